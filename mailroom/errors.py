@@ -1,0 +1,75 @@
+"""The errors Mailroom raises, split by what their reader can do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MailroomError(Exception):
+    """Every error Mailroom raises on purpose."""
+
+
+class UserError(MailroomError):
+    """Something a person can mend; it prints as a list, without a traceback.
+
+    Attributes:
+        problems: One sentence each: what is wrong, and what to do.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class AuthenticationError(MailroomError):
+    """The server refused the credentials (HTTP 401 or 403 on the way in)."""
+
+
+class ServerError(MailroomError):
+    """A server could not do what it was asked; a later cycle may succeed."""
+
+
+class TransportError(ServerError):
+    """No whole answer arrived: connection refused or reset, time-out, body cut short or too large."""
+
+
+class ProtocolError(ServerError):
+    """The answer arrived but breaks its protocol: malformed JSON, XML or vCard, a missing property."""
+
+
+class UntrustedHostError(ServerError):
+    """The server referred to a host that the credentials must not be sent to."""
+
+
+class StatusError(ServerError):
+    """The server answered with an HTTP status the request does not expect.
+
+    Attributes:
+        status: The HTTP status code.
+        body: What the server said, cut to a readable length.
+    """
+
+    def __init__(self, message: str, status: int, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class PreconditionFailedError(ServerError):
+    """What was to be changed has changed in the meantime (HTTP 412, JMAP stateMismatch)."""
+
+
+class MethodError(ServerError):
+    """A JMAP method answered with an error (RFC 8620 section 3.6.2).
+
+    Attributes:
+        type: The error's registered name, for example ``invalidArguments``.
+    """
+
+    def __init__(self, message: str, type: str) -> None:  # noqa: A002 - the RFC's word
+        super().__init__(message)
+        self.type = type
+
+
+class StoppedError(MailroomError):
+    """The process was asked to stop while waiting to try again."""

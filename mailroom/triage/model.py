@@ -1,0 +1,175 @@
+"""The nouns of triage: messages, mailboxes, contact cards, and what a person can decide about a sender."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import NewType
+
+from attrs import field, frozen
+
+from mailroom.triage.address import Address
+
+MailboxId = NewType("MailboxId", str)
+MessageId = NewType("MessageId", str)
+CardUid = NewType("CardUid", str)
+
+INBOX_ROLE = "inbox"
+ARCHIVE_ROLE = "archive"
+PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
+
+
+class CardKind(Enum):
+    """How a new contact card names its bearer."""
+
+    COMPANY = "company"
+    PERSON = "person"
+
+
+@frozen
+class Category:
+    """One thing a person can decide about a sender; data, so that there can be more of them.
+
+    Attributes:
+        title: Its name for people and logs.
+        label: The triage label, a mailbox's name.
+        group: The contact group that the provider's rules look at.
+        mailbox: The destination's name, or None for the Inbox.
+        kind: What kind of card a new sender gets.
+    """
+
+    title: str
+    label: str
+    group: str
+    mailbox: str | None
+    kind: CardKind
+
+
+@frozen
+class Scheme:
+    """The names a person's account uses for everything Mailroom works with.
+
+    Attributes:
+        categories: What can be decided; labels are distinct, groups may be shared.
+        screener: The mailbox in which unknown senders wait.
+        error_label: Marks a message whose triage needs the person.
+        warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
+    """
+
+    categories: tuple[Category, ...]
+    screener: str
+    error_label: str
+    warning_label: str | None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the triage groups, each once, in the order of the categories."""
+        return tuple(dict.fromkeys(category.group for category in self.categories))
+
+
+@frozen
+class Mailbox:
+    """A mailbox (RFC 8621 section 2): a folder to some clients, a label to others.
+
+    Attributes:
+        role: What the mailbox is for, such as ``inbox``; None for most.
+        total_messages: How many messages it holds.
+    """
+
+    id: MailboxId
+    name: str
+    parent_id: MailboxId | None = None
+    role: str | None = None
+    total_messages: int = 0
+
+
+@frozen
+class Correspondent:
+    """One entry of an address header: a display name, perhaps empty, and an address as it was written."""
+
+    name: str
+    email: str
+
+
+@frozen
+class Message:
+    """What triage needs to know of a message; never its subject or its body.
+
+    Attributes:
+        mailbox_ids: Every mailbox it is in; at least one.
+        is_read: Whether the person has seen it.
+        senders: The entries of its From header, none where that is missing.
+        received_at: When it arrived, RFC 3339 in UTC, so that text order is time order.
+    """
+
+    id: MessageId
+    mailbox_ids: frozenset[MailboxId]
+    is_read: bool
+    senders: tuple[Correspondent, ...]
+    received_at: str
+
+
+@frozen
+class Snapshot:
+    """Messages as they were in one state of the account.
+
+    Attributes:
+        state: The server's name for that state (RFC 8620 section 1.6.2).
+        messages: The messages by id.
+    """
+
+    state: str
+    messages: dict[MessageId, Message]
+
+    def only(self, wanted: Iterable[MessageId]) -> Snapshot:
+        """Return the snapshot of those of the `wanted` messages that it has."""
+        return Snapshot(self.state, {id: self.messages[id] for id in wanted if id in self.messages})
+
+
+@frozen
+class Change:
+    """Mailboxes to add a message to and to take it out of, in one step."""
+
+    add: frozenset[MailboxId] = frozenset()
+    remove: frozenset[MailboxId] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)
+
+
+@frozen
+class Card:
+    """A contact card that exists.
+
+    Attributes:
+        name: The name it shows (FN), perhaps empty.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+    """
+
+    uid: CardUid
+    name: str
+    created: int = 0
+
+
+@frozen
+class NewCard:
+    """A contact card to be made.
+
+    Attributes:
+        address: The sender it stands for.
+        email: His address as he writes it.
+        name: His display name, or his address where he shows none.
+    """
+
+    address: Address
+    email: str
+    name: str
+    kind: CardKind
+
+
+@frozen
+class Membership:
+    """Cards to put into one contact group and to take out of it."""
+
+    add: frozenset[CardUid] = field(default=frozenset())
+    remove: frozenset[CardUid] = field(default=frozenset())
