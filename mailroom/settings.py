@@ -73,3 +73,172 @@ class Settings:
         """The Authorization header for CardDAV (RFC 7617)."""
         pair = f"{self.carddav_username}:{self.carddav_password}".encode()
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+def load_settings() -> Settings:
+    """Read the environment, and a `.env` in the working directory for what the environment lacks.
+
+    Raises:
+        UserError: Names every variable that is missing or wrong; never tells a secret's value.
+    """
+    env = environs.Env(eager=False)
+    env.read_env(str(Path(".env").absolute()), recurse=False)
+    reader = _Reader(env)
+    settings = Settings(
+        poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
+        log_level=reader.text("MAILROOM_LOG_LEVEL", _one_of(LOG_LEVELS), str.lower),
+        scheme=_scheme(reader),
+        jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", _safe_url),
+        carddav_url=reader.text("MAILROOM_CARDDAV_URL", _safe_url),
+        health_port=int(reader.number("MAILROOM_HEALTH_PORT", env.int, 0, 65_535)),
+        jmap_token=reader.secret("MAILROOM_JMAP_TOKEN"),
+        carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
+        carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
+    )
+    if problems := [*reader.problems, *_doubled_names(settings.scheme)]:
+        raise UserError(problems)
+    return settings
+
+
+def _scheme(reader: _Reader) -> Scheme:
+    def category(title: str, key: str, group_key: str, *, inbox: bool = False) -> Category:
+        group = reader.text(f"MAILROOM_GROUP_{group_key}", _plain_name)
+        return Category(
+            title=title,
+            label=reader.text(f"MAILROOM_LABEL_TO_{key}", _plain_name),
+            group=group,
+            mailbox=None if inbox else group,
+            kind=CardKind.PERSON if key == "PERSON" else CardKind.COMPANY,
+        )
+
+    warning_label = reader.text("MAILROOM_LABEL_MAILROOM_WARNING", _plain_name)
+    return Scheme(
+        categories=(
+            category("Imbox", "IMBOX", "IMBOX", inbox=True),
+            category("Feed", "FEED", "FEED"),
+            category("Paper Trail", "PAPER_TRAIL", "PAPER_TRAIL"),
+            category("Jail", "JAIL", "JAIL"),
+            category("Person", "PERSON", "IMBOX", inbox=True),
+        ),
+        screener=reader.text("MAILROOM_SCREENER_MAILBOX", _plain_name),
+        error_label=reader.text("MAILROOM_LABEL_MAILROOM_ERROR", _plain_name),
+        warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
+    )
+
+
+Check = Callable[[str], str | None]
+"""Says what is wrong with a value, without quoting it, or None."""
+
+
+class _Reader:
+    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+
+    def __init__(self, env: environs.Env) -> None:
+        self._env = env
+        self._problems: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence a variable, in the order in which they were read."""
+        try:
+            self._env.seal()
+        except environs.EnvValidationError as error:
+            noted = error.error_messages
+            for name, messages in noted.items() if isinstance(noted, Mapping) else ():
+                self._problems.setdefault(name, f"{name}: {' '.join(messages)}")
+        return list(self._problems.values())
+
+    def number(self, name: str, parse: Callable[..., float], least: float, most: float) -> float:
+        """Read a number between two bounds, both included."""
+        value = parse(name, float(_default(name)))
+        if value is None:  # environs has noted the reason
+            return least
+        if not least <= value <= most:
+            self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"
+        return value
+
+    def truth(self, name: str) -> bool:
+        """Read a boolean."""
+        return bool(self._env.bool(name, _default(name) == "true"))
+
+    def text(self, name: str, check: Check, convert: Callable[[str], str] = str) -> str:
+        """Read a text, converted before it is checked."""
+        value = convert(self._env.str(name, _default(name)))
+        if wrong := check(value):
+            self._problems[name] = f"{name}: {wrong}"
+        return value
+
+    def secret(self, name: str, check: Check = lambda _: None) -> str:
+        """Read a secret from its variable, or from the file that its _FILE variable names."""
+        value, file_name = self._env.str(name, ""), self._env.str(f"{name}_FILE", "")
+        if value and file_name:
+            self._problems[name] = f"{name}: set either it or {name}_FILE, not both"
+            return ""
+        if file_name:
+            try:
+                value = Path(file_name).read_text("utf-8").rstrip("\r\n")
+            except (OSError, UnicodeError) as error:
+                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                self._problems[name] = f"{name}_FILE: cannot read {file_name!r}: {reason}"
+                return ""
+        if not value.strip():
+            where = f"the file that {name}_FILE names is empty" if file_name else "is not set"
+            self._problems[name] = f"{name}: {where}"
+        elif not value.isprintable():
+            self._problems[name] = f"{name}: contains a line break or another control character"
+        elif wrong := check(value):
+            self._problems[name] = f"{name}: {wrong}"
+        return value
+
+
+def _default(name: str) -> str:
+    return PUBLIC_DEFAULTS[name] if name in PUBLIC_DEFAULTS else CONNECTION_DEFAULTS[name]
+
+
+def _one_of(allowed: tuple[str, ...]) -> Check:
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def _plain_name(value: str) -> str | None:
+    if not value.strip():
+        return "must not be empty"
+    if value != value.strip() or not value.isprintable():
+        return "must not begin or end with a space or contain control characters"
+    return None
+
+
+def _basic_username(value: str) -> str | None:
+    return "must not contain a colon" if ":" in value else None
+
+
+def _safe_url(value: str) -> str | None:
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        return "is not a URL"
+    if url.scheme not in ("https", "http") or not host:
+        return "must be a URL that begins with https://"
+    if "@" in url.netloc:
+        return "must not contain a user name or password"
+    if url.scheme == "http" and not is_loopback(host):
+        return "must begin with https://; http is only for this machine's loopback"
+    return None
+
+
+def _doubled_names(scheme: Scheme) -> list[str]:
+    """Find names that would make two things of the scheme one."""
+    groups = list(scheme.groups)
+    labels = [category.label for category in scheme.categories]
+    mailboxes = [*labels, scheme.error_label, scheme.warning_label, scheme.screener]
+    mailboxes += dict.fromkeys(c.mailbox for c in scheme.categories)
+    problems = []
+    if len(groups) < len({category.title for category in scheme.categories}) - 1:
+        problems.append("MAILROOM_GROUP_…: each of the four contact groups needs a name of its own")
+    folded = [name.casefold() for name in mailboxes if name]
+    if doubled := sorted({name for name in folded if folded.count(name) > 1}):
+        problems.append(
+            "MAILROOM_LABEL_…, MAILROOM_GROUP_…, MAILROOM_SCREENER_MAILBOX: "
+            f"used for more than one mailbox: {', '.join(doubled)}"
+        )
+    return problems

@@ -73,14 +73,14 @@ class Mailbox:
 
     Attributes:
         role: What the mailbox is for, such as ``inbox``; None for most.
-        total_messages: How many messages it holds.
+        total_messages: How many messages it holds; two records that differ only in this are equal.
     """
 
     id: MailboxId
     name: str
     parent_id: MailboxId | None = None
     role: str | None = None
-    total_messages: int = 0
+    total_messages: int = field(default=0, eq=False)
 
 
 @frozen
@@ -123,7 +123,7 @@ class Snapshot:
 
     def only(self, wanted: Iterable[MessageId]) -> Snapshot:
         """Return the snapshot of those of the `wanted` messages that it has."""
-        return Snapshot(self.state, {id: self.messages[id] for id in wanted if id in self.messages})
+        return Snapshot(self.state, {key: self.messages[key] for key in wanted if key in self.messages})
 
 
 @frozen
@@ -171,5 +171,5 @@ class NewCard:
 class Membership:
     """Cards to put into one contact group and to take out of it."""
 
-    add: frozenset[CardUid] = field(default=frozenset())
-    remove: frozenset[CardUid] = field(default=frozenset())
+    add: frozenset[CardUid] = frozenset()
+    remove: frozenset[CardUid] = frozenset()

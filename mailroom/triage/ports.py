@@ -48,9 +48,7 @@ class Update:
 class MailStore(Protocol):
     """A person's mail. Every method raises `ServerError` when the server as a whole fails."""
 
-    def read(
-        self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...
-    ) -> Reading:
+    def read(self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...) -> Reading:
         """Read the mailbox list, and every message in any of `mailbox_ids` that `keep` wants.
 
         One request where the messages fit; more only for very many. No message where one of

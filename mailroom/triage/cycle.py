@@ -1,0 +1,322 @@
+"""The cycle: see what the person labelled, file its senders, move their mail, take the labels off.
+
+Each step works for all senders at once. A failure is noted against its sender, who drops out of the
+later steps and keeps his label for the next cycle.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from itertools import chain
+
+from attrs import Factory, define, field, frozen
+
+from mailroom.errors import ServerError, UserError
+from mailroom.triage.address import Address
+from mailroom.triage.layout import Layout, find_layout, missing_groups
+from mailroom.triage.model import (
+    Card,
+    CardUid,
+    Change,
+    Mailbox,
+    Membership,
+    Message,
+    MessageId,
+    Scheme,
+    Snapshot,
+)
+from mailroom.triage.plan import (
+    NO_CHANGE,
+    Decision,
+    Filing,
+    Verdicts,
+    card_names,
+    conclude,
+    file_sender,
+    judge,
+    name_differs,
+    sender_of,
+    shared_card_conflicts,
+    sweep,
+)
+from mailroom.triage.ports import AddressBook, Contacts, MailStore, Reading
+
+
+@frozen
+class Filed:
+    """A sender who was filed.
+
+    Attributes:
+        messages_moved: How many of his messages got another place.
+    """
+
+    filing: Filing
+    messages_moved: int
+
+
+@frozen
+class Rejected:
+    """A labelled message that is left to the person, and why.
+
+    Attributes:
+        is_new: Whether it was marked with the error label in this cycle.
+    """
+
+    message_id: MessageId
+    reason: str
+    is_new: bool
+
+
+@frozen
+class Report:
+    """What a cycle did.
+
+    Attributes:
+        failed: For each sender whose label was left for the next cycle, why.
+        warned: Messages marked with the warning label in this cycle.
+    """
+
+    filed: tuple[Filed, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    failed: dict[Address, str] = Factory(dict)
+    warned: tuple[MessageId, ...] = ()
+
+
+@frozen
+class Forecast:
+    """What the next cycle would do, with each filing the number of messages it would move."""
+
+    filings: tuple[tuple[Filing, int], ...]
+    rejected: dict[MessageId, str]
+
+
+@define
+class _Work:
+    """What is under way in one cycle: a sender stands in `filings` until he fails."""
+
+    verdicts: Verdicts
+    filings: dict[Address, Filing] = Factory(dict)
+    rejected: dict[MessageId, str] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
+    moved: dict[Address, int] = field(factory=lambda: defaultdict(int))
+
+    def fail(self, sender: Address, reason: str) -> None:
+        self.filings.pop(sender, None)
+        self.failed.setdefault(sender, reason)
+
+    def filing_of(self, message: Message) -> Filing | None:
+        sender = sender_of(message)
+        return self.filings.get(sender) if sender else None
+
+
+class Triage:
+    """Files senders on one account.
+
+    Args:
+        own: The account's own addresses, which are never filed.
+    """
+
+    def __init__(self, mail: MailStore, book: AddressBook, scheme: Scheme, own: Collection[Address]) -> None:
+        self._mail = mail
+        self._book = book
+        self._scheme = scheme
+        self._own = frozenset(own)
+        self._mailboxes: tuple[Mailbox, ...] = ()
+        self._layout: Layout | None = None
+
+    def prepare(self) -> None:
+        """Look whether the account has everything that the scheme names.
+
+        Raises:
+            UserError: Names every mailbox and contact group that is missing.
+            ServerError: A server could not be asked.
+        """
+        problems = missing_groups(self._book.refresh().group_names(), self._scheme)
+        try:
+            self._look()
+        except UserError as error:
+            problems = [*error.problems, *problems]
+        if problems:
+            raise UserError(problems)
+
+    def run(self) -> Report:
+        """Do one cycle.
+
+        Raises:
+            UserError: A mailbox that the scheme names has gone.
+            ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
+        """
+        layout, seen = self._look()
+        work = _Work(judge(seen.snapshot.messages.values(), layout, self._own))
+        work.rejected.update(work.verdicts.rejected)
+        names: dict[Address, str] = {}
+        if work.verdicts.decisions or _has_warnings(seen.snapshot, layout):
+            contacts = self._book.refresh()
+            self._file(work, contacts, layout)
+            self._join_groups(work)
+            names = _names_for(seen.snapshot, contacts, work)
+        snapshot = seen.snapshot
+        if work.filings:
+            snapshot = self._sweep(work, layout, seen)
+            self._leave_groups(work)
+        return self._conclude(work, layout, snapshot, names)
+
+    def forecast(self) -> Forecast:
+        """Say what the next cycle would do; writes nothing."""
+        layout, seen = self._look()
+        work = _Work(judge(seen.snapshot.messages.values(), layout, self._own))
+        contacts = self._book.refresh()
+        self._resolve(work, contacts, layout)
+        for decision in work.verdicts.decisions:
+            if decision.sender not in work.filings and decision.message_ids[0] not in work.rejected:
+                unborn = Card(CardUid(""), decision.new_card().name)
+                work.filings[decision.sender] = file_sender(
+                    decision, [unborn], lambda _: (), layout, created=True
+                )
+        if work.filings:
+            for message in self._read_for(work, layout).messages.values():
+                filing = work.filing_of(message)
+                if filing and sweep(message, filing, layout):
+                    work.moved[filing.decision.sender] += 1
+        filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
+        return Forecast(filings, work.verdicts.rejected | work.rejected)
+
+    def _look(self) -> tuple[Layout, Reading]:
+        """See all labelled messages: one request, unless mailboxes were added, renamed or removed."""
+        watched = self._layout.watched if self._layout else frozenset()
+        seen = self._mail.read(watched)
+        if self._layout is None or seen.mailboxes != self._mailboxes:
+            self._layout = None
+            self._layout = find_layout(seen.mailboxes, self._scheme)
+            self._mailboxes = seen.mailboxes
+            if self._layout.watched != watched:
+                seen = self._mail.read(self._layout.watched)
+        return self._layout, seen
+
+    def _resolve(self, work: _Work, contacts: Contacts, layout: Layout) -> list[Decision]:
+        """File the senders that have a card, and return the decisions about the others."""
+        without_card = []
+        for decision in work.verdicts.decisions:
+            if cards := contacts.cards(decision.sender):
+                work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
+            else:
+                without_card.append(decision)
+        for sender, reason in shared_card_conflicts(work.filings.values()).items():
+            work.rejected |= dict.fromkeys(work.filings.pop(sender).decision.message_ids, reason)
+        return without_card
+
+    def _file(self, work: _Work, contacts: Contacts, layout: Layout) -> None:
+        without_card = self._resolve(work, contacts, layout)
+        created = (
+            self._book.create([decision.new_card() for decision in without_card]) if without_card else {}
+        )
+        for decision in without_card:
+            card = created[decision.sender]
+            if isinstance(card, Card):
+                work.filings[decision.sender] = file_sender(
+                    decision, [card], contacts.groups, layout, created=True
+                )
+            else:
+                work.fail(decision.sender, card)
+
+    def _join_groups(self, work: _Work) -> None:
+        joining = [filing for filing in work.filings.values() if filing.joins]
+        cards = _by_group((filing.decision.category.group, filing.card.uid) for filing in joining)
+        failures = self._regroup({group: Membership(add=uids) for group, uids in cards.items()})
+        for filing in joining:
+            if reason := failures.get(filing.decision.category.group):
+                work.fail(filing.decision.sender, reason)
+
+    def _leave_groups(self, work: _Work) -> None:
+        leaving = [filing for filing in work.filings.values() if filing.leaves]
+        cards = _by_group(chain.from_iterable(filing.leaves for filing in leaving))
+        failures = self._regroup({group: Membership(remove=uids) for group, uids in cards.items()})
+        for filing in leaving:
+            for group, _ in filing.leaves:
+                if reason := failures.get(group):
+                    work.fail(filing.decision.sender, reason)
+
+    def _regroup(self, memberships: dict[str, Membership]) -> dict[str, str]:
+        return dict(self._book.regroup(memberships)) if memberships else {}
+
+    def _read_for(self, work: _Work, layout: Layout) -> Snapshot:
+        """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
+        mailboxes = {layout.screener} | layout.watched
+        mailboxes.update(*(filing.left for filing in work.filings.values()))
+        watched = layout.watched
+
+        def keep(message: Message) -> bool:
+            return bool(message.mailbox_ids & watched) or work.filing_of(message) is not None
+
+        reading = self._mail.read(mailboxes, keep)
+        if reading.mailboxes != self._mailboxes:
+            raise ServerError("mailboxes were changed during the cycle; the next one goes on")
+        return reading.snapshot
+
+    def _sweep(self, work: _Work, layout: Layout, seen: Reading) -> Snapshot:
+        """Move the filed senders' messages, and return the labelled ones as they are now."""
+        snapshot = self._read_for(work, layout)
+
+        def change(message: Message) -> Change:
+            filing = work.filing_of(message)
+            return sweep(message, filing, layout) if filing else NO_CHANGE
+
+        update = self._mail.update(snapshot, change)
+        for message_id, reason in update.failed.items():
+            if sender := sender_of(snapshot.messages[message_id]):
+                work.fail(sender, reason)
+        for message_id in update.changed:
+            if sender := sender_of(snapshot.messages[message_id]):
+                work.moved[sender] += 1
+        return update.snapshot.only(seen.snapshot.messages)
+
+    def _conclude(self, work: _Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Report:
+        """Take the labels off (and put error and warning labels on), last of all."""
+
+        def change(message: Message) -> Change:
+            sender = sender_of(message)
+            if sender in work.failed:
+                return NO_CHANGE
+            return conclude(
+                message,
+                work.filing_of(message),
+                layout,
+                rejected=message.id in work.rejected,
+                differs=name_differs(message, names.get(sender) if sender else None),
+            )
+
+        update = self._mail.update(snapshot, change)
+        for message_id, reason in update.failed.items():
+            if sender := sender_of(snapshot.messages[message_id]):
+                work.fail(sender, reason)
+
+        def marked(message_id: MessageId, label: str | None) -> bool:
+            before, after = snapshot.messages.get(message_id), update.snapshot.messages.get(message_id)
+            return bool(before and after and label in after.mailbox_ids - before.mailbox_ids)
+
+        return Report(
+            filed=tuple(Filed(filing, work.moved[sender]) for sender, filing in work.filings.items()),
+            rejected=tuple(
+                Rejected(message_id, reason, marked(message_id, layout.error))
+                for message_id, reason in work.rejected.items()
+            ),
+            failed=dict(work.failed),
+            warned=tuple(message_id for message_id in update.changed if marked(message_id, layout.warning)),
+        )
+
+
+def _has_warnings(snapshot: Snapshot, layout: Layout) -> bool:
+    return any(layout.warning in message.mailbox_ids for message in snapshot.messages.values())
+
+
+def _names_for(snapshot: Snapshot, contacts: Contacts, work: _Work) -> dict[Address, str]:
+    senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
+    return card_names({sender: contacts.cards(sender) for sender in senders}, work.filings.values())
+
+
+def _by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:
+    groups: dict[str, set[CardUid]] = defaultdict(set)
+    for group, uid in pairs:
+        groups[group].add(uid)
+    return {group: frozenset(uids) for group, uids in groups.items()}

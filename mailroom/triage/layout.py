@@ -1,0 +1,118 @@
+"""Where in an account the scheme's names are: labels, destinations, Screener and protected mailboxes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from mailroom.errors import UserError
+from mailroom.triage.model import (
+    ARCHIVE_ROLE,
+    INBOX_ROLE,
+    PROTECTED_ROLES,
+    Category,
+    Mailbox,
+    MailboxId,
+    Scheme,
+)
+
+
+@frozen
+class Layout:
+    """The mailboxes that triage works with, by id.
+
+    Attributes:
+        labels: The category that each triage label stands for.
+        destinations: Where the mail of each contact group belongs.
+        archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
+        warning: The warning label; None where warnings are off.
+        protected: Trash, Junk, Sent and Drafts, as far as there are any.
+    """
+
+    labels: dict[MailboxId, Category]
+    destinations: dict[str, MailboxId]
+    inbox: MailboxId
+    screener: MailboxId
+    error: MailboxId
+    archive: MailboxId | None = None
+    warning: MailboxId | None = None
+    protected: frozenset[MailboxId] = frozenset()
+
+    @property
+    def watched(self) -> frozenset[MailboxId]:
+        """The labels; a cycle begins with the messages that carry one."""
+        marks = {self.error} | ({self.warning} if self.warning else set())
+        return frozenset(self.labels) | marks
+
+    @property
+    def holding(self) -> frozenset[MailboxId]:
+        """Screener and the destinations other than the Inbox: no mail stays there against a decision."""
+        return frozenset({self.screener, *self.destinations.values()} - {self.inbox})
+
+
+def mailbox_paths(mailboxes: Iterable[Mailbox]) -> dict[MailboxId, str]:
+    """Return each mailbox's full name, parents first, joined by slashes: ``Inbox/Screener``."""
+    by_id = {mailbox.id: mailbox for mailbox in mailboxes}
+    paths = {}
+    for mailbox in by_id.values():
+        names, at = [mailbox.name], mailbox
+        while at.parent_id in by_id and len(names) <= len(by_id):
+            at = by_id[at.parent_id]
+            names.append(at.name)
+        paths[mailbox.id] = "/".join(reversed(names))
+    return paths
+
+
+def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
+    """Resolve the scheme's names.
+
+    Raises:
+        UserError: Names every mailbox that is missing.
+    """
+    by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
+    by_path = {path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()}
+    problems: list[str] = []
+    nowhere = MailboxId("")
+
+    def named(name: str) -> MailboxId:
+        if name not in by_path:
+            problems.append(f"the mailbox {name!r} is missing: create it, or name another in the settings")
+        return by_path.get(name, nowhere)
+
+    if INBOX_ROLE not in by_role:
+        problems.append("the account has no Inbox (no mailbox with the role inbox)")
+    inbox = by_role.get(INBOX_ROLE, nowhere)
+    layout = Layout(
+        screener=named(scheme.screener),
+        labels={named(category.label): category for category in scheme.categories},
+        destinations={
+            category.group: named(category.mailbox) if category.mailbox else inbox
+            for category in scheme.categories
+        },
+        inbox=inbox,
+        error=named(scheme.error_label),
+        warning=named(scheme.warning_label) if scheme.warning_label else None,
+        archive=by_role.get(ARCHIVE_ROLE),
+        protected=frozenset(by_role[role] for role in PROTECTED_ROLES & by_role.keys()),
+    )
+    if problems:
+        raise UserError(problems)
+    return layout
+
+
+def missing_groups(group_names: Iterable[str], scheme: Scheme) -> list[str]:
+    """Say which of the scheme's contact groups are missing, or there more than once."""
+    found = Counter(group_names)
+    problems = []
+    for group in scheme.groups:
+        if not found[group]:
+            problems.append(
+                f"the contact group {group!r} is missing: create it, or name another in the settings"
+            )
+        elif found[group] > 1:
+            problems.append(
+                f"{found[group]} contact groups are named {group!r}: rename or delete all but one"
+            )
+    return problems

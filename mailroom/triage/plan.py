@@ -1,0 +1,288 @@
+"""What was seen → what to do. Pure: no request, no clock, no log.
+
+A cycle may end anywhere, and the next one sees only what is on the server. So each rule here reads
+the same from a half-finished state as from the first one:
+
+* Who changes category is told by the groups he is still in, and he leaves them only after his mail moved.
+* A labelled message that belongs in the Archive gets it besides and stays where it was until its
+  label comes off. Read, in the Archive, and in Screener or another destination: it is on its way.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from mailroom.triage.address import Address, parse_address
+from mailroom.triage.layout import Layout
+from mailroom.triage.model import (
+    Card,
+    CardUid,
+    Category,
+    Change,
+    MailboxId,
+    Message,
+    MessageId,
+    NewCard,
+)
+
+NO_CHANGE = Change()
+
+
+@frozen
+class Decision:
+    """What the person decided about one sender.
+
+    Attributes:
+        email: The sender's address as he writes it.
+        name: His display name in the newest labelled message that has one; otherwise empty.
+        message_ids: The messages that carry the label.
+    """
+
+    sender: Address
+    category: Category
+    email: str
+    name: str
+    message_ids: tuple[MessageId, ...]
+
+    def new_card(self) -> NewCard:
+        """Return the card that the sender gets if he has none."""
+        return NewCard(self.sender, self.email, self.name or self.email, self.category.kind)
+
+
+@frozen
+class Verdicts:
+    """The decisions to carry out, and why the other labelled messages are left to the person."""
+
+    decisions: tuple[Decision, ...]
+    rejected: dict[MessageId, str]
+
+
+@frozen
+class Filing:
+    """How one decision is carried out.
+
+    Attributes:
+        card: The sender's card.
+        created: Whether the card is new.
+        spare_cards: How many other cards have the same address.
+        joins: Whether the card is yet to be put into the category's group.
+        leaves: Groups to take cards of his out of, once his mail is moved.
+        destination: Where his mail belongs from now on.
+        left: The mailboxes he leaves; his mail there is moved like that in Screener.
+    """
+
+    decision: Decision
+    card: Card
+    created: bool
+    spare_cards: int
+    joins: bool
+    leaves: frozenset[tuple[str, CardUid]]
+    destination: MailboxId
+    left: frozenset[MailboxId]
+
+
+def sender_of(message: Message) -> Address | None:
+    """Return the one address in From, or None where there is no such thing."""
+    return parse_address(message.senders[0].email) if len(message.senders) == 1 else None
+
+
+def judge(messages: Iterable[Message], layout: Layout, own: Collection[Address]) -> Verdicts:
+    """Read the person's decisions off the labelled messages."""
+    rejected: dict[MessageId, str] = {}
+    labelled: dict[Address, list[Message]] = defaultdict(list)
+    for message in messages:
+        if not message.mailbox_ids & layout.labels.keys():
+            continue
+        sender = sender_of(message)
+        if sender is None:
+            rejected[message.id] = _unusable(message)
+        elif sender in own:
+            rejected[message.id] = "the sender is the account's own address"
+        else:
+            labelled[sender].append(message)
+    decisions = []
+    for sender, theirs in labelled.items():
+        wanted = {
+            layout.labels[x].title: layout.labels[x]
+            for m in theirs
+            for x in m.mailbox_ids
+            if x in layout.labels
+        }
+        if len(wanted) > 1:
+            titles = " and ".join(sorted(wanted))
+            rejected |= {
+                m.id: f"{sender} is labelled for {titles}: take all labels but one off" for m in theirs
+            }
+        else:
+            (category,) = wanted.values()
+            decisions.append(_decision(sender, category, theirs))
+    return Verdicts(tuple(decisions), rejected)
+
+
+def file_sender(
+    decision: Decision,
+    cards: Sequence[Card],
+    groups_of: Callable[[CardUid], Collection[str]],
+    layout: Layout,
+    *,
+    created: bool = False,
+) -> Filing:
+    """Choose the sender's card, and say which groups it joins and leaves.
+
+    Args:
+        cards: Every card with his address, at least one.
+        groups_of: The contact groups that a card is in.
+    """
+    target = decision.category.group
+    triage_groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
+
+    def preference(card: Card) -> tuple[bool, bool, int]:
+        groups = triage_groups[card.uid]
+        return target not in groups, not groups, card.created
+
+    card = min(cards, key=preference)
+    leaves = frozenset(
+        (group, uid) for uid, groups in triage_groups.items() for group in groups if group != target
+    )
+    destination = layout.destinations[target]
+    return Filing(
+        decision=decision,
+        card=card,
+        created=created,
+        spare_cards=len(cards) - 1,
+        joins=target not in triage_groups[card.uid],
+        leaves=leaves,
+        destination=destination,
+        left=frozenset(layout.destinations[group] for group, _ in leaves) - {destination},
+    )
+
+
+def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
+    """Find senders that are one contact and are labelled for different groups."""
+    by_card: dict[CardUid, list[Filing]] = defaultdict(list)
+    for filing in filings:
+        by_card[filing.card.uid].append(filing)
+    conflicts = {}
+    for sharing in by_card.values():
+        if len({filing.decision.category.group for filing in sharing}) > 1:
+            senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
+            for filing in sharing:
+                conflicts[filing.decision.sender] = (
+                    f"{senders} are one contact and labelled for different groups: leave one kind of label"
+                )
+    return conflicts
+
+
+def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
+    """Say how a message of the sender gets to where it belongs; its triage label stays on."""
+    here = message.mailbox_ids
+    leaving = here & ({layout.screener} | filing.left)
+    labelled = _carries_label(message, filing, layout)
+    if here & layout.protected or not (leaving or labelled) or _on_its_way(message, filing, layout):
+        return NO_CHANGE
+    if filing.destination in here:
+        return Change(remove=leaving)
+    if (
+        leaving
+        and filing.leaves
+        and filing.destination == layout.inbox
+        and message.is_read
+        and layout.archive
+    ):
+        archive = frozenset({layout.archive})
+        return Change(add=archive - here, remove=frozenset() if labelled else leaving - archive)
+    return Change(add=frozenset({filing.destination}), remove=leaving)
+
+
+def conclude(
+    message: Message, filing: Filing | None, layout: Layout, *, rejected: bool, differs: bool
+) -> Change:
+    """Say which labels come off a message, and which go on, now that all else is done.
+
+    Args:
+        filing: How the message's sender was filed in this cycle, if he was.
+        rejected: Whether its triage is left to the person.
+        differs: Whether its display name differs from the sender's card.
+    """
+    here = message.mailbox_ids
+    add: set[MailboxId] = set()
+    remove: set[MailboxId] = set()
+    if rejected:
+        add.add(layout.error)
+    else:
+        labelled = filing is not None and _carries_label(message, filing, layout)
+        remove.add(layout.error)
+        if filing and labelled:
+            remove.update(
+                label for label, category in layout.labels.items() if category == filing.decision.category
+            )
+            if _on_its_way(message, filing, layout):
+                remove.update(layout.holding)
+        if layout.warning and not differs:
+            remove.add(layout.warning)
+        elif layout.warning and labelled and not here & layout.protected:
+            add.add(layout.warning)
+    if not (here - remove) | add:
+        # Its only mailbox was a label. Rather than nowhere, it goes where its sender's mail is.
+        add.add(filing.destination if filing else layout.screener)
+    return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
+
+
+def name_differs(message: Message, card_name: str | None) -> bool:
+    """Whether the sender calls himself otherwise than his card does; case and white space do not count."""
+    shown = message.senders[0].name if len(message.senders) == 1 else ""
+    if not shown.strip() or not card_name or parse_address(shown) == sender_of(message):
+        return False
+    return _comparable(shown) != _comparable(card_name)
+
+
+def card_names(cards: Mapping[Address, Sequence[Card]], filings: Iterable[Filing]) -> dict[Address, str]:
+    """Return the name on each sender's card: the one he is filed under, else the first that he has."""
+    names = {sender: found[0].name for sender, found in cards.items() if found}
+    return names | {filing.decision.sender: filing.card.name for filing in filings}
+
+
+def _decision(sender: Address, category: Category, messages: Iterable[Message]) -> Decision:
+    newest_first = sorted(messages, key=lambda m: (m.received_at, m.id), reverse=True)
+    names = (" ".join(m.senders[0].name.split()) for m in newest_first)
+    return Decision(
+        sender=sender,
+        category=category,
+        email=newest_first[0].senders[0].email.strip(),
+        name=next((name for name in names if name), ""),
+        message_ids=tuple(m.id for m in newest_first),
+    )
+
+
+def _unusable(message: Message) -> str:
+    if not message.senders:
+        return "the message has no sender: its From is missing or empty"
+    if len(message.senders) > 1:
+        return f"the message has {len(message.senders)} senders in From; one is needed"
+    return "the sender in From is not an address at a domain"
+
+
+def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
+    return any(layout.labels.get(x) == filing.decision.category for x in message.mailbox_ids)
+
+
+def _on_its_way(message: Message, filing: Filing, layout: Layout) -> bool:
+    """Whether a labelled message has the Archive already and leaves the rest with its label."""
+    here = message.mailbox_ids
+    return (
+        filing.destination == layout.inbox
+        and layout.inbox not in here
+        and layout.archive in here
+        and message.is_read
+        and bool(here & layout.holding)
+        and not here & layout.protected
+        and _carries_label(message, filing, layout)
+    )
+
+
+def _comparable(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
