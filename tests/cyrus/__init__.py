@@ -1,0 +1,1 @@
+"""A real Cyrus IMAP server for the tests: mail over JMAP, contacts over CardDAV."""
