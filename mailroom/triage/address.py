@@ -15,9 +15,10 @@ def parse_address(text: str) -> Address | None:
     Case is folded in both parts, and a domain's ASCII and Unicode forms (RFC 5890) become one:
     ``Info@XN--BCHER-KVA.example`` equals ``info@bücher.example``.
     """
-    local, at, domain = text.strip().rpartition("@")
+    text = text.strip()
+    local, _, domain = text.rpartition("@")
     domain = domain.removesuffix(".")
-    if not at or not local or not domain or any(c.isspace() or not c.isprintable() for c in domain):
+    if not local or not domain or any(c.isspace() or not c.isprintable() for c in text):
         return None
     labels = [_unicode_label(label) for label in domain.lower().split(".")]
     if not all(labels):

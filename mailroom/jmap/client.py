@@ -1,0 +1,205 @@
+"""JMAP Core (RFC 8620): the session, its limits, and requests of many method calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+from urllib.parse import urljoin
+
+from attrs import field, frozen
+
+from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError, TransportError
+from mailroom.http import HttpClient, Response
+from mailroom.jmap.wire import (
+    CoreCapability,
+    Json,
+    RequestProblem,
+    ResponseObject,
+    SessionObject,
+    parse_json,
+    structure,
+)
+
+CORE = "urn:ietf:params:jmap:core"
+MAIL = "urn:ietf:params:jmap:mail"
+SUBMISSION = "urn:ietf:params:jmap:submission"
+
+_MOVED = frozenset({404, 410, 421})
+_PROBLEM_TYPES = "urn:ietf:params:jmap:error:"
+
+T = TypeVar("T")
+
+
+@frozen
+class Session:
+    """What the server told of itself and of the account (RFC 8620 section 2).
+
+    Attributes:
+        account_id: The person's mail account.
+        event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
+        limits: What the server takes at once.
+    """
+
+    api_url: str
+    account_id: str
+    capabilities: frozenset[str]
+    limits: CoreCapability
+    event_source_url: str | None = None
+
+
+@frozen
+class Call:
+    """One method call. A value made by `result_of` refers to an earlier call of the same request."""
+
+    method: str
+    arguments: Json
+
+
+def result_of(index: int, method: str, path: str) -> Json:
+    """Refer to part of the answer to the call at `index` (RFC 8620 section 3.7)."""
+    return {"resultOf": str(index), "name": method, "path": path}
+
+
+@frozen
+class Answer:
+    """The answer to one method call."""
+
+    call: Call
+    name: str
+    arguments: Json = field(repr=False)
+
+    def as_record(self, record: type[T]) -> T:
+        """Return the answer as a record.
+
+        Raises:
+            MethodError: The method failed.
+            ProtocolError: The answer does not have the record's form.
+        """
+        if self.name == "error":
+            kind = str(self.arguments.get("type", "unknown"))
+            detail = self.arguments.get("description") or self.arguments.get("arguments") or ""
+            raise MethodError(f"{self.call.method}: {kind} {detail}".strip(), kind)
+        if self.name != self.call.method:
+            raise ProtocolError(f"{self.call.method} was answered by {self.name}")
+        return structure(self.arguments, record, self.call.method)
+
+
+class JmapClient:
+    """Sends method calls for one account."""
+
+    def __init__(self, http: HttpClient, session_url: str) -> None:
+        self._http = http
+        self._session_url = session_url
+        self._session: Session | None = None
+        self._session_state: str | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session, fetched when it is first needed and after it has changed.
+
+        Raises:
+            AuthenticationError: The token is refused.
+            ServerError: There is no session to be had, or none with mail.
+        """
+        if self._session is None:
+            self._session = self._fetch_session()
+        return self._session
+
+    def call(self, calls: Sequence[Call]) -> list[Answer]:
+        """Send method calls in one request and return their answers, in the same order.
+
+        Raises:
+            AuthenticationError: The token is refused.
+            MethodError: The request as a whole was refused for its size (type ``requestTooLarge``).
+            ServerError: No proper answer arrived.
+        """
+        session = self.session
+        try:
+            response = self._post(session, calls)
+        except (StatusError, TransportError) as error:
+            # The session's URLs may have moved (RFC 8620 section 2): ask for them again, once.
+            if isinstance(error, StatusError) and error.status not in _MOVED:
+                raise
+            self._session = None
+            if self.session.api_url == session.api_url:
+                raise
+            response = self._post(self.session, calls)
+        return self._answers(response, calls)
+
+    def _post(self, session: Session, calls: Sequence[Call]) -> Response:
+        using = [CORE, MAIL]
+        if any(call.method.startswith("Identity/") for call in calls):
+            using.append(SUBMISSION)
+        body = {
+            "using": using,
+            "methodCalls": [
+                [call.method, {"accountId": session.account_id, **call.arguments}, str(index)]
+                for index, call in enumerate(calls)
+            ],
+        }
+        response = self._http.request(
+            "POST",
+            session.api_url,
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            body=json.dumps(body, separators=(",", ":")).encode(),
+            accept={400, 413},
+        )
+        if response.status >= 400:
+            raise _request_error(response)
+        return response
+
+    def _answers(self, response: Response, calls: Sequence[Call]) -> list[Answer]:
+        _check_json(response)
+        what = "the JMAP response"
+        parsed = structure(parse_json(response.body, what), ResponseObject, what)
+        if parsed.session_state != self._session_state:
+            if self._session_state is not None:
+                self._session = None  # it has changed (RFC 8620 section 3.4): fetched again when next needed
+            self._session_state = parsed.session_state
+        by_index = {index: (name, arguments) for name, arguments, index in parsed.method_responses}
+        if missing := [call.method for index, call in enumerate(calls) if str(index) not in by_index]:
+            raise ProtocolError(f"{what} lacks an answer to {', '.join(missing)}")
+        return [Answer(call, *by_index[str(index)]) for index, call in enumerate(calls)]
+
+    def _fetch_session(self) -> Session:
+        response = self._http.request("GET", self._session_url, headers={"Accept": "application/json"})
+        _check_json(response)
+        what = f"the JMAP session at {response.url}"
+        value = structure(parse_json(response.body, what), SessionObject, what)
+        account_id = value.primary_accounts.get(MAIL)
+        if account_id is None or CORE not in value.capabilities:
+            raise ServerError(f"{what} offers no mail account; the token needs the scope Email")
+        offered = value.accounts.get(account_id, {}).get("accountCapabilities", {})
+
+        def absolute(url: str) -> str:
+            return urljoin(response.url, url)
+
+        return Session(
+            api_url=absolute(value.api_url),
+            account_id=account_id,
+            capabilities=frozenset(value.capabilities) & {CORE, *offered},
+            limits=structure(value.capabilities[CORE], CoreCapability, what),
+            event_source_url=absolute(value.event_source_url) if value.event_source_url else None,
+        )
+
+
+def _check_json(response: Response) -> None:
+    if response.media_type != "application/json":
+        raise ProtocolError(
+            f"{response.url} answered with {response.media_type or 'no content type'}, "
+            f"not application/json: {response.excerpt()}"
+        )
+
+
+def _request_error(response: Response) -> ServerError:
+    """Make an error of the refusal of a whole request (RFC 8620 section 3.6.1)."""
+    try:
+        problem = structure(parse_json(response.body, ""), RequestProblem, "")
+    except ProtocolError:
+        problem = RequestProblem()
+    kind = problem.type.removeprefix(_PROBLEM_TYPES)
+    if kind == "limit" or response.status == 413:
+        return MethodError(f"the server's limit is exceeded: {problem.limit}", "requestTooLarge")
+    said = problem.detail or response.excerpt()
+    return StatusError(f"POST {response.url}: HTTP {response.status} {kind} ({said})", response.status)

@@ -1,0 +1,211 @@
+"""The JSON objects of JMAP as records: names and types are checked here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import cattrs
+from attrs import fields, frozen, has
+from cattrs.gen import make_dict_structure_fn, override
+
+from mailroom.errors import ProtocolError
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@frozen
+class CoreCapability:
+    """What the server can take at once (RFC 8620 section 2)."""
+
+    max_size_request: int = 10_000_000
+    max_calls_in_request: int = 16
+    max_objects_in_get: int = 500
+    max_objects_in_set: int = 500
+
+
+@frozen
+class SessionObject:
+    """The session resource (RFC 8620 section 2)."""
+
+    api_url: str
+    capabilities: Json
+    primary_accounts: dict[str, str]
+    accounts: dict[str, Json]
+    username: str = ""
+    event_source_url: str | None = None
+
+
+@frozen
+class ResponseObject:
+    """The answer to a request (RFC 8620 section 3.4)."""
+
+    method_responses: list[tuple[str, Json, str]]
+    session_state: str = ""
+
+
+@frozen
+class RequestProblem:
+    """Why a whole request was refused (RFC 7807, RFC 8620 section 3.6.1)."""
+
+    type: str = ""
+    detail: str = ""
+    limit: str = ""
+
+
+@frozen
+class MailboxObject:
+    """A mailbox (RFC 8621 section 2)."""
+
+    id: str
+    name: str
+    parent_id: str | None = None
+    role: str | None = None
+    total_emails: int = 0
+
+
+@frozen
+class MailboxGet:
+    """The answer of Mailbox/get."""
+
+    list_: list[MailboxObject]
+
+
+@frozen
+class EmailAddress:
+    """One entry of a From header (RFC 8621 section 4.1.2.3)."""
+
+    email: str | None = None
+    name: str | None = None
+
+
+@frozen
+class EmailObject:
+    """The properties of an email that Mailroom asks for (RFC 8621 section 4.1)."""
+
+    id: str
+    mailbox_ids: dict[str, bool]
+    keywords: dict[str, bool] | None = None
+    from_: list[EmailAddress] | None = None
+    received_at: str = ""
+
+
+@frozen
+class EmailQuery:
+    """The answer of Email/query (RFC 8620 section 5.5)."""
+
+    ids: list[str]
+    query_state: str
+    limit: int | None = None
+
+
+@frozen
+class EmailGet:
+    """The answer of Email/get (RFC 8620 section 5.1)."""
+
+    state: str
+    list_: list[EmailObject]
+
+
+@frozen
+class SetError:
+    """Why one object was not changed (RFC 8620 section 5.3)."""
+
+    type: str = "unknown"
+    description: str | None = None
+
+
+@frozen
+class EmailSet:
+    """The answer of Email/set (RFC 8620 section 5.3)."""
+
+    new_state: str
+    updated: dict[str, Any] | None = None
+    not_updated: dict[str, SetError] | None = None
+
+
+@frozen
+class IdentityObject:
+    """An address the person sends from (RFC 8621 section 6)."""
+
+    email: str
+
+
+@frozen
+class IdentityGet:
+    """The answer of Identity/get."""
+
+    list_: list[IdentityObject]
+
+
+def parse_json(body: bytes, what: str) -> object:
+    """Parse JSON.
+
+    Raises:
+        ProtocolError: It is none, or nested absurdly deep.
+    """
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"{what}: not JSON: {error}") from error
+    return value
+
+
+def structure(value: object, record: type[T], what: str) -> T:
+    """Make a record of a JSON value; properties that the record does not name are passed over.
+
+    Raises:
+        ProtocolError: A property is missing or has another type; says which.
+    """
+    try:
+        return _converter.structure(value, record)
+    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
+        raise ProtocolError(f"{what}: {'; '.join(cattrs.transform_error(error)[:3])}") from error
+
+
+def _exactly(kind: type) -> Callable[[object, object], object]:
+    """Make a hook that takes a value of one type instead of converting others to it."""
+
+    def hook(value: object, _: object) -> object:
+        if type(value) is not kind:
+            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+        return value
+
+    return hook
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _record_hook(record: type[Any]) -> Callable[[Any, Any], Any]:
+    names: Any = {field.name: override(rename=_camel_case(field.name)) for field in fields(record)}
+    make = make_dict_structure_fn(record, _converter, **names)
+
+    def hook(value: Any, kind: Any) -> Any:
+        if not isinstance(value, dict):
+            raise TypeError(f"expected an object, got {type(value).__name__}")
+        return make(value, kind)
+
+    return hook
+
+
+def _list_hook(kind: Any) -> Callable[[Any, Any], Any]:
+    (item,) = kind.__args__
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, list):
+            raise TypeError(f"expected a list, got {type(value).__name__}")
+        return [_converter.structure(entry, item) for entry in value]
+
+    return hook
+
+
+_converter = cattrs.Converter()
+for _kind in (str, int, bool):
+    _converter.register_structure_hook(_kind, _exactly(_kind))
+_converter.register_structure_hook_factory(has, _record_hook)
+_converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is list, _list_hook)
