@@ -1,0 +1,132 @@
+"""Accounts on a real Cyrus server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import formataddr
+from uuid import uuid4
+
+from tests.contract import vcards
+from tests.contract.accounts import Account, Clock, Sender
+from tests.contract.wire import RefusedError, Wire
+from tests.cyrus.front import Front
+
+MAX_OBJECTS = 40
+OPTIONS = {"jmap_max_objects_in_get": str(MAX_OBJECTS), "jmap_max_objects_in_set": str(MAX_OBJECTS)}
+"""Limits low enough that a test can exceed them."""
+
+
+class CyrusAccount(Account):
+    """A new account on the server behind `front`."""
+
+    keeps_card_bytes = False
+    max_objects = MAX_OBJECTS
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._server = front.server
+        password, token = uuid4().hex, f"token-{uuid4().hex}"
+        self.address = f"user{uuid4().hex[:12]}@example.com"
+        self._server.add_user(self.address, password)
+        front.tokens[token] = self.address
+        self.environment = {
+            "MAILROOM_JMAP_SESSION_URL": f"{front.url}/jmap/session",
+            "MAILROOM_JMAP_TOKEN": token,
+            "MAILROOM_CARDDAV_URL": f"{front.url}/",
+            "MAILROOM_CARDDAV_USERNAME": self.address,
+            "MAILROOM_CARDDAV_PASSWORD": password,
+        }
+        authorization = self._server.basic_authorization(self.address)
+        self._wire = Wire(self._server.http_address, self.address, authorization)
+        self._clock = Clock()
+        self._ids: dict[str, str] = {}
+        self._refresh_ids()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def add_mailbox(self, name: str, role: str | None = None) -> None:
+        answer = self._wire.jmap("Mailbox/set", create={"new": {"name": name, "role": role}})
+        if "new" not in (answer["created"] or {}):
+            raise RefusedError(f"mailbox {name}: {answer['notCreated']}")
+        self._ids[name] = answer["created"]["new"]["id"]
+
+    def rename_mailbox(self, name: str, new_name: str) -> None:
+        self._wire.jmap("Mailbox/set", update={self._ids[name]: {"name": new_name}})
+        self._refresh_ids()
+
+    def remove_mailbox(self, name: str) -> None:
+        self._wire.jmap("Mailbox/set", destroy=[self._ids[name]])
+        self._refresh_ids()
+
+    def mailbox_id(self, name: str) -> str:
+        return self._ids[name]
+
+    def receive(
+        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+    ) -> str:
+        return self.receive_raw(_compose(senders), *mailboxes, read=read, at=at)
+
+    def receive_raw(self, message: bytes, *mailboxes: str, read: bool = False, at: str = "") -> str:
+        """Let a message arrive just as it is."""
+        email = {
+            "blobId": self._wire.upload(message),
+            "mailboxIds": {self._ids[name]: True for name in mailboxes},
+            "keywords": {"$seen": True} if read else {},
+            "receivedAt": at or self._clock.next(),
+        }
+        answer = self._wire.jmap("Email/import", emails={"new": email})
+        if "new" not in (answer["created"] or {}):
+            raise RefusedError(f"message: {answer['notCreated']}")
+        return str(answer["created"]["new"]["id"])
+
+    def mailboxes_of(self, message: str) -> set[str]:
+        found = self._wire.jmap("Email/get", ids=[message], properties=["mailboxIds"])["list"]
+        names = {mailbox_id: name for name, mailbox_id in self._ids.items()}
+        return {names[mailbox_id] for each in found for mailbox_id in each["mailboxIds"]}
+
+    def place(self, message: str, *mailboxes: str) -> None:
+        self._update(message, {"mailboxIds": {self._ids[name]: True for name in mailboxes}})
+
+    def mark_read(self, message: str) -> None:
+        self._update(message, {"keywords/$seen": True})
+
+    def destroy(self, message: str) -> None:
+        self._wire.jmap("Email/set", destroy=[message])
+
+    def put_card(self, name: str, data: bytes) -> None:
+        self._wire.put_card(name, data)
+
+    def delete_card(self, name: str) -> None:
+        self._wire.delete_card(name)
+
+    def cards(self) -> Mapping[str, bytes]:
+        return self._wire.cards()
+
+    def forget_changes(self) -> None:
+        # The server forgets what was deleted, and then can no longer tell what changed since before.
+        self.put_card("short-lived.vcf", vcards.contact("short-lived", "Nobody"))
+        self.delete_card("short-lived.vcf")
+        self._server.forget_deleted(self.address)
+
+    def state(self) -> tuple[str, ...]:
+        return str(self._wire.jmap("Email/get", ids=[])["state"]), self._wire.sync_token()
+
+    def requests(self) -> Sequence[str]:
+        return [f"{each.method} {each.path}" for each in self._front.requests if each.user == self.address]
+
+    def _update(self, message: str, patch: Mapping[str, object]) -> None:
+        answer = self._wire.jmap("Email/set", update={message: patch})
+        if answer["notUpdated"]:
+            raise RefusedError(f"message {message}: {answer['notUpdated']}")
+
+    def _refresh_ids(self) -> None:
+        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
+        self._ids = {each["name"]: each["id"] for each in found}
+
+
+def _compose(senders: Sequence[Sender] | None) -> bytes:
+    lines = [f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
+    if senders is not None:
+        lines.insert(0, f"From: {', '.join(map(formataddr, senders))}")
+    return "\r\n".join(lines).encode("ascii")
