@@ -1,0 +1,228 @@
+"""The person's address book as triage sees it: finds cards, makes cards, changes contact groups."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+
+from attrs import evolve, frozen
+
+from mailroom.carddav.client import CardDavClient, StoredCard, in_parallel, member_name
+from mailroom.carddav.compose import compose_card
+from mailroom.carddav.multistatus import read_uid_conflict
+from mailroom.carddav.replica import Entry, Group, Replica
+from mailroom.carddav.vcard import bare_uid, edit_members, summarize
+from mailroom.errors import PreconditionFailedError, ServerError, StatusError
+from mailroom.http import HttpClient
+from mailroom.triage.address import Address
+from mailroom.triage.model import Card, CardUid, Membership, NewCard
+
+MAX_REGROUP_ATTEMPTS = 5
+MAX_CREATE_ATTEMPTS = 5
+UID_NAMESPACE = uuid.UUID("0c5f3a34-6f0e-5b0b-9f5e-3d1c7a4e8b21")
+DEFAULT_BOOK = "Default"
+_UNREADABLE = frozenset({403, 404})
+
+
+@frozen
+class ContactsView:
+    """The address book as of the last refresh, and the cards made since (implements `Contacts`).
+
+    Of the contact groups, only the triage groups' members are known.
+    """
+
+    _replica: Replica
+    _groups: tuple[Group, ...]
+
+    def cards(self, address: Address) -> Sequence[Card]:
+        """Every card that has `address`, in the order of the book.
+
+        A card without a UID is left out, since no group could hold it; `create` then refuses to
+        make a second one for the address and says why.
+        """
+        return [_card(entry) for entry in self._replica.find(address) if entry.uid]
+
+    def groups(self, uid: CardUid) -> Collection[str]:
+        """The names of the triage groups that have this card as a member."""
+        bare = bare_uid(uid)
+        return frozenset(group.name for group in self._groups if bare in group.members)
+
+    def group_names(self) -> Sequence[str]:
+        """The names of all contact groups; a name that two groups share stands twice."""
+        return [group.name for group in self._groups]
+
+
+class CardDavAddressBook:
+    """A person's contacts on a CardDAV server (implements `AddressBook`); for one thread.
+
+    Args:
+        http: Carries the credentials.
+        url: Where to look for the address book: a server, a principal, or the address book itself.
+        groups: The names of the triage groups. They decide which of several address books it is.
+    """
+
+    def __init__(self, http: HttpClient, url: str, groups: Iterable[str]) -> None:
+        self._client = CardDavClient(http, url)
+        self._groups = frozenset(groups)
+        self._chosen: Replica | None = None
+
+    def refresh(self) -> ContactsView:
+        """Read what has changed since the last time; one request where nothing has.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            ServerError: The server as a whole fails.
+        """
+        if self._chosen is not None:
+            try:
+                self._chosen.refresh()
+            except StatusError as error:
+                if error.status not in {404, 410}:
+                    raise
+                self._chosen = None
+        if self._chosen is None:
+            self._chosen = self._choose()
+        return ContactsView(self._chosen, tuple(self._chosen.groups.values()))
+
+    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
+        """Make the cards, several at a time; for each address the card, or why there is none.
+
+        The card of an address has an identifier that follows from the address, and it is written
+        only where there is none, so that neither a repetition nor a crash makes a second one. An
+        address that has a card already gets that one.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            StoppedError: The process is to end.
+        """
+        wanted = {card.address: card for card in cards}
+        replica = self._replica()
+        outcomes = in_parallel(partial(self._create, replica), list(wanted.values()))
+        made: dict[Address, Card | str] = {}
+        for address, outcome in zip(wanted, outcomes, strict=True):
+            if isinstance(outcome, StoredCard):
+                replica.keep(outcome)
+                made[address] = _card(replica.find(address)[-1])
+            else:
+                made[address] = outcome
+        return made
+
+    def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
+        """Change contact groups, by name, one write each; for each that failed, why.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            StoppedError: The process is to end.
+        """
+        replica = self._replica()
+        failed: dict[str, str] = {}
+        todo: list[tuple[Group, Membership]] = []
+        for name, membership in memberships.items():
+            match replica.groups_named(name):
+                case [group]:
+                    todo.append((group, membership))
+                case []:
+                    failed[name] = f"there is no contact group {name!r}"
+                case _:
+                    failed[name] = f"several contact groups are called {name!r}"
+        for (group, _), outcome in zip(todo, in_parallel(partial(self._regroup, replica), todo), strict=True):
+            if isinstance(outcome, str):
+                failed[group.name] = outcome
+            else:
+                replica.groups[outcome.resource] = outcome
+        return failed
+
+    def _replica(self) -> Replica:
+        if self._chosen is None:
+            self.refresh()
+        assert self._chosen is not None
+        return self._chosen
+
+    def _choose(self) -> Replica:
+        """Read the person's address books and take the one that has most of the triage groups."""
+        books = self._client.discover()
+        best: Replica | None = None
+        best_score = (-1, False)
+        for book in books:
+            replica = Replica(self._client, book, self._groups)
+            try:
+                replica.refresh()
+            except StatusError as error:
+                if len(books) == 1 or error.status not in _UNREADABLE:
+                    raise
+                continue
+            names = {group.name for group in replica.groups.values()}
+            is_default = DEFAULT_BOOK in {book.name, book.url.rstrip("/").rpartition("/")[2]}
+            score = (len(names & self._groups), is_default)
+            if score > best_score:
+                best, best_score = replica, score
+        if best is None:
+            raise ServerError("none of the account's address books can be read")
+        return best
+
+    def _create(self, replica: Replica, new: NewCard) -> Card | StoredCard | str:
+        known = replica.find(new.address)
+        for entry in known:
+            if entry.uid:
+                return _card(entry)
+        if known:
+            return f"the card {known[0].name!r} of {new.address} has no UID, so no group can hold it"
+        try:
+            for attempt in range(MAX_CREATE_ATTEMPTS):
+                salt = f"#{attempt}" if attempt else ""
+                uid = CardUid(str(uuid.uuid5(UID_NAMESPACE, new.address + salt)))
+                stored = self._write_new(replica, f"{uid}.vcf", compose_card(new, uid))
+                if stored is not None and new.address in summarize(stored.octets).addresses:
+                    return stored
+            return f"{MAX_CREATE_ATTEMPTS} cards that are not of {new.address} stand where its card belongs"
+        except ServerError as error:
+            return str(error)
+
+    def _write_new(self, replica: Replica, resource: str, card: bytes) -> StoredCard | None:
+        """Write a card, or return the one that stands in its place."""
+        try:
+            etag = self._client.write_card(replica.book, resource, card)
+        except PreconditionFailedError:
+            # It may be ours: the answer to an earlier attempt was lost.
+            return self._client.read_card(replica.book, resource)
+        except StatusError as error:
+            conflict = read_uid_conflict(error.body) if error.status == 403 else None
+            if conflict is None:
+                raise
+            return self._client.read_card(replica.book, member_name(conflict)) if conflict else None
+        return StoredCard(resource, etag, card, is_exact=True, created=int(time.time()))
+
+    def _regroup(self, replica: Replica, task: tuple[Group, Membership]) -> Group | str:
+        """Change one group; return it as it is now, or why it could not be changed."""
+        group, membership = task
+        try:
+            for _ in range(MAX_REGROUP_ATTEMPTS):
+                if group.octets is None or not group.etag:
+                    current = self._client.read_card(replica.book, group.resource)
+                    if current is None:
+                        return f"the contact group {group.name!r} is gone"
+                    if not current.etag:
+                        return f"the server gives the contact group {group.name!r} no ETag"
+                    group = evolve(group, etag=current.etag, octets=current.octets)
+                assert group.octets is not None
+                edited = edit_members(group.octets, sorted(membership.add), membership.remove)
+                if edited is group.octets:
+                    return evolve(group, members=summarize(edited).members)
+                try:
+                    etag = self._client.write_card(replica.book, group.resource, edited, group.etag)
+                except PreconditionFailedError:
+                    group = evolve(group, octets=None)
+                    continue
+                # Without an ETag the server has stored something else than it was sent.
+                return evolve(
+                    group, etag=etag, octets=edited if etag else None, members=summarize(edited).members
+                )
+            return f"the contact group {group.name!r} changed {MAX_REGROUP_ATTEMPTS} times while being edited"
+        except ServerError as error:
+            return str(error)
+
+
+def _card(entry: Entry) -> Card:
+    return Card(CardUid(entry.uid), entry.name, entry.created)

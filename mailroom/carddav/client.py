@@ -1,0 +1,302 @@
+"""Speaks CardDAV (RFC 6352): finds address books, follows their changes, reads and writes cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import quote, unquote, urljoin, urlsplit
+from xml.sax.saxutils import escape
+
+from attrs import frozen
+
+from mailroom.carddav.multistatus import Multistatus, Resource
+from mailroom.errors import AuthenticationError, ProtocolError, StatusError
+from mailroom.http import MAX_CONNECTIONS, HttpClient, Response
+
+MULTIGET_CARDS = 200
+MAX_SYNC_PAGES = 10_000
+WELL_KNOWN = "/.well-known/carddav"
+
+_DAV = "{DAV:}"
+_CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
+_NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
+_XML = {"Content-Type": "application/xml; charset=utf-8"}
+# Compressed on the way, a card may come with another ETag.
+_PLAIN = {"Accept-Encoding": "identity"}
+_SAFE_IN_NAME = "@:!$&'()*+,;=~"
+_INVALID_TOKEN = frozenset({403, 409, 410, 412})
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@frozen
+class Collection:
+    """An address book on the server.
+
+    Attributes:
+        url: Its URL, with a slash at the end.
+        name: The name it shows.
+    """
+
+    url: str
+    name: str
+
+
+@frozen
+class Changes:
+    """What has happened in an address book since a sync token.
+
+    Attributes:
+        changed: The ETags of the cards that are new or different, by resource name.
+        removed: The resource names of the cards that are gone.
+        is_whole: Whether the book was read from the beginning: what is not in `changed` is not there.
+        sync_token: The state the book is in now.
+    """
+
+    changed: dict[str, str]
+    removed: set[str]
+    is_whole: bool
+    sync_token: str
+
+
+@frozen
+class StoredCard:
+    """A card as the server has it.
+
+    Attributes:
+        name: Its resource name, the last part of its URL.
+        etag: The version this is; empty where the server does not tell.
+        octets: Its text.
+        is_exact: Whether `octets` is what the server stores, byte for byte.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+    """
+
+    name: str
+    etag: str
+    octets: bytes
+    is_exact: bool
+    created: int
+
+
+class CardDavClient:
+    """One person's address books on one server.
+
+    Args:
+        http: Carries the credentials.
+        url: Where to look: a server, a principal, or an address book.
+    """
+
+    def __init__(self, http: HttpClient, url: str) -> None:
+        self._http = http
+        self._url = url
+
+    def discover(self) -> tuple[Collection, ...]:
+        """Find the person's address books (RFC 6764 section 6), in the server's order.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            ProtocolError: The server does not lead to any address book.
+        """
+        wanted = "<current-user-principal/><C:addressbook-home-set/><resourcetype/><displayname/>"
+        for start in (self._url, urljoin(self._url, WELL_KNOWN)):
+            try:
+                base, resources = self._propfind(start, wanted)
+            except StatusError as error:
+                if error.status == 403:
+                    raise AuthenticationError(str(error)) from error
+                continue
+            for resource in resources[:1]:
+                if _is_address_book(resource):
+                    return (_collection(base, resource),)
+            if homes := _links(base, resources, f"{_CARDDAV}addressbook-home-set"):
+                return self._address_books(homes)
+            for principal in _links(base, resources, f"{_DAV}current-user-principal"):
+                base, resources = self._propfind(principal, "<C:addressbook-home-set/>")
+                if homes := _links(base, resources, f"{_CARDDAV}addressbook-home-set"):
+                    return self._address_books(homes)
+        raise ProtocolError(
+            f"{self._url} does not lead to an address book, nor does {WELL_KNOWN} on its host"
+        )
+
+    def changes(self, book: Collection, sync_token: str) -> Changes:
+        """Ask what has changed since `sync_token`; where that is empty or too old, for everything."""
+        changed: dict[str, str] = {}
+        removed: set[str] = set()
+        is_whole = not sync_token
+        for _ in range(MAX_SYNC_PAGES):
+            answer = self._sync(book, sync_token)
+            if answer is None:
+                changed, removed, is_whole, sync_token = {}, set(), True, ""
+                continue
+            is_truncated = False
+            multistatus = Multistatus(answer.body)
+            for resource in multistatus:
+                is_truncated = is_truncated or resource.status == 507
+                name = member_name(resource.href)
+                if not name:
+                    continue
+                if resource.status == 404:
+                    changed.pop(name, None)
+                    removed.add(name)
+                elif 200 <= resource.status < 300:
+                    removed.discard(name)
+                    changed[name] = resource.text(f"{_DAV}getetag")
+            if not multistatus.sync_token or (is_truncated and multistatus.sync_token == sync_token):
+                raise ProtocolError(f"REPORT {book.url}: no (new) sync token")
+            sync_token = multistatus.sync_token
+            if not is_truncated:
+                return Changes(changed, removed, is_whole, sync_token)
+        raise ProtocolError(f"REPORT {book.url}: more than {MAX_SYNC_PAGES} pages of changes")
+
+    def read_cards(self, book: Collection, names: Sequence[str]) -> Iterator[StoredCard]:
+        """Read cards in batches; those that are gone are missing from what is returned."""
+        for start in range(0, len(names), MULTIGET_CARDS):
+            missing = set(names[start : start + MULTIGET_CARDS])
+            try:
+                for resource in self._multiget(book, sorted(missing)):
+                    name = member_name(resource.href)
+                    if resource.status == 404:
+                        missing.discard(name)
+                    elif name in missing and f"{_CARDDAV}address-data" in resource.properties:
+                        missing.discard(name)
+                        yield _stored_card(name, resource)
+            except ProtocolError:
+                # One card that XML cannot carry (a control character) spoils the answer for all.
+                pass
+            for card in in_parallel(lambda name: self.read_card(book, name), sorted(missing)):
+                if card is not None:
+                    yield card
+
+    def read_card(self, book: Collection, name: str) -> StoredCard | None:
+        """Read one card byte for byte; None where there is none."""
+        response = self._http.request("GET", _member_url(book, name), headers=_PLAIN, accept={404, 410})
+        if response.status in {404, 410}:
+            return None
+        return StoredCard(name, response.headers.get("etag", ""), response.body, is_exact=True, created=0)
+
+    def write_card(self, book: Collection, name: str, card: bytes, etag: str | None = None) -> str:
+        """Write a card where there is none, or over the version `etag`; return its new ETag, or "".
+
+        Raises:
+            PreconditionFailedError: There is a card already, or another version of it.
+            StatusError: The server refuses the card.
+        """
+        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+        headers = {"Content-Type": "text/vcard; charset=utf-8", **condition}
+        response = self._http.request("PUT", _member_url(book, name), headers=headers, body=card)
+        return response.headers.get("etag", "")
+
+    def _address_books(self, homes: Iterable[str]) -> tuple[Collection, ...]:
+        books: dict[str, Collection] = {}
+        for home in homes:
+            base, resources = self._propfind(home, "<resourcetype/><displayname/>", depth="1")
+            for resource in resources:
+                if _is_address_book(resource):
+                    book = _collection(base, resource)
+                    books[book.url] = book
+        if not books:
+            raise ProtocolError(f"{self._url}: the account has no address book")
+        return tuple(books.values())
+
+    def _propfind(self, url: str, properties: str, depth: str = "0") -> tuple[str, list[Resource]]:
+        """Return the URL that answered in the end, and what it said."""
+        body = f"<propfind {_NAMESPACES}><prop>{properties}</prop></propfind>"
+        response = self._http.request("PROPFIND", url, headers={**_XML, "Depth": depth}, body=body.encode())
+        if response.status != 207:
+            return response.url, []
+        return response.url, list(Multistatus(response.body))
+
+    def _sync(self, book: Collection, sync_token: str) -> Response | None:
+        """Send a sync-collection report (RFC 6578); None where the token is no longer good."""
+        body = (
+            f"<sync-collection {_NAMESPACES}><sync-token>{escape(sync_token)}</sync-token>"
+            "<sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
+        )
+        response = self._http.request(
+            "REPORT",
+            book.url,
+            headers={**_XML, "Depth": "0"},
+            body=body.encode(),
+            accept=_INVALID_TOKEN if sync_token else (),
+        )
+        if response.status not in _INVALID_TOKEN:
+            return response
+        if response.status == 403 and b"valid-sync-token" not in response.body:
+            raise StatusError(f"REPORT {book.url}: HTTP 403 ({response.excerpt()})", 403, response.body)
+        return None
+
+    def _multiget(self, book: Collection, names: Iterable[str]) -> Iterator[Resource]:
+        path = urlsplit(book.url).path
+        hrefs = "".join(f"<href>{escape(path + _quoted(name))}</href>" for name in names)
+        body = (
+            f"<C:addressbook-multiget {_NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
+            f"<C:address-data/></prop>{hrefs}</C:addressbook-multiget>"
+        )
+        response = self._http.request("REPORT", book.url, headers={**_XML, "Depth": "1"}, body=body.encode())
+        return iter(Multistatus(response.body))
+
+
+def in_parallel(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """Call `function` on each item, over as many connections as there are; the first error ends it."""
+    if len(items) < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(min(len(items), MAX_CONNECTIONS)) as pool:
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def member_name(href: str) -> str:
+    """Return the last part of a URL, decoded; empty for a collection."""
+    return unquote(href.rpartition("/")[2], errors="surrogateescape")
+
+
+def _links(base: str, resources: Sequence[Resource], name: str) -> list[str]:
+    return [urljoin(base, href) for resource in resources[:1] for href in resource.hrefs(name)]
+
+
+def _is_address_book(resource: Resource) -> bool:
+    kinds = resource.properties.get(f"{_DAV}resourcetype")
+    return kinds is not None and kinds.find(f"{_CARDDAV}addressbook") is not None
+
+
+def _collection(base: str, resource: Resource) -> Collection:
+    url = urljoin(base, resource.href).rstrip("/") + "/"
+    return Collection(url, resource.text(f"{_DAV}displayname"))
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe=_SAFE_IN_NAME, errors="surrogateescape")
+
+
+def _member_url(book: Collection, name: str) -> str:
+    return book.url + _quoted(name)
+
+
+def _stored_card(name: str, resource: Resource) -> StoredCard:
+    # XML makes one line feed of every line ending (XML 1.0 section 2.11). The length on the server
+    # tells whether they all were CRLF; if not, or if characters were replaced, only GET has the bytes.
+    text = "".join(resource.properties[f"{_CARDDAV}address-data"].itertext())
+    octets = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+    is_exact = str(len(octets)) == resource.text(f"{_DAV}getcontentlength") and "\ufffd" not in text
+    return StoredCard(
+        name=name,
+        etag=resource.text(f"{_DAV}getetag"),
+        octets=octets,
+        is_exact=is_exact,
+        created=_seconds(resource.text(f"{_DAV}creationdate")),
+    )
+
+
+def _seconds(moment: str) -> int:
+    """Read an RFC 3339 date; 0 where it is none."""
+    try:
+        return int(datetime.fromisoformat(moment).timestamp())
+    except (ValueError, OverflowError):
+        return 0

@@ -1,0 +1,124 @@
+"""Makes the card of a sender nobody has written down yet (vCard 3.0, RFC 2426)."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from attrs import frozen
+
+from mailroom.errors import ProtocolError
+from mailroom.triage.address import parse_address
+from mailroom.triage.model import CardKind, CardUid, NewCard
+
+_TITLES = frozenset(
+    {
+        "dame",
+        "dr",
+        "fr",
+        "frau",
+        "herr",
+        "hr",
+        "lady",
+        "lord",
+        "miss",
+        "mme",
+        "mr",
+        "mrs",
+        "ms",
+        "mx",
+        "prof",
+        "rev",
+        "sir",
+    }
+)
+_SUFFIXES = frozenset(
+    {"cpa", "dds", "esq", "ii", "iii", "iv", "jr", "jd", "llm", "ma", "mba", "md", "msc", "phd", "sr"}
+)
+
+
+@frozen
+class PersonName:
+    """A person's name in the parts of the N property."""
+
+    family: str = ""
+    given: str = ""
+    additional: str = ""
+    prefix: str = ""
+    suffix: str = ""
+
+
+def compose_card(card: NewCard, uid: CardUid) -> bytes:
+    """Make a new card.
+
+    Raises:
+        ProtocolError: No card can carry the address.
+    """
+    import vobject  # noqa: PLC0415 - takes time and memory, and most cycles make no card
+
+    email = card.email.strip()
+    if parse_address(email) != card.address or clean(email) != email:
+        email = card.address
+    if parse_address(clean(email)) != card.address:
+        raise ProtocolError(f"a contact card cannot carry the address {email!r}")
+    name = clean(card.name) or clean(email)
+    vcard = vobject.vCard()
+    vcard.add("uid").value = uid
+    vcard.add("fn").value = name
+    parts = vobject.vcard.Name()
+    if card.kind is CardKind.PERSON:
+        person = split_name(name)
+        parts = vobject.vcard.Name(
+            family=person.family,
+            given=person.given,
+            additional=person.additional,
+            prefix=person.prefix,
+            suffix=person.suffix,
+        )
+    else:
+        vcard.add("org").value = [name]
+        # The Contacts programs of Apple and Fastmail show such a card as a company.
+        vcard.add("x-abshowas").value = "COMPANY"
+    vcard.add("n").value = parts
+    vcard.add("email").value = email
+    octets: bytes = vcard.serialize().encode()
+    return octets
+
+
+def clean(text: str) -> str:
+    """Put text on one line, without control characters and without what UTF-8 cannot say."""
+    text = " ".join(text.split())
+    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"})
+
+
+def split_name(name: str) -> PersonName:
+    """Split a display name as well as it goes.
+
+    ``Lovelace, Ada`` and ``Dr. Ada M. Lovelace`` have Ada as the given and Lovelace as the family
+    name; a single word, and what looks like an address, is a given name.
+    """
+    before, comma, after = (part.strip() for part in name.partition(","))
+    if comma and before and after and "," not in after and not _all_in(after.split(), _SUFFIXES):
+        given, _, additional = after.partition(" ")
+        return PersonName(family=before, given=given, additional=additional)
+    words = name.replace(",", " ").split()
+    prefix: list[str] = []
+    suffix: list[str] = []
+    while len(words) > 1 and _all_in(words[:1], _TITLES):
+        prefix.append(words.pop(0))
+    while len(words) > 2 and _all_in(words[-1:], _SUFFIXES):
+        suffix.insert(0, words.pop())
+    last = max(len(words) - 1, 1)
+    # Lower-case words before the last are part of the family name: Ludwig van Beethoven.
+    while last > 1 and words[last - 1].islower():
+        last -= 1
+    return PersonName(
+        family=" ".join(words[last:]),
+        given=words[0] if words else "",
+        additional=" ".join(words[1:last]),
+        prefix=" ".join(prefix),
+        suffix=" ".join(suffix),
+    )
+
+
+def _all_in(words: list[str], known: frozenset[str]) -> bool:
+    return all(word.replace(".", "").lower() in known for word in words)

@@ -1,0 +1,136 @@
+"""A small copy of one address book on the server, kept in step with it by sync-collection (RFC 6578)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection as Container
+
+from attrs import define, frozen
+
+from mailroom.carddav.client import CardDavClient, Collection, StoredCard
+from mailroom.carddav.vcard import CardSummary, summarize
+from mailroom.triage.address import Address
+
+
+@define
+class Entry:
+    """What is kept of a contact card.
+
+    Attributes:
+        uid: Its identifier as it writes it; empty for a card without one.
+        name: The name it shows, perhaps empty.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+    """
+
+    uid: str
+    name: str
+    addresses: tuple[Address, ...]
+    created: int
+
+
+@frozen
+class Group:
+    """A contact group.
+
+    Attributes:
+        resource: The last part of its URL.
+        name: What people call it.
+        etag: The version on the server, as far as it is known.
+        octets: The card of that version byte for byte; None where it must be read before it is edited.
+        members: Bare identifiers of its members; empty for a group that is not a triage group.
+    """
+
+    resource: str
+    name: str
+    etag: str
+    octets: bytes | None
+    members: frozenset[str]
+
+
+class Replica:
+    """The contact cards and groups of one address book.
+
+    Args:
+        groups: The names of the triage groups; of no other group are the members kept.
+
+    Attributes:
+        groups: The contact groups by resource name.
+    """
+
+    def __init__(self, client: CardDavClient, book: Collection, groups: Container[str]) -> None:
+        self.book = book
+        self.groups: dict[str, Group] = {}
+        self._client = client
+        self._triage_groups = groups
+        self._sync_token = ""
+        self._entries: dict[str, Entry] = {}
+        self._by_address: dict[Address, tuple[Entry, ...]] = {}
+
+    def refresh(self) -> None:
+        """Read what has changed since the last time, all of it the first time.
+
+        Where this fails half-way, the next call begins where this one began.
+        """
+        changes = self._client.changes(self.book, self._sync_token)
+        if changes.is_whole:
+            self._sync_token = ""
+            self.groups.clear()
+            self._entries.clear()
+            self._by_address.clear()
+        for resource in changes.removed:
+            self._forget(resource)
+        pending = dict.fromkeys(
+            resource for resource, etag in changes.changed.items() if not self._is_known(resource, etag)
+        )
+        changes.changed.clear()
+        for stored in self._client.read_cards(self.book, list(pending)):
+            del pending[stored.name]
+            self.keep(stored)
+        for resource in pending:
+            self._forget(resource)
+        self._sync_token = changes.sync_token
+
+    def find(self, address: Address) -> tuple[Entry, ...]:
+        """Return the cards that have `address`, in the order of the book."""
+        return self._by_address.get(address, ())
+
+    def groups_named(self, name: str) -> list[Group]:
+        """Return the groups that bear `name`; there may be several."""
+        return [group for group in self.groups.values() if group.name == name]
+
+    def keep(self, stored: StoredCard) -> CardSummary:
+        """Take over a card as it is on the server now."""
+        summary = summarize(stored.octets)
+        self._forget(stored.name)
+        if summary.is_group:
+            is_triage_group = summary.name in self._triage_groups
+            self.groups[stored.name] = Group(
+                resource=stored.name,
+                name=summary.name,
+                etag=stored.etag,
+                octets=stored.octets if is_triage_group and stored.is_exact else None,
+                members=frozenset(map(sys.intern, summary.members)) if is_triage_group else frozenset(),
+            )
+        else:
+            self._add(stored.name, summary, stored.created)
+        return summary
+
+    def _add(self, resource: str, summary: CardSummary, created: int) -> None:
+        entry = Entry(sys.intern(summary.uid), summary.name, summary.addresses, created)
+        self._entries[resource] = entry
+        for address in entry.addresses:
+            self._by_address[address] = (*self._by_address.get(address, ()), entry)
+
+    def _forget(self, resource: str) -> None:
+        self.groups.pop(resource, None)
+        entry = self._entries.pop(resource, None)
+        for address in entry.addresses if entry else ():
+            others = tuple(other for other in self._by_address[address] if other is not entry)
+            if others:
+                self._by_address[address] = others
+            else:
+                del self._by_address[address]
+
+    def _is_known(self, resource: str, etag: str) -> bool:
+        group = self.groups.get(resource)
+        return group is not None and bool(etag) and group.etag == etag
