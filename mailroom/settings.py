@@ -39,6 +39,7 @@ PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
 CONNECTION_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
     "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
+    "MAILROOM_HEALTH_HOST": "0.0.0.0",  # noqa: S104 - a probe comes from outside the pod
     "MAILROOM_HEALTH_PORT": "8080",
 }
 """Settings for other servers and for tests."""
@@ -58,6 +59,7 @@ class Settings:
     scheme: Scheme
     jmap_session_url: str
     carddav_url: str
+    health_host: str
     health_port: int
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
@@ -90,6 +92,7 @@ def load_settings() -> Settings:
         scheme=_scheme(reader),
         jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", _safe_url),
         carddav_url=reader.text("MAILROOM_CARDDAV_URL", _safe_url),
+        health_host=reader.text("MAILROOM_HEALTH_HOST", _plain_name),
         health_port=int(reader.number("MAILROOM_HEALTH_PORT", env.int, 0, 65_535)),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN"),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),

@@ -13,7 +13,7 @@ from itertools import chain
 from attrs import Factory, define, field, frozen
 
 from mailroom.errors import ServerError, UserError
-from mailroom.triage.address import Address
+from mailroom.triage.address import Address, parse_address
 from mailroom.triage.layout import Layout, find_layout, missing_groups
 from mailroom.triage.model import (
     Card,
@@ -114,10 +114,12 @@ class Triage:
     """Files senders on one account.
 
     Args:
-        own: The account's own addresses, which are never filed.
+        own: Addresses of the account besides those its mail store knows; they are never filed.
     """
 
-    def __init__(self, mail: MailStore, book: AddressBook, scheme: Scheme, own: Collection[Address]) -> None:
+    def __init__(
+        self, mail: MailStore, book: AddressBook, scheme: Scheme, own: Collection[Address] = ()
+    ) -> None:
         self._mail = mail
         self._book = book
         self._scheme = scheme
@@ -125,19 +127,26 @@ class Triage:
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._layout: Layout | None = None
 
-    def prepare(self) -> None:
-        """Look whether the account has everything that the scheme names.
+    def check_mail(self) -> None:
+        """Look whether the account has every mailbox that the scheme names, and whose account it is.
 
         Raises:
-            UserError: Names every mailbox and contact group that is missing.
-            ServerError: A server could not be asked.
+            UserError: Names every mailbox that is missing.
+            AuthenticationError: The credentials are refused.
+            ServerError: The server could not be asked.
         """
-        problems = missing_groups(self._book.refresh().group_names(), self._scheme)
-        try:
-            self._look()
-        except UserError as error:
-            problems = [*error.problems, *problems]
-        if problems:
+        self._own |= {own for text in self._mail.own_addresses() if (own := parse_address(text))}
+        self._look()
+
+    def check_book(self) -> None:
+        """Look whether the address book has every contact group that the scheme names.
+
+        Raises:
+            UserError: Names every contact group that is missing, or there twice.
+            AuthenticationError: The credentials are refused.
+            ServerError: The server could not be asked.
+        """
+        if problems := missing_groups(self._book.refresh().group_names(), self._scheme):
             raise UserError(problems)
 
     def run(self) -> Report:

@@ -48,6 +48,10 @@ class Update:
 class MailStore(Protocol):
     """A person's mail. Every method raises `ServerError` when the server as a whole fails."""
 
+    def own_addresses(self) -> Collection[str]:
+        """Return the addresses that the person sends from, as far as the server tells."""
+        ...
+
     def read(self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...) -> Reading:
         """Read the mailbox list, and every message in any of `mailbox_ids` that `keep` wants.
 

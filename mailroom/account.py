@@ -1,0 +1,79 @@
+"""One person's account, wired up: settings → HTTP → JMAP and CardDAV → triage."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from attrs import frozen
+
+from mailroom.carddav import CardDavAddressBook
+from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.http import HttpClient
+from mailroom.jmap import JmapClient, JmapMailStore
+from mailroom.settings import Settings
+from mailroom.triage.address import parse_address
+from mailroom.triage.cycle import Triage
+
+JMAP_ADVICE = (
+    "MAILROOM_JMAP_TOKEN: the mail server refuses the token; make a new one "
+    "(Fastmail: Settings → Privacy & Security → API tokens) with read and write access to Email"
+)
+CARDDAV_ADVICE = (
+    "MAILROOM_CARDDAV_USERNAME, MAILROOM_CARDDAV_PASSWORD: the contacts server refuses them; make a new app "
+    "password (Fastmail: Settings → Privacy & Security → App passwords) with access to Contacts"
+)
+
+
+@frozen
+class Account:
+    """The parts of an account that commands work with."""
+
+    jmap: JmapClient
+    mail: JmapMailStore
+    book: CardDavAddressBook
+    triage: Triage
+
+    def check(self) -> None:
+        """Look whether credentials, mailboxes and contact groups are as triage needs them.
+
+        Raises:
+            UserError: Names everything that is wrong at once.
+        """
+        problems = [
+            *self._problems(self.triage.check_mail, JMAP_ADVICE),
+            *self._problems(self.triage.check_book, CARDDAV_ADVICE),
+        ]
+        if problems:
+            raise UserError(problems)
+
+    @staticmethod
+    def _problems(check: Callable[[], None], advice: str) -> list[str]:
+        try:
+            check()
+        except UserError as error:
+            return list(error.problems)
+        except AuthenticationError:
+            return [advice]
+        except ServerError as error:
+            return [str(error)]
+        return []
+
+
+def open_account(settings: Settings, stop: threading.Event | None = None) -> Account:
+    """Wire an account up; nothing is asked of a server yet.
+
+    Args:
+        stop: Set when the process is to end; cuts waits of the HTTP clients short.
+    """
+    jmap = JmapClient(
+        HttpClient(settings.jmap_session_url, settings.jmap_authorization, stop), settings.jmap_session_url
+    )
+    book = CardDavAddressBook(
+        HttpClient(settings.carddav_url, settings.carddav_authorization, stop),
+        settings.carddav_url,
+        settings.scheme.groups,
+    )
+    mail = JmapMailStore(jmap)
+    own = parse_address(settings.carddav_username)
+    return Account(jmap, mail, book, Triage(mail, book, settings.scheme, {own} if own else ()))

@@ -1,0 +1,1 @@
+"""What the commands do; each takes what it needs and returns the process's exit code."""

@@ -1,0 +1,75 @@
+"""`mailroom plan`: what the next cycle would do."""
+
+from __future__ import annotations
+
+import json
+
+from mailroom.account import open_account
+from mailroom.settings import load_settings
+from mailroom.terminal import RED, Terminal
+from mailroom.triage.cycle import Forecast
+from mailroom.triage.plan import Filing
+
+
+def plan(*, as_json: bool) -> int:
+    """Print what the next cycle would do; writes nothing to the account."""
+    account = open_account(load_settings())
+    account.check()
+    forecast = account.triage.forecast()
+    terminal = Terminal()
+    if as_json:
+        terminal.line(json.dumps(_as_json(forecast), ensure_ascii=False, indent=2))
+        return 0
+    if not forecast.filings and not forecast.rejected:
+        terminal.line("Nothing to do: no message carries a triage label.")
+        return 0
+    if forecast.filings:
+        rows = [
+            (
+                filing.decision.sender,
+                filing.decision.category.title,
+                _card(filing),
+                _groups(filing),
+                f"{messages} to move",
+            )
+            for filing, messages in forecast.filings
+        ]
+        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "MESSAGES"), rows)
+    if forecast.rejected:
+        terminal.heading("Left to you")
+        for message_id, reason in forecast.rejected.items():
+            terminal.line(f"  {terminal.paint('✗', RED)} message {message_id}: {reason}")
+    return 0
+
+
+def _card(filing: Filing) -> str:
+    if filing.created:
+        return f"new {filing.decision.category.kind.value}: {filing.card.name}"
+    return f"{filing.card.name or filing.card.uid}" + (" (one of several)" if filing.spare_cards else "")
+
+
+def _groups(filing: Filing) -> str:
+    joins = [f"+{filing.decision.category.group}"] if filing.joins else []
+    return (
+        ", ".join([*joins, *(f"-{group}" for group in sorted({group for group, _ in filing.leaves}))])
+        or "as is"
+    )
+
+
+def _as_json(forecast: Forecast) -> dict[str, object]:
+    return {
+        "senders": [
+            {
+                "sender": filing.decision.sender,
+                "category": filing.decision.category.title,
+                "card": {"name": filing.card.name, "new": filing.created},
+                "joins": [filing.decision.category.group] if filing.joins else [],
+                "leaves": sorted({group for group, _ in filing.leaves}),
+                "messages_to_move": messages,
+            }
+            for filing, messages in forecast.filings
+        ],
+        "left_to_you": [
+            {"message_id": message_id, "reason": reason} for message_id, reason in forecast.rejected.items()
+        ],
+    }

@@ -1,0 +1,176 @@
+"""GET /healthz, answered by one thread that no client can hold up.
+
+Each connection has a short time and few bytes to state its request, and there are only so many
+places: the one that has waited longest makes room for a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from attrs import define
+
+from mailroom.errors import UserError
+
+MAX_CONNECTIONS = 64
+MAX_REQUEST_BYTES = 4_096
+CONNECTION_SECONDS = 5.0
+UNHEALTHY_AFTER_INTERVALS = 2
+
+
+class Health:
+    """How long ago the last good cycle was.
+
+    Args:
+        interval_seconds: The time between two cycles.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(self, interval_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit_seconds = UNHEALTHY_AFTER_INTERVALS * interval_seconds
+        self._clock = clock
+        self._last_good = clock()  # having just started counts as good
+
+    def note_good_cycle(self) -> None:
+        """Remember that a cycle has just ended well."""
+        self._last_good = self._clock()
+
+    def status(self) -> tuple[int, dict[str, object]]:
+        """Return the HTTP status and what to say with it."""
+        age_seconds = self._clock() - self._last_good
+        healthy = age_seconds <= self._limit_seconds
+        word = "ok" if healthy else "unhealthy"
+        return (200 if healthy else 503), {"status": word, "last_poll_age_seconds": round(age_seconds, 1)}
+
+
+@define(eq=False)
+class _Connection:
+    """A client that has not been answered yet, or not wholly."""
+
+    socket: socket.socket
+    deadline: float
+    received: bytes = b""
+    to_send: bytes = b""
+
+
+class HealthServer:
+    """Serves `/healthz` until closed.
+
+    Args:
+        port: The TCP port; 0 takes any free one.
+
+    Raises:
+        UserError: The port cannot be had.
+    """
+
+    def __init__(self, health: Health, host: str, port: int) -> None:
+        self._health = health
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listener = socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
+        except OSError as error:
+            raise UserError(
+                [f"MAILROOM_HEALTH_PORT: cannot listen on {host}:{port}: {error.strerror or error}"]
+            ) from error
+        self._listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._connections: dict[socket.socket, _Connection] = {}
+        self._thread = threading.Thread(target=self._serve, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering and free the port."""
+        self._wake_writer.send(b"x")
+        self._thread.join()
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        for closing in (self._selector, self._listener, self._wake_reader, self._wake_writer):
+            closing.close()
+
+    def _serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select(self._patience_seconds()):
+                if key.fileobj is self._wake_reader:
+                    return
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif connection := self._connections.get(key.fileobj):  # type: ignore[call-overload]
+                    self._go_on(connection)
+            now = time.monotonic()
+            for connection in [c for c in self._connections.values() if c.deadline <= now]:
+                self._drop(connection)
+
+    def _patience_seconds(self) -> float | None:
+        if not self._connections:
+            return None
+        return max(0.0, min(c.deadline for c in self._connections.values()) - time.monotonic())
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return  # gone again, or no descriptor free: the next round tries again
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._drop(next(iter(self._connections.values())))
+        client.setblocking(False)
+        self._connections[client] = _Connection(client, time.monotonic() + CONNECTION_SECONDS)
+        self._selector.register(client, selectors.EVENT_READ)
+
+    def _go_on(self, connection: _Connection) -> None:
+        try:
+            if connection.to_send:
+                sent = connection.socket.send(connection.to_send)
+                connection.to_send = connection.to_send[sent:]
+                if not connection.to_send:
+                    self._drop(connection)
+                return
+            chunk = connection.socket.recv(MAX_REQUEST_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(connection)
+            return
+        connection.received += chunk
+        if b"\r\n\r\n" in connection.received:
+            connection.to_send = self._answer(connection.received)
+            self._selector.modify(connection.socket, selectors.EVENT_WRITE)
+        elif not chunk or len(connection.received) > MAX_REQUEST_BYTES:
+            self._drop(connection)
+
+    def _answer(self, request: bytes) -> bytes:
+        method, target = ([*request.split(b"\r\n", 1)[0].split(b" "), b"", b""])[:2]
+        if method in (b"GET", b"HEAD") and target.partition(b"?")[0] == b"/healthz":
+            status, answer = self._health.status()
+        else:
+            status, answer = 404, {"status": "not found"}
+        body = json.dumps(answer).encode() + b"\n"
+        head = (
+            f"HTTP/1.1 {_STATUS_LINES[status]}\r\nContent-Type: application/json\r\n"
+            f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + (b"" if method == b"HEAD" else body)
+
+    def _drop(self, connection: _Connection) -> None:
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        del self._connections[connection.socket]
+
+
+_STATUS_LINES = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}

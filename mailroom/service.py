@@ -1,0 +1,147 @@
+"""The long-lived loop: wake, cycle, health, signals, failure budget."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+from mailroom.errors import MailroomError, StoppedError, UserError
+from mailroom.health import Health
+from mailroom.logs import log
+from mailroom.triage.cycle import Report, Triage
+
+MAX_FAILURES_IN_A_ROW = 10
+STOP_GRACE_SECONDS = 25.0
+"""How long a stop waits for the current cycle. The next start finishes what it leaves undone."""
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Service:
+    """Runs cycles until it is stopped or has failed too often.
+
+    Args:
+        stop: Set when the process is to end.
+        wake: Set when a cycle should begin before the interval is over; setting `stop` needs it too.
+    """
+
+    def __init__(
+        self,
+        triage: Triage,
+        interval_seconds: float,
+        health: Health,
+        stop: threading.Event,
+        wake: threading.Event,
+    ) -> None:
+        self._triage = triage
+        self._interval_seconds = interval_seconds
+        self._health = health
+        self._stop = stop
+        self._wake = wake
+
+    def run(self) -> int:
+        """Run until stopped; return the process's exit code."""
+        failures = 0
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                run_cycle(self._triage)
+            except StoppedError:
+                break
+            except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
+                failures += 1
+                log_failure(error, failures_in_a_row=failures)
+                if failures == MAX_FAILURES_IN_A_ROW:
+                    log(logging.ERROR, "service_failed", failures_in_a_row=failures)
+                    return 1
+            else:
+                failures = 0
+                self._health.note_good_cycle()
+            if not self._stop.is_set():
+                self._wake.wait(self._interval_seconds)
+        log(logging.INFO, "service_stopped")
+        return 0
+
+
+def run_cycle(triage: Triage) -> Report:
+    """Run one cycle and log what it did."""
+    report = triage.run()
+    for filed in report.filed:
+        filing = filed.filing
+        log(
+            logging.INFO,
+            "sender_filed",
+            sender=filing.decision.sender,
+            category=filing.decision.category.title,
+            card="created" if filing.created else "found",
+            messages_moved=filed.messages_moved,
+            left_groups=sorted({group for group, _ in filing.leaves}),
+        )
+        if filing.spare_cards:
+            log(
+                logging.WARNING,
+                "several_cards",
+                sender=filing.decision.sender,
+                cards=filing.spare_cards + 1,
+                taken=filing.card.uid,
+            )
+    for rejected in report.rejected:
+        level = logging.WARNING if rejected.is_new else logging.DEBUG
+        log(level, "message_rejected", message_id=rejected.message_id, reason=rejected.reason)
+    for message_id in report.warned:
+        log(logging.WARNING, "name_differs", message_id=message_id)
+    for sender, reason in report.failed.items():
+        log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
+    log(
+        logging.INFO,
+        "poll_complete",
+        senders_filed=len(report.filed),
+        messages_moved=sum(filed.messages_moved for filed in report.filed),
+        messages_rejected=len(report.rejected),
+        senders_failed=len(report.failed),
+    )
+    return report
+
+
+def log_failure(error: Exception, **fields: object) -> None:
+    """Log why a cycle failed: in one line what the world did, with a traceback what is our bug."""
+    if isinstance(error, UserError):
+        fields["problems"] = list(error.problems)
+    else:
+        fields["reason"] = str(error) or type(error).__name__
+    if isinstance(error, MailroomError):
+        log(logging.ERROR, "poll_failed", **fields)
+    else:
+        logging.getLogger("mailroom").exception("poll_failed", extra={"fields": fields})
+
+
+def watch_signals(on_stop: Callable[[], None]) -> None:
+    """Call `on_stop` at the first SIGTERM or SIGINT; end the process at the second, or when time is up.
+
+    A thread of its own waits for the signals, so that no handler interrupts anything half done.
+    Call it before any other thread is started.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    threading.Thread(target=_await_signals, args=(on_stop,), name="signals", daemon=True).start()
+
+
+def _await_signals(on_stop: Callable[[], None]) -> None:
+    received = signal.sigwait(_STOP_SIGNALS)
+    log(logging.INFO, "service_stopping", signal=signal.Signals(received).name)
+    deadline = threading.Timer(STOP_GRACE_SECONDS, _abandon_cycle)
+    deadline.daemon = True
+    deadline.start()
+    on_stop()
+    os._exit(128 + signal.sigwait(_STOP_SIGNALS))
+
+
+def _abandon_cycle() -> None:
+    log(
+        logging.WARNING,
+        "service_stopped",
+        cycle="abandoned: a server does not answer; the next start goes on",
+    )
+    os._exit(0)
