@@ -25,6 +25,7 @@ _NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
 # Compressed on the way, a card may come with another ETag.
 _PLAIN = {"Accept-Encoding": "identity"}
+_CARD = f"{_CARDDAV}address-data"
 _SAFE_IN_NAME = "@:!$&'()*+,;=~"
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 
@@ -154,21 +155,7 @@ class CardDavClient:
     def read_cards(self, book: Collection, names: Sequence[str]) -> Iterator[StoredCard]:
         """Read cards in batches; those that are gone are missing from what is returned."""
         for start in range(0, len(names), MULTIGET_CARDS):
-            missing = set(names[start : start + MULTIGET_CARDS])
-            try:
-                for resource in self._multiget(book, sorted(missing)):
-                    name = member_name(resource.href)
-                    if resource.status == 404:
-                        missing.discard(name)
-                    elif name in missing and f"{_CARDDAV}address-data" in resource.properties:
-                        missing.discard(name)
-                        yield _stored_card(name, resource)
-            except ProtocolError:
-                # One card that XML cannot carry (a control character) spoils the answer for all.
-                pass
-            for card in in_parallel(lambda name: self.read_card(book, name), sorted(missing)):
-                if card is not None:
-                    yield card
+            yield from self._read_batch(book, names[start : start + MULTIGET_CARDS])
 
     def read_card(self, book: Collection, name: str) -> StoredCard | None:
         """Read one card byte for byte; None where there is none."""
@@ -228,6 +215,28 @@ class CardDavClient:
             raise StatusError(f"REPORT {book.url}: HTTP 403 ({response.excerpt()})", 403, response.body)
         return None
 
+    def _read_batch(self, book: Collection, names: Sequence[str]) -> Iterator[StoredCard]:
+        missing = dict.fromkeys(names)
+        try:
+            for resource in self._multiget(book, names):
+                name = member_name(resource.href)
+                if name in missing and (resource.status == 404 or _CARD in resource.properties):
+                    del missing[name]
+                    if resource.status != 404:
+                        yield _stored_card(name, resource)
+        except ProtocolError:
+            # Servers put bytes into XML that it cannot carry, and one such card spoils the answer
+            # for all that follow: narrow it down.
+            if len(missing) > 1:
+                rest = list(missing)
+                middle = len(rest) // 2
+                yield from self._read_batch(book, rest[:middle])
+                yield from self._read_batch(book, rest[middle:])
+                return
+        for card in in_parallel(lambda name: self.read_card(book, name), list(missing)):
+            if card is not None:
+                yield card
+
     def _multiget(self, book: Collection, names: Iterable[str]) -> Iterator[Resource]:
         path = urlsplit(book.url).path
         hrefs = "".join(f"<href>{escape(path + _quoted(name))}</href>" for name in names)
@@ -282,7 +291,7 @@ def _member_url(book: Collection, name: str) -> str:
 def _stored_card(name: str, resource: Resource) -> StoredCard:
     # XML makes one line feed of every line ending (XML 1.0 section 2.11). The length on the server
     # tells whether they all were CRLF; if not, or if characters were replaced, only GET has the bytes.
-    text = "".join(resource.properties[f"{_CARDDAV}address-data"].itertext())
+    text = "".join(resource.properties[_CARD].itertext())
     octets = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
     is_exact = str(len(octets)) == resource.text(f"{_DAV}getcontentlength") and "\ufffd" not in text
     return StoredCard(
