@@ -145,14 +145,14 @@ class _Updating:
 
     Attributes:
         pending: Messages not looked at yet, or to be looked at again.
-        attempted: Messages whose patch may have been applied although the answer did not say so.
+        attempted: Where messages are if their patch was applied although no answer said so.
     """
 
     state: str
     messages: dict[MessageId, Message]
     change: Callable[[Message], Change]
     pending: dict[MessageId, None] = field(init=False)
-    attempted: set[MessageId] = field(init=False, factory=set)
+    attempted: dict[MessageId, frozenset[MailboxId]] = field(init=False, factory=dict)
     changed: set[MessageId] = field(init=False, factory=set)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
 
@@ -173,7 +173,7 @@ class _Updating:
             if batch and (len(batch) >= most or size_bytes > max_size_bytes):
                 break
             batch[message_id] = patch
-        self.attempted.update(batch)
+            self.attempted[message_id] = self._target(message)
         return batch
 
     def take(self, batch: Iterable[MessageId], answer: EmailSet) -> None:
@@ -185,9 +185,7 @@ class _Updating:
                 self._note_refusal(message_id, error)
             else:
                 message = self.messages[message_id]
-                change = self.change(message)
-                placed = (message.mailbox_ids - change.remove) | change.add
-                self.messages[message_id] = evolve(message, mailbox_ids=placed)
+                self.messages[message_id] = evolve(message, mailbox_ids=self._target(message))
                 self.changed.add(message_id)
         self.state = answer.new_state
 
@@ -206,19 +204,23 @@ class _Updating:
         self.failed |= dict.fromkeys(self.pending, reason)
         self.pending.clear()
 
+    def _target(self, message: Message) -> frozenset[MailboxId]:
+        change = self.change(message)
+        return (message.mailbox_ids - change.remove) | change.add
+
     def _patch(self, message: Message) -> Json | None:
         """Return a message's patch (RFC 8620 section 5.3); None where there is nothing to do."""
-        change = self.change(message)
-        add, remove = change.add - message.mailbox_ids, change.remove & message.mailbox_ids
-        if not add and not remove:
-            if message.id in self.attempted:
+        here, target = message.mailbox_ids, self._target(message)
+        if here == target:
+            if self.attempted.get(message.id) == here:
                 self.changed.add(message.id)  # by a request whose answer was lost
             return None
-        if not (message.mailbox_ids - remove) | add:
+        if not target:
             # Never left to the server: one that keeps deleted mail for a while may destroy it here.
             self.failed[message.id] = "the message would be left in no mailbox"
             return None
-        return {_pointer(x): True for x in sorted(add)} | {_pointer(x): None for x in sorted(remove)}
+        added, removed = sorted(target - here), sorted(here - target)
+        return {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
 
     def _note_refusal(self, message_id: MessageId, error: SetError) -> None:
         if error.type == "notFound":
