@@ -1,0 +1,63 @@
+{
+  description = "Mailroom: one label on one message files its sender for good";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      inherit (nixpkgs) lib;
+
+      systems = [
+        "x86_64-linux"
+        "aarch64-linux"
+        "x86_64-darwin"
+        "aarch64-darwin"
+      ];
+      forAllSystems = f: lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system} self.packages.${system});
+    in
+    {
+      packages = forAllSystems (
+        pkgs: _:
+        let
+          mailroom = import ./nix/package.nix { inherit pkgs; };
+          runtime = import ./nix/runtime.nix { inherit pkgs mailroom; };
+        in
+        {
+          default = mailroom;
+        }
+        // lib.optionalAttrs pkgs.stdenv.isLinux {
+          inherit runtime;
+          image = import ./nix/image.nix {
+            inherit pkgs mailroom runtime;
+            revision = self.rev or self.dirtyRev or "unknown";
+          };
+        }
+      );
+
+      apps = forAllSystems (pkgs: packages: import ./nix/apps.nix { inherit pkgs packages; });
+
+      checks = forAllSystems (pkgs: packages: import ./nix/checks.nix { inherit pkgs packages; });
+
+      devShells = forAllSystems (
+        pkgs: packages: {
+          default = pkgs.mkShellNoCC {
+            packages = [
+              (packages.default.withTestTools [ ])
+              pkgs.age
+              pkgs.jq
+              pkgs.kubectl
+              pkgs.kustomize
+              pkgs.mypy
+              pkgs.nixfmt
+              pkgs.ruff
+              pkgs.skopeo
+              pkgs.sops
+            ];
+          };
+        }
+      );
+
+      formatter = forAllSystems (pkgs: _: pkgs.nixfmt-tree);
+    };
+}

@@ -1,0 +1,105 @@
+# What `nix flake check` builds besides the packages: the tests on the packaged code, ruff, mypy, the
+# manifests, and for the image its content and a run of it.
+{ pkgs, packages }:
+let
+  inherit (pkgs) lib;
+  inherit (lib) fileset;
+  mailroom = packages.default;
+  python = mailroom.withTestTools [ mailroom ];
+
+  # a derivation that succeeds or fails, in a writable copy of some of the sources
+  check =
+    name: files: inputs: script:
+    pkgs.runCommand "mailroom-${name}"
+      {
+        nativeBuildInputs = inputs;
+        src = fileset.toSource {
+          root = ../.;
+          fileset = fileset.unions files;
+        };
+      }
+      ''
+        cp -r $src source
+        chmod -R u+w source
+        cd source
+        export HOME=$TMPDIR
+        ${script}
+        touch $out
+      '';
+
+  code = fileset.fileFilter (file: file.hasExt "py" || file.hasExt "typed") ../mailroom;
+  tests = fileset.fileFilter (file: !file.hasExt "pyc") ../tests;
+in
+{
+  # without ../mailroom: what is imported is the package
+  tests =
+    check "tests"
+      [
+        ../pyproject.toml
+        tests
+      ]
+      [ python ]
+      ''
+        python -m pytest -q -p no:cacheprovider -m "not deploy and not live"
+      '';
+
+  lint =
+    check "lint"
+      [
+        ../pyproject.toml
+        code
+        tests
+      ]
+      [ pkgs.ruff ]
+      ''
+        ruff check --no-cache .
+        ruff format --no-cache --check .
+      '';
+
+  types =
+    check "types"
+      [
+        ../pyproject.toml
+        code
+      ]
+      [
+        pkgs.mypy
+      ]
+      ''
+        mypy --python-executable ${mailroom.withTestTools [ ]}/bin/python --cache-dir $TMPDIR/mypy
+      '';
+
+  # every overlay renders, and configures exactly what the code can be configured with
+  manifests =
+    check "manifests"
+      [ ../kustomize ]
+      [
+        python
+        pkgs.kustomize
+      ]
+      ''
+        for overlay in kustomize/overlays/*; do
+          kustomize build "$overlay" > rendered.yaml
+          grep -q '^kind: Deployment$' rendered.yaml
+        done
+        python - <<'END'
+        from pathlib import Path
+        from mailroom.settings import PUBLIC_DEFAULTS
+
+        lines = Path("kustomize/overlays/home/mailroom.env").read_text().splitlines()
+        keys = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+        assert keys == set(PUBLIC_DEFAULTS), keys ^ set(PUBLIC_DEFAULTS)
+        END
+      '';
+}
+// lib.optionalAttrs pkgs.stdenv.isLinux {
+  image-content = pkgs.runCommand "mailroom-image-content" { nativeBuildInputs = [ pkgs.python313 ]; } ''
+    python3 ${./image_content.py} ${packages.image}
+    touch $out
+  '';
+
+  image-demo = pkgs.runCommand "mailroom-image-demo" { } ''
+    env -i ${packages.runtime}/bin/python3 -I -m mailroom demo
+    touch $out
+  '';
+}

@@ -1,0 +1,72 @@
+"""Fails when the image holds more, or is configured otherwise, than it should: `image_content.py IMAGE.tar.gz`."""
+
+import json
+import re
+import sys
+import tarfile
+from pathlib import PurePosixPath
+
+DEPENDENCIES = {"attrs", "cattrs", "environs", "urllib3", "vobject"}
+THEIR_DEPENDENCIES = {"marshmallow", "python-dateutil", "python-dotenv", "pytz", "six", "typing-extensions"}
+NOT_WANTED = re.compile(
+    r"(ba|da|a|z|k|c|tc|fi)?sh|busybox|toybox|env|perl\d*|lua|"  # shells and other interpreters
+    r"(pip|easy_install|apt|apt-get|dpkg|rpm|dnf|yum|apk|nix|npm|uv)[\d.-]*|"  # package managers
+    r"(gcc|g\+\+|cc|c\+\+|cpp|clang|tcc)([\d-].*)?|ld|as|make|cmake|go|rustc|"  # compilers
+    r"curl|wget|nc|ncat|socat|gdb|strace|sudo|su"  # what an intruder would reach for next
+)
+
+
+def members(archive: tarfile.TarFile, layers: list[str]) -> dict[str, tarfile.TarInfo]:
+    """Every file of the image by its absolute path; upper layers win."""
+    found: dict[str, tarfile.TarInfo] = {}
+    for layer in layers:
+        with tarfile.open(fileobj=archive.extractfile(layer)) as files:
+            for member in files:
+                found["/" + member.name.removeprefix("./").strip("/")] = member
+    return found
+
+
+def problems(path: str) -> list[str]:
+    """What is wrong with the image, one sentence each."""
+    with tarfile.open(path) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))[0]
+        image = json.load(archive.extractfile(manifest["Config"]))
+        files = members(archive, manifest["Layers"])
+    config, found = image["config"], []
+
+    for name, member in files.items():
+        executable = member.issym() or (member.isfile() and member.mode & 0o111)
+        if executable and NOT_WANTED.fullmatch(PurePosixPath(name).name):
+            found.append(f"{name}: no such program belongs into the image.")
+        if member.mode & 0o6000:
+            found.append(f"{name}: it would run with other rights than its caller's.")
+        if re.search(r"/(ensurepip|site-packages/(pip|setuptools|wheel))/", name):
+            found.append(f"{name}: there is nothing to install in the image.")
+
+    installed = {
+        match[1].replace("_", "-").lower()
+        for match in (re.search(r"/site-packages/([^/]+?)-[^-/]+\.dist-info/METADATA$", name) for name in files)
+        if match
+    }
+    wanted = DEPENDENCIES | {"mailroom"}
+    if installed - THEIR_DEPENDENCIES != wanted:
+        found.append(f"Packages: {sorted(installed)}; wanted: {sorted(wanted)} and what these need.")
+
+    variables = dict(variable.split("=", 1) for variable in config["Env"])
+    if variables.get("SSL_CERT_FILE") not in files:
+        found.append(f"SSL_CERT_FILE is no file of the image: {variables.get('SSL_CERT_FILE')}.")
+    if config["Entrypoint"][0] not in files or config["Entrypoint"][-2:] != ["-m", "mailroom"]:
+        found.append(f"The entry point does not start Mailroom: {config['Entrypoint']}.")
+    if config.get("User") != "65532:65532":
+        found.append(f"The user is {config.get('User')}, not 65532.")
+    if set(config.get("ExposedPorts", ())) != {"8080/tcp"}:
+        found.append(f"The ports are {config.get('ExposedPorts')}, not 8080 alone.")
+    labels = {key.removeprefix("org.opencontainers.image.") for key in config.get("Labels", ())}
+    found += [f"The label {name} is missing." for name in sorted({"source", "revision", "version", "licenses"} - labels)]
+    if not image["created"].startswith("1970-01-01T00:00:01"):
+        found.append(f"The image tells when it was built: {image['created']}.")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(problems(sys.argv[1])))
