@@ -1,0 +1,107 @@
+"""Messages, and the order in which every mailbox holds them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+
+from attrs import define, field, frozen
+
+Addresses = tuple[tuple[str, str], ...]
+"""The entries of an address header: display name, perhaps empty, and address."""
+
+SEEN = "$seen"
+DRAFT = "$draft"
+
+
+@define(eq=False)
+class Message:
+    """One message.
+
+    Attributes:
+        received_at: RFC 3339 in UTC, so that text order is time order.
+        addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
+        mailbox_ids: Every mailbox it is in; at least one.
+        keywords: In lower case.
+        size: What the account says it weighs, octets.
+    """
+
+    id: str
+    thread_id: str
+    received_at: str
+    sent_at: str
+    addresses: Mapping[str, Addresses]
+    subject: str
+    text: str = field(repr=False)
+    message_id: str
+    in_reply_to: str | None
+    mailbox_ids: frozenset[str]
+    keywords: frozenset[str]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its place in time."""
+        return (self.received_at, self.id)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether RFC 8621 section 2 counts it as unread."""
+        return SEEN not in self.keywords and DRAFT not in self.keywords
+
+    @property
+    def size(self) -> int:
+        """Return about what the message would weigh, headers and body."""
+        return 400 + len(self.subject.encode()) + len(self.text.encode())
+
+
+class Timeline:
+    """Message ids in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._keys: list[tuple[str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return (id for _, id in self._keys)
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Return the keys, oldest first; not to be changed."""
+        return self._keys
+
+    def add(self, key: tuple[str, str]) -> None:
+        """Take a message in at its place."""
+        insort(self._keys, key)
+
+    def remove(self, key: tuple[str, str]) -> None:
+        """Take a message out."""
+        del self._keys[bisect_left(self._keys, key)]
+
+
+@define(eq=False)
+class Mailbox:
+    """A mailbox (RFC 8621 section 2).
+
+    Attributes:
+        modified_at: The number of the mailbox state in which something other than its counts changed.
+    """
+
+    id: str
+    name: str
+    parent_id: str | None = None
+    role: str | None = None
+    sort_order: int = 0
+    is_subscribed: bool = True
+    modified_at: int = 0
+    unread: int = 0
+    timeline: Timeline = field(factory=Timeline, repr=False)
+
+
+@frozen
+class Identity:
+    """An address the account may send from (RFC 8621 section 6)."""
+
+    id: str
+    name: str
+    email: str
