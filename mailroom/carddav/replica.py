@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection as Container
 
 from attrs import define, frozen
@@ -12,7 +11,7 @@ from mailroom.carddav.vcard import CardSummary, summarize
 from mailroom.triage.address import Address
 
 
-@define
+@define(eq=False, weakref_slot=False)
 class Entry:
     """What is kept of a contact card.
 
@@ -64,7 +63,8 @@ class Replica:
         self._triage_groups = groups
         self._sync_token = ""
         self._entries: dict[str, Entry] = {}
-        self._by_address: dict[Address, tuple[Entry, ...]] = {}
+        # Nearly always one card has an address, and a tuple for each would cost memory.
+        self._by_address: dict[Address, Entry | tuple[Entry, ...]] = {}
 
     def refresh(self) -> None:
         """Read what has changed since the last time, all of it the first time.
@@ -92,7 +92,8 @@ class Replica:
 
     def find(self, address: Address) -> tuple[Entry, ...]:
         """Return the cards that have `address`, in the order of the book."""
-        return self._by_address.get(address, ())
+        found = self._by_address.get(address, ())
+        return (found,) if isinstance(found, Entry) else found
 
     def groups_named(self, name: str) -> list[Group]:
         """Return the groups that bear `name`; there may be several."""
@@ -109,23 +110,28 @@ class Replica:
                 name=summary.name,
                 etag=stored.etag,
                 octets=stored.octets if is_triage_group and stored.is_exact else None,
-                members=frozenset(map(sys.intern, summary.members)) if is_triage_group else frozenset(),
+                members=summary.members if is_triage_group else frozenset(),
             )
         else:
             self._add(stored.name, summary, stored.created)
         return summary
 
     def _add(self, resource: str, summary: CardSummary, created: int) -> None:
-        entry = Entry(sys.intern(summary.uid), summary.name, summary.addresses, created)
-        self._entries[resource] = entry
+        key = _key(resource)
+        uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
+        entry = Entry(uid, summary.name, summary.addresses, created)
+        self._entries[key] = entry
         for address in entry.addresses:
-            self._by_address[address] = (*self._by_address.get(address, ()), entry)
+            if others := self.find(address):
+                self._by_address[address] = (*others, entry)
+            else:
+                self._by_address[address] = entry
 
     def _forget(self, resource: str) -> None:
         self.groups.pop(resource, None)
-        entry = self._entries.pop(resource, None)
+        entry = self._entries.pop(_key(resource), None)
         for address in entry.addresses if entry else ():
-            others = tuple(other for other in self._by_address[address] if other is not entry)
+            others = tuple(other for other in self.find(address) if other is not entry)
             if others:
                 self._by_address[address] = others
             else:
@@ -134,3 +140,8 @@ class Replica:
     def _is_known(self, resource: str, etag: str) -> bool:
         group = self.groups.get(resource)
         return group is not None and bool(etag) and group.etag == etag
+
+
+def _key(resource: str) -> str:
+    """Shorten a resource name to what is mostly the card's UID, so that the two can be one string."""
+    return resource.removesuffix(".vcf") if resource.endswith(".vcf") else f"{resource}/"

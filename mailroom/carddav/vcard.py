@@ -144,6 +144,8 @@ def edit_members(card: bytes, add: Collection[str] = (), remove: Collection[str]
     if coming:
         if end is None:
             raise ProtocolError("the group's card has no END:VCARD")
+        while end and _is_open(kept[end - 1]):
+            end -= 1
         kept[end:end] = [_member_line(uid, modern, eol) for uid in coming.values()]
     edited = b"".join(kept)
     return card if edited == card else edited
@@ -189,12 +191,15 @@ def _logical_lines(card: bytes) -> Iterator[bytes]:
         if pending and not continues:
             yield b"".join(pending)
             pending = []
-        if not pending:
-            quoted_printable = _QUOTED_PRINTABLE.match(physical) is not None
         pending.append(physical)
-        soft = quoted_printable and physical.rstrip(b"\r\n").endswith(b"=")
+        soft = _is_open(physical) and _QUOTED_PRINTABLE.match(pending[0]) is not None
     if pending:
         yield b"".join(pending)
+
+
+def _is_open(line: bytes) -> bool:
+    """Whether a quoted-printable line goes on after this (RFC 2045 section 6.7)."""
+    return line.rstrip(b"\r\n").endswith(b"=")
 
 
 def _own_lines(card: bytes) -> Iterator[ContentLine]:
