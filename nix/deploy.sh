@@ -50,8 +50,10 @@ opened() {
   '
 }
 
-opened | jq -e '[.items[].stringData[] | startswith("placeholder-")] | any | not' > /dev/null ||
-  fail "nothing was applied: the secrets cannot be opened, or are still the example's placeholders (nix run .#seal)."
+opened > /dev/null || fail "nothing was applied: none of your age keys opens the secrets of $overlay."
+if opened | jq -e '[.items[].stringData[] | startswith("placeholder-")] | any' > /dev/null; then
+  fail "nothing was applied: the secrets of $overlay are still the example's placeholders. Seal yours: nix run .#seal"
+fi
 
 {
   documents Namespace

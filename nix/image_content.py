@@ -1,4 +1,4 @@
-"""Fails when the image holds more, or is configured otherwise, than it should: `image_content.py IMAGE.tar.gz`."""
+"""Fails when an image holds more than it should, or is configured otherwise: `image_content.py IMAGE.tar.gz`."""
 
 import json
 import re
@@ -43,11 +43,10 @@ def problems(path: str) -> list[str]:
         if re.search(r"/(ensurepip|site-packages/(pip|setuptools|wheel))/", name):
             found.append(f"{name}: there is nothing to install in the image.")
 
-    installed = {
-        match[1].replace("_", "-").lower()
-        for match in (re.search(r"/site-packages/([^/]+?)-[^-/]+\.dist-info/METADATA$", name) for name in files)
-        if match
-    }
+    distributions = (
+        re.search(r"/site-packages/([^/]+?)-[^-/]+\.dist-info/METADATA$", name) for name in files
+    )
+    installed = {found_one[1].replace("_", "-").lower() for found_one in distributions if found_one}
     wanted = DEPENDENCIES | {"mailroom"}
     if installed - THEIR_DEPENDENCIES != wanted:
         found.append(f"Packages: {sorted(installed)}; wanted: {sorted(wanted)} and what these need.")
@@ -62,7 +61,8 @@ def problems(path: str) -> list[str]:
     if set(config.get("ExposedPorts", ())) != {"8080/tcp"}:
         found.append(f"The ports are {config.get('ExposedPorts')}, not 8080 alone.")
     labels = {key.removeprefix("org.opencontainers.image.") for key in config.get("Labels", ())}
-    found += [f"The label {name} is missing." for name in sorted({"source", "revision", "version", "licenses"} - labels)]
+    missing = {"source", "revision", "version", "licenses"} - labels
+    found += [f"The label {name} is missing." for name in sorted(missing)]
     if not image["created"].startswith("1970-01-01T00:00:01"):
         found.append(f"The image tells when it was built: {image['created']}.")
     return found

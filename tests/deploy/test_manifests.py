@@ -1,0 +1,180 @@
+"""What the overlays ask of a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailroom.settings import CONNECTION_DEFAULTS, PUBLIC_DEFAULTS
+from tests.deploy.tools import OVERLAYS, ROOT, Manifest, module, program, rendered, run, the
+
+pytestmark = [pytest.mark.deploy, pytest.mark.parametrize("overlay", OVERLAYS)]
+
+IMAGE_PORT = int(CONNECTION_DEFAULTS["MAILROOM_HEALTH_PORT"])
+
+
+@pytest.fixture
+def manifests(overlay: str) -> list[Manifest]:
+    return rendered(overlay)
+
+
+@pytest.fixture
+def pod(manifests: list[Manifest]) -> dict[str, Any]:
+    return the(manifests, "Deployment")["spec"]["template"]["spec"]
+
+
+@pytest.fixture
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    (container,) = pod["containers"]
+    return container
+
+
+def test_every_manifest_follows_the_schema_strictly(overlay: str, tmp_path: Path) -> None:
+    """No manifest has a field that Kubernetes does not know, or lacks one that it wants."""
+    module("kubernetes_validate")
+    file = tmp_path / "rendered.yaml"
+    file.write_text(run(program("kubectl"), "kustomize", f"kustomize/overlays/{overlay}").stdout)
+    told = run(program("kubernetes-validate"), "--strict", file)
+    assert (told.stdout + told.stderr).count(" passed ") == len(rendered(overlay)) - 1
+    assert "SopsSecret" in told.stdout + told.stderr  # the one kind that is not Kubernetes' own
+
+
+def test_the_config_map_has_the_keys_of_the_code_and_no_others(manifests: list[Manifest]) -> None:
+    """A setting that the code does not know, or that the overlay forgets, is found here."""
+    config = the(manifests, "ConfigMap")["data"]
+    assert set(config) == set(PUBLIC_DEFAULTS)
+    assert all(isinstance(value, str) for value in config.values())
+
+
+def test_everything_but_the_namespace_itself_lies_in_the_namespace(manifests: list[Manifest]) -> None:
+    """An overlay moves everything when it sets another namespace."""
+    name = the(manifests, "Namespace")["metadata"]["name"]
+    others = [manifest for manifest in manifests if manifest["kind"] != "Namespace"]
+    assert {manifest["metadata"]["namespace"] for manifest in others} == {name}
+
+
+def test_the_namespace_enforces_the_restricted_profile(manifests: list[Manifest]) -> None:
+    """The cluster itself refuses a pod that asks for more."""
+    labels = the(manifests, "Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_pod_obeys_the_restricted_profile(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    """Each control of Kubernetes' Pod Security Standards, level restricted, holds."""
+    assert not {"hostNetwork", "hostPID", "hostIPC", "volumes", "initContainers"} & set(pod)
+    assert "hostPort" not in container["ports"][0]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def test_the_pod_has_no_token_for_the_cluster(manifests: list[Manifest], pod: dict[str, Any]) -> None:
+    """Mailroom never asks the cluster for anything."""
+    account = the(manifests, "ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["serviceAccountName"] == account["metadata"]["name"]
+
+
+def test_never_two_pods_at_once(manifests: list[Manifest], pod: dict[str, Any]) -> None:
+    """One replica, which ends before the next starts, and has the time to end its cycle."""
+    spec = the(manifests, "Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert pod["terminationGracePeriodSeconds"] == 60
+
+
+def test_the_selectors_choose_the_pod(manifests: list[Manifest]) -> None:
+    """Deployment and NetworkPolicy mean the pod that is there."""
+    spec = the(manifests, "Deployment")["spec"]
+    labels = spec["template"]["metadata"]["labels"].items()
+    assert spec["selector"]["matchLabels"].items() <= labels
+    assert the(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+
+
+def test_probes_ask_the_health_port(container: dict[str, Any]) -> None:
+    """Liveness and readiness as agreed, a startup probe before them, all on the port named health."""
+    assert container["ports"] == [{"name": "health", "containerPort": IMAGE_PORT, "protocol": "TCP"}]
+    probes = {name: container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
+    assert all(probe["httpGet"] == {"path": "/healthz", "port": "health"} for probe in probes.values())
+    assert (probes["liveness"]["initialDelaySeconds"], probes["liveness"]["periodSeconds"]) == (10, 30)
+    assert (probes["readiness"]["initialDelaySeconds"], probes["readiness"]["periodSeconds"]) == (5, 30)
+
+
+def test_the_pod_gets_what_the_overlay_configures(
+    manifests: list[Manifest], container: dict[str, Any]
+) -> None:
+    """Variables come from the generated ConfigMap, by its hashed name, and from the Secret."""
+    config = the(manifests, "ConfigMap")["metadata"]["name"]
+    assert config.startswith("mailroom-config-")
+    assert container["envFrom"] == [
+        {"configMapRef": {"name": config}},
+        {"secretRef": {"name": "mailroom-secrets"}},
+    ]
+    assert container["args"] == ["run"]
+
+
+def test_memory_and_processor_are_bounded(container: dict[str, Any]) -> None:
+    """The pod asks for what it needs and can take no more than that of its node."""
+    assert container["resources"] == {
+        "requests": {"memory": "64Mi", "cpu": "100m"},
+        "limits": {"memory": "128Mi", "cpu": "100m"},
+    }
+
+
+def test_the_network_policy_lets_out_names_and_https_and_in_the_health_port(
+    manifests: list[Manifest],
+) -> None:
+    """Nothing else gets out or in."""
+    policy = the(manifests, "NetworkPolicy")["spec"]
+    out = {(port["protocol"], port["port"]) for rule in policy["egress"] for port in rule["ports"]}
+    into = {(port["protocol"], port["port"]) for rule in policy["ingress"] for port in rule["ports"]}
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert out == {("UDP", 53), ("TCP", 53), ("TCP", 443)}
+    assert into == {("TCP", "health")}
+
+
+def test_everything_made_here_says_so(manifests: list[Manifest]) -> None:
+    """The recommended labels are on each manifest but the generated ConfigMap, whose name tells it."""
+    for manifest in manifests:
+        if manifest["kind"] != "ConfigMap":
+            assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "mailroom"
+
+
+def test_a_changed_secret_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
+    """The pod's template carries the moment of the last sealing, so sealing anew changes it."""
+    module("yaml")
+    run("cp", "-r", ROOT / "kustomize", tmp_path)
+    sealed = tmp_path / "kustomize/overlays/home/secrets.enc.yaml"
+
+    def template() -> dict[str, Any]:
+        return the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+
+    before = template()
+    lines = sealed.read_text().splitlines()
+    sealed.write_text(
+        "\n".join(
+            '    lastmodified: "2030-01-01T00:00:00Z"' if "lastmodified" in line else line for line in lines
+        )
+    )
+    assert template() != before
+
+
+def test_a_changed_setting_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
+    """The ConfigMap's name carries a hash of its content, and the pod's template that name."""
+    module("yaml")
+    run("cp", "-r", ROOT / "kustomize", tmp_path)
+    settings = tmp_path / "kustomize/overlays/home/mailroom.env"
+
+    def template() -> dict[str, Any]:
+        return the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+
+    before = template()
+    settings.write_text(settings.read_text().replace("GROUP_FEED=Feed", "GROUP_FEED=News"))
+    assert template() != before

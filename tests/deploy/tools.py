@@ -1,0 +1,108 @@
+"""The programs that the tests of the deployment need, and how they are run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE_KEY = ROOT / "tests/deploy/example_age_key.txt"
+OVERLAYS = sorted(path.name for path in (ROOT / "kustomize/overlays").iterdir())
+NIX_VARIABLE = "MAILROOM_NIX_COMMAND"
+TIMEOUT_SECONDS = 900.0
+
+Manifest = dict[str, Any]
+
+
+def program(name: str) -> str:
+    """Return where a program is; skip the test where it is missing."""
+    beside_python = Path(sys.executable).parent
+    found = shutil.which(name, path=f"{beside_python}:{os.environ['PATH']}:/usr/local/bin:/usr/sbin")
+    return found or _missing(f"{name} is not installed")
+
+
+def module(name: str) -> ModuleType:
+    """Import a module; skip the test where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        _missing(f"the Python package {name} is not installed (pip install -e '.[deploy]')")
+
+
+def nix() -> str:
+    """Return the nix command: MAILROOM_NIX_COMMAND, or nix on PATH; skip the test without either."""
+    return program(os.environ.get(NIX_VARIABLE) or "nix")
+
+
+def run(
+    *command: str | Path,
+    given: str = "",
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    expect: int | None = 0,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; fail, with all it said, when it ends otherwise than expected."""
+    done = subprocess.run(
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if expect is not None and done.returncode != expect:
+        pytest.fail(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    return done
+
+
+def tracked_files(root: Path = ROOT) -> list[Path]:
+    """Return the files that Git would publish; every file where there is no Git."""
+    if shutil.which("git") and (root / ".git").exists():
+        listed = run("git", "ls-files", "-z", folder=root).stdout.split("\0")
+        return [root / name for name in listed if name and (root / name).is_file()]
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def rendered(overlay: str, root: Path = ROOT) -> list[Manifest]:
+    """Return an overlay's manifests as kubectl would send them."""
+    text = run(program("kubectl"), "kustomize", root / "kustomize/overlays" / overlay).stdout
+    return [manifest for manifest in module("yaml").safe_load_all(text) if manifest]
+
+
+def the(manifests: Sequence[Manifest], kind: str) -> Manifest:
+    """Return the one manifest of a kind."""
+    (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
+    return found
+
+
+def leaves(value: object) -> Iterator[object]:
+    """Return every value in nested dictionaries and lists."""
+    match value:
+        case dict():
+            for each in value.values():
+                yield from leaves(each)
+        case list():
+            for each in value:
+                yield from leaves(each)
+        case _:
+            yield value
+
+
+def _missing(reason: str) -> Any:
+    if os.environ.get("MAILROOM_REQUIRE_DEPLOY") == "1":
+        pytest.fail(f"MAILROOM_REQUIRE_DEPLOY=1, but {reason}", pytrace=False)
+    pytest.skip(f"{reason}, so its part of the deployment is not tested")
+
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="the image is built and run on Linux only")
