@@ -80,12 +80,12 @@ def run_cycle(triage: Triage) -> Report:
             messages_moved=filed.messages_moved,
             left_groups=sorted({group for group, _ in filing.leaves}),
         )
-        if filing.spare_cards:
+        if len(filing.all_cards) > 1:
             log(
                 logging.WARNING,
                 "several_cards",
                 sender=filing.decision.sender,
-                cards=filing.spare_cards + 1,
+                cards=len(filing.all_cards),
                 taken=filing.card.uid,
             )
     for rejected in report.rejected:

@@ -45,7 +45,7 @@ def plan(*, as_json: bool) -> int:
 def _card(filing: Filing) -> str:
     if filing.created:
         return f"new {filing.decision.category.kind.value}: {filing.card.name}"
-    return f"{filing.card.name or filing.card.uid}" + (" (one of several)" if filing.spare_cards else "")
+    return f"{filing.card.name or filing.card.uid}" + (" (one of several)" if len(filing.all_cards) > 1 else "")
 
 
 def _groups(filing: Filing) -> str:

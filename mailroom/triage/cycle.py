@@ -31,7 +31,7 @@ from mailroom.triage.plan import (
     Decision,
     Filing,
     Verdicts,
-    card_names,
+    card_name,
     conclude,
     file_sender,
     judge,
@@ -164,7 +164,7 @@ class Triage:
             contacts = self._book.refresh()
             self._file(work, contacts, layout)
             self._join_groups(work)
-            names = _names_for(seen.snapshot, contacts, work)
+            names = _names_for(seen.snapshot, contacts, work, layout)
         snapshot = seen.snapshot
         if work.filings:
             snapshot = self._sweep(work, layout, seen)
@@ -292,7 +292,7 @@ class Triage:
                 work.filing_of(message),
                 layout,
                 rejected=message.id in work.rejected,
-                differs=name_differs(message, names.get(sender) if sender else None),
+                differs=name_differs(message, names.get(sender, "") if sender else ""),
             )
 
         update = self._mail.update(snapshot, change)
@@ -319,9 +319,11 @@ def _has_warnings(snapshot: Snapshot, layout: Layout) -> bool:
     return any(layout.warning in message.mailbox_ids for message in snapshot.messages.values())
 
 
-def _names_for(snapshot: Snapshot, contacts: Contacts, work: _Work) -> dict[Address, str]:
+def _names_for(snapshot: Snapshot, contacts: Contacts, work: _Work, layout: Layout) -> dict[Address, str]:
+    """Return the name on each sender's card: the one he is filed under in this cycle, or would be."""
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
-    return card_names({sender: contacts.cards(sender) for sender in senders}, work.filings.values())
+    names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}
+    return names | {sender: filing.card.name for sender, filing in work.filings.items()}
 
 
 def _by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import frozen
 
@@ -68,7 +68,7 @@ class Filing:
     Attributes:
         card: The sender's card.
         created: Whether the card is new.
-        spare_cards: How many other cards have the same address.
+        all_cards: Every card with his address.
         joins: Whether the card is yet to be put into the category's group.
         leaves: Groups to take cards of his out of, once his mail is moved.
         destination: Where his mail belongs from now on.
@@ -78,7 +78,7 @@ class Filing:
     decision: Decision
     card: Card
     created: bool
-    spare_cards: int
+    all_cards: frozenset[CardUid]
     joins: bool
     leaves: frozenset[tuple[str, CardUid]]
     destination: MailboxId
@@ -138,23 +138,16 @@ def file_sender(
         groups_of: The contact groups that a card is in.
     """
     target = decision.category.group
-    triage_groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
-
-    def preference(card: Card) -> tuple[bool, bool, int]:
-        groups = triage_groups[card.uid]
-        return target not in groups, not groups, card.created
-
-    card = min(cards, key=preference)
-    leaves = frozenset(
-        (group, uid) for uid, groups in triage_groups.items() for group in groups if group != target
-    )
+    groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
+    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], x.created))
+    leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
     return Filing(
         decision=decision,
         card=card,
         created=created,
-        spare_cards=len(cards) - 1,
-        joins=target not in triage_groups[card.uid],
+        all_cards=frozenset(groups),
+        joins=target not in groups[card.uid],
         leaves=leaves,
         destination=destination,
         left=frozenset(layout.destinations[group] for group, _ in leaves) - {destination},
@@ -162,17 +155,18 @@ def file_sender(
 
 
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
-    """Find senders that are one contact and are labelled for different groups."""
+    """Find senders that share a contact card and are labelled for different groups."""
     by_card: dict[CardUid, list[Filing]] = defaultdict(list)
     for filing in filings:
-        by_card[filing.card.uid].append(filing)
+        for uid in filing.all_cards:
+            by_card[uid].append(filing)
     conflicts = {}
     for sharing in by_card.values():
         if len({filing.decision.category.group for filing in sharing}) > 1:
             senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.sender] = (
-                    f"{senders} are one contact and labelled for different groups: leave one kind of label"
+                    f"{senders} share a contact card and are labelled for different groups: leave one kind of label"
                 )
     return conflicts
 
@@ -232,18 +226,19 @@ def conclude(
     return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
 
 
-def name_differs(message: Message, card_name: str | None) -> bool:
+def name_differs(message: Message, name_on_card: str) -> bool:
     """Whether the sender calls himself otherwise than his card does; case and white space do not count."""
     shown = message.senders[0].name if len(message.senders) == 1 else ""
-    if not shown.strip() or not card_name or parse_address(shown) == sender_of(message):
+    if not shown.strip() or not name_on_card or parse_address(shown) == sender_of(message):
         return False
-    return _comparable(shown) != _comparable(card_name)
+    return _comparable(shown) != _comparable(name_on_card)
 
 
-def card_names(cards: Mapping[Address, Sequence[Card]], filings: Iterable[Filing]) -> dict[Address, str]:
-    """Return the name on each sender's card: the one he is filed under, else the first that he has."""
-    names = {sender: found[0].name for sender, found in cards.items() if found}
-    return names | {filing.decision.sender: filing.card.name for filing in filings}
+def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:
+    """Return the name of the card that a sender is, or would be, filed under; empty where he has none."""
+    if not cards:
+        return ""
+    return min(cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), x.created)).name
 
 
 def _decision(sender: Address, category: Category, messages: Iterable[Message]) -> Decision:

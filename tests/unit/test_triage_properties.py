@@ -1,0 +1,175 @@
+"""Whatever an account looks like, triage keeps its promises, and keeps them when it is interrupted anywhere."""
+
+from __future__ import annotations
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from mailroom.triage.address import Address, parse_address
+from mailroom.triage.cycle import Triage
+from mailroom.triage.model import (
+    Card,
+    CardKind,
+    CardUid,
+    Category,
+    Correspondent,
+    Mailbox,
+    MailboxId,
+    Message,
+    MessageId,
+    Scheme,
+)
+from tests.unit.memory import Book, Crash, World
+
+SCHEME = Scheme(
+    categories=(
+        Category("Imbox", "@ToImbox", "Imbox", None, CardKind.COMPANY),
+        Category("Feed", "@ToFeed", "Feed", "Feed", CardKind.COMPANY),
+        Category("Paper Trail", "@ToPaperTrail", "Paper Trail", "Paper Trail", CardKind.COMPANY),
+        Category("Jail", "@ToJail", "Jail", "Jail", CardKind.COMPANY),
+        Category("Person", "@ToPerson", "Imbox", None, CardKind.PERSON),
+    ),
+    screener="Screener",
+    error_label="@MailroomError",
+    warning_label="@MailroomWarning",
+)
+ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}
+LABELS = tuple(category.label for category in SCHEME.categories)
+PLACES = ("Inbox", "Archive", "Trash", "Sent", "Screener", "Feed", "Paper Trail", "Jail", "Family")
+MARKS = ("@MailroomError", "@MailroomWarning")
+MAILBOXES = tuple(Mailbox(MailboxId(name), name, role=ROLES.get(name)) for name in (*PLACES, *LABELS, *MARKS))
+PROTECTED = {"Trash", "Sent"}
+OWN = "me@home.example"
+SENDERS = (
+    "ann@a.example",
+    "Bob@B.example",
+    "news@xn--bcher-kva.example",
+    "news@bücher.example",
+    OWN,
+    "nobody",
+    "",
+)
+
+sender_headers = st.lists(
+    st.builds(Correspondent, st.sampled_from(["", "Ann", "ANN ", "Bob"]), st.sampled_from(SENDERS)),
+    min_size=0,
+    max_size=2,
+).map(tuple) | st.builds(lambda email: (Correspondent("Ann", email),), st.sampled_from(SENDERS[:4]))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """An account in any state, a half-finished one as likely as a tidy one."""
+    messages = {}
+    for number in range(draw(st.integers(1, 5))):
+        places = draw(st.sets(st.sampled_from((*PLACES, *LABELS, *MARKS)), min_size=1, max_size=3))
+        if draw(st.booleans()):
+            places.add(draw(st.sampled_from(LABELS)))
+        messages[MessageId(f"m{number}")] = Message(
+            id=MessageId(f"m{number}"),
+            mailbox_ids=frozenset(map(MailboxId, places)),
+            is_read=draw(st.booleans()),
+            senders=draw(sender_headers),
+            received_at=f"2026-01-01T00:00:0{number}Z",
+        )
+    addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
+    cards = {}
+    for number in range(draw(st.integers(0, 3))):
+        held = frozenset(draw(st.sets(st.sampled_from(addresses), min_size=1, max_size=2)))
+        uid = CardUid(draw(st.sampled_from([f"card {number}", f"uid of {min(held)}"])))
+        cards[uid] = (Card(uid, draw(st.sampled_from(["Ann", "Bob", ""])), created=number), held)
+    uids = st.sampled_from([*cards, CardUid("uid of ann@a.example"), CardUid("gone")])
+    groups = {name: frozenset(draw(st.sets(uids, max_size=2))) for name in (*SCHEME.groups, "Friends")}
+    return World(MAILBOXES, messages, cards, groups, own=(OWN,))
+
+
+def run(world: World) -> World:
+    Triage(world, Book(world), SCHEME, {Address(OWN)}).run()
+    return world
+
+
+def sender(message: Message) -> Address | None:
+    return parse_address(message.senders[0].email) if len(message.senders) == 1 else None
+
+
+@given(worlds())
+@settings(max_examples=1000, deadline=None)
+def test_interrupted_after_any_write_and_run_again_it_ends_the_same(world: World) -> None:
+    """A cycle that breaks off after any of its writes is finished by the next one, to the same end."""
+    undisturbed = run(world.copy())
+    event(f"writes: {min(undisturbed.writes, 8)}")
+    for writes in range(undisturbed.writes):
+        interrupted = world.copy()
+        interrupted.writes_left = writes
+        try:
+            run(interrupted)
+        except Crash:
+            interrupted.writes_left = None
+            run(interrupted)
+        assert interrupted.state() == undisturbed.state(), f"after {writes} of {undisturbed.writes} writes"
+
+
+@given(worlds())
+@settings(max_examples=500, deadline=None)
+def test_a_second_cycle_writes_nothing(world: World) -> None:
+    """What one cycle has done leaves nothing for the next."""
+    first = run(world)
+    written = first.writes
+    assert run(first).writes == written
+
+
+@given(worlds())
+@settings(max_examples=500, deadline=None)
+def test_no_message_is_lost_and_no_other_message_is_touched(world: World) -> None:
+    """Each message stays in a mailbox; protected mail and the person's own mailboxes keep theirs."""
+    before = dict(world.messages)
+    after = run(world).messages
+    labelled = {sender(m) for m in before.values() if m.mailbox_ids & set(LABELS)}
+    marks = frozenset((*LABELS, *MARKS))
+    for message_id, message in before.items():
+        now = after[message_id].mailbox_ids
+        assert now, "a message is in no mailbox"
+        if message.mailbox_ids & PROTECTED:
+            assert now - marks == message.mailbox_ids - marks, "protected mail was moved"
+        if sender(message) not in labelled and not message.mailbox_ids & set(MARKS):
+            assert now == message.mailbox_ids, "another sender's mail was touched"
+        assert (now >= {"Family"}) == (message.mailbox_ids >= {"Family"}), "an own mailbox was changed"
+
+
+@given(worlds())
+@settings(max_examples=500, deadline=None)
+def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_his_waits(world: World) -> None:
+    """When a sender's label is off, all his cards together are in one triage group: the label's."""
+    before = dict(world.messages)
+    foreign = world.groups["Friends"]
+    cards_before = dict(world.cards)
+    after = run(world)
+    assert after.groups["Friends"] == foreign, "a group that is no triage group was touched"
+    assert cards_before.items() <= after.cards.items(), "an existing card was changed"
+    wanted: dict[Address, set[str]] = {}
+    for message in before.values():
+        if who := sender(message):
+            wanted.setdefault(who, set()).update(
+                c.title for c in SCHEME.categories if c.label in message.mailbox_ids
+            )
+    for who, titles in wanted.items():
+        theirs = [m for m in after.messages.values() if sender(m) == who]
+        if len(titles) != 1 or who == OWN or any(m.mailbox_ids & set(LABELS) for m in theirs):
+            continue
+        (category,) = (c for c in SCHEME.categories if c.title in titles)
+        uids = {uid for uid, (_, addresses) in after.cards.items() if who in addresses}
+        assert [g for g in SCHEME.groups if after.groups[g] & uids] == [category.group]
+        waiting = [m for m in theirs if "Screener" in m.mailbox_ids and not m.mailbox_ids & PROTECTED]
+        assert not waiting, "mail of a filed sender waits in Screener"
+
+
+@given(worlds())
+@settings(max_examples=500, deadline=None)
+def test_a_label_stays_only_with_a_reason(world: World) -> None:
+    """A triage label that is still on belongs to a conflict, an unusable sender or the own address."""
+    messages = run(world).messages.values()
+    for message in messages:
+        if message.mailbox_ids & set(LABELS):
+            assert "@MailroomError" in message.mailbox_ids
+        else:
+            assert "@MailroomError" not in message.mailbox_ids
