@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mailroom.sandbox.jmap_core import CORE, MAIL, SUBMISSION, Arguments, Context, Json, Method
+from mailroom.sandbox.jmap_arguments import Arguments, Json
+from mailroom.sandbox.jmap_core import Context, Method
+from mailroom.sandbox.jmap_email_set import email_set
+from mailroom.sandbox.jmap_mailbox_set import mailbox_set
 from mailroom.sandbox.jmap_objects import changes, email_get, identity_get, mailbox_get, thread_get
 from mailroom.sandbox.jmap_query import email_query, mailbox_query, query_changes
-from mailroom.sandbox.jmap_set import email_set, mailbox_set
+from mailroom.sandbox.jmap_session import CORE, MAIL, SUBMISSION
 
 
 def _echo(_: Context, arguments: Arguments) -> Json:

@@ -7,7 +7,8 @@ from typing import Any
 
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.changes import UnknownStateError
-from mailroom.sandbox.jmap_core import Arguments, Context, Json, MethodError, invalid_arguments
+from mailroom.sandbox.jmap_arguments import Arguments, Json, MethodError, invalid_arguments
+from mailroom.sandbox.jmap_core import Context
 from mailroom.sandbox.messages import Addresses, Identity, Mailbox, Message
 
 COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
@@ -26,20 +27,13 @@ def _unread_threads(account: Account, mailbox: Mailbox) -> int:
     )
 
 
-_RIGHTS = {
-    right: True
-    for right in (
-        "mayReadItems",
-        "mayAddItems",
-        "mayRemoveItems",
-        "maySetSeen",
-        "maySetKeywords",
-        "mayCreateChild",
-        "mayRename",
-        "mayDelete",
-        "maySubmit",
-    )
-}
+_RIGHTS = dict.fromkeys(
+    (
+        *("mayReadItems", "mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords"),
+        *("mayCreateChild", "mayRename", "mayDelete", "maySubmit"),
+    ),
+    True,
+)
 
 MAILBOX_PROPERTIES: Mapping[str, Property] = {
     "id": lambda _, m: m.id,
@@ -98,7 +92,7 @@ EMAIL_PROPERTIES: Mapping[str, Property] = {
     "hasAttachment": lambda _, _m: False,
     "preview": lambda _, m: " ".join(m.text.split())[:256],
     "bodyStructure": lambda _, m: _part(m),
-    "bodyValues": lambda _, m: {},
+    "bodyValues": lambda _, _m: {},
     "textBody": lambda _, m: [_part(m)],
     "htmlBody": lambda _, m: [_part(m)],
     "attachments": lambda _, _m: [],
@@ -125,19 +119,19 @@ _IDENTITY_PROPERTIES: Mapping[str, Property] = {
 def mailbox_get(context: Context, arguments: Arguments) -> Json:
     """RFC 8621 section 2.1."""
     account = context.account
-    return _get(context, arguments, "Mailbox", account.mailboxes, MAILBOX_PROPERTIES)
+    return _get(context, arguments, type="Mailbox", objects=account.mailboxes, properties=MAILBOX_PROPERTIES)
 
 
 def thread_get(context: Context, arguments: Arguments) -> Json:
     """RFC 8621 section 3.1."""
     threads = {id: id for id in context.account.threads}
-    return _get(context, arguments, "Thread", threads, _THREAD_PROPERTIES)
+    return _get(context, arguments, type="Thread", objects=threads, properties=_THREAD_PROPERTIES)
 
 
 def identity_get(context: Context, arguments: Arguments) -> Json:
     """RFC 8621 section 6.1."""
     identities: dict[str, Identity] = {identity.id: identity for identity in context.account.identities}
-    return _get(context, arguments, "Identity", identities, _IDENTITY_PROPERTIES)
+    return _get(context, arguments, type="Identity", objects=identities, properties=_IDENTITY_PROPERTIES)
 
 
 def email_get(context: Context, arguments: Arguments) -> Json:
@@ -157,8 +151,15 @@ def email_get(context: Context, arguments: Arguments) -> Json:
         properties["bodyStructure"] = lambda _, m: _only(_part(m), part_properties)
         for name in ("textBody", "htmlBody"):
             properties[name] = lambda _, m: [_only(_part(m), part_properties)]
-    messages = context.account.messages
-    return _get(context, arguments, "Email", messages, properties, _EMAIL_DEFAULTS, needs_ids=True)
+    return _get(
+        context,
+        arguments,
+        type="Email",
+        objects=context.account.messages,
+        properties=properties,
+        defaults=_EMAIL_DEFAULTS,
+        needs_ids=True,
+    )
 
 
 def _part_names() -> Iterable[str]:
@@ -180,11 +181,11 @@ def _body_value(text: str, max_bytes: int) -> Json:
 def _get(
     context: Context,
     arguments: Arguments,
+    *,
     type: str,
     objects: Mapping[str, Any],
     properties: Mapping[str, Property],
     defaults: Iterable[str] | None = None,
-    *,
     needs_ids: bool = False,
 ) -> Json:
     """Answer a standard /get (RFC 8620 section 5.1)."""

@@ -10,15 +10,15 @@ from typing import Any
 from attrs import frozen
 
 from mailroom.sandbox.account import Account
-from mailroom.sandbox.jmap_core import (
+from mailroom.sandbox.jmap_arguments import (
     Arguments,
-    Context,
     Json,
     MethodError,
     invalid_arguments,
     is_id,
     is_integer,
 )
+from mailroom.sandbox.jmap_core import Context
 from mailroom.sandbox.messages import Mailbox, Message
 
 Predicate = Callable[[Any], bool]
@@ -146,7 +146,7 @@ _EMAIL_CONDITIONS: Mapping[str, Condition] = {
     "allInThreadHaveKeyword": _thread_keywords(all),
     "someInThreadHaveKeyword": _thread_keywords(any),
     "noneInThreadHaveKeyword": _thread_keywords(lambda found: not any(found)),
-    "hasAttachment": Condition(_is_boolean, lambda _, v: lambda m: not v),
+    "hasAttachment": Condition(_is_boolean, lambda _, v: lambda _m: not v),
     **{name: _search(read) for name, read in _ADDRESSES.items()},
     "subject": _search(_subject),
     "body": _search(_text),

@@ -23,7 +23,7 @@ class Message:
         addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
         mailbox_ids: Every mailbox it is in; at least one.
         keywords: In lower case.
-        size: What the account says it weighs, octets.
+        key: Its place in time: when it arrived and, among equals, its id.
     """
 
     id: str
@@ -37,11 +37,10 @@ class Message:
     in_reply_to: str | None
     mailbox_ids: frozenset[str]
     keywords: frozenset[str]
+    key: tuple[str, str] = field(init=False, repr=False)
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """Its place in time."""
-        return (self.received_at, self.id)
+    def __attrs_post_init__(self) -> None:
+        self.key = (self.received_at, self.id)
 
     @property
     def is_unread(self) -> bool:

@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from mailroom.sandbox import carddav, eventsource, jmap_core
+from mailroom.sandbox import carddav, eventsource, jmap_core, jmap_session
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.jmap import METHODS
 
 _POLL_SECONDS = 0.05
-_METHODS = "GET HEAD POST PUT DELETE OPTIONS PROPFIND PROPPATCH REPORT MKCOL COPY MOVE LOCK".split()
+_METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
+    *("PROPFIND", "PROPPATCH", "REPORT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
+)
 _JMAP_METHODS = {"/jmap/session": ("GET", "HEAD"), "/jmap/api/": ("POST",)}
 _BODYLESS = frozenset({204, 304})
 
@@ -277,7 +280,7 @@ def _answer(sandbox: Sandbox, request: Request) -> tuple[Reply, list[str]]:
         return Reply(405, {"Allow": ", ".join(allowed)}), []
     if request.path == "/jmap/api/":
         return jmap_core.handle(account, METHODS, request)
-    reply = json_reply(200, jmap_core.session(account, sandbox.url))
+    reply = json_reply(200, jmap_session.session(account, sandbox.url))
     return Reply(200, {**reply.headers, "Cache-Control": "no-store"}, reply.body), []
 
 
