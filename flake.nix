@@ -43,7 +43,7 @@
         pkgs: packages: {
           default = pkgs.mkShellNoCC {
             packages = [
-              (packages.default.withTestTools [ ])
+              packages.default.withTestTools
               pkgs.age
               pkgs.jq
               pkgs.kubectl

@@ -5,7 +5,8 @@ let
   inherit (pkgs) lib;
   inherit (lib) fileset;
   mailroom = packages.default;
-  python = mailroom.withTestTools [ mailroom ];
+  python = mailroom.withTestTools;
+  installed = "${mailroom}/${mailroom.python.sitePackages}";
 
   # a derivation that succeeds or fails, in a writable copy of some of the sources
   check =
@@ -31,7 +32,7 @@ let
   tests = fileset.fileFilter (file: !file.hasExt "pyc") ../tests;
 in
 {
-  # without ../mailroom: what is imported is the package
+  # without ../mailroom: what is imported is the package, as it is installed
   tests =
     check "tests"
       [
@@ -40,6 +41,7 @@ in
       ]
       [ python ]
       ''
+        export PYTHONPATH=${installed}
         python -m pytest -q -p no:cacheprovider -m "not deploy and not live"
       '';
 
@@ -66,7 +68,7 @@ in
         pkgs.mypy
       ]
       ''
-        mypy --python-executable ${mailroom.withTestTools [ ]}/bin/python --cache-dir $TMPDIR/mypy
+        mypy --python-executable ${python}/bin/python --cache-dir $TMPDIR/mypy
       '';
 
   # every overlay renders, and configures exactly what the code can be configured with
@@ -82,7 +84,7 @@ in
           kustomize build "$overlay" > rendered.yaml
           grep -q '^kind: Deployment$' rendered.yaml
         done
-        python - <<'END'
+        PYTHONPATH=${installed} python - <<'END'
         from pathlib import Path
         from mailroom.settings import PUBLIC_DEFAULTS
 

@@ -1,4 +1,4 @@
-"""Fails when an image holds more than it should, or is configured otherwise: `image_content.py IMAGE.tar.gz`."""
+"""`image_content.py IMAGE.tar.gz`: does the image hold what it should and no more, and run as it should?"""
 
 import json
 import re

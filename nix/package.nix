@@ -1,5 +1,4 @@
-# Mailroom as a Python package. `withTestTools` is a Python that has its dependencies, what the tests
-# import, and the packages given; the code itself comes from the working directory.
+# Mailroom as a program. Its `withTestTools` is a Python with the dependencies and what the tests import.
 { pkgs }:
 let
   inherit (pkgs) lib;
@@ -25,7 +24,7 @@ let
     vobject
   ];
 in
-python.pkgs.buildPythonPackage {
+python.pkgs.buildPythonApplication {
   pname = "mailroom";
   inherit version dependencies;
   pyproject = true;
@@ -48,17 +47,14 @@ python.pkgs.buildPythonPackage {
 
   passthru = {
     inherit python;
-    withTestTools =
-      extra:
-      python.withPackages (
-        ps:
-        dependencies
-        ++ [
-          ps.hypothesis
-          ps.pytest
-        ]
-        ++ extra
-      );
+    withTestTools = python.withPackages (
+      ps:
+      dependencies
+      ++ [
+        ps.hypothesis
+        ps.pytest
+      ]
+    );
   };
 
   meta = {

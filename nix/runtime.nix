@@ -51,7 +51,7 @@ assert lib.assertMsg (
 ) "the runtime's name must be another one, and as long as ${python.name}";
 pkgs.runCommand name
   {
-    environment = python.withPackages (_: [ mailroom ]);
+    environment = python.withPackages (_: mailroom.dependencies);
     nativeBuildInputs = [ pkgs.patchelf ];
     disallowedReferences = [
       python
@@ -71,6 +71,7 @@ pkgs.runCommand name
     cd $out/$library
     rm -rf site-packages ${lib.concatStringsSep " " unused}
     cp -rL --no-preserve=mode "$environment/$library/site-packages" site-packages
+    cp -r --no-preserve=mode ${mailroom}/$library/site-packages/mailroom* site-packages/
     rm -rf site-packages/README.txt site-packages/sitecustomize.py site-packages/_virtualenv*
     find $out/lib -name '*.a' -delete
     find $out/lib -name pkgconfig -prune -exec rm -rf {} +
