@@ -43,12 +43,11 @@
         pkgs: packages: {
           default = pkgs.mkShellNoCC {
             packages = [
-              packages.default.withTestTools
+              packages.default.workshop
               pkgs.age
               pkgs.jq
               pkgs.kubectl
               pkgs.kustomize
-              pkgs.mypy
               pkgs.nixfmt
               pkgs.ruff
               pkgs.skopeo

@@ -1,4 +1,4 @@
-"""`image_content.py IMAGE.tar.gz`: does the image hold what it should and no more, and run as it should?"""
+"""`image_content.py IMAGE.tar.gz` fails when the image holds too much, or is configured otherwise than agreed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-# Mailroom as a program. Its `withTestTools` is a Python with the dependencies and what the tests import.
+# Mailroom as a program. Its `workshop` is a Python with the dependencies and what checks the code.
 { pkgs }:
 let
   inherit (pkgs) lib;
@@ -47,11 +47,12 @@ python.pkgs.buildPythonApplication {
 
   passthru = {
     inherit python;
-    withTestTools = python.withPackages (
+    workshop = python.withPackages (
       ps:
       dependencies
       ++ [
         ps.hypothesis
+        ps.mypy
         ps.pytest
       ]
     );
