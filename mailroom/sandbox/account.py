@@ -76,7 +76,15 @@ class Account(Mail, Contacts):
         self.offers_submission = offers_submission
         self.announces_state = announces_state
         self.rules = rules
-        self.identities = [Identity("I1", username.partition("@")[0].title(), username)]
+        self.identities: list[Identity] = []
+        self.add_identity("", username)
+
+    def add_identity(self, name: str, email: str) -> str:
+        """Let the person send from one more address; return the identity's id."""
+        with self.lock:
+            identity = Identity(f"I{len(self.identities) + 1}", name, email)
+            self.identities.append(identity)
+            return identity.id
 
     def route(self, from_: Sequence[tuple[str, str]] | None) -> str:
         """Return the mailbox that the provider's rules choose for a message."""

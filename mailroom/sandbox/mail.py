@@ -162,6 +162,16 @@ class Mail:
             self.changed.notify_all()
             return id
 
+    def messages_from(self, email: str) -> list[Message]:
+        """Return the messages with this address in From, oldest first."""
+        folded = email.casefold()
+        with self.lock:
+            return [
+                message
+                for message in map(self.messages.__getitem__, self.timeline)
+                if any(address.casefold() == folded for _, address in message.addresses.get("from", ()))
+            ]
+
     def route(self, from_: Sequence[tuple[str, str]] | None) -> str:  # noqa: ARG002 - for others to refine
         """Return the mailbox for a message that nobody has put anywhere."""
         return self.with_role("inbox")

@@ -20,7 +20,7 @@ from mailroom.sandbox.account import Account
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.jmap import METHODS
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 _METHODS = (
     *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
     *("PROPFIND", "PROPPATCH", "REPORT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
