@@ -103,7 +103,7 @@ class CardDavAddressBook:
         made: dict[Address, Card | str] = {}
         for address, outcome in zip(wanted, outcomes, strict=True):
             if isinstance(outcome, StoredCard):
-                replica.keep(outcome)
+                replica.keep_written(outcome)
                 made[address] = _card(replica.find(address)[-1])
             else:
                 made[address] = outcome

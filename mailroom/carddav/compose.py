@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 from attrs import frozen
 
+from mailroom.carddav.vcard import fold
 from mailroom.errors import ProtocolError
 from mailroom.triage.address import parse_address
 from mailroom.triage.model import CardKind, CardUid, NewCard
@@ -80,14 +82,15 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
         vcard.add("x-abshowas").value = "COMPANY"
     vcard.add("n").value = parts
     vcard.add("email").value = email
-    octets: bytes = vcard.serialize().encode()
-    return octets
+    # vobject's own folding goes over 75 octets where characters are longer than one.
+    lines: str = vcard.serialize(lineLength=sys.maxsize)
+    return b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)
 
 
 def clean(text: str) -> str:
     """Put text on one line, without control characters and without what UTF-8 cannot say."""
-    text = " ".join(text.split())
-    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cs"})
+    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cs"})
+    return " ".join("".join(kept).split())
 
 
 def split_name(name: str) -> PersonName:

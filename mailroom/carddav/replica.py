@@ -63,6 +63,7 @@ class Replica:
         self._triage_groups = groups
         self._sync_token = ""
         self._entries: dict[str, Entry] = {}
+        self._written: set[str] = set()
         # Nearly always one card has an address, and a tuple for each would cost memory.
         self._by_address: dict[Address, Entry | tuple[Entry, ...]] = {}
 
@@ -77,7 +78,8 @@ class Replica:
             self.groups.clear()
             self._entries.clear()
             self._by_address.clear()
-        for resource in changes.removed:
+        # Of what was written since the sync token, the server says nothing if it is gone again already.
+        for resource in changes.removed | (self._written - changes.changed.keys()):
             self._forget(resource)
         pending = dict.fromkeys(
             resource for resource, etag in changes.changed.items() if not self._is_known(resource, etag)
@@ -89,6 +91,7 @@ class Replica:
         for resource in pending:
             self._forget(resource)
         self._sync_token = changes.sync_token
+        self._written.clear()
 
     def find(self, address: Address) -> tuple[Entry, ...]:
         """Return the cards that have `address`, in the order of the book."""
@@ -98,6 +101,11 @@ class Replica:
     def groups_named(self, name: str) -> list[Group]:
         """Return the groups that bear `name`; there may be several."""
         return [group for group in self.groups.values() if group.name == name]
+
+    def keep_written(self, stored: StoredCard) -> None:
+        """Take over a card that was written to the server since the last refresh."""
+        self.keep(stored)
+        self._written.add(stored.name)
 
     def keep(self, stored: StoredCard) -> CardSummary:
         """Take over a card as it is on the server now."""

@@ -160,7 +160,7 @@ def test_a_card_without_an_end_is_not_edited(name: str) -> None:
 
 
 def test_new_members_are_written_as_the_group_writes_its_own() -> None:
-    """Version 4 has MEMBER, Apple's form has X-ADDRESSBOOKSERVER-MEMBER, where a UID with a colon is quoted."""
+    """Version 4 has MEMBER; Apple's form has X-ADDRESSBOOKSERVER-MEMBER and quotes a UID with a colon."""
     modern = edit_members(
         (CARDS / "group-version-4.vcf").read_bytes(), add=["new", "urn:uuid:n2", "mailto:a@b"]
     )
