@@ -1,4 +1,4 @@
-"""`image_content.py IMAGE.tar.gz` fails when the image holds too much, or is configured otherwise than agreed."""
+"""`image_content.py IMAGE.tar.gz` fails when an image holds too much, or is configured as it should not be."""
 
 import json
 import re

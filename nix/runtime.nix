@@ -1,92 +1,33 @@
-# What the image holds: the interpreter without its fat, Mailroom and its dependencies, in one store path.
-#
-# The interpreter is a copy of the one in the binary cache, so nothing is compiled. Its new name is as long as
-# the old one, so the paths inside its binaries can be rewritten in place.
+# What the image runs: a virtual environment of Mailroom and its dependencies on the slimmed interpreter.
+# The files are copied, because the packages themselves refer to the whole interpreter.
 { pkgs, mailroom }:
 let
-  inherit (pkgs) lib;
   inherit (mailroom) python;
-
-  name = lib.replaceStrings [ "python3" ] [ "runtime" ] python.name;
-
-  # Debuggers, test suites, graphics, documentation, build and packaging tools, and modules that drag in
-  # libraries which neither Mailroom nor its dependencies use.
-  unused = [
-    "_pydecimal.py" # stands in for lib-dynload/_decimal, which is there
-    "_pyrepl"
-    "config-*"
-    "curses"
-    "dbm"
-    "doctest.py"
-    "ensurepip"
-    "idlelib"
-    "lib2to3"
-    "pdb.py"
-    "pydoc.py"
-    "pydoc_data"
-    "sqlite3"
-    "test"
-    "tkinter"
-    "turtle*"
-    "unittest"
-    "venv"
-    "xmlrpc"
-    "lib-dynload/_bz2*"
-    "lib-dynload/_ctypes_test*"
-    "lib-dynload/_curses*"
-    "lib-dynload/_dbm*"
-    "lib-dynload/_gdbm*"
-    "lib-dynload/_lzma*"
-    "lib-dynload/_sqlite3*"
-    "lib-dynload/_test*"
-    "lib-dynload/_tkinter*"
-    "lib-dynload/_uuid*"
-    "lib-dynload/_xx*"
-    "lib-dynload/readline*"
-    "lib-dynload/xx*"
-  ];
+  interpreter = import ./interpreter.nix { inherit pkgs python; };
+  dependencies = python.withPackages (_: mailroom.dependencies);
 in
-assert lib.assertMsg (
-  name != python.name && lib.stringLength name == lib.stringLength python.name
-) "the runtime's name must be another one, and as long as ${python.name}";
-pkgs.runCommand name
+pkgs.runCommand "mailroom-runtime-${mailroom.version}"
   {
-    environment = python.withPackages (_: mailroom.dependencies);
-    nativeBuildInputs = [ pkgs.patchelf ];
     disallowedReferences = [
-      python
+      dependencies
       mailroom
+      python
       pkgs.bash
     ];
-    meta.platforms = lib.platforms.linux;
+    passthru = { inherit interpreter; };
   }
   ''
-    library=lib/${python.libPrefix}
-    mkdir -p $out/bin
-    cp -a ${python}/bin/${python.libPrefix} $out/bin/
-    ln -s ${python.libPrefix} $out/bin/python3
-    cp -a ${python}/lib $out/lib
-    chmod -R u+w $out
+    mkdir -p $out/bin $out/lib/${python.libPrefix}
+    ln -s ${interpreter}/bin/${python.libPrefix} $out/bin/python3
+    echo 'home = ${interpreter}/bin' > $out/pyvenv.cfg
 
-    cd $out/$library
-    rm -rf site-packages ${lib.concatStringsSep " " unused}
-    cp -rL --no-preserve=mode "$environment/$library/site-packages" site-packages
-    cp -r --no-preserve=mode ${mailroom}/$library/site-packages/mailroom* site-packages/
-    rm -rf site-packages/README.txt site-packages/sitecustomize.py site-packages/_virtualenv*
-    find $out/lib -name '*.a' -delete
-    find $out/lib -name pkgconfig -prune -exec rm -rf {} +
-    find $out/lib -name __pycache__ -prune -exec rm -rf {} +
-    find site-packages -type d -name tests -prune -exec rm -rf {} +
+    packages=$out/${python.sitePackages}
+    cp -rL --no-preserve=mode ${dependencies}/${python.sitePackages} $packages
+    cp -r --no-preserve=mode ${mailroom}/${python.sitePackages}/mailroom* $packages/
+    find $packages -name __pycache__ -prune -exec rm -rf {} +
+    find $packages -type d -name tests -prune -exec rm -rf {} +
+    rm -f $packages/README.txt $packages/sitecustomize.py
 
-    # The build's own shell stands in subprocess.py; whoever has none has no use for it either.
-    sed -i -E "s|${builtins.storeDir}/[^']*/bin/sh|/bin/sh|" subprocess.py
-    # How the interpreter was built, compiler included, is of no use to a program that builds nothing.
-    for data in _sysconfigdata_*.py; do echo 'build_time_vars = {}' > "$data"; done
-
-    find $out -type f -exec grep -qF ${python} {} \; -print0 | LC_ALL=C xargs -0 -r sed -i "s|${python}|$out|g"
-    # What was deleted takes its libraries along.
-    find $out -type f \( -name '*.so*' -o -path "$out/bin/*" \) -exec patchelf --shrink-rpath {} \;
-
-    # Hash-based bytecode is the same at every build, and is never looked at again.
-    PYTHONHASHSEED=0 $out/bin/python3 -I -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
+    # as in interpreter.nix
+    PYTHONHASHSEED=0 $out/bin/python3 -I -m compileall -q -j1 --invalidation-mode unchecked-hash $packages
   ''
