@@ -1,4 +1,4 @@
-"""`image_content.py IMAGE.tar.gz` fails when an image holds too much, or is configured as it should not be."""
+"""`image_content.py IMAGE.tar.gz` fails when an image holds too much, or runs as it should not."""
 
 import json
 import re
@@ -69,4 +69,4 @@ def problems(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(problems(sys.argv[1])))
+    sys.exit("\n".join(problems(sys.argv[1])) or 0)
