@@ -200,28 +200,38 @@ class CardDavAddressBook:
         try:
             for _ in range(MAX_REGROUP_ATTEMPTS):
                 if group.octets is None or not group.etag:
-                    current = self._client.read_card(replica.book, group.resource)
-                    if current is None:
-                        return f"the contact group {group.name!r} is gone"
-                    if not current.etag:
-                        return f"the server gives the contact group {group.name!r} no ETag"
-                    group = evolve(group, etag=current.etag, octets=current.octets)
+                    group = self._reread(replica, group)
                 assert group.octets is not None
                 edited = edit_members(group.octets, sorted(membership.add), membership.remove)
+                members = summarize(edited).members
                 if edited is group.octets:
-                    return evolve(group, members=summarize(edited).members)
+                    return evolve(group, members=members)
                 try:
                     etag = self._client.write_card(replica.book, group.resource, edited, group.etag)
                 except PreconditionFailedError:
                     group = evolve(group, octets=None)
                     continue
                 # Without an ETag the server has stored something else than it was sent.
-                return evolve(
-                    group, etag=etag, octets=edited if etag else None, members=summarize(edited).members
-                )
+                return evolve(group, etag=etag, octets=edited if etag else None, members=members)
             return f"the contact group {group.name!r} changed {MAX_REGROUP_ATTEMPTS} times while being edited"
         except ServerError as error:
             return str(error)
+
+    def _reread(self, replica: Replica, group: Group) -> Group:
+        """Read a group's card byte for byte.
+
+        Raises:
+            ServerError: It cannot be read, or it is not that group any more.
+        """
+        stored = self._client.read_card(replica.book, group.resource)
+        if stored is None:
+            raise ServerError(f"the contact group {group.name!r} is gone")
+        summary = summarize(stored.octets)
+        if not summary.is_group or summary.name != group.name:
+            raise ServerError(f"the contact group {group.name!r} has become something else")
+        if not stored.etag:
+            raise ServerError(f"the server gives the contact group {group.name!r} no ETag")
+        return evolve(group, etag=stored.etag, octets=stored.octets)
 
 
 def _card(entry: Entry) -> Card:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -255,10 +255,11 @@ def in_parallel(function: Callable[[_Item], _Result], items: Sequence[_Item]) ->
     with ThreadPoolExecutor(min(len(items), MAX_CONNECTIONS)) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
-            return [future.result() for future in futures]
-        except BaseException:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # The error stands before the items that were given up because of it.
+    return [future.result() for future in sorted(futures, key=Future.cancelled)]
 
 
 def member_name(href: str) -> str:
@@ -267,7 +268,16 @@ def member_name(href: str) -> str:
 
 
 def _links(base: str, resources: Sequence[Resource], name: str) -> list[str]:
-    return [urljoin(base, href) for resource in resources[:1] for href in resource.hrefs(name)]
+    return [_resolve(base, href) for resource in resources[:1] for href in resource.hrefs(name)]
+
+
+def _resolve(base: str, href: str) -> str:
+    try:
+        url = urljoin(base, href)
+        urlsplit(url).port  # noqa: B018 - raises where the port is no number
+    except ValueError as error:
+        raise ProtocolError(f"{base}: the server refers to {href[:100]!r}, which is no URL") from error
+    return url
 
 
 def _is_address_book(resource: Resource) -> bool:
@@ -276,7 +286,7 @@ def _is_address_book(resource: Resource) -> bool:
 
 
 def _collection(base: str, resource: Resource) -> Collection:
-    url = urljoin(base, resource.href).rstrip("/") + "/"
+    url = _resolve(base, resource.href).rstrip("/") + "/"
     return Collection(url, resource.text(f"{_DAV}displayname"))
 
 
@@ -306,6 +316,6 @@ def _stored_card(name: str, resource: Resource) -> StoredCard:
 def _seconds(moment: str) -> int:
     """Read an RFC 3339 date; 0 where it is none."""
     try:
-        return int(datetime.fromisoformat(moment).timestamp())
+        return max(0, int(datetime.fromisoformat(moment).timestamp()))
     except (ValueError, OverflowError):
         return 0
