@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.accounts import Account, furnish
 from tests.contract.on_cyrus import OPTIONS, CyrusAccount
+from tests.contract.on_sandbox import SandboxAccount
 from tests.cyrus.front import Front
 from tests.cyrus.server import CyrusServer, why_not_installed
 
@@ -25,10 +26,12 @@ def cyrus() -> Iterator[Front]:
         yield front
 
 
-@pytest.fixture(params=["cyrus"])
+@pytest.fixture(params=["sandbox", "cyrus"])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
-    with closing(CyrusAccount(request.getfixturevalue("cyrus"))) as account:
+    on_cyrus = request.param == "cyrus"
+    account = CyrusAccount(request.getfixturevalue("cyrus")) if on_cyrus else SandboxAccount()
+    with closing(account):
         yield account
 
 

@@ -45,8 +45,8 @@ class Account(Protocol):
     keeps_card_bytes: bool
     max_objects: int
 
-    def add_mailbox(self, name: str, role: str | None = None) -> None:
-        """Make a mailbox at the top."""
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        """Make mailboxes at the top, each with its role if it has one."""
 
     def rename_mailbox(self, name: str, new_name: str) -> None:
         """Give a mailbox another name."""
@@ -165,10 +165,8 @@ def join(account: Account, group: str, *uids: str) -> None:
 
 def furnish(account: Account) -> None:
     """Make everything in the account that triage needs, and a mailbox and a group of the person's own."""
-    for name, role in {"Archive": "archive", **PROTECTED}.items():
-        account.add_mailbox(name, role)
-    for name in ("Screener", *GROUPS[1:], *LABELS, OWN_MAILBOX):
-        account.add_mailbox(name)
+    plain = dict.fromkeys(("Screener", *GROUPS[1:], *LABELS, OWN_MAILBOX))
+    account.add_mailboxes({"Archive": "archive", **PROTECTED, **plain})
     for name in (*GROUPS, OWN_GROUP):
         account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
 

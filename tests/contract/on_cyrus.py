@@ -45,11 +45,12 @@ class CyrusAccount(Account):
     def close(self) -> None:
         self._wire.close()
 
-    def add_mailbox(self, name: str, role: str | None = None) -> None:
-        answer = self._wire.jmap("Mailbox/set", create={"new": {"name": name, "role": role}})
-        if "new" not in (answer["created"] or {}):
-            raise RefusedError(f"mailbox {name}: {answer['notCreated']}")
-        self._ids[name] = answer["created"]["new"]["id"]
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        create = {name: {"name": name, "role": role} for name, role in roles.items()}
+        answer = self._wire.jmap("Mailbox/set", create=create)
+        if refused := answer["notCreated"]:
+            raise RefusedError(f"mailboxes: {refused}")
+        self._ids |= {name: made["id"] for name, made in answer["created"].items()}
 
     def rename_mailbox(self, name: str, new_name: str) -> None:
         self._wire.jmap("Mailbox/set", update={self._ids[name]: {"name": new_name}})

@@ -1,0 +1,82 @@
+"""Accounts on the sandbox, reached through its own methods rather than its protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mailroom.sandbox.account import Account as Store
+from mailroom.sandbox.account import Limits
+from mailroom.sandbox.messages import SEEN
+from mailroom.sandbox.server import Sandbox
+from tests.contract.accounts import Account, Clock, Sender
+
+MAX_OBJECTS = 40
+
+
+class SandboxAccount(Account):
+    """A new account on a sandbox of its own."""
+
+    keeps_card_bytes = True
+    max_objects = MAX_OBJECTS
+
+    def __init__(self) -> None:
+        limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
+        self._store = Store(limits=limits)
+        self._store.add_mailbox("Inbox", role="inbox")
+        self._sandbox = Sandbox(self._store).__enter__()
+        self._clock = Clock()
+        self.address = self._store.username
+        self.environment = self._sandbox.environment()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        for name, role in roles.items():
+            self._store.add_mailbox(name, role=role)
+
+    def rename_mailbox(self, name: str, new_name: str) -> None:
+        self._store.alter_mailbox(name, name=new_name)
+
+    def remove_mailbox(self, name: str) -> None:
+        self._store.destroy_mailbox(name)
+
+    def mailbox_id(self, name: str) -> str:
+        return self._store.mailbox_id(name)
+
+    def receive(
+        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+    ) -> str:
+        keywords = [SEEN] if read else []
+        return self._store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
+
+    def mailboxes_of(self, message: str) -> set[str]:
+        return self._store.mailbox_names(message) if message in self._store.messages else set()
+
+    def place(self, message: str, *mailboxes: str) -> None:
+        self._store.move(message, *mailboxes)
+
+    def mark_read(self, message: str) -> None:
+        self._store.mark_read(message)
+
+    def destroy(self, message: str) -> None:
+        self._store.destroy(message)
+
+    def put_card(self, name: str, data: bytes) -> None:
+        self._store.put_card(name, data)
+
+    def delete_card(self, name: str) -> None:
+        self._store.delete_card(name)
+
+    def cards(self) -> Mapping[str, bytes]:
+        return {name: card.data for name, card in self._store.book.cards.items()}
+
+    def forget_changes(self) -> None:
+        self._store.forget_changes()
+
+    def state(self) -> tuple[str, ...]:
+        logs = (*self._store.logs.values(), self._store.book.log)
+        return tuple(log.state for log in logs)
+
+    def requests(self) -> Sequence[str]:
+        return [f"{each.method} {each.path}" for each in self._sandbox.requests]

@@ -1,0 +1,51 @@
+"""Mailroom put to work on an account: in this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from unittest.mock import patch
+
+from mailroom.account import Account as OpenAccount
+from mailroom.account import open_account
+from mailroom.settings import Settings, load_settings
+from mailroom.triage.cycle import Report
+from tests.contract.accounts import Account
+
+PROJECT = Path(__file__).parents[2]
+PROCESS_TIMEOUT_SECONDS = 30.0
+
+
+def opened(account: Account, **variables: str) -> OpenAccount:
+    """Wire Mailroom up to an account, as after a fresh start; `variables` are more settings."""
+    return open_account(settings_for(account, variables))
+
+
+def run_cycle(account: Account, **variables: str) -> Report:
+    """Do one cycle as ``mailroom run --once`` does it, but in this process."""
+    mailroom = opened(account, **variables)
+    mailroom.check()
+    return mailroom.triage.run()
+
+
+def run_process(account: Account, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m mailroom`` on an account and wait for its end."""
+    environment = {**_environment(account, variables), "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(
+        [sys.executable, "-m", "mailroom", *arguments],
+        env=environment, capture_output=True, text=True, timeout=PROCESS_TIMEOUT_SECONDS, check=False,
+    )  # fmt: skip
+
+
+def settings_for(account: Account, variables: Mapping[str, str]) -> Settings:
+    """Read the settings that point Mailroom to an account."""
+    with patch.dict(os.environ, _environment(account, variables), clear=True):
+        return load_settings()
+
+
+def _environment(account: Account, variables: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MAILROOM_")}
+    return {**kept, **account.environment, "MAILROOM_HEALTH_PORT": "0", **variables}

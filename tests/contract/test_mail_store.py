@@ -1,0 +1,284 @@
+"""The mail store: the same answers on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mailroom.triage.model import Change, Correspondent, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.ports import MailStore
+from tests.contract.accounts import Account, label
+from tests.contract.running import opened
+
+ANN = ("Ann", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+NO_CHANGE = Change()
+
+
+@pytest.fixture
+def store(account: Account) -> MailStore:
+    return opened(account).mail
+
+
+def _ids(account: Account, *names: str) -> frozenset[MailboxId]:
+    return frozenset(MailboxId(account.mailbox_id(name)) for name in names)
+
+
+def _read(store: MailStore, account: Account, *names: str) -> Snapshot:
+    return store.read(_ids(account, *names)).snapshot
+
+
+def _moving(account: Account, source: str, target: str) -> Callable[[Message], Change]:
+    """A change that moves a message once, whatever it is asked."""
+    removed, added = _ids(account, source), _ids(account, target)
+    return lambda message: Change(add=added, remove=removed) if message.mailbox_ids & removed else NO_CHANGE
+
+
+class TestReading:
+    """`MailStore.read`."""
+
+    def test_tells_every_mailbox_with_its_role(self, account: Account, store: MailStore) -> None:
+        """The mailbox list is whole, and roles are those of RFC 8621."""
+        roles = {mailbox.name: mailbox.role for mailbox in store.read([]).mailboxes}
+        assert roles["Inbox"] == "inbox"
+        assert roles["Archive"] == "archive"
+        assert {roles[name] for name in ("Trash", "Junk", "Sent", "Drafts")} == {
+            "trash",
+            "junk",
+            "sent",
+            "drafts",
+        }
+        assert roles["Screener"] is None
+        assert all(mailbox.parent_id is None for mailbox in store.read([]).mailboxes)
+
+    def test_counts_the_messages_of_a_mailbox(self, account: Account, store: MailStore) -> None:
+        """A mailbox's total is the number of messages in it."""
+        for _ in range(3):
+            account.receive([ANN], "Screener")
+        totals = {mailbox.name: mailbox.total_messages for mailbox in store.read([]).mailboxes}
+        assert (totals["Screener"], totals["Feed"]) == (3, 0)
+
+    def test_gives_each_message_once(self, account: Account, store: MailStore) -> None:
+        """A message in two of the wanted mailboxes comes once, with all its mailboxes, wanted or not."""
+        both = account.receive([ANN], "Screener", "Feed", "Family")
+        one = account.receive([BOB], "Feed")
+        account.receive([BOB], "Family")
+        messages = _read(store, account, "Screener", "Feed").messages
+        assert set(messages) == {both, one}
+        assert messages[MessageId(both)].mailbox_ids == _ids(account, "Screener", "Feed", "Family")
+
+    def test_gives_what_triage_needs_of_a_message(self, account: Account, store: MailStore) -> None:
+        """Sender, read flag and time of arrival come as the server has them."""
+        read = account.receive([ANN], "Screener", read=True, at="2026-01-02T03:04:05Z")
+        unread = account.receive([BOB], "Screener")
+        messages = _read(store, account, "Screener").messages
+        assert messages[MessageId(read)].is_read
+        assert not messages[MessageId(unread)].is_read
+        assert messages[MessageId(read)].senders == (Correspondent(*ANN),)
+        assert messages[MessageId(read)].received_at == "2026-01-02T03:04:05Z"
+
+    @pytest.mark.parametrize(
+        "senders",
+        [
+            pytest.param([("", "bare@example.net")], id="no name"),
+            pytest.param([("Jörg Müller-Łukasz", "joerg@example.net")], id="encoded name"),
+            pytest.param([("Acme, Inc. <sales>", "sales@example.net")], id="quoted name"),
+            pytest.param([("Shop", "UPPER@Example.NET")], id="capitals"),
+            pytest.param([("Bücher", "info@xn--bcher-kva.example")], id="IDN"),
+            pytest.param([ANN, BOB], id="several"),
+        ],
+    )
+    def test_gives_from_as_it_was_written(
+        self, account: Account, store: MailStore, senders: list[tuple[str, str]]
+    ) -> None:
+        """Names are decoded, addresses are left alone, and every entry of From comes in its order."""
+        message = account.receive(senders, "Screener")
+        found = _read(store, account, "Screener").messages[MessageId(message)]
+        assert found.senders == tuple(Correspondent(*sender) for sender in senders)
+
+    def test_gives_no_senders_where_from_is_missing(self, account: Account, store: MailStore) -> None:
+        """A message without From, or with an empty one, has no senders and is read all the same."""
+        ids = {account.receive(None, "Screener"), account.receive([], "Screener")}
+        messages = _read(store, account, "Screener").messages
+        assert set(messages) == ids
+        assert {message.senders for message in messages.values()} == {()}
+
+    def test_reads_more_messages_than_the_server_gives_at_once(
+        self, account: Account, store: MailStore
+    ) -> None:
+        """The server's limits cut nothing off, and each message still comes once."""
+        expected = {
+            account.receive([ANN], "Screener", *(["Feed"] if n % 2 else []))
+            for n in range(2 * account.max_objects + 3)
+        }
+        assert set(_read(store, account, "Screener", "Feed").messages) == expected
+        assert set(_read(store, account, "Screener", "Feed").messages) == expected, "and a second time"
+
+    def test_reads_exactly_as_many_as_the_limit(self, account: Account, store: MailStore) -> None:
+        """A number of messages that fills the last page is no special case."""
+        expected = {account.receive([ANN], "Screener") for _ in range(account.max_objects)}
+        assert set(_read(store, account, "Screener").messages) == expected
+
+    def test_is_one_request_where_the_messages_fit(self, account: Account, store: MailStore) -> None:
+        """Once the session is known, mailbox list and messages come by one request."""
+        account.receive([ANN], "Screener")
+        store.read([])
+        before = len(account.requests())
+        _read(store, account, "Screener", "Feed")
+        assert len(account.requests()) - before == 1
+
+    def test_keeps_only_what_is_wanted(self, account: Account, store: MailStore) -> None:
+        """Messages that `keep` does not want are left out."""
+        wanted = account.receive([ANN], "Screener")
+        account.receive([BOB], "Screener")
+        reading = store.read(_ids(account, "Screener"), lambda m: m.senders[0].email == ANN[1])
+        assert set(reading.snapshot.messages) == {wanted}
+
+    def test_sees_mail_the_moment_it_has_arrived(self, account: Account, store: MailStore) -> None:
+        """What arrives between two readings is in the second."""
+        assert not _read(store, account, "Screener").messages
+        message = account.receive([ANN], "Screener")
+        assert set(_read(store, account, "Screener").messages) == {message}
+
+    def test_gives_no_message_where_a_mailbox_is_unknown(self, account: Account, store: MailStore) -> None:
+        """With a mailbox that is not in the list, there is the list and no message."""
+        account.receive([ANN], "Screener")
+        reading = store.read({*_ids(account, "Screener"), MailboxId("no-such-mailbox")})
+        assert not reading.snapshot.messages
+        assert "Screener" in {mailbox.name for mailbox in reading.mailboxes}
+
+    def test_gives_no_message_where_a_mailbox_has_gone(self, account: Account, store: MailStore) -> None:
+        """A mailbox that was deleted since its id was learnt is an unknown one."""
+        account.receive([ANN], "Screener")
+        wanted = _ids(account, "Screener", "Family")
+        assert store.read(wanted).snapshot.messages
+        account.remove_mailbox("Family")
+        assert not store.read(wanted).snapshot.messages
+
+    def test_offers_the_addresses_the_person_sends_from(self, account: Account, store: MailStore) -> None:
+        """The account's own address is among its identities."""
+        assert account.address in store.own_addresses()
+
+
+class TestUpdating:
+    """`MailStore.update`."""
+
+    def test_adds_and_removes_in_one_step(self, account: Account, store: MailStore) -> None:
+        """A message goes from one mailbox to another and keeps its others."""
+        message = MessageId(account.receive([ANN], "Screener", "Family"))
+        update = store.update(_read(store, account, "Screener"), _moving(account, "Screener", "Feed"))
+        assert account.mailboxes_of(message) == {"Feed", "Family"}
+        assert update.changed == {message}
+        assert not update.failed
+        assert update.snapshot.messages[message].mailbox_ids == _ids(account, "Feed", "Family")
+
+    def test_a_second_time_changes_nothing(self, account: Account, store: MailStore) -> None:
+        """A change that is done already is not sent again."""
+        account.receive([ANN], "Screener")
+        move = _moving(account, "Screener", "Feed")
+        update = store.update(_read(store, account, "Screener"), move)
+        before, requests = account.state(), len(account.requests())
+        again = store.update(update.snapshot, move)
+        assert (again.changed, again.failed) == (frozenset(), {})
+        assert account.state() == before
+        assert len(account.requests()) == requests, "nothing to do needs no request"
+
+    def test_adding_what_is_there_and_removing_what_is_not_is_no_change(
+        self, account: Account, store: MailStore
+    ) -> None:
+        """Only a real difference is written."""
+        account.receive([ANN], "Screener")
+        snapshot = _read(store, account, "Screener")
+        before = account.state()
+        here, elsewhere = _ids(account, "Screener"), _ids(account, "Feed")
+        update = store.update(snapshot, lambda _: Change(add=here, remove=elsewhere))
+        assert not update.changed
+        assert account.state() == before
+
+    def test_asks_anew_after_a_concurrent_change(self, account: Account, store: MailStore) -> None:
+        """A decision is made on the message as it is, not as it was when the update began."""
+        moved_away = MessageId(account.receive([ANN], "Screener"))
+        left_alone = MessageId(account.receive([BOB], "Screener"))
+        move, asked = _moving(account, "Screener", "Feed"), list[MessageId]()
+
+        def change(message: Message) -> Change:
+            if not asked:
+                account.place(moved_away, "Trash")
+            asked.append(message.id)
+            return move(message)
+
+        update = store.update(_read(store, account, "Screener"), change)
+        assert account.mailboxes_of(moved_away) == {"Trash"}, "what the person did meanwhile stands"
+        assert account.mailboxes_of(left_alone) == {"Feed"}
+        assert update.changed == {left_alone}
+        assert update.snapshot.messages[moved_away].mailbox_ids == _ids(account, "Trash")
+
+    def test_leaves_out_what_is_gone(self, account: Account, store: MailStore) -> None:
+        """A message that was deleted meanwhile is missing afterwards, and that is no failure."""
+        gone = account.receive([ANN], "Screener")
+        stays = account.receive([BOB], "Screener")
+        snapshot = _read(store, account, "Screener")
+        account.destroy(gone)
+        update = store.update(snapshot, _moving(account, "Screener", "Feed"))
+        assert set(update.snapshot.messages) == {stays}
+        assert update.changed == {stays}
+        assert not update.failed
+
+    def test_never_leaves_a_message_nowhere(self, account: Account, store: MailStore) -> None:
+        """A change that takes a message out of its last mailbox is refused; the message stays."""
+        once_elsewhere = MessageId(account.receive([ANN], "Screener", "Feed"))
+        account.place(once_elsewhere, "Screener")
+        never_elsewhere = MessageId(account.receive([BOB], "Screener"))
+        here = _ids(account, "Screener")
+        update = store.update(_read(store, account, "Screener"), lambda _: Change(remove=here))
+        assert set(update.failed) == {once_elsewhere, never_elsewhere}
+        assert all(update.failed.values()), "each with a reason"
+        assert not update.changed
+        assert account.mailboxes_of(once_elsewhere) == {"Screener"}
+        assert account.mailboxes_of(never_elsewhere) == {"Screener"}
+
+    def test_one_failure_does_not_touch_the_others(self, account: Account, store: MailStore) -> None:
+        """What the server refuses of one message is told of that message; the others change."""
+        refused = MessageId(account.receive([ANN], "Screener"))
+        fine = MessageId(account.receive([BOB], "Screener"))
+        nowhere, feed = frozenset({MailboxId("no-such-mailbox")}), _ids(account, "Feed")
+        update = store.update(
+            _read(store, account, "Screener"),
+            lambda message: Change(add=nowhere if message.id == refused else feed),
+        )
+        assert set(update.failed) == {refused}
+        assert update.changed == {fine}
+        assert account.mailboxes_of(refused) == {"Screener"}
+        assert account.mailboxes_of(fine) == {"Screener", "Feed"}
+
+    def test_changes_more_messages_than_one_request_may(self, account: Account, store: MailStore) -> None:
+        """The server's limit only makes more requests, one for each batch."""
+        messages = [account.receive([ANN], "Screener") for _ in range(2 * account.max_objects + 1)]
+        snapshot = _read(store, account, "Screener")
+        before = len(account.requests())
+        update = store.update(snapshot, _moving(account, "Screener", "Feed"))
+        assert update.changed == set(messages)
+        assert len(account.requests()) - before == 3
+        assert set(_read(store, account, "Feed").messages) == set(messages)
+        assert not _read(store, account, "Screener").messages
+
+    def test_goes_on_where_the_account_changes_between_batches(
+        self, account: Account, store: MailStore
+    ) -> None:
+        """Mail that arrives, or is labelled, in the middle of a long update disturbs nothing."""
+        messages = [account.receive([ANN], "Screener") for _ in range(account.max_objects + 1)]
+        snapshot = _read(store, account, "Screener")
+        move, asked = _moving(account, "Screener", "Feed"), list[MessageId]()
+
+        def change(message: Message) -> Change:
+            asked.append(message.id)
+            if len(asked) in (2, account.max_objects + 2):
+                account.receive([BOB], "Inbox")
+                label(account, messages[-1], "Family")
+            return move(message)
+
+        update = store.update(snapshot, change)
+        assert update.changed == set(messages)
+        assert account.mailboxes_of(messages[-1]) == {"Feed", "Family"}
+        assert not update.failed
