@@ -38,7 +38,7 @@ let
   ];
 in
 {
-  # without ../mailroom: what is imported is the package, as it is installed
+  # without ../mailroom: what is imported is the package, as it is installed; a Cyrus has no place in a sandbox
   tests =
     check "tests"
       [
@@ -48,7 +48,7 @@ in
       [ python ]
       ''
         export PYTHONPATH=${installed}
-        python -m pytest -q -p no:cacheprovider
+        python -m pytest -q -p no:cacheprovider -k "not cyrus"
       '';
 
   lint =
