@@ -69,17 +69,22 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
     """Resolve the scheme's names.
 
     Raises:
-        UserError: Names every mailbox that is missing.
+        UserError: Names every mailbox that is missing, or is for something else.
     """
     by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
     by_path = {path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()}
     problems: list[str] = []
     nowhere = MailboxId("")
 
+    roles = {mailbox.id: mailbox.role for mailbox in mailboxes}
+
     def named(name: str) -> MailboxId:
+        mailbox_id = by_path.get(name, nowhere)
         if name not in by_path:
-            problems.append(f"the mailbox {name!r} is missing: create it, or name another in the settings")
-        return by_path.get(name, nowhere)
+            problems.append(_missing("mailbox", name))
+        elif role := roles[mailbox_id]:
+            problems.append(f"the mailbox {name!r} is the account's {role}: name another in the settings")
+        return mailbox_id
 
     if INBOX_ROLE not in by_role:
         problems.append("the account has no Inbox (no mailbox with the role inbox)")
@@ -108,11 +113,13 @@ def missing_groups(group_names: Iterable[str], scheme: Scheme) -> list[str]:
     problems = []
     for group in scheme.groups:
         if not found[group]:
-            problems.append(
-                f"the contact group {group!r} is missing: create it, or name another in the settings"
-            )
+            problems.append(_missing("contact group", group))
         elif found[group] > 1:
             problems.append(
                 f"{found[group]} contact groups are named {group!r}: rename or delete all but one"
             )
     return problems
+
+
+def _missing(kind: str, name: str) -> str:
+    return f"the {kind} {name!r} is missing: make it with `mailroom setup`, or name another in the settings"

@@ -16,6 +16,7 @@ CardUid = NewType("CardUid", str)
 
 INBOX_ROLE = "inbox"
 ARCHIVE_ROLE = "archive"
+SENT_ROLE = "sent"
 PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
 
 
@@ -107,6 +108,21 @@ class Message:
     is_read: bool
     senders: tuple[Correspondent, ...]
     received_at: str
+
+
+@frozen
+class Letter:
+    """The address headers of a message, of those that came and of those that the person sent.
+
+    Attributes:
+        recipients: The entries of To, Cc and Bcc.
+        message_id: Its Message-ID without the angle brackets, or empty.
+    """
+
+    senders: tuple[Correspondent, ...]
+    recipients: tuple[Correspondent, ...]
+    received_at: str
+    message_id: str = ""
 
 
 @frozen

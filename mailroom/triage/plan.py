@@ -176,7 +176,10 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     here = message.mailbox_ids
     leaving = here & ({layout.screener} | filing.left)
     labelled = _carries_label(message, filing, layout)
-    if here & layout.protected or not (leaving or labelled) or _on_its_way(message, filing, layout):
+    homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
+    if here & layout.protected or _on_its_way(message, filing, layout):
+        return NO_CHANGE
+    if not (leaving or labelled or homeless):
         return NO_CHANGE
     if filing.destination in here:
         return Change(remove=leaving)
@@ -221,8 +224,7 @@ def conclude(
         elif layout.warning and labelled and not here & layout.protected:
             add.add(layout.warning)
     if not (here - remove) | add:
-        # Its only mailbox was a label. Rather than nowhere, it goes where its sender's mail is.
-        add.add(filing.destination if filing else layout.screener)
+        add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
     return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -12,6 +12,7 @@ from mailroom.triage.model import (
     Card,
     CardUid,
     Change,
+    Letter,
     Mailbox,
     MailboxId,
     Membership,
@@ -69,6 +70,37 @@ class MailStore(Protocol):
         """
         ...
 
+    def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Make the mailboxes that are not there, parents too; for each that could not be made, why.
+
+        Args:
+            paths: Full names, parents first: ``Inbox/Screener``.
+        """
+        ...
+
+
+@frozen
+class LetterPage:
+    """Some letters of a mailbox, and how many it has in all."""
+
+    letters: tuple[Letter, ...]
+    total: int
+
+
+class MailHistory(Protocol):
+    """A person's old mail: large, and read for its address headers alone."""
+
+    def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
+        """Read a mailbox, newest mail first, one request a page.
+
+        Args:
+            since: Leave out what arrived before this moment, RFC 3339 in UTC.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        ...
+
 
 class Contacts(Protocol):
     """A view of the address book as of one moment; no request is made to look into it."""
@@ -85,12 +117,20 @@ class Contacts(Protocol):
         """The names of all contact groups; a name that two groups share stands twice."""
         ...
 
+    def group_uids(self) -> Mapping[str, CardUid]:
+        """The identifier of each contact group, by its name."""
+        ...
+
 
 class AddressBook(Protocol):
-    """A person's address book. `refresh` raises `ServerError`; the others report per item."""
+    """A person's address book. `refresh` and `latest` raise `ServerError`; the others report per item."""
 
     def refresh(self) -> Contacts:
         """Read what has changed since the last time (all of it the first time)."""
+        ...
+
+    def latest(self) -> Contacts:
+        """Return the last reading with what was changed here since; no request but for the first."""
         ...
 
     def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
@@ -99,4 +139,8 @@ class AddressBook(Protocol):
 
     def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
         """Change contact groups, by name, one write each; for each that failed, why."""
+        ...
+
+    def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Make the contact groups that are not there; for each that could not be made, why."""
         ...
