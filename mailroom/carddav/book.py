@@ -10,7 +10,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from mailroom.carddav.client import CardDavClient, StoredCard, in_parallel, member_name
-from mailroom.carddav.compose import compose_card
+from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.multistatus import read_uid_conflict
 from mailroom.carddav.replica import Entry, Group, Replica
 from mailroom.carddav.vcard import bare_uid, edit_members, summarize
@@ -53,6 +53,10 @@ class ContactsView:
         """The names of all contact groups; a name that two groups share stands twice."""
         return [group.name for group in self._groups]
 
+    def group_uids(self) -> Mapping[str, CardUid]:
+        """The identifier of each contact group, by its name."""
+        return {group.name: CardUid(group.uid) for group in self._groups}
+
 
 class CardDavAddressBook:
     """A person's contacts on a CardDAV server (implements `AddressBook`); for one thread.
@@ -84,7 +88,12 @@ class CardDavAddressBook:
                 self._chosen = None
         if self._chosen is None:
             self._chosen = self._choose()
-        return ContactsView(self._chosen, tuple(self._chosen.groups.values()))
+        return self.latest()
+
+    def latest(self) -> ContactsView:
+        """Return the last reading with what was changed here since; see `AddressBook.latest`."""
+        replica = self._replica()
+        return ContactsView(replica, tuple(replica.groups.values()))
 
     def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
         """Make the cards, several at a time; for each address the card, or why there is none.
@@ -134,6 +143,27 @@ class CardDavAddressBook:
                 replica.groups[outcome.resource] = outcome
         return failed
 
+    def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Make the contact groups that are not there; for each that could not be made, why.
+
+        As with cards, an identifier that follows from the name keeps a repetition from making two.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            StoppedError: The process is to end.
+        """
+        replica = self._replica()
+        missing = [name for name in names if not replica.groups_named(name)]
+        failed: dict[str, str] = {}
+        for name, outcome in zip(
+            missing, in_parallel(partial(self._create_group, replica), missing), strict=True
+        ):
+            if isinstance(outcome, StoredCard):
+                replica.keep(outcome)
+            else:
+                failed[name] = outcome
+        return failed
+
     def _replica(self) -> Replica:
         if self._chosen is None:
             self.refresh()
@@ -177,6 +207,19 @@ class CardDavAddressBook:
                 if stored is not None and new.address in summarize(stored.octets).addresses:
                     return stored
             return f"{MAX_CREATE_ATTEMPTS} cards that are not of {new.address} stand where its card belongs"
+        except ServerError as error:
+            return str(error)
+
+    def _create_group(self, replica: Replica, name: str) -> StoredCard | str:
+        try:
+            for attempt in range(MAX_CREATE_ATTEMPTS):
+                salt = f"#{attempt}" if attempt else ""
+                uid = CardUid(str(uuid.uuid5(UID_NAMESPACE, f"group {name}{salt}")))
+                stored = self._write_new(replica, f"{uid}.vcf", compose_group(name, uid))
+                summary = summarize(stored.octets) if stored else None
+                if stored and summary and summary.is_group and summary.name == name:
+                    return stored
+            return f"{MAX_CREATE_ATTEMPTS} other cards stand where it belongs"
         except ServerError as error:
             return str(error)
 

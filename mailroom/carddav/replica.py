@@ -33,6 +33,7 @@ class Group:
 
     Attributes:
         resource: The last part of its URL.
+        uid: Its identifier, as it writes it.
         name: What people call it.
         etag: The version on the server, as far as it is known.
         octets: The card of that version byte for byte; None where it must be read before it is edited.
@@ -40,6 +41,7 @@ class Group:
     """
 
     resource: str
+    uid: str
     name: str
     etag: str
     octets: bytes | None
@@ -115,6 +117,7 @@ class Replica:
             is_triage_group = summary.name in self._triage_groups
             self.groups[stored.name] = Group(
                 resource=stored.name,
+                uid=summary.uid,
                 name=summary.name,
                 etag=stored.etag,
                 octets=stored.octets if is_triage_group and stored.is_exact else None,

@@ -1,6 +1,7 @@
-"""JMAP (RFC 8620, RFC 8621): a person's mail. Knows nothing of triage beyond the port it fills."""
+"""JMAP (RFC 8620, RFC 8621): a person's mail. Knows nothing of triage beyond the ports it fills."""
 
 from mailroom.jmap.client import JmapClient
+from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.mail import JmapMailStore
 
-__all__ = ["JmapClient", "JmapMailStore"]
+__all__ = ["JmapClient", "JmapMailHistory", "JmapMailStore"]

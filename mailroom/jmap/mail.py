@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
 from attrs import define, evolve, field
 
 from mailroom.errors import MethodError, ServerError, StatusError
-from mailroom.jmap.client import SUBMISSION, Answer, Call, JmapClient, result_of
+from mailroom.jmap.client import SUBMISSION, Call, JmapClient, result_of
+from mailroom.jmap.mailboxes import MAILBOX_PROPERTIES, create_mailboxes, read_mailboxes
 from mailroom.jmap.wire import (
     EmailGet,
     EmailObject,
@@ -18,10 +19,9 @@ from mailroom.jmap.wire import (
     EmailSet,
     IdentityGet,
     Json,
-    MailboxGet,
     SetError,
 )
-from mailroom.triage.model import Change, Correspondent, Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.model import Change, Correspondent, MailboxId, Message, MessageId, Snapshot
 from mailroom.triage.ports import Reading, Update
 
 MAX_READ_ATTEMPTS = 3
@@ -31,7 +31,6 @@ PAGES_PER_REQUEST = 4
 REQUEST_OVERHEAD_BYTES = 4_096
 
 _EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
-_MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails")
 _TOO_LARGE = frozenset({"requestTooLarge", "tooLarge", "limit"})
 
 T = TypeVar("T")
@@ -90,6 +89,10 @@ class JmapMailStore:
                     raise
         return Update(Snapshot(work.state, work.messages), frozenset(work.changed), work.failed)
 
+    def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Make mailboxes; see `MailStore.create_mailboxes`."""
+        return create_mailboxes(self._client, paths)
+
     def _read(self, wanted: frozenset[MailboxId], keep: Callable[[Message], bool]) -> Reading | None:
         """Read page after page; None where the result changed on the way."""
         limits = self._client.session.limits
@@ -101,12 +104,12 @@ class JmapMailStore:
         state: str | None = None
         query_state: str | None = None
         while True:
-            calls = [Call("Mailbox/get", {"ids": None, "properties": _MAILBOX_PROPERTIES})]
+            calls = [Call("Mailbox/get", {"ids": None, "properties": MAILBOX_PROPERTIES})]
             if wanted:
                 for page in range(pages):
                     calls += _page(wanted, position + page * page_messages, page_messages, len(calls))
             mailbox_answer, *answers = self._client.call(calls)
-            mailboxes = _mailboxes(mailbox_answer)
+            mailboxes = read_mailboxes(mailbox_answer)
             self._totals = {mailbox.id: mailbox.total_messages for mailbox in mailboxes}
             if not wanted or not wanted <= self._totals.keys():
                 return Reading(mailboxes, Snapshot("", {}))
@@ -242,19 +245,6 @@ def _page(mailbox_ids: Iterable[MailboxId], position: int, limit: int, index: in
     }
     get: Json = {"#ids": result_of(index, "Email/query", "/ids"), "properties": _EMAIL_PROPERTIES}
     return [Call("Email/query", query), Call("Email/get", get)]
-
-
-def _mailboxes(answer: Answer) -> tuple[Mailbox, ...]:
-    return tuple(
-        Mailbox(
-            id=MailboxId(x.id),
-            name=x.name,
-            parent_id=MailboxId(x.parent_id) if x.parent_id else None,
-            role=x.role.lower() if x.role else None,
-            total_messages=x.total_emails,
-        )
-        for x in sorted(answer.as_record(MailboxGet).list_, key=lambda x: x.id)
-    )
 
 
 def _message(email: EmailObject) -> Message:

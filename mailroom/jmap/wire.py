@@ -71,6 +71,7 @@ class MailboxGet:
     """The answer of Mailbox/get."""
 
     list_: list[MailboxObject]
+    state: str = ""
 
 
 @frozen
@@ -93,12 +94,32 @@ class EmailObject:
 
 
 @frozen
+class LetterObject:
+    """The properties of an old email that Mailroom asks for (RFC 8621 section 4.1)."""
+
+    from_: list[EmailAddress] | None = None
+    to: list[EmailAddress] | None = None
+    cc: list[EmailAddress] | None = None
+    bcc: list[EmailAddress] | None = None
+    received_at: str = ""
+    message_id: list[str] | None = None
+
+
+@frozen
+class LetterGet:
+    """The answer of Email/get for old emails."""
+
+    list_: list[LetterObject]
+
+
+@frozen
 class EmailQuery:
     """The answer of Email/query (RFC 8620 section 5.5)."""
 
     ids: list[str]
     query_state: str
     limit: int | None = None
+    total: int | None = None
 
 
 @frozen
@@ -124,6 +145,13 @@ class EmailSet:
     new_state: str
     updated: dict[str, Any] | None = None
     not_updated: dict[str, SetError] | None = None
+
+
+@frozen
+class MailboxSet:
+    """The answer of Mailbox/set (RFC 8621 section 2.5)."""
+
+    not_created: dict[str, SetError] | None = None
 
 
 @frozen

@@ -1,0 +1,56 @@
+"""Reads old mail for its address headers, page after page (RFC 8621 sections 4.2 and 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mailroom.jmap.client import Call, JmapClient, result_of
+from mailroom.jmap.wire import EmailAddress, EmailQuery, Json, LetterGet, LetterObject
+from mailroom.triage.model import Correspondent, Letter, MailboxId
+from mailroom.triage.ports import LetterPage
+
+PAGE_LETTERS = 500
+
+_PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId")
+
+
+class JmapMailHistory:
+    """The old mail of a JMAP account; fills the port `mailroom.triage.ports.MailHistory`."""
+
+    def __init__(self, client: JmapClient) -> None:
+        self._client = client
+
+    def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
+        """Read a mailbox, newest mail first; see `MailHistory.letters`."""
+        condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
+        page_letters = min(PAGE_LETTERS, self._client.session.limits.max_objects_in_get)
+        position, total = 0, 1
+        while position < total:
+            query: Json = {
+                "filter": condition,
+                "sort": [{"property": "receivedAt", "isAscending": False}],
+                "position": position,
+                "limit": page_letters,
+                "calculateTotal": True,
+            }
+            get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
+            answers = self._client.call([Call("Email/query", query), Call("Email/get", get)])
+            found = answers[0].as_record(EmailQuery)
+            letters = answers[1].as_record(LetterGet).list_
+            position += len(found.ids)
+            total = (found.total or 0) if found.ids else position
+            yield LetterPage(tuple(map(_letter, letters)), max(total, position))
+
+
+def _letter(email: LetterObject) -> Letter:
+    recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
+    return Letter(
+        senders=_correspondents(email.from_ or ()),
+        recipients=_correspondents(recipients),
+        received_at=email.received_at,
+        message_id=(email.message_id or [""])[0],
+    )
+
+
+def _correspondents(entries: Iterable[EmailAddress]) -> tuple[Correspondent, ...]:
+    return tuple(Correspondent(entry.name or "", entry.email or "") for entry in entries)
