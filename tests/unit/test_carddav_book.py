@@ -1,0 +1,525 @@
+"""The address book: cards are found and made once, groups change in one write, and nothing else changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mailroom.carddav import CardDavAddressBook
+from mailroom.carddav.vcard import content_lines
+from mailroom.errors import AuthenticationError, StoppedError, TransportError
+from mailroom.http import HttpClient
+from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
+from mailroom.sandbox.addressbook import AddressBook, contact_card, group_card
+from mailroom.sandbox.carddav import basic_authorization
+from mailroom.triage.address import Address, parse_address
+from mailroom.triage.model import Card, CardKind, CardUid, Membership, NewCard
+
+GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
+
+
+@contextmanager
+def serving(account: Account) -> Iterator[Sandbox]:
+    for group in GROUPS:
+        account.add_group(group)
+    with Sandbox(account) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with serving(Account()) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def book(sandbox: Sandbox) -> CardDavAddressBook:
+    return connect(sandbox)
+
+
+def connect(sandbox: Sandbox, stop: threading.Event | None = None) -> CardDavAddressBook:
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account), stop)
+    return CardDavAddressBook(http, sandbox.carddav_url, GROUPS)
+
+
+def address(text: str) -> Address:
+    parsed = parse_address(text)
+    assert parsed is not None
+    return parsed
+
+
+def new_card(email: str, name: str = "", kind: CardKind = CardKind.COMPANY) -> NewCard:
+    return NewCard(address(email), email, name or email, kind)
+
+
+def made(book: CardDavAddressBook, *cards: NewCard) -> list[Card]:
+    outcomes = list(book.create(cards).values())
+    assert all(isinstance(outcome, Card) for outcome in outcomes), outcomes
+    return [outcome for outcome in outcomes if isinstance(outcome, Card)]
+
+
+def requests(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:
+    """The methods of the requests that `act` makes."""
+    sandbox.reset_requests()
+    act()
+    return [entry.method for entry in sandbox.requests]
+
+
+def replying(reply: Reply, method: str, times: int = 1) -> Callable[[Request], Reply | None]:
+    """An interceptor that gives `reply` to the first requests of a method."""
+    left = [reply] * times
+
+    def intercept(request: Request) -> Reply | None:
+        return left.pop() if request.method == method and left else None
+
+    return intercept
+
+
+def losing_answers(sandbox: Sandbox, method: str) -> None:
+    """Let the next request of a method be carried out, and its answer be lost as a 503 would lose it."""
+    busy = [True]
+
+    def intercept(request: Request) -> Reply | None:
+        if request.method != method or not busy:
+            return None
+        busy.clear()
+        send(sandbox, request)
+        return Reply(503, {"Retry-After": "0"})
+
+    sandbox.interceptor = intercept
+
+
+def send(sandbox: Sandbox, request: Request) -> None:
+    headers = {
+        name: request.headers[name] for name in request.headers if name.startswith(("if-", "content-type"))
+    }
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http.request(request.method, sandbox.url + request.path, headers=headers, body=request.body)
+    http.close()
+
+
+# --- refresh --------------------------------------------------------------------------------------
+
+
+def test_an_unchanged_book_costs_one_request(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """After the first reading, looking for changes is one sync-collection report."""
+    book.refresh()
+    assert requests(sandbox, book.refresh) == ["REPORT"]
+
+
+def test_changes_by_others_are_seen_with_one_more_request(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """What came, changed and went since is in the next view."""
+    account = sandbox.account
+    account.add_contact("Ann", "ann@a.example")
+    bob = account.add_contact("Bob", "bob@b.example")
+    book.refresh()
+    account.add_contact("Cid", "cid@c.example", groups=["Feed"])
+    account.put_card(f"{bob}.vcf", contact_card("Bob", "bob@new.example")[1])
+    account.delete_card(account.cards_of("ann@a.example")[0].name)
+    assert requests(sandbox, book.refresh) == ["REPORT", "REPORT"]
+    view = book.refresh()
+    assert view.cards(address("ann@a.example")) == []
+    assert view.cards(address("bob@b.example")) == []
+    assert [card.name for card in view.cards(address("bob@new.example"))] == ["Bob"]
+    (cid,) = view.cards(address("cid@c.example"))
+    assert view.groups(cid.uid) == {"Feed"}
+
+
+def test_a_sync_token_that_is_no_longer_good_means_reading_all_again(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """The server may forget; what went in the meantime is gone from the view too."""
+    account = sandbox.account
+    ann = account.add_contact("Ann", "ann@a.example")
+    book.refresh()
+    account.delete_card(f"{ann}.vcf")
+    account.add_contact("Bob", "bob@b.example")
+    account.forget_changes()
+    view = book.refresh()
+    assert view.cards(address("ann@a.example")) == []
+    assert len(view.cards(address("bob@b.example"))) == 1
+    assert sorted(view.group_names()) == sorted(GROUPS)
+
+
+def test_a_server_may_answer_page_by_page() -> None:
+    """A truncated answer (507) is continued with its token until all is read."""
+    with serving(Account(limits=Limits(max_sync_results=7))) as sandbox:
+        for number in range(30):
+            sandbox.account.add_contact(f"N{number}", f"n{number}@x.example")
+        view = connect(sandbox).refresh()
+        assert all(view.cards(address(f"n{number}@x.example")) for number in range(30))
+
+
+def test_a_reading_that_breaks_off_is_begun_again(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """An error in the middle leaves no hole: the next refresh sees what the broken one did not."""
+    book.refresh()
+    sandbox.account.add_contact("Ann", "ann@a.example")
+    sandbox.interceptor = lambda request: Reply(500) if b"multiget" in request.body else None
+    with pytest.raises(Exception, match="HTTP 500"):
+        book.refresh()
+    sandbox.interceptor = None
+    assert len(book.refresh().cards(address("ann@a.example"))) == 1
+
+
+def test_a_card_that_breaks_the_answer_does_not_hide_the_others(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Some servers put bytes into XML that no XML may have; such a card is read alone."""
+    for number in range(20):
+        sandbox.account.add_contact(f"N{number}", f"n{number}@x.example")
+    bad = f"{sandbox.account.add_contact('Bad', 'bad@x.example')}.vcf".encode()
+
+    def spoil(request: Request) -> Reply | None:
+        if b"multiget" in request.body and bad in request.body:
+            return Reply(
+                207, {"Content-Type": "application/xml"}, b'<multistatus xmlns="DAV:">\x01</multistatus>'
+            )
+        return None
+
+    sandbox.interceptor = spoil
+    view = book.refresh()
+    assert len(view.cards(address("bad@x.example"))) == 1
+    assert all(len(view.cards(address(f"n{number}@x.example"))) == 1 for number in range(20))
+
+
+def test_a_card_is_found_by_each_of_its_addresses(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Also by item1.EMAIL, by a second one, and in the other form of an international domain."""
+    uid, card = contact_card("Ann", "first@a.example", "Post@Bücher.example")
+    card = card.replace(b"END:VCARD", b"item1.EMAIL:item@a.example\r\nitem1.X-ABLabel:Own\r\nEND:VCARD")
+    sandbox.account.put_card("ann.vcf", card, created=1234567890)
+    view = book.refresh()
+    for text in ("FIRST@a.example", "post@xn--bcher-kva.example", "item@a.example"):
+        assert view.cards(address(text)) == [Card(CardUid(uid), "Ann", 1234567890)]
+
+
+def test_several_cards_with_one_address_are_all_told(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Triage chooses; each has the time of its making."""
+    for name, created in (("Old", 1000), ("Young", 2000)):
+        sandbox.account.put_card(f"{name}.vcf", contact_card(name, "both@x.example")[1], created)
+    cards = book.refresh().cards(address("both@x.example"))
+    assert sorted((card.created, card.name) for card in cards) == [(1000, "Old"), (2000, "Young")]
+
+
+def test_of_several_address_books_it_is_the_one_with_the_groups() -> None:
+    """The triage groups decide; without any, the one that is called Default."""
+    account = Account()
+    account.books = {"Shared": AddressBook("Shared", "Shared"), "Default": account.book}
+    with Sandbox(account) as sandbox:
+        account.add_contact("Ann", "ann@a.example")
+        assert connect(sandbox).refresh().cards(address("ann@a.example"))
+        account.books["Shared"].put("feed.vcf", group_card("Feed")[1])
+        view = connect(sandbox).refresh()
+        assert view.group_names() == ["Feed"]
+        assert not view.cards(address("ann@a.example"))
+
+
+def test_a_book_that_is_gone_is_looked_for_again(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """An account that was moved on the server is found at its new place."""
+    book.refresh()
+    account = sandbox.account
+    moved = AddressBook("Moved", "Personal")
+    moved.put("ann.vcf", contact_card("Ann", "ann@a.example")[1])
+    account.books = {"Moved": moved}
+    assert len(book.refresh().cards(address("ann@a.example"))) == 1
+
+
+def test_refused_credentials_are_an_authentication_error(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """At the first request as at a later one."""
+    book.refresh()
+    sandbox.account.password = "changed"
+    with pytest.raises(AuthenticationError):
+        book.refresh()
+    with pytest.raises(AuthenticationError):
+        book.create([new_card("a@b.example"), new_card("c@d.example")])
+
+
+# --- create ---------------------------------------------------------------------------------------
+
+
+def test_a_new_card_costs_one_request_and_can_be_found_at_once(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Before and after the next refresh."""
+    view = book.refresh()
+    senders = [new_card(f"S{number}@x.example", f"Sender, {number}") for number in range(30)]
+    assert requests(sandbox, lambda: made(book, *senders)) == ["PUT"] * 30
+    for later in (view, book.refresh()):
+        (card,) = later.cards(address("s7@x.example"))
+        assert card.name == "Sender, 7"
+        assert abs(card.created - sandbox.account.cards_of("s7@x.example")[0].created) <= 2
+    assert requests(sandbox, lambda: made(book, *senders)) == []
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_card_is_never_made_twice(sandbox: Sandbox, book: CardDavAddressBook, fresh: bool) -> None:
+    """A repetition, by a new process or by one whose view is older, meets the card it made."""
+    (first,) = made(book, new_card("a@b.example", "A"))
+    other = connect(sandbox)
+    if not fresh:
+        sandbox.account.delete_card(f"{first.uid}.vcf")
+        other.refresh()
+        made(connect(sandbox), new_card("a@b.example", "A"))
+    (second,) = made(other, new_card("a@b.example", "Another name"))
+    assert (second.uid, second.name) == (first.uid, "A")
+    assert len(sandbox.account.cards()) == 1
+
+
+def test_a_lost_answer_makes_no_second_card(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """The PUT is repeated, meets its own work (412), and the card there is the card."""
+    book.refresh()
+    losing_answers(sandbox, "PUT")
+    (card,) = made(book, new_card("a@b.example", "A"))
+    assert [stored.name for stored in sandbox.account.cards()] == [f"{card.uid}.vcf"]
+
+
+def test_a_card_that_was_given_to_somebody_else_is_left_alone(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Where the person has changed the address of a card we made, the old address gets a card of its own."""
+    (first,) = made(book, new_card("a@b.example", "A"))
+    name = f"{first.uid}.vcf"
+    edited = sandbox.account.card(name).data.replace(b"a@b.example", b"z@z.example")
+    sandbox.account.put_card(name, edited)
+    for refreshed in (connect(sandbox), book):
+        refreshed.refresh()
+        (second,) = made(refreshed, new_card("a@b.example", "A"))
+        assert second.uid != first.uid
+    assert sandbox.account.card(name).data == edited
+    assert len(sandbox.account.cards()) == 2
+
+
+def test_a_card_under_our_uid_at_another_place_is_ours_if_it_has_the_address(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """A client may store our card under another URL; the server then refuses our UID and names that card."""
+    (first,) = made(book, new_card("a@b.example", "A"))
+    card = sandbox.account.card(f"{first.uid}.vcf").data
+    sandbox.account.delete_card(f"{first.uid}.vcf")
+    book = connect(sandbox)
+    book.refresh()
+    sandbox.account.put_card("moved.vcf", card)
+    assert made(book, new_card("a@b.example", "A"))[0].uid == first.uid
+    assert len(sandbox.account.cards()) == 1
+
+
+def test_a_uid_that_somebody_else_has_is_not_used(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Another card with our UID at another place makes us take another UID."""
+    (first,) = made(book, new_card("a@b.example", "A"))
+    card = sandbox.account.card(f"{first.uid}.vcf").data
+    sandbox.account.delete_card(f"{first.uid}.vcf")
+    sandbox.account.put_card("taken.vcf", card.replace(b"a@b.example", b"z@z.example"))
+    book = connect(sandbox)
+    (second,) = made(book, new_card("a@b.example", "A"))
+    assert second.uid != first.uid
+
+
+def test_a_card_without_uid_is_neither_doubled_nor_passed_over(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """No group can hold it, so the sender fails with a reason instead of silently getting a second card."""
+    card = contact_card("No Uid", "no@uid.example")[1]
+    lines = [line.raw for line in content_lines(card) if line.name != "UID"]
+    sandbox.account.put_card("no-uid.vcf", b"".join(lines))
+    view = book.refresh()
+    assert view.cards(address("no@uid.example")) == []
+    outcomes = book.create([new_card("no@uid.example"), new_card("other@uid.example")])
+    assert "'No Uid' of no@uid.example has no UID" in str(outcomes[address("no@uid.example")])
+    assert isinstance(outcomes[address("other@uid.example")], Card)
+    assert len(sandbox.account.cards()) == 2
+
+
+def test_one_refused_card_does_not_stop_the_others(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Each address has its own outcome, in words for a log."""
+    book.refresh()
+
+    def refuse(request: Request) -> Reply | None:
+        return Reply(507, {}, b"quota") if request.method == "PUT" and b"s3@x" in request.body else None
+
+    sandbox.interceptor = refuse
+    outcomes = book.create([new_card(f"s{number}@x.example") for number in range(10)])
+    failed = {key: text for key, text in outcomes.items() if isinstance(text, str)}
+    assert failed.keys() == {"s3@x.example"}
+    assert "HTTP 507 (quota)" in failed[address("s3@x.example")]
+    assert len(sandbox.account.cards()) == 9
+
+
+def test_an_address_that_no_card_can_carry_is_a_failure(book: CardDavAddressBook) -> None:
+    """Rather than a card that is never found again."""
+    strange = Address("a\x07b@c.example")
+    outcomes = book.create([NewCard(strange, strange, "", CardKind.PERSON)])
+    assert "cannot carry" in str(outcomes[strange])
+
+
+def test_a_stop_ends_the_making_of_cards(sandbox: Sandbox) -> None:
+    """What would have to be repeated is given up, and what has not begun is not begun."""
+    stop = threading.Event()
+    book = connect(sandbox, stop)
+    book.refresh()
+    stop.set()
+    sandbox.interceptor = lambda request: Reply(503)
+    sandbox.reset_requests()
+    with pytest.raises(StoppedError):
+        book.create([new_card(f"s{number}@x.example") for number in range(100)])
+    assert sandbox.request_count < 50
+
+
+# --- regroup --------------------------------------------------------------------------------------
+
+
+def test_a_group_changes_in_one_write_however_many_members(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """No reading before it, one PUT per group, and again so the next time."""
+    old = sandbox.account.add_contact("Old", "old@x.example", groups=["Feed"])
+    book.refresh()
+    uids = frozenset(card.uid for card in made(book, *(new_card(f"s{n}@x.example") for n in range(20))))
+    change = {"Imbox": Membership(add=uids), "Feed": Membership(remove=frozenset({CardUid(old)}))}
+    assert requests(sandbox, lambda: book.regroup(change)) == ["PUT", "PUT"]
+    assert set(sandbox.account.group_members("Imbox")) == uids
+    assert sandbox.account.group_members("Feed") == []
+    back = {"Imbox": Membership(remove=uids), "Feed": Membership(add=uids)}
+    assert requests(sandbox, lambda: book.regroup(back)) == ["PUT", "PUT"]
+    assert requests(sandbox, book.refresh)[:2] == ["REPORT", "REPORT"]  # the new cards; the groups are known
+    assert all(book.refresh().groups(uid) == {"Feed"} for uid in uids)
+
+
+def test_what_is_so_already_is_not_written(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Adding a member, or taking out who is none, makes no request."""
+    ann = CardUid(sandbox.account.add_contact("Ann", "ann@a.example", groups=["Feed"]))
+    book.refresh()
+    change = {"Feed": Membership(add=frozenset({ann})), "Jail": Membership(remove=frozenset({ann}))}
+    assert requests(sandbox, lambda: book.regroup(change)) == []
+
+
+def test_a_group_that_changed_meanwhile_keeps_that_change(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """A stale ETag (412) means reading the group and doing the change again, on what is there now."""
+    book.refresh()
+    ann = sandbox.account.add_contact("Ann", "ann@a.example", groups=["Feed"])
+    change = {"Feed": Membership(add=frozenset({CardUid("new")}))}
+    assert requests(sandbox, lambda: book.regroup(change)) == ["PUT", "GET", "PUT"]
+    assert sandbox.account.group_members("Feed") == [ann, "new"]
+
+
+def test_a_group_that_changes_again_and_again_is_a_failure_in_the_end(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """The number of attempts is bounded; the other groups do not suffer."""
+    book.refresh()
+    feed = sandbox.account.book.group("Feed").name
+
+    def meddle(request: Request) -> Reply | None:
+        return Reply(412) if request.method == "PUT" and request.path.endswith(feed) else None
+
+    sandbox.interceptor = meddle
+    new = frozenset({CardUid("new")})
+    sandbox.reset_requests()
+    failed = book.regroup({"Feed": Membership(add=new), "Jail": Membership(add=new)})
+    assert failed == {"Feed": "the contact group 'Feed' changed 5 times while being edited"}
+    assert [entry.method for entry in sandbox.requests].count("PUT") == 6
+    assert sandbox.account.group_members("Jail") == ["new"]
+
+
+def test_a_lost_answer_to_a_group_change_does_no_harm(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """The repetition meets its own work (412), reads it, and has nothing left to do."""
+    book.refresh()
+    losing_answers(sandbox, "PUT")
+    assert book.regroup({"Feed": Membership(add=frozenset({CardUid("new")}))}) == {}
+    assert sandbox.account.group_members("Feed") == ["new"]
+
+
+def test_a_server_that_rewrites_cards_is_read_before_the_next_edit() -> None:
+    """A PUT without an ETag leaves the text unknown: GET, then PUT; or a refresh, then PUT."""
+    with serving(Account(rewrites_cards=True)) as sandbox:
+        book = connect(sandbox)
+        book.refresh()
+        assert requests(sandbox, lambda: change_feed(book, "a")) == ["PUT"]
+        assert requests(sandbox, lambda: change_feed(book, "b")) == ["GET", "PUT"]
+        book.refresh()
+        assert requests(sandbox, lambda: change_feed(book, "c")) == ["PUT"]
+        assert set(sandbox.account.group_members("Feed")) == {"a", "b", "c"}
+
+
+def change_feed(book: CardDavAddressBook, uid: str) -> None:
+    assert book.regroup({"Feed": Membership(add=frozenset({CardUid(uid)}))}) == {}
+
+
+ODD_GROUP = (
+    b"BEGIN:VCARD\nVERSION:3.0\r\nUID:odd\nFN:Odd\nX-ADDRESSBOOKSERVER-KIND:group\nNOTE:a, b; caf\xe9\x01\r\n"
+    b"X-FM-OTHERACCOUNT-MEMBER:x:urn:uuid:a\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:gone\nEND:VCARD\n"
+)
+
+
+def test_a_group_that_xml_cannot_carry_keeps_every_byte(sandbox: Sandbox) -> None:
+    """Bytes that are changed on their way through XML are read by GET before an edit."""
+    sandbox.account.put_card("odd.vcf", ODD_GROUP)
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    book = CardDavAddressBook(http, sandbox.carddav_url, ["Odd"])
+    book.refresh()
+    sent: list[bytes] = []
+
+    def overhear(request: Request) -> Reply | None:
+        sent.extend([request.body] if request.method == "PUT" else [])
+        return None
+
+    sandbox.interceptor = overhear
+    book.regroup({"Odd": Membership(add=frozenset({CardUid("new")}))})
+    head, end, tail = ODD_GROUP.partition(b"END:VCARD")
+    assert sent == [head + b"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:new\n" + end + tail]
+
+
+def test_groups_that_are_missing_doubled_gone_or_renamed_are_named(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """For each group that could not be changed there is a reason; the others are changed."""
+    account = sandbox.account
+    account.put_card("imbox-2.vcf", group_card("Imbox")[1].replace(b"UID:", b"UID:2"))
+    view = book.refresh()
+    assert sorted(view.group_names()) == ["Feed", "Imbox", "Imbox", "Jail", "Paper Trail"]
+    account.delete_card(account.book.group("Paper Trail").name)
+    jail = account.book.group("Jail")
+    account.put_card(jail.name, jail.data.replace(b"FN:Jail", b"FN:Prison"))
+    membership = Membership(add=frozenset({CardUid("new")}))
+    failed = book.regroup(dict.fromkeys(("Feed", "Imbox", "Jail", "Paper Trail", "Nope"), membership))
+    assert failed == {
+        "Imbox": "several contact groups are called 'Imbox'",
+        "Jail": "the contact group 'Jail' has become something else",
+        "Nope": "there is no contact group 'Nope'",
+        "Paper Trail": "the contact group 'Paper Trail' is gone",
+    }
+    assert account.group_members("Feed") == ["new"]
+
+
+def test_a_new_card_may_be_a_member_already(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """The line of a card that was deleted counts again as soon as the card is made again."""
+    (card,) = made(book, new_card("a@b.example"))
+    book.regroup({"Jail": Membership(add=frozenset({card.uid}))})
+    sandbox.account.delete_card(f"{card.uid}.vcf")
+    view = book.refresh()
+    assert view.cards(card_address := address("a@b.example")) == []
+    assert made(book, new_card("a@b.example"))[0].uid == card.uid
+    assert view.cards(card_address)[0].uid == card.uid
+    assert view.groups(card.uid) == {"Jail"}
+
+
+def test_groups_that_are_not_for_triage_are_named_but_not_looked_into(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """A person's own groups are told by name, never changed."""
+    sandbox.account.add_group("Friends")
+    ann = sandbox.account.add_contact("Ann", "ann@a.example", groups=["Friends", "Feed"])
+    view = book.refresh()
+    assert "Friends" in view.group_names()
+    assert view.groups(CardUid(ann)) == {"Feed"}
+
+
+def test_a_dead_server_is_a_transport_error(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """A refresh fails as a whole; the others tell it per item."""
+    book.refresh()
+    sandbox.close()
+    with pytest.raises(TransportError):
+        book.refresh()
+    assert book.regroup({"Feed": Membership(add=frozenset({CardUid("x")}))}).keys() == {"Feed"}
+    assert isinstance(book.create([new_card("a@b.example")])[address("a@b.example")], str)
