@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import TypeVar
-from urllib.parse import urljoin
 
 from attrs import field, frozen
 
 from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError, TransportError
-from mailroom.http import HttpClient, Response
+from mailroom.http import HttpClient, Response, resolve
 from mailroom.jmap.wire import (
     CoreCapability,
     Json,
@@ -172,15 +171,14 @@ class JmapClient:
             raise ServerError(f"{what} offers no mail account; the token needs the scope Email")
         offered = value.accounts.get(account_id, {}).get("accountCapabilities", {})
 
-        def absolute(url: str) -> str:
-            return urljoin(response.url, url)
-
         return Session(
-            api_url=absolute(value.api_url),
+            api_url=resolve(response.url, value.api_url),
             account_id=account_id,
             capabilities=frozenset(value.capabilities) & {CORE, *offered},
             limits=structure(value.capabilities[CORE], CoreCapability, what),
-            event_source_url=absolute(value.event_source_url) if value.event_source_url else None,
+            event_source_url=resolve(response.url, value.event_source_url)
+            if value.event_source_url
+            else None,
         )
 
 
