@@ -1,0 +1,197 @@
+"""`mailroom demo`: the service at work on an account in memory, with nothing to set up."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import frozen
+
+from mailroom.account import open_account
+from mailroom.logs import configure_logs
+from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox.messages import Message
+from mailroom.sandbox.people import seeded_account
+from mailroom.service import run_cycle
+from mailroom.settings import PREFIX, load_settings
+from mailroom.terminal import BOLD, DIM, Terminal
+
+ACTS: Final = (
+    ("zoe.lindqvist@post.example", "@ToPerson"),
+    ("hallo@kaffeerösterei-müller.example", "@ToImbox"),
+    ("news@dailylantern.example", "@ToFeed"),
+    ("no-reply@notices.northbank.example", "@ToPaperTrail"),
+    ("offers@brightdeals.example", "@ToJail"),
+    ("post@quietmaps.example", "@ToImbox"),
+    ("chad@synergy-leads.example", "@ToFeed"),
+    ("chad@synergy-leads.example", "@ToJail"),
+)
+"""What the person taps: a sender's newest message, and the label put on it."""
+
+SHOWN_MAILBOXES: Final = ("Inbox", "Screener", "Feed", "Paper Trail", "Jail", "Archive")
+SHOWN_GROUPS: Final = ("Imbox", "Feed", "Paper Trail", "Jail")
+
+
+@frozen
+class _Picture:
+    """What the account held at one moment.
+
+    Attributes:
+        mailboxes: Messages and unread messages by mailbox name.
+        groups: The names on the members' cards by contact group.
+        cards: The contact cards as they are stored, by name.
+    """
+
+    mailboxes: dict[str, tuple[int, int]]
+    groups: dict[str, tuple[str, ...]]
+    cards: dict[str, bytes]
+
+
+def demo(*, serve: bool) -> int:
+    """Show a triage, or keep the account open for `mailroom run` in another terminal."""
+    terminal = Terminal()
+    account = seeded_account()
+    with Sandbox(account) as sandbox:
+        if serve:
+            _serve(terminal, sandbox)
+        else:
+            _show(terminal, account, sandbox)
+    return 0
+
+
+def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
+    terminal.line(f"An account like Fastmail's, in memory, at {sandbox.url}")
+    before = _look(account)
+    terminal.heading("Waiting in Screener: senders nobody has decided on")
+    _show_screener(terminal, account)
+    terminal.heading("A person puts one label on one message of a sender")
+    _put_labels(terminal, account)
+    terminal.heading("Mailroom runs one cycle; its log:")
+    with _settings_of(sandbox):
+        settings = load_settings(dotenv=None)
+        log_lines = io.StringIO()
+        configure_logs(settings.log_level, log_lines)
+        mailroom = open_account(settings)
+        mailroom.check()
+        run_cycle(mailroom.triage)
+        for line in log_lines.getvalue().splitlines():
+            terminal.line(textwrap.fill(line, terminal.width, subsequent_indent="  ", break_long_words=False))
+        _show_changes(terminal, before, _look(account))
+        _show_left(terminal, account)
+        sandbox.reset_requests()
+        report = mailroom.triage.run()
+    terminal.heading("Nothing is left to do")
+    terminal.line(
+        f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
+        "The provider's rules now file\nthese senders' mail by their contact group."
+    )
+
+
+def _serve(terminal: Terminal, sandbox: Sandbox) -> None:
+    terminal.line("An account in memory; it lives until you press Ctrl-C. Some messages are labelled:")
+    _put_labels(terminal, sandbox.account)
+    terminal.heading("In another terminal:")
+    for name, value in {**sandbox.environment(), "MAILROOM_HEALTH_HOST": "127.0.0.1"}.items():
+        terminal.line(f"export {name}='{value}'")
+    terminal.line("mailroom run")
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    terminal.heading("The account is gone.")
+
+
+@contextmanager
+def _settings_of(sandbox: Sandbox) -> Iterator[None]:
+    """Let the sandbox alone say what the settings are, whatever the person has set for his own account."""
+    own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    for name in own:
+        del os.environ[name]
+    os.environ.update(sandbox.environment())
+    try:
+        yield
+    finally:
+        for name in sandbox.environment():
+            del os.environ[name]
+        os.environ.update(own)
+
+
+def _put_labels(terminal: Terminal, account: Account) -> None:
+    for email, label in ACTS:
+        newest = account.messages_from(email)[-1]
+        account.label(newest.id, label)
+        terminal.line(
+            f"  {terminal.paint(f'{label:<14}', BOLD)} on “{newest.subject}” from {_sender(newest)}"
+        )
+
+
+def _show_screener(terminal: Terminal, account: Account) -> None:
+    waiting: dict[str, list[str]] = {}
+    for message in sorted(account.messages_in("Screener"), key=lambda m: m.received_at, reverse=True):
+        waiting.setdefault(_sender(message), []).append(message.subject)
+    terminal.table(
+        ("SENDER", "MESSAGES", "NEWEST"),
+        [(sender, str(len(subjects)), subjects[0]) for sender, subjects in waiting.items()],
+    )
+
+
+def _look(account: Account) -> _Picture:
+    names = {card.summary.uid or "": card.summary.name for card in account.cards()}
+    mailboxes = {}
+    for name in SHOWN_MAILBOXES:
+        messages = account.messages_in(name)
+        mailboxes[name] = (len(messages), sum(message.is_unread for message in messages))
+    return _Picture(
+        mailboxes=mailboxes,
+        groups={
+            group: tuple(names.get(uid, uid) for uid in account.group_members(group))
+            for group in SHOWN_GROUPS
+        },
+        cards={card.name: card.data for card in account.cards() if not card.summary.is_group},
+    )
+
+
+def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None:
+    terminal.heading("What changed")
+    rows = []
+    for name, (messages, unread) in after.mailboxes.items():
+        was, was_unread = before.mailboxes[name]
+        rows.append((name, _arrow(was, messages), _arrow(was_unread, unread)))
+    terminal.table(("MAILBOX", "MESSAGES", "UNREAD"), rows)
+    terminal.line()
+    terminal.table(
+        ("CONTACT GROUP", "MEMBERS", "NEW", "LEFT"),
+        [
+            (
+                group,
+                _arrow(len(before.groups[group]), len(members)),
+                ", ".join(x for x in members if x not in before.groups[group]) or "–",
+                ", ".join(x for x in before.groups[group] if x not in members) or "–",
+            )
+            for group, members in after.groups.items()
+        ],
+    )
+    terminal.line()
+    terminal.line(
+        f"Contact cards: {_arrow(before.cards, after.cards)}; not a byte of an existing card changed."
+    )
+
+
+def _show_left(terminal: Terminal, account: Account) -> None:
+    terminal.heading("Left to the person")
+    for message in account.messages_in("@MailroomError"):
+        labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))
+        terminal.line(f"  “{message.subject}” from {_sender(message)} carries {labels}.")
+        terminal.line(terminal.paint("  It got @MailroomError; with one label taken off, it is filed.", DIM))
+
+
+def _sender(message: Message) -> str:
+    """Return what a mail program shows as the sender."""
+    name, email = next(iter(message.addresses.get("from", ())), ("", ""))
+    return name or email
+
+
+def _arrow(before: int, after: int) -> str:
+    return str(after) if before == after else f"{before} → {after}"
