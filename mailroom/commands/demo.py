@@ -174,8 +174,10 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
         ],
     )
     terminal.line()
+    changed = sum(after.cards.get(name) != data for name, data in before.cards.items())
     terminal.line(
-        f"Contact cards: {_arrow(before.cards, after.cards)}; not a byte of an existing card changed."
+        f"Contact cards: {_arrow(len(before.cards), len(after.cards))}. "
+        f"Of those that were there before, {changed} changed."
     )
 
 
