@@ -76,4 +76,11 @@ def open_account(settings: Settings, stop: threading.Event | None = None) -> Acc
     )
     mail = JmapMailStore(jmap)
     own = parse_address(settings.carddav_username)
-    return Account(jmap, mail, book, Triage(mail, book, settings.scheme, {own} if own else ()))
+    triage = Triage(
+        mail,
+        book,
+        settings.scheme,
+        {own} if own else (),
+        sweeps_stragglers=settings.sweep_stragglers,
+    )
+    return Account(jmap, mail, book, triage)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from mailroom.errors import MailroomError, StoppedError, UserError
 from mailroom.health import Health
 from mailroom.logs import log
-from mailroom.triage.cycle import Report, Triage
+from mailroom.triage.cycle import Report, Swept, Triage
 
 MAX_FAILURES_IN_A_ROW = 10
 STOP_GRACE_SECONDS = 25.0
@@ -95,15 +95,27 @@ def run_cycle(triage: Triage) -> Report:
         log(logging.WARNING, "name_differs", message_id=message_id)
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
+    swept = sweep_stragglers(triage)
     log(
         logging.INFO,
         "poll_complete",
         senders_filed=len(report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),
+        stragglers_swept=sum(swept.moved.values()),
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
     return report
+
+
+def sweep_stragglers(triage: Triage) -> Swept:
+    """Sweep, after a cycle, mail in Screener whose senders were decided on before, and log it."""
+    swept = triage.sweep_stragglers()
+    if swept.moved:
+        log(logging.INFO, "stragglers_swept", messages=sum(swept.moved.values()), senders=swept.moved)
+    for sender, reason in swept.failed.items():
+        log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
+    return swept
 
 
 def log_failure(error: Exception, **fields: object) -> None:

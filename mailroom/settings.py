@@ -44,6 +44,9 @@ CONNECTION_DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Settings for other servers and for tests."""
 
+BEHAVIOUR_DEFAULTS: Final[Mapping[str, str]] = {"MAILROOM_SWEEP_STRAGGLERS": "true"}
+"""Settings that few will want to change."""
+
 SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
 
@@ -61,6 +64,7 @@ class Settings:
     carddav_url: str
     health_host: str
     health_port: int
+    sweep_stragglers: bool
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
@@ -77,14 +81,18 @@ class Settings:
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
-def load_settings() -> Settings:
-    """Read the environment, and a `.env` in the working directory for what the environment lacks.
+def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
+    """Read the environment, and for what it lacks a `.env` in the working directory.
+
+    Args:
+        dotenv: The file to read besides the environment; None for none.
 
     Raises:
         UserError: Names every variable that is missing or wrong; never tells a secret's value.
     """
     env = environs.Env(eager=False)
-    env.read_env(str(Path(".env").absolute()), recurse=False)
+    if dotenv:
+        env.read_env(str(dotenv.absolute()), recurse=False)
     reader = _Reader(env)
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
@@ -94,6 +102,7 @@ def load_settings() -> Settings:
         carddav_url=reader.text("MAILROOM_CARDDAV_URL", _safe_url),
         health_host=reader.text("MAILROOM_HEALTH_HOST", _plain_name),
         health_port=int(reader.number("MAILROOM_HEALTH_PORT", env.int, 0, 65_535)),
+        sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN"),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
@@ -195,7 +204,7 @@ class _Reader:
 
 
 def _default(name: str) -> str:
-    return PUBLIC_DEFAULTS[name] if name in PUBLIC_DEFAULTS else CONNECTION_DEFAULTS[name]
+    return {**PUBLIC_DEFAULTS, **CONNECTION_DEFAULTS, **BEHAVIOUR_DEFAULTS}[name]
 
 
 def _one_of(allowed: tuple[str, ...]) -> Check:

@@ -6,7 +6,7 @@ later steps and keeps his label for the next cycle.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from itertools import chain
 
@@ -41,6 +41,7 @@ from mailroom.triage.plan import (
     sweep,
 )
 from mailroom.triage.ports import AddressBook, Contacts, MailStore, Reading
+from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
 
 
 @frozen
@@ -85,10 +86,28 @@ class Report:
 
 @frozen
 class Forecast:
-    """What the next cycle would do, with each filing the number of messages it would move."""
+    """What the next cycle would do, with each filing the number of messages it would move.
+
+    Attributes:
+        stragglers: Senders decided on before whose mail would be swept out of Screener.
+    """
 
     filings: tuple[tuple[Filing, int], ...]
     rejected: dict[MessageId, str]
+    stragglers: tuple[tuple[Filing, int], ...] = ()
+
+
+@frozen
+class Swept:
+    """What became of mail in Screener whose senders were decided on before.
+
+    Attributes:
+        moved: For each sender how many of his messages were moved to where they belong.
+        failed: For each sender of whom a message could not be moved, why.
+    """
+
+    moved: dict[Address, int] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
 
 
 @define
@@ -115,15 +134,25 @@ class Triage:
 
     Args:
         own: Addresses of the account besides those its mail store knows; they are never filed.
+        sweeps_stragglers: Whether a cycle looks after senders decided on before, too.
     """
 
     def __init__(
-        self, mail: MailStore, book: AddressBook, scheme: Scheme, own: Collection[Address] = ()
+        self,
+        mail: MailStore,
+        book: AddressBook,
+        scheme: Scheme,
+        own: Collection[Address] = (),
+        *,
+        sweeps_stragglers: bool = True,
     ) -> None:
         self._mail = mail
         self._book = book
         self._scheme = scheme
         self._own = frozenset(own)
+        self._sweeps_stragglers = sweeps_stragglers
+        self._mail_state = ""
+        self._swept_state: str | None = None
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._layout: Layout | None = None
 
@@ -171,6 +200,30 @@ class Triage:
             self._leave_groups(work)
         return self._conclude(work, layout, snapshot, names)
 
+    def sweep_stragglers(self) -> Swept:
+        """Move mail that lies in Screener although its sender is in a triage group.
+
+        It belongs at the end of a cycle, and costs nothing where the mail has not changed since the
+        last time; otherwise one request, and one more where something is to be moved. The contacts
+        are those of the last reading.
+
+        Raises:
+            ServerError: A server as a whole failed.
+        """
+        if not self._sweeps_stragglers or self._mail_state == self._swept_state:
+            return Swept()
+        return self._sweep_misplaced(self._book.latest())
+
+    def rescue(self) -> Swept:
+        """Do what `sweep_stragglers` does, at once and by the contacts as they are now."""
+        self._look()
+        return self._sweep_misplaced(self._book.refresh())
+
+    def misplaced(self) -> Misplaced:
+        """Say what lies in Screener although its sender is decided on or known; writes nothing."""
+        layout, _ = self._look()
+        return self._find_misplaced(layout, self._book.refresh())[1]
+
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
         layout, seen = self._look()
@@ -189,7 +242,11 @@ class Triage:
                 if filing and sweep(message, filing, layout):
                     work.moved[filing.decision.sender] += 1
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
-        return Forecast(filings, work.verdicts.rejected | work.rejected)
+        stragglers: tuple[tuple[Filing, int], ...] = ()
+        if self._sweeps_stragglers:
+            misplaced = self._find_misplaced(layout, contacts)[1]
+            stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
+        return Forecast(filings, work.verdicts.rejected | work.rejected, stragglers)
 
     def _look(self) -> tuple[Layout, Reading]:
         """See all labelled messages: one request, unless mailboxes were added, renamed or removed."""
@@ -280,6 +337,28 @@ class Triage:
                 work.moved[sender] += 1
         return update.snapshot.only(seen.snapshot.messages)
 
+    def _find_misplaced(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, Misplaced]:
+        reading = self._mail.read({layout.screener} | layout.watched)
+        if reading.mailboxes != self._mailboxes:
+            raise ServerError("mailboxes were changed during the cycle; the next one goes on")
+        messages = reading.snapshot.messages.values()
+        return reading.snapshot, find_misplaced(messages, contacts, layout, self._scheme, self._own)
+
+    def _sweep_misplaced(self, contacts: Contacts) -> Swept:
+        layout = self._layout
+        assert layout is not None, "a cycle, or a look, comes first"
+        snapshot, misplaced = self._find_misplaced(layout, contacts)
+        update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
+
+        def sender(message_id: MessageId) -> Address:
+            return parse_address(snapshot.messages[message_id].senders[0].email) or Address("")
+
+        self._swept_state = self._mail_state = update.snapshot.state
+        return Swept(
+            moved=dict(Counter(map(sender, sorted(update.changed)))),
+            failed={sender(message_id): reason for message_id, reason in update.failed.items()},
+        )
+
     def _conclude(self, work: _Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Report:
         """Take the labels off (and put error and warning labels on), last of all."""
 
@@ -296,6 +375,7 @@ class Triage:
             )
 
         update = self._mail.update(snapshot, change)
+        self._mail_state = update.snapshot.state
         for message_id, reason in update.failed.items():
             if sender := sender_of(snapshot.messages[message_id]):
                 work.fail(sender, reason)

@@ -1,0 +1,98 @@
+"""What lies in Screener although its sender is decided on or known. Pure.
+
+Screener is for senders that nobody has decided on. Mail of others gets there when a rule is missing,
+came late or reaches too far, or when mail and triage crossed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from attrs import frozen
+
+from mailroom.triage.address import Address
+from mailroom.triage.layout import Layout
+from mailroom.triage.model import Category, Change, Message, Scheme
+from mailroom.triage.plan import NO_CHANGE, Decision, Filing, file_sender, sender_of, sweep
+from mailroom.triage.ports import Contacts
+
+
+@frozen
+class Misplaced:
+    """The senders of mail in Screener that should not be there, each with the number of his messages.
+
+    A sender whose label has not been worked off is left out: he is under way, or left to the person.
+
+    Attributes:
+        stragglers: How senders in one triage group are filed.
+        torn: The groups of senders in more than one, for the person to choose from.
+        contacts: Senders with a card that is in no triage group.
+    """
+
+    stragglers: dict[Address, Filing]
+    torn: dict[Address, tuple[str, ...]]
+    contacts: frozenset[Address]
+    messages: Counter[Address]
+
+
+def find_misplaced(
+    messages: Iterable[Message],
+    contacts: Contacts,
+    layout: Layout,
+    scheme: Scheme,
+    own: Collection[Address],
+) -> Misplaced:
+    """Sort the senders of the mail in Screener.
+
+    Args:
+        messages: Every message in Screener, and every one with a triage label wherever it lies.
+    """
+    waiting: dict[Address, list[Message]] = {}
+    labelled: set[Address] = set()
+    for message in messages:
+        sender = sender_of(message)
+        if sender is None or sender in own:
+            continue
+        if message.mailbox_ids & layout.labels.keys():
+            labelled.add(sender)
+        if layout.screener in message.mailbox_ids and not message.mailbox_ids & layout.protected:
+            waiting.setdefault(sender, []).append(message)
+    stragglers: dict[Address, Filing] = {}
+    torn: dict[Address, tuple[str, ...]] = {}
+    known: set[Address] = set()
+    for sender, theirs in waiting.items():
+        cards = contacts.cards(sender)
+        if sender in labelled or not cards:
+            continue
+        groups = {group for card in cards for group in contacts.groups(card.uid)}
+        categories = {c.group: c for c in reversed(scheme.categories) if c.group in groups}
+        if len(categories) > 1:
+            torn[sender] = tuple(group for group in scheme.groups if group in categories)
+        elif categories:
+            (category,) = categories.values()
+            decision = _standing_decision(sender, category, theirs[0])
+            stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
+        else:
+            known.add(sender)
+    counts = Counter({sender: len(waiting[sender]) for sender in (*stragglers, *torn, *known)})
+    return Misplaced(stragglers, torn, frozenset(known), counts)
+
+
+def sweep_straggler(message: Message, misplaced: Misplaced, layout: Layout) -> Change:
+    """Say how a message gets out of Screener to where its sender belongs."""
+    sender = sender_of(message)
+    filing = misplaced.stragglers.get(sender) if sender else None
+    # The label may be as new as this view of the message: then the next cycle decides.
+    if (
+        filing is None
+        or layout.screener not in message.mailbox_ids
+        or message.mailbox_ids & layout.labels.keys()
+    ):
+        return NO_CHANGE
+    return sweep(message, filing, layout)
+
+
+def _standing_decision(sender: Address, category: Category, message: Message) -> Decision:
+    """Return the decision that the sender's contact group stands for."""
+    return Decision(sender, category, message.senders[0].email, message.senders[0].name, message_ids=())
