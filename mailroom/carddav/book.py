@@ -254,8 +254,8 @@ class CardDavAddressBook:
                 except PreconditionFailedError:
                     group = evolve(group, octets=None)
                     continue
-                # Without an ETag the server has stored something else than it was sent.
-                return evolve(group, etag=etag, octets=edited if etag else None, members=members)
+                # Without an ETag the server has stored something else: it is read before the next edit.
+                return evolve(group, etag=etag, octets=edited, members=members)
             return f"the contact group {group.name!r} changed {MAX_REGROUP_ATTEMPTS} times while being edited"
         except ServerError as error:
             return str(error)

@@ -218,7 +218,7 @@ def _parse_line(raw: bytes) -> ContentLine:
     quoted_printable = _QUOTED_PRINTABLE.match(raw) is not None
     octets = raw.rstrip(b"\r\n")
     octets = _SOFT_BREAK.sub(b"", octets) if quoted_printable else octets
-    text = _decode(_FOLD.sub(b"", octets).removeprefix(b"\xef\xbb\xbf"))
+    text = _decode(_FOLD.sub(b"", octets))
     match = _LINE.fullmatch(text) or _LOOSE_LINE.fullmatch(text)
     if match is None:
         return ContentLine(raw)

@@ -386,6 +386,14 @@ def test_a_group_changes_in_one_write_however_many_members(
     assert all(book.refresh().groups(uid) == {"Feed"} for uid in uids)
 
 
+def test_our_own_change_to_a_group_is_no_news(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """The server tells the ETag that we know from writing, so nothing is read again."""
+    book.refresh()
+    change_feed(book, "new")
+    assert requests(sandbox, book.refresh) == ["REPORT"]
+    assert book.refresh().groups(CardUid("new")) == {"Feed"}
+
+
 def test_what_is_so_already_is_not_written(sandbox: Sandbox, book: CardDavAddressBook) -> None:
     """Adding a member, or taking out who is none, makes no request."""
     ann = CardUid(sandbox.account.add_contact("Ann", "ann@a.example", groups=["Feed"]))

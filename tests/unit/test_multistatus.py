@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +87,18 @@ def test_what_came_before_a_break_is_read() -> None:
     with pytest.raises(ProtocolError, match="not well-formed"):
         seen.extend(Multistatus(whole + b"<D:response>\x01" + TAIL))
     assert len(seen) > count // 2
+
+
+def test_what_was_handed_out_is_let_go() -> None:
+    """An answer of megabytes takes no megabytes while it is read."""
+    body = HEAD + b"<D:response><D:href>/x</D:href></D:response>" * 20_000 + TAIL
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in Multistatus(body)) == 20_000
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4 * 1024 * 1024
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,239 @@
+"""The CardDAV client: finding address books, reading cards in batches, and bearing what servers send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailroom.carddav.client import MULTIGET_CARDS, CardDavClient, Collection, in_parallel, member_name
+from mailroom.errors import (
+    AuthenticationError,
+    MailroomError,
+    PreconditionFailedError,
+    ProtocolError,
+    StatusError,
+    UntrustedHostError,
+)
+from mailroom.http import HttpClient
+from mailroom.sandbox import Account, Reply, Sandbox
+from mailroom.sandbox.addressbook import AddressBook, contact_card
+from mailroom.sandbox.carddav import basic_authorization
+from tests.unit.test_multistatus import BODIES, HEAD, TAIL
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Account()) as sandbox:
+        yield sandbox
+
+
+def client(sandbox: Sandbox, path: str = "/") -> CardDavClient:
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    return CardDavClient(http, sandbox.url + path)
+
+
+def only_book(sandbox: Sandbox) -> Collection:
+    (book,) = client(sandbox).discover()
+    return book
+
+
+def multistatus(properties: bytes) -> Reply:
+    propstat = (
+        b"<D:propstat><D:prop>%s</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>" % properties
+    )
+    body = HEAD + b"<D:response><D:href>/</D:href>" + propstat + b"</D:response>" + TAIL
+    return Reply(207, {"Content-Type": "application/xml"}, body)
+
+
+# --- discovery ------------------------------------------------------------------------------------
+
+
+def test_an_account_is_found_from_any_door(sandbox: Sandbox) -> None:
+    """From the server, the well-known place, the principal, the home, and the address book itself."""
+    book = only_book(sandbox)
+    assert book.name == "Personal"
+    assert book.url.startswith(sandbox.url)
+    assert book.url.endswith("/Default/")
+    home = book.url.removesuffix("Default/")
+    user = home.rstrip("/").rpartition("/")[2]
+    for url in (
+        "/.well-known/carddav",
+        f"/dav/principals/user/{user}/",
+        home,
+        book.url,
+        book.url.rstrip("/"),
+    ):
+        (found,) = client(sandbox, url.removeprefix(sandbox.url)).discover()
+        assert found == book
+
+
+def test_every_address_book_of_the_home_is_told(sandbox: Sandbox) -> None:
+    """In the server's order, with their names; the home itself is none."""
+    sandbox.account.books["Shared & more"] = AddressBook("Shared & more", "<Shared>")
+    assert [book.name for book in client(sandbox).discover()] == ["Personal", "<Shared>"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_told_as_such(sandbox: Sandbox, status: int) -> None:
+    """Whichever of the two statuses a server has for them."""
+    sandbox.interceptor = lambda request: Reply(status)
+    with pytest.raises(AuthenticationError):
+        client(sandbox).discover()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(404),
+        Reply(405),
+        Reply(200, {"Content-Type": "text/html"}, b"<html>It works!</html>"),
+        multistatus(b"<D:displayname>no principal</D:displayname>"),
+        multistatus(b"<D:current-user-principal><D:unauthenticated/></D:current-user-principal>"),
+    ],
+)
+def test_a_server_without_contacts_is_a_protocol_error(sandbox: Sandbox, reply: Reply) -> None:
+    """The message names the URL that was configured."""
+    sandbox.interceptor = lambda request: reply
+    with pytest.raises(ProtocolError, match="does not lead to an address book"):
+        client(sandbox).discover()
+
+
+@pytest.mark.parametrize("href", [b"http://[bad", b"http://127.0.0.1:port/", b"//[::1"])
+def test_a_reference_that_is_no_url_is_a_protocol_error(sandbox: Sandbox, href: bytes) -> None:
+    """It raises nothing of the URL library's."""
+    sandbox.interceptor = lambda request: multistatus(
+        b"<D:current-user-principal><D:href>%s</D:href></D:current-user-principal>" % href
+    )
+    with pytest.raises(ProtocolError, match="no URL"):
+        client(sandbox).discover()
+
+
+def test_a_reference_to_another_host_is_not_followed(sandbox: Sandbox) -> None:
+    """The credentials stay where they belong."""
+    sandbox.interceptor = lambda request: multistatus(
+        b"<C:addressbook-home-set><D:href>https://elsewhere.example/</D:href></C:addressbook-home-set>"
+    )
+    with pytest.raises(UntrustedHostError):
+        client(sandbox).discover()
+
+
+# --- reading and writing --------------------------------------------------------------------------
+
+
+def test_cards_are_read_in_batches(sandbox: Sandbox) -> None:
+    """As many requests as there are batches, and a card that is gone costs nothing."""
+    names = [f"{number}.vcf" for number in range(2 * MULTIGET_CARDS + 1)]
+    for name in names:
+        sandbox.account.put_card(name, contact_card(name, f"{name}@x.example")[1])
+    book = only_book(sandbox)
+    sandbox.account.delete_card("7.vcf")
+    sandbox.reset_requests()
+    cards = list(client(sandbox).read_cards(book, names))
+    assert [entry.method for entry in sandbox.requests] == ["REPORT"] * 3
+    assert [card.name for card in cards] == [name for name in names if name != "7.vcf"]
+    assert all(card.is_exact and card.octets == sandbox.account.card(card.name).data for card in cards)
+
+
+@pytest.mark.parametrize("name", ["a b.vcf", "ü%&#?.vcf", "x@y;z,w.vcf", "%41.vcf", "no suffix"])
+def test_any_resource_name_survives_the_way(sandbox: Sandbox, name: str) -> None:
+    """Names are decoded and encoded the same way in every request."""
+    card = contact_card("Ann", "ann@a.example")[1]
+    book, carddav = only_book(sandbox), client(sandbox)
+    etag = carddav.write_card(book, name, card)
+    assert sandbox.account.card(name).data == card
+    changes = carddav.changes(book, "")
+    assert changes.changed == {name: etag}
+    assert [(stored.name, stored.octets) for stored in carddav.read_cards(book, [name])] == [(name, card)]
+    stored = carddav.read_card(book, name)
+    assert stored is not None
+    assert (stored.octets, stored.etag) == (card, etag)
+    sandbox.account.delete_card(name)
+    assert carddav.changes(book, changes.sync_token).removed == {name}
+
+
+def test_a_name_that_is_not_utf8_is_kept_too() -> None:
+    """Percent-encoded bytes of another encoding come back as they were."""
+    assert member_name("/book/caf%E9.vcf").encode("utf-8", "surrogateescape") == b"caf\xe9.vcf"
+
+
+def test_a_write_states_what_it_starts_from(sandbox: Sandbox) -> None:
+    """A new card only where there is none, an old one only over the version that is known."""
+    book, carddav = only_book(sandbox), client(sandbox)
+    uid, card = contact_card("Ann", "ann@a.example")
+    etag = carddav.write_card(book, "ann.vcf", card)
+    with pytest.raises(PreconditionFailedError):
+        carddav.write_card(book, "ann.vcf", card)
+    with pytest.raises(PreconditionFailedError):
+        carddav.write_card(book, "ann.vcf", card, '"another"')
+    changed = card.replace(b"Ann", b"Anna")
+    assert carddav.write_card(book, "ann.vcf", changed, etag) != etag
+    assert sandbox.account.card("ann.vcf").data == changed
+    assert carddav.read_card(book, f"{uid}.vcf") is None
+
+
+@pytest.mark.parametrize("status", [409, 410, 412])
+def test_other_servers_refuse_an_old_token_in_other_words(sandbox: Sandbox, status: int) -> None:
+    """Whatever the status, the book is read from the beginning."""
+    sandbox.account.add_contact("Ann", "ann@a.example")
+    book = only_book(sandbox)
+    sandbox.interceptor = lambda request: Reply(status) if b"old-token" in request.body else None
+    changes = client(sandbox).changes(book, "old-token")
+    assert changes.is_whole
+    assert len(changes.changed) == 1
+
+
+def test_a_403_that_is_not_about_the_token_is_an_error(sandbox: Sandbox) -> None:
+    """Reading all again would not help where reading is forbidden."""
+    book = only_book(sandbox)
+    sandbox.interceptor = lambda request: Reply(403, {}, b"no privilege")
+    with pytest.raises(StatusError, match="no privilege"):
+        client(sandbox).changes(book, "token")
+
+
+def test_pages_that_lead_nowhere_are_an_error(sandbox: Sandbox) -> None:
+    """A server that says "there is more" with the same token again would keep us for ever."""
+    book = only_book(sandbox)
+    more = b"<D:response><D:href>/</D:href><D:status>HTTP/1.1 507 x</D:status></D:response>"
+    page = Reply(207, {}, HEAD + more + b"<D:sync-token>same</D:sync-token>" + TAIL)
+    sandbox.interceptor = lambda request: page
+    with pytest.raises(ProtocolError, match="sync token"):
+        client(sandbox).changes(book, "")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(body=BODIES, framed=st.booleans(), status=st.sampled_from([200, 207, 204, 404]))
+def test_whatever_a_server_answers_raises_our_own_errors_only(
+    sandbox: Sandbox, body: bytes, framed: bool, status: int
+) -> None:
+    """Discovery, changes and cards: an answer, or a MailroomError."""
+    body = HEAD + body + TAIL if framed else body
+    reply = Reply(status, {"Content-Type": "application/xml"}, b"" if status == 204 else body)
+    sandbox.interceptor = lambda request: reply if request.method != "GET" else Reply(404)
+    book, carddav = Collection(f"{sandbox.url}/book/", ""), client(sandbox)
+    for act in (
+        carddav.discover,
+        lambda: carddav.changes(book, ""),
+        lambda: list(carddav.read_cards(book, ["a.vcf", "text"])),
+    ):
+        with suppress(MailroomError):
+            act()
+
+
+def test_parallel_work_keeps_its_order_and_stops_at_an_error() -> None:
+    """Results stand as their items stood; after an error what has not begun is left out."""
+    assert in_parallel(str, range(100)) == [str(number) for number in range(100)]
+    assert in_parallel(str, []) == []
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        if number == 3:
+            raise ProtocolError("three")
+        done.append(number)
+
+    with pytest.raises(ProtocolError, match="three"):
+        in_parallel(work, range(5_000))
+    assert len(done) < 5_000
