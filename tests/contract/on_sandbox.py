@@ -10,7 +10,7 @@ from mailroom.sandbox.messages import SEEN
 from mailroom.sandbox.server import Sandbox
 from tests.contract.accounts import Account, Clock, Sender
 
-MAX_OBJECTS = 40
+MAX_OBJECTS = 50
 
 
 class SandboxAccount(Account):

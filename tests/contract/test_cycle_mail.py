@@ -1,0 +1,208 @@
+"""A whole cycle: where messages go."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.accounts import PROTECTED, Account, add_contact, groups_of, label
+from tests.contract.running import opened, run_cycle
+
+ANN = ("Ann", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+
+
+class TestSweep:
+    """The sender's other messages."""
+
+    def test_all_his_waiting_messages_go_and_nobody_elses(self, account: Account) -> None:
+        """Everything from exactly this sender leaves Screener; similar senders' mail waits on."""
+        label_on = account.receive([ANN], "Screener", "@ToFeed")
+        his = [account.receive([("Another name", "ANN@example.net")], "Screener") for _ in range(3)]
+        read = account.receive([ANN], "Screener", read=True)
+        others = [
+            account.receive(senders, "Screener")
+            for senders in (
+                [BOB],
+                [("Ann", "ann@example.net.example")],
+                [("ann@example.net", "mallory@example.net")],
+                [("Joann", "joann@example.net")],
+                [ANN, BOB],
+                None,
+            )
+        ]
+        run_cycle(account)
+        for message in (label_on, read, *his):
+            assert account.mailboxes_of(message) == {"Feed"}
+        for message in others:
+            assert account.mailboxes_of(message) == {"Screener"}
+
+    def test_more_messages_than_the_server_takes_at_once_all_go(self, account: Account) -> None:
+        """The server's limits leave nothing behind in Screener."""
+        messages = [account.receive([ANN], "Screener") for _ in range(2 * account.max_objects + 1)]
+        label(account, messages[0], "@ToFeed")
+        report = run_cycle(account)
+        assert {frozenset(account.mailboxes_of(message)) for message in messages} == {frozenset({"Feed"})}
+        assert report.filed[0].messages_moved == len(messages)
+
+    def test_a_message_keeps_the_persons_own_mailboxes(self, account: Account) -> None:
+        """What lies in Screener and in a mailbox of the person's own only leaves Screener."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        message = account.receive([ANN], "Screener", "Family")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed", "Family"}
+
+    @pytest.mark.parametrize("place", ["Family", "Archive", "Inbox", "Paper Trail", *PROTECTED])
+    def test_messages_that_lie_elsewhere_stay(self, account: Account, place: str) -> None:
+        """Outside Screener and the mailbox he leaves, the sender's unlabelled messages are not touched."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        elsewhere = account.receive([ANN], place)
+        run_cycle(account)
+        assert account.mailboxes_of(elsewhere) == {place}
+
+    @pytest.mark.parametrize("place", PROTECTED)
+    def test_protected_mail_is_not_swept_even_from_screener(self, account: Account, place: str) -> None:
+        """A message in Screener and in Trash, Junk, Sent or Drafts stays as it is."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        message = account.receive([ANN], "Screener", place)
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Screener", place}
+
+    def test_read_mail_of_a_new_sender_goes_to_the_inbox(self, account: Account) -> None:
+        """Only who changes category has read mail archived."""
+        account.receive([ANN], "Screener", "@ToImbox")
+        read = account.receive([ANN], "Screener", read=True)
+        run_cycle(account)
+        assert account.mailboxes_of(read) == {"Inbox"}
+
+    def test_mail_that_came_after_the_last_look_is_swept_too(self, account: Account) -> None:
+        """The sender's messages are read after he has joined his group, so that none falls in between."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        mailroom = opened(account)
+        mailroom.check()
+        late = account.receive([ANN], "Screener")
+        mailroom.triage.run()
+        assert account.mailboxes_of(late) == {"Feed"}
+
+
+class TestChangeOfCategory:
+    """A sender who was in another triage group."""
+
+    @pytest.mark.parametrize(
+        ("old", "new_label", "new"),
+        [
+            ("Feed", "@ToPaperTrail", "Paper Trail"),
+            ("Paper Trail", "@ToJail", "Jail"),
+            ("Jail", "@ToFeed", "Feed"),
+        ],
+    )
+    def test_his_mail_leaves_the_old_mailbox(
+        self, account: Account, old: str, new_label: str, new: str
+    ) -> None:
+        """Read and unread messages in Screener and in the mailbox he leaves go to the new one."""
+        add_contact(account, *ANN, groups=[old])
+        messages = [
+            account.receive([ANN], old, new_label),
+            account.receive([ANN], old),
+            account.receive([ANN], old, read=True),
+            account.receive([ANN], "Screener", read=True),
+        ]
+        other = account.receive([BOB], old)
+        run_cycle(account)
+        for message in messages:
+            assert account.mailboxes_of(message) == {new}
+        assert account.mailboxes_of(other) == {old}
+        assert groups_of(account, ANN[1]) == [new]
+
+    @pytest.mark.parametrize("new_label", ["@ToImbox", "@ToPerson"])
+    def test_into_the_inbox_goes_what_is_unread_and_the_rest_to_the_archive(
+        self, account: Account, new_label: str
+    ) -> None:
+        """Old newsletters do not flood the Inbox: what was read goes to the Archive instead."""
+        add_contact(account, *ANN, groups=["Feed"])
+        unread = [
+            account.receive([ANN], "Feed", new_label),
+            account.receive([ANN], "Feed"),
+            account.receive([ANN], "Screener"),
+        ]
+        read = [
+            account.receive([ANN], "Feed", read=True),
+            account.receive([ANN], "Screener", read=True),
+            account.receive([ANN], "Feed", new_label, read=True),
+        ]
+        run_cycle(account)
+        for message in unread:
+            assert account.mailboxes_of(message) == {"Inbox"}
+        for message in read:
+            assert account.mailboxes_of(message) == {"Archive"}
+
+    def test_out_of_the_inbox_goes_everything(self, account: Account) -> None:
+        """Who was in the Imbox and is sent to the Feed leaves the Inbox, read or not."""
+        add_contact(account, *ANN, groups=["Imbox"])
+        messages = [
+            account.receive([ANN], "Inbox", "@ToFeed"),
+            account.receive([ANN], "Inbox"),
+            account.receive([ANN], "Inbox", read=True),
+        ]
+        stays = account.receive([BOB], "Inbox")
+        run_cycle(account)
+        for message in messages:
+            assert account.mailboxes_of(message) == {"Feed"}
+        assert account.mailboxes_of(stays) == {"Inbox"}
+
+    def test_from_imbox_to_person_is_no_change_of_mailbox(self, account: Account) -> None:
+        """Both categories share group and destination, so read mail stays in the Inbox."""
+        add_contact(account, *ANN, groups=["Imbox"])
+        read = account.receive([ANN], "Inbox", read=True)
+        labelled = account.receive([ANN], "Inbox", "@ToPerson")
+        run_cycle(account)
+        assert account.mailboxes_of(read) == account.mailboxes_of(labelled) == {"Inbox"}
+        assert groups_of(account, ANN[1]) == ["Imbox"]
+
+
+class TestTheLabelledMessage:
+    """What happens to the message that carries the label."""
+
+    @pytest.mark.parametrize("place", ["Archive", "Family"])
+    def test_it_keeps_its_place_and_gets_the_destination_besides(self, account: Account, place: str) -> None:
+        """A labelled message that lies elsewhere stays there and is in the destination too."""
+        message = account.receive([ANN], place, "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {place, "Feed"}
+
+    @pytest.mark.parametrize("place", PROTECTED)
+    def test_in_a_protected_mailbox_it_only_loses_the_label(self, account: Account, place: str) -> None:
+        """In Trash, Junk, Sent or Drafts the message stays as it is; its sender is filed all the same."""
+        message = account.receive([ANN], place, "@ToFeed")
+        waiting = account.receive([ANN], "Screener")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {place}
+        assert account.mailboxes_of(waiting) == {"Feed"}
+        assert groups_of(account, ANN[1]) == ["Feed"]
+
+    @pytest.mark.parametrize(
+        ("triage_label", "destination"), [("@ToFeed", "Feed"), ("@ToImbox", "Inbox"), ("@ToJail", "Jail")]
+    )
+    def test_moved_onto_the_label_it_ends_in_the_destination(
+        self, account: Account, triage_label: str, destination: str
+    ) -> None:
+        """A message that is nowhere but in the label is not lost when the label comes off."""
+        message = account.receive([ANN], triage_label)
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {destination}
+
+    def test_in_the_destination_already_it_only_loses_the_label(self, account: Account) -> None:
+        """There is nothing to move."""
+        add_contact(account, *ANN, groups=["Feed"])
+        message = account.receive([ANN], "Feed", "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_its_read_flag_stays(self, account: Account) -> None:
+        """Mailroom moves mail; whether it was read is the person's."""
+        add_contact(account, *ANN, groups=["Feed"])
+        read = account.receive([ANN], "Feed", read=True)
+        unread = account.receive([ANN], "Feed", "@ToImbox")
+        run_cycle(account)
+        run_cycle(account)
+        assert account.mailboxes_of(read) == {"Archive"}
+        assert account.mailboxes_of(unread) == {"Inbox"}

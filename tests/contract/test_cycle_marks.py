@@ -1,0 +1,123 @@
+"""A whole cycle: the error label and the warning label."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract import vcards
+from tests.contract.accounts import Account, add_contact, contacts, groups_of, unlabel
+from tests.contract.running import run_cycle
+
+ANN = ("Ann", "ann@example.net")
+ERROR, WARNING = "@MailroomError", "@MailroomWarning"
+
+
+class TestErrorLabel:
+    """The error label stays as long as its reason, and no longer."""
+
+    def test_it_stays_without_further_writes_while_its_reason_lasts(self, account: Account) -> None:
+        """A message that was marked once is not written again in each cycle, nor told as new."""
+        message = account.receive(None, "Screener", "@ToFeed")
+        run_cycle(account)
+        before = account.state()
+        report = run_cycle(account)
+        assert account.state() == before
+        assert account.mailboxes_of(message) == {"Screener", "@ToFeed", ERROR}
+        assert [rejected.is_new for rejected in report.rejected] == [False]
+
+    def test_it_comes_off_with_its_reason(self, account: Account) -> None:
+        """A message whose triage label the person has taken off loses the error label."""
+        message = account.receive(None, "Screener", "@ToFeed")
+        run_cycle(account)
+        unlabel(account, message, "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Screener"}
+
+    def test_a_message_nowhere_else_goes_back_to_screener(self, account: Account) -> None:
+        """Where a stale error label is a message's only mailbox, the message waits in Screener again."""
+        message = account.receive([ANN], ERROR)
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Screener"}
+        assert not contacts(account)
+
+
+class TestWarningLabel:
+    """The warning label says that a sender calls himself otherwise than his card does."""
+
+    def test_another_name_is_marked_and_filing_goes_on(self, account: Account) -> None:
+        """The labelled message gets the warning label; the sender is filed; his other mail is not marked."""
+        add_contact(account, "Ann Smith", "ann@example.net")
+        labelled = account.receive([("Your Bank", "ann@example.net")], "Screener", "@ToFeed")
+        waiting = account.receive([("Your Bank", "ann@example.net")], "Screener")
+        report = run_cycle(account)
+        assert account.mailboxes_of(labelled) == {"Feed", WARNING}
+        assert account.mailboxes_of(waiting) == {"Feed"}
+        assert report.warned == (labelled,)
+        assert groups_of(account, ANN[1]) == ["Feed"]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("Ann Smith", id="same"),
+            pytest.param("ANN  smith", id="case and white space"),
+            pytest.param("", id="none"),
+            pytest.param("Ann@Example.net", id="the address"),
+        ],
+    )
+    def test_what_is_not_another_name_is_not_marked(self, account: Account, name: str) -> None:
+        """Case and white space do not count, and no name, or the address for a name, is no other name."""
+        add_contact(account, "Ann Smith", "ann@example.net")
+        message = account.receive([(name, "ann@example.net")], "Screener", "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_a_new_sender_is_not_marked(self, account: Account) -> None:
+        """The card just made bears the name that the sender shows."""
+        message = account.receive([ANN], "Screener", "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_it_stays_without_further_writes_while_the_names_differ(self, account: Account) -> None:
+        """A second cycle writes nothing."""
+        add_contact(account, "Ann Smith", "ann@example.net")
+        message = account.receive([("Your Bank", "ann@example.net")], "Screener", "@ToFeed")
+        run_cycle(account)
+        before = account.state()
+        run_cycle(account)
+        assert account.state() == before
+        assert WARNING in account.mailboxes_of(message)
+
+    def test_it_comes_off_when_the_names_agree_again(self, account: Account) -> None:
+        """When the person renames the card, the next cycle takes the warning off by itself."""
+        account.put_card("a.vcf", vcards.contact("a", "Ann Smith", "ann@example.net"))
+        message = account.receive([("Ann Jones", "ann@example.net")], "Screener", "@ToFeed")
+        run_cycle(account)
+        assert WARNING in account.mailboxes_of(message)
+        account.put_card("a.vcf", vcards.contact("a", "Ann Jones", "ann@example.net"))
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_it_comes_off_when_the_card_is_gone(self, account: Account) -> None:
+        """Where there is no card, there is no name to differ from."""
+        account.put_card("a.vcf", vcards.contact("a", "Ann Smith", "ann@example.net"))
+        message = account.receive([("Ann Jones", "ann@example.net")], "Screener", "@ToFeed")
+        run_cycle(account)
+        account.delete_card("a.vcf")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_none_where_warnings_are_off(self, account: Account) -> None:
+        """MAILROOM_WARNINGS_ENABLED=false: no message is marked, and the label need not exist."""
+        account.remove_mailbox(WARNING)
+        add_contact(account, "Ann Smith", "ann@example.net")
+        message = account.receive([("Your Bank", "ann@example.net")], "Screener", "@ToFeed")
+        run_cycle(account, MAILROOM_WARNINGS_ENABLED="false")
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    @pytest.mark.parametrize("place", ["Trash", "Sent"])
+    def test_none_on_protected_mail(self, account: Account, place: str) -> None:
+        """In a protected mailbox nothing but the triage label is touched."""
+        add_contact(account, "Ann Smith", "ann@example.net")
+        message = account.receive([("Your Bank", "ann@example.net")], place, "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {place}
