@@ -10,7 +10,7 @@ from attrs import frozen
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import HttpClient
-from mailroom.jmap import JmapClient, JmapMailStore
+from mailroom.jmap import JmapClient, JmapMailStore, Push
 from mailroom.settings import Settings
 from mailroom.triage.address import parse_address
 from mailroom.triage.cycle import Triage
@@ -84,3 +84,9 @@ def open_account(settings: Settings, stop: threading.Event | None = None) -> Acc
         sweeps_stragglers=settings.sweep_stragglers,
     )
     return Account(jmap, mail, book, triage)
+
+
+def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:
+    """Wire up what listens for changes, with connections of its own; it does not listen yet."""
+    http = HttpClient(settings.jmap_session_url, settings.jmap_authorization, stop)
+    return Push(http, settings.jmap_session_url, on_change)

@@ -29,9 +29,16 @@ class Health:
     Args:
         interval_seconds: The time between two cycles.
         clock: Seconds that never go back.
+        push: Tells whether changes are heard of at once; told as it is, and never unhealthy.
     """
 
-    def __init__(self, interval_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        interval_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        push: Callable[[], str] = lambda: "off",
+    ) -> None:
+        self._push = push
         self._limit_seconds = UNHEALTHY_AFTER_INTERVALS * interval_seconds
         self._clock = clock
         self._last_good = clock()  # having just started counts as good
@@ -45,7 +52,8 @@ class Health:
         age_seconds = self._clock() - self._last_good
         healthy = age_seconds <= self._limit_seconds
         word = "ok" if healthy else "unhealthy"
-        return (200 if healthy else 503), {"status": word, "last_poll_age_seconds": round(age_seconds, 1)}
+        said = {"status": word, "last_poll_age_seconds": round(age_seconds, 1), "push": self._push()}
+        return (200 if healthy else 503), said
 
 
 @define(eq=False)

@@ -257,7 +257,7 @@ class HttpClient:
                 continue
             if response.status not in _BUSY or last:
                 return response
-            asked_seconds = _retry_after_seconds(response.headers.get("retry-after"))
+            asked_seconds = retry_after_seconds(response.headers.get("retry-after"))
             if asked_seconds is not None:
                 wait_seconds = asked_seconds
             if wait_seconds > RETRY_AFTER_CAP_SECONDS:
@@ -284,17 +284,20 @@ class HttpClient:
         url: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+        read_timeout_seconds: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
         """Send one request; whatever is sent, is sent from here."""
         self.check_trusted(url)
+        timeout = urllib3.Timeout(
+            connect=CONNECT_TIMEOUT_SECONDS, read=read_timeout_seconds or READ_TIMEOUT_SECONDS
+        )
         try:
             return self._pool.request(
                 method,
                 url,
                 headers=self._headers(headers),
                 body=body,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=read_timeout_seconds),
+                timeout=timeout,
                 preload_content=False,
                 redirect=False,
                 retries=False,
@@ -403,7 +406,7 @@ def _reason(error: Exception) -> str:
     return text.rpartition(">: ")[2] or type(error).__name__
 
 
-def _retry_after_seconds(value: str | None) -> float | None:
+def retry_after_seconds(value: str | None) -> float | None:
     """Read a Retry-After header, seconds or a date (RFC 9110 section 10.2.3); None where there is none."""
     if value is None:
         return None

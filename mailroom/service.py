@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 
 from mailroom.errors import MailroomError, StoppedError, UserError
-from mailroom.health import Health
 from mailroom.logs import log
 from mailroom.triage.cycle import Report, Swept, Triage
+from mailroom.wake import Wake
 
 MAX_FAILURES_IN_A_ROW = 10
 STOP_GRACE_SECONDS = 25.0
@@ -24,21 +24,22 @@ class Service:
     """Runs cycles until it is stopped or has failed too often.
 
     Args:
-        stop: Set when the process is to end.
-        wake: Set when a cycle should begin before the interval is over; setting `stop` needs it too.
+        on_good_cycle: Called after each cycle that ended well.
+        stop: Set when the process is to end; `wake` is to be stopped with it.
+        wake: Called when a cycle should begin before the interval is over.
     """
 
     def __init__(
         self,
         triage: Triage,
         interval_seconds: float,
-        health: Health,
+        on_good_cycle: Callable[[], None],
         stop: threading.Event,
-        wake: threading.Event,
+        wake: Wake,
     ) -> None:
         self._triage = triage
         self._interval_seconds = interval_seconds
-        self._health = health
+        self._on_good_cycle = on_good_cycle
         self._stop = stop
         self._wake = wake
 
@@ -57,11 +58,13 @@ class Service:
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
                     return 1
+                if failures == 1:
+                    self._wake.call()  # a person may be waiting; most failures are over in a moment
             else:
                 failures = 0
-                self._health.note_good_cycle()
-            if not self._stop.is_set():
-                self._wake.wait(self._interval_seconds)
+                self._on_good_cycle()
+            # While cycles fail, many changes must not use up the failures at once.
+            self._wake.wait(self._interval_seconds, pause_seconds=2.0**failures if failures else 0.0)
         log(logging.INFO, "service_stopped")
         return 0
 

@@ -41,6 +41,7 @@ CONNECTION_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
     "MAILROOM_HEALTH_HOST": "0.0.0.0",  # noqa: S104 - a probe comes from outside the pod
     "MAILROOM_HEALTH_PORT": "8080",
+    "MAILROOM_PUSH": "auto",
 }
 """Settings for other servers and for tests."""
 
@@ -51,6 +52,7 @@ SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+PUSH_MODES: Final = ("auto", "off")
 
 
 @frozen
@@ -64,6 +66,7 @@ class Settings:
     carddav_url: str
     health_host: str
     health_port: int
+    push: str
     sweep_stragglers: bool
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
@@ -103,7 +106,8 @@ def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
         health_host=reader.text("MAILROOM_HEALTH_HOST", _plain_name),
         health_port=int(reader.number("MAILROOM_HEALTH_PORT", env.int, 0, 65_535)),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
-        jmap_token=reader.secret("MAILROOM_JMAP_TOKEN"),
+        push=reader.text("MAILROOM_PUSH", _one_of(PUSH_MODES), str.lower),
+        jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
     )
@@ -217,6 +221,10 @@ def _plain_name(value: str) -> str | None:
     if value != value.strip() or not value.isprintable():
         return "must not begin or end with a space or contain control characters"
     return None
+
+
+def _token(value: str) -> str | None:
+    return None if value.isascii() and " " not in value else "contains a character that no token has"
 
 
 def _basic_username(value: str) -> str | None:

@@ -15,7 +15,10 @@ MAX_DELAY_SECONDS = 1.0
 
 
 class Wake:
-    """Wakes the service's thread; the other threads call.
+    """Wakes the thread that runs the cycles; other threads call it.
+
+    Our own changes call too. The cycle they lead to finds nothing to do, which takes one request, and
+    sees what a person has done meanwhile.
 
     Args:
         clock: Seconds that never go back.
@@ -26,64 +29,40 @@ class Wake:
         self._condition = threading.Condition()
         self._is_stopped = False
         self._first_call = self._latest_call = math.inf
-        self._latest_state: str | None = None
-        self._is_sure = False
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the service is to end."""
-        return self._is_stopped
 
     def stop(self) -> None:
-        """Wake the service for good."""
+        """End this wait and every later one."""
         with self._condition:
             self._is_stopped = True
             self._condition.notify_all()
 
-    def call(self, state: str | None = None) -> None:
-        """Say that something has changed.
-
-        Args:
-            state: The state the mail is in now; None where that is unknown.
-        """
+    def call(self) -> None:
+        """Say that something has changed."""
         with self._condition:
-            now = self._clock()
-            self._first_call = min(self._first_call, now)
-            self._latest_call = now
-            self._latest_state = state
-            self._is_sure = self._is_sure or state is None
+            self._latest_call = self._clock()
+            self._first_call = min(self._first_call, self._latest_call)
             self._condition.notify_all()
 
     def clear(self) -> None:
         """Forget all calls: the cycle that begins now sees what they were about."""
         with self._condition:
-            self._forget()
+            self._first_call = self._latest_call = math.inf
 
-    def wait(
-        self, interval_seconds: float, is_seen: Callable[[str], bool], pause_seconds: float = 0.0
-    ) -> None:
+    def wait(self, interval_seconds: float, pause_seconds: float = 0.0) -> None:
         """Return when the next cycle is due.
 
         Args:
-            is_seen: Whether the mail has been seen as it is in a state: then there is no need for a cycle.
-            pause_seconds: For how long no call counts.
+            pause_seconds: For how long no call counts, as after a failure.
         """
         with self._condition:
             began = self._clock()
+            if self._latest_call <= began:
+                # Called during the cycle, mostly by our own changes: the last of them is still on its way.
+                self._first_call = self._latest_call = began
             while not self._is_stopped:
-                called = max(self._due(is_seen), began + pause_seconds)
-                remaining_seconds = min(called, began + interval_seconds) - self._clock()
+                called = min(self._latest_call + QUIET_SECONDS, self._first_call + MAX_DELAY_SECONDS)
+                due = min(max(called, began + pause_seconds), began + interval_seconds)
+                remaining_seconds = due - self._clock()
                 if remaining_seconds <= 0:
                     return
                 self._condition.wait(remaining_seconds)
-
-    def _due(self, is_seen: Callable[[str], bool]) -> float:
-        """Return when the calls so far want a cycle to begin."""
-        if self._latest_state is not None and not self._is_sure and is_seen(self._latest_state):
-            self._forget()
-        return min(self._latest_call + QUIET_SECONDS, self._first_call + MAX_DELAY_SECONDS)
-
-    def _forget(self) -> None:
-        self._first_call = self._latest_call = math.inf
-        self._latest_state = None
-        self._is_sure = False

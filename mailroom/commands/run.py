@@ -6,12 +6,14 @@ import logging
 import threading
 
 from mailroom import __version__
-from mailroom.account import open_account
+from mailroom.account import open_account, open_push
 from mailroom.errors import MailroomError, UserError
 from mailroom.health import Health, HealthServer
+from mailroom.jmap import PushState
 from mailroom.logs import configure_logs, log
 from mailroom.service import Service, log_failure, run_cycle, watch_signals
 from mailroom.settings import Settings, load_settings
+from mailroom.wake import Wake
 
 
 def run(*, once: bool) -> int:
@@ -41,16 +43,23 @@ def _run_once(settings: Settings) -> int:
 
 
 def _run_service(settings: Settings) -> int:
-    stop, wake = threading.Event(), threading.Event()
+    stop, wake = threading.Event(), Wake()
 
     def on_stop() -> None:
         stop.set()
-        wake.set()
+        wake.stop()
 
     watch_signals(on_stop)
     account = open_account(settings, stop)
     account.check()
-    health = Health(settings.poll_interval_seconds)
+    push = open_push(settings, wake.call, stop) if settings.push == "auto" else None
+    health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
+
+    def on_good_cycle() -> None:
+        health.note_good_cycle()
+        if push:
+            push.note_session_state(account.jmap.session_state)
+
     server = HealthServer(health, settings.health_host, settings.health_port)
     server.start()
     log(
@@ -60,7 +69,11 @@ def _run_service(settings: Settings) -> int:
         poll_interval_seconds=settings.poll_interval_seconds,
         health_port=server.port,
     )
+    if push:
+        push.start()
     try:
-        return Service(account.triage, settings.poll_interval_seconds, health, stop, wake).run()
+        return Service(account.triage, settings.poll_interval_seconds, on_good_cycle, stop, wake).run()
     finally:
+        if push:
+            push.stop()
         server.close()

@@ -3,5 +3,6 @@
 from mailroom.jmap.client import JmapClient
 from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.mail import JmapMailStore
+from mailroom.jmap.push import Push, PushState
 
-__all__ = ["JmapClient", "JmapMailHistory", "JmapMailStore"]
+__all__ = ["JmapClient", "JmapMailHistory", "JmapMailStore", "Push", "PushState"]

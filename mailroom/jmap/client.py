@@ -105,6 +105,11 @@ class JmapClient:
             self._session = self._fetch_session()
         return self._session
 
+    @property
+    def session_state(self) -> str | None:
+        """What the server last called the session's state (RFC 8620 section 3.4); None before any call."""
+        return self._session_state
+
     def call(self, calls: Sequence[Call]) -> list[Answer]:
         """Send method calls in one request and return their answers, in the same order.
 

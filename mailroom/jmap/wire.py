@@ -168,6 +168,13 @@ class IdentityGet:
     list_: list[IdentityObject]
 
 
+@frozen
+class StateChange:
+    """What has changed, by account and data type (RFC 8620 section 7.1)."""
+
+    changed: dict[str, Json]
+
+
 def parse_json(body: bytes, what: str) -> object:
     """Parse JSON.
 
