@@ -35,6 +35,7 @@ ACTS: Final = (
 
 SHOWN_MAILBOXES: Final = ("Inbox", "Screener", "Feed", "Paper Trail", "Jail", "Archive")
 SHOWN_GROUPS: Final = ("Imbox", "Feed", "Paper Trail", "Jail")
+_END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @frozen
@@ -55,6 +56,8 @@ class _Picture:
 def demo(*, serve: bool) -> int:
     """Show a triage, or keep the account open for `mailroom run` in another terminal."""
     terminal = Terminal()
+    if serve:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _END_SIGNALS)  # before there are threads: for sigwait
     account = seeded_account()
     with Sandbox(account) as sandbox:
         if serve:
@@ -99,7 +102,7 @@ def _serve(terminal: Terminal, sandbox: Sandbox) -> None:
     for name, value in {**sandbox.environment(), "MAILROOM_HEALTH_HOST": "127.0.0.1"}.items():
         terminal.line(f"export {name}='{value}'")
     terminal.line("mailroom run")
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    signal.sigwait(_END_SIGNALS)
     terminal.heading("The account is gone.")
 
 

@@ -1,0 +1,255 @@
+"""HTTP: what is repeated and what is not, where credentials may go, and how trouble is told."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from mailroom import http as mailroom_http
+from mailroom.errors import (
+    AuthenticationError,
+    PreconditionFailedError,
+    ProtocolError,
+    StatusError,
+    StoppedError,
+    TransportError,
+    UntrustedHostError,
+)
+from mailroom.http import HttpClient, is_loopback
+from tests.scripted import Received, ScriptedServer, http
+
+SECRET = "Bearer fmu1-very-secret"
+OK = http("200 OK", b"fine", Content_Type="text/plain")
+
+
+def reset(client: socket.socket, request: Received) -> None:
+    """Answer with a TCP reset."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+
+
+def ask(server: ScriptedServer, method: str = "GET", stop: threading.Event | None = None) -> bytes:
+    return HttpClient(server.url, SECRET, stop).request(method, f"{server.url}/x", body=b"{}").body
+
+
+class TestRepeating:
+    @pytest.mark.parametrize("method", ["GET", "POST", "PROPFIND", "REPORT", "PUT"])
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            pytest.param(reset, id="reset"),
+            pytest.param(b"", id="closed without an answer"),
+            pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfi", id="cut short"),
+            pytest.param(http("503 Busy", Retry_After="0"), id="503"),
+            pytest.param(http("429 Too Many", Retry_After="0"), id="429"),
+        ],
+    )
+    def test_passing_trouble_is_repeated(self, method: str, trouble: bytes) -> None:
+        """Every request may be sent again, so a passing fault goes unnoticed."""
+        with ScriptedServer(trouble, OK) as server:
+            assert ask(server, method) == b"fine"
+            assert [r.method for r in server.received] == [method, method]
+            assert [r.body for r in server.received] == [b"{}", b"{}"]
+
+    def test_repeating_ends(self) -> None:
+        """A server that never answers is asked no more than MAX_ATTEMPTS times."""
+        with ScriptedServer(reset) as server:
+            with pytest.raises(TransportError):
+                ask(server)
+            assert len(server.received) == mailroom_http.MAX_ATTEMPTS
+
+    def test_a_busy_server_is_told_with_its_status(self) -> None:
+        """When 503 remains after all attempts, it is the error."""
+        with ScriptedServer(http("503 Busy", b"maintenance", Retry_After="0")) as server:
+            with pytest.raises(StatusError, match="503.*maintenance") as caught:
+                ask(server)
+            assert caught.value.status == 503
+            assert len(server.received) == mailroom_http.MAX_ATTEMPTS
+
+    @pytest.mark.parametrize("status", ["400 Bad", "403 Forbidden", "404 Not Found", "500 Oops"])
+    def test_a_refusal_is_not_repeated(self, status: str) -> None:
+        """What the server refuses once it would refuse again."""
+        with ScriptedServer(http(status, b"no, because")) as server:
+            with pytest.raises(StatusError, match="no, because"):
+                ask(server)
+            assert len(server.received) == 1
+
+    def test_retry_after_is_waited_for(self) -> None:
+        """A server that asks for a second's patience gets it."""
+        with ScriptedServer(http("429 Too Many", Retry_After="1"), OK) as server:
+            began = time.monotonic()
+            assert ask(server) == b"fine"
+            assert time.monotonic() - began >= 0.95
+
+    def test_retry_after_may_be_a_date(self) -> None:
+        """The date form of Retry-After is understood."""
+        when = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+        with ScriptedServer(http("503 Busy", Retry_After=when), OK) as server:
+            began = time.monotonic()
+            assert ask(server) == b"fine"
+            assert time.monotonic() - began >= 0.9
+
+    @pytest.mark.parametrize("value", ["3600", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_retry_after_is_capped(self, value: str) -> None:
+        """A server that asks for an hour is not waited for: the next cycle asks again."""
+        with ScriptedServer(http("503 Busy", Retry_After=value)) as server:
+            began = time.monotonic()
+            with pytest.raises(StatusError):
+                ask(server)
+            assert time.monotonic() - began < 1
+            assert len(server.received) == 1
+
+    @pytest.mark.parametrize("value", ["soon", "-5", "", "1e3", "９"])
+    def test_a_senseless_retry_after_is_passed_over(self, value: str) -> None:
+        """Nonsense in Retry-After leaves the usual back-off."""
+        busy = http("503 Busy").replace(b"\r\n\r\n", f"\r\nRetry-After: {value}\r\n\r\n".encode(), 1)
+        with ScriptedServer(busy, OK) as server:
+            assert ask(server) == b"fine"
+
+    def test_a_stop_ends_the_wait(self) -> None:
+        """Waiting for Retry-After ends at once when the process is to stop."""
+        stop = threading.Event()
+        with ScriptedServer(http("503 Busy", Retry_After="30")) as server:
+            threading.Timer(0.3, stop.set).start()
+            began = time.monotonic()
+            with pytest.raises(StoppedError):
+                ask(server, stop=stop)
+            assert time.monotonic() - began < 5
+
+    def test_a_hanging_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A server that takes the request and says nothing costs the read time-out, per attempt."""
+        monkeypatch.setattr(mailroom_http, "READ_TIMEOUT_SECONDS", 0.2)
+        with ScriptedServer(lambda *_: server.ending.wait(5)) as server:  # type: ignore[arg-type]
+            with pytest.raises(TransportError, match="timed out"):
+                ask(server)
+
+    def test_a_dripping_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A server that sends a byte now and then does not hold a cycle for ever."""
+        monkeypatch.setattr(mailroom_http, "RESPONSE_DEADLINE_SECONDS", 0.3)
+        monkeypatch.setattr(mailroom_http, "MAX_ATTEMPTS", 1)
+        monkeypatch.setattr(mailroom_http, "READ_CHUNK_BYTES", 1)
+
+        def drip(client: socket.socket, request: Received) -> None:
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            for _ in range(100):
+                client.sendall(b"x")
+                time.sleep(0.02)
+
+        with ScriptedServer(drip) as server, pytest.raises(TransportError, match="no whole answer"):
+            ask(server)
+
+
+class TestStatuses:
+    def test_401_is_an_authentication_error(self) -> None:
+        """Refused credentials have an error of their own."""
+        with ScriptedServer(http("401 Unauthorized")) as server, pytest.raises(AuthenticationError):
+            ask(server)
+
+    def test_412_is_a_failed_precondition(self) -> None:
+        """So does a change made by somebody else in the meantime."""
+        with ScriptedServer(http("412 Precondition Failed")) as server:
+            with pytest.raises(PreconditionFailedError):
+                ask(server)
+
+    def test_a_gzipped_answer_is_unpacked(self) -> None:
+        """Mailroom asks for gzip and reads it."""
+        packed = http("200 OK", gzip.compress(b"a" * 1000), Content_Encoding="gzip")
+        with ScriptedServer(packed) as server:
+            assert ask(server) == b"a" * 1000
+            assert server.received[0].headers["accept-encoding"] == "gzip"
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+    def test_a_redirect_keeps_method_and_body(self, status: str) -> None:
+        """WebDAV and JMAP requests are sent on as they are (RFC 6764 section 5)."""
+        with ScriptedServer(http(status, Location="/there"), OK) as server:
+            assert ask(server, "PROPFIND") == b"fine"
+            second = server.received[1]
+            assert (second.method, second.target, second.body) == ("PROPFIND", "/there", b"{}")
+            assert second.headers["authorization"] == SECRET
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PROPFIND", "PUT"])
+    def test_credentials_do_not_follow_to_another_host(self, method: str) -> None:
+        """Another host is not even asked without credentials: it is an error that names it."""
+        with ScriptedServer(OK) as other:
+            away = http("301 Moved", Location=f"{other.url}/there")
+            with (
+                ScriptedServer(away) as server,
+                pytest.raises(UntrustedHostError, match="127.0.0.1") as caught,
+            ):
+                ask(server, method)
+            assert other.received == []
+            assert "secret" not in str(caught.value)
+
+    def test_redirects_in_a_circle_end(self) -> None:
+        """A circle is followed a few times and then told."""
+        with ScriptedServer(http("302 Found", Location="/x")) as server:
+            with pytest.raises(ProtocolError, match="redirects"):
+                ask(server)
+            assert len(server.received) == mailroom_http.MAX_REDIRECTS + 1
+
+    def test_a_redirect_to_nowhere_is_an_error(self) -> None:
+        """A redirect without a Location breaks the protocol."""
+        with ScriptedServer(http("301 Moved")) as server, pytest.raises(ProtocolError, match="Location"):
+            ask(server)
+
+
+class TestTrust:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://api.fastmail.com/jmap/api/",
+            "https://phl.api.fastmail.com/jmap/api/",
+            "https://API.fastmail.com:443/x",
+        ],
+    )
+    def test_the_home_and_hosts_below_it_are_trusted(self, url: str) -> None:
+        """Fastmail answers from region hosts below the configured one."""
+        HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://evil.example/",
+            "https://fastmail.com/",
+            "https://evilapi.fastmail.com/",
+            "https://api.fastmail.com.evil.example/",
+            "https://api.fastmail.com@evil.example/",
+            "https://api.fastmail.com:8443/",
+            "http://api.fastmail.com/",
+            "ftp://api.fastmail.com/",
+            "https:///x",
+            "//evil.example/x",
+            "",
+        ],
+    )
+    def test_everything_else_is_not(self, url: str) -> None:
+        """No trick with names, ports or schemes makes another host a trusted one."""
+        with pytest.raises(UntrustedHostError):
+            HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("localhost", True),
+            ("127.0.0.1", True),
+            ("127.8.9.1", True),
+            ("::1", True),
+            ("[::1]", True),
+            ("10.0.0.1", False),
+            ("localhost.evil.example", False),
+            ("0.0.0.0", False),
+            (None, False),
+            ("", False),
+        ],
+    )
+    def test_loopback_is_this_machine_only(self, host: str | None, expected: bool) -> None:
+        """Plain http is for addresses that cannot leave this machine."""
+        assert is_loopback(host) is expected
