@@ -51,10 +51,11 @@ class ChangeLog:
         return f"{self._prefix}{self._latest}"
 
     def created(self, id: str) -> None:
-        """Note that an object has come to be."""
+        """Note that an object has come to be, or has come back under its old id."""
         self._latest += 1
-        self._entries.pop(id, None)
-        self._entries[id] = _Entry(self._latest, self._latest)
+        # What comes back counts as made at first: who knew it then must hear if it goes again.
+        before = self._entries.pop(id, None)
+        self._entries[id] = _Entry(self._latest, before.created_at if before else self._latest)
 
     def updated(self, id: str) -> None:
         """Note that an object has changed."""

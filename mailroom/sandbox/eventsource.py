@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from urllib.parse import parse_qs
 
 from attrs import frozen
@@ -47,29 +48,33 @@ def subscription(query: str) -> Subscription:
     return Subscription(None if types == "*" else frozenset(types.split(",")), closes == "state", int(ping))
 
 
-def serve(
-    account: Account,
-    wanted: Subscription,
-    last_event_id: str | None,
-    write: Callable[[str], None],
-    is_closing: Callable[[], bool],
-) -> None:
-    """Write events until the client has had enough, the sandbox closes, or `write` raises OSError.
+def events(
+    account: Account, wanted: Subscription, last_event_id: str | None, is_closing: Callable[[], bool]
+) -> Iterator[str]:
+    """Return the events from this moment on, until the client has had enough or the sandbox closes.
 
     Args:
         last_event_id: The last event the client has seen; older than now, it is caught up at once.
     """
+    # Not a generator itself: "this moment" is when it is called, before the client is answered.
     known: Mapping[str, str] = _states(account, wanted)
     if last_event_id is not None and last_event_id != _event_id(known):
         known = _parse_event_id(last_event_id, known)
     elif account.announces_state and last_event_id is None:
-        write(_state_event(account, known, {}, "connect"))
+        greeting = _state_event(account, known, {}, "connect")
+        return chain([greeting], _following(account, wanted, known, is_closing))
+    return _following(account, wanted, known, is_closing)
+
+
+def _following(
+    account: Account, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
+) -> Iterator[str]:
     while True:
         event = _next_event(account, wanted, known, is_closing)
         if event is None:
             return
         kind, text, known = event
-        write(text)
+        yield text
         if kind == "state" and wanted.closes_after_state:
             return
 

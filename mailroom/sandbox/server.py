@@ -230,7 +230,12 @@ class _Handler(BaseHTTPRequestHandler):
             reply = Reply(405, {"Allow": "GET"})
         if reply is None:
             try:
-                wanted = eventsource.subscription(request.query)
+                events = eventsource.events(
+                    sandbox.account,
+                    eventsource.subscription(request.query),
+                    request.headers.get("last-event-id"),
+                    lambda: self.server.is_closing,
+                )
             except eventsource.InvalidQueryError as error:
                 reply = problem(400, "about:blank", str(error))
         if reply is not None:
@@ -244,13 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
-        eventsource.serve(
-            sandbox.account,
-            wanted,
-            request.headers.get("last-event-id"),
-            self._write_chunk,
-            lambda: self.server.is_closing,
-        )
+        for event in events:
+            self._write_chunk(event)
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 

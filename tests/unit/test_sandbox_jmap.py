@@ -318,8 +318,8 @@ class TestEmailQuery:
         )
         account.mark_read(in_b)
 
-        def found(filter: dict[str, Any]) -> set[str]:
-            return set(jmap.call("Email/query", filter=filter)["ids"])
+        def found(condition: dict[str, Any]) -> set[str]:
+            return set(jmap.call("Email/query", filter=condition)["ids"])
 
         def both(operator: str) -> set[str]:
             return found({"operator": operator, "conditions": [{"inMailbox": a}, {"inMailbox": b}]})
@@ -357,8 +357,8 @@ class TestEmailQuery:
     def test_dates_cut_half_open(self, jmap: RawJmap) -> None:
         """After includes its moment, before does not."""
         ids = deliver(jmap.account, 3)
-        filter = {"after": "2026-01-01T00:00:01Z", "before": "2026-01-01T00:00:02Z"}
-        assert jmap.call("Email/query", filter=filter)["ids"] == [ids[1]]
+        condition = {"after": "2026-01-01T00:00:01Z", "before": "2026-01-01T00:00:02Z"}
+        assert jmap.call("Email/query", filter=condition)["ids"] == [ids[1]]
 
     @pytest.mark.parametrize(
         ("arguments", "position", "expected"),
@@ -514,7 +514,7 @@ class TestEmailSet:
             update={first: {f"mailboxIds/{feed}": True}, "M404": {}, second: {"mailboxIds/P404": True}},
         )
         assert list(result["updated"]) == [first]
-        types = {id: error["type"] for id, error in result["notUpdated"].items()}
+        types = {message: error["type"] for message, error in result["notUpdated"].items()}
         assert types == {"M404": "notFound", second: "invalidProperties"}
 
     def test_destroyed_messages_are_gone(self, jmap: RawJmap) -> None:
@@ -529,7 +529,7 @@ class TestEmailSet:
     def test_more_objects_than_allowed_are_too_large(self, jmap: RawJmap) -> None:
         """maxObjectsInSet counts creations, updates and destructions together."""
         ids = deliver(jmap.account, 4)
-        update = {id: {"keywords/$seen": True} for id in ids[:2]}
+        update = {message: {"keywords/$seen": True} for message in ids[:2]}
         assert jmap.error("Email/set", update=update, destroy=ids[2:]) == "requestTooLarge"
         assert len(jmap.account.messages) == 4
 
