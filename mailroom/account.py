@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from attrs import frozen
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import HttpClient
-from mailroom.jmap import JmapClient, JmapMailStore, Push
+from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.settings import Settings
-from mailroom.triage.address import parse_address
+from mailroom.triage.address import Address, parse_address
 from mailroom.triage.cycle import Triage
 
 JMAP_ADVICE = (
@@ -31,8 +32,15 @@ class Account:
 
     jmap: JmapClient
     mail: JmapMailStore
+    history: JmapMailHistory
     book: CardDavAddressBook
     triage: Triage
+    username: str
+
+    def own_addresses(self) -> frozenset[Address]:
+        """Return the addresses of the person himself, as far as the servers tell."""
+        texts = (self.username, *self.mail.own_addresses())
+        return frozenset(address for text in texts if (address := parse_address(text)))
 
     def check(self) -> None:
         """Look whether credentials, mailboxes and contact groups are as triage needs them.
@@ -83,7 +91,16 @@ def open_account(settings: Settings, stop: threading.Event | None = None) -> Acc
         {own} if own else (),
         sweeps_stragglers=settings.sweep_stragglers,
     )
-    return Account(jmap, mail, book, triage)
+    return Account(jmap, mail, JmapMailHistory(jmap), book, triage, settings.carddav_username)
+
+
+@contextmanager
+def advising(advice: str) -> Iterator[None]:
+    """Turn refused credentials into advice on them."""
+    try:
+        yield
+    except AuthenticationError as error:
+        raise UserError([advice]) from error
 
 
 def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from mailroom import __version__
 from mailroom.errors import MailroomError, UserError
@@ -13,12 +14,14 @@ from mailroom.errors import MailroomError, UserError
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
+Command = Callable[[argparse.Namespace], int]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the process's exit code (2 for wrong usage)."""
     options = _parser().parse_args(arguments)
     try:
-        code = _dispatch(options)
+        code: int = options.call(options)
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -42,48 +45,114 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Without a command it is `mailroom run`. Settings: MAILROOM_ variables, or a .env file.",
     )
     parser.add_argument("--version", action="version", version=f"mailroom {__version__}")
-    parser.set_defaults(command="run", once=False)
+    parser.set_defaults(command="run", call=_run, once=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, summary: str, example: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
+    def command(call: Command, summary: str, example: str, *, json: bool = False) -> argparse.ArgumentParser:
+        name = call.__name__.removeprefix("_")
+        added = commands.add_parser(
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            epilog=f"Example:\n  {example}",
+            epilog=f"Example:\n  mailroom {name}{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        added.set_defaults(call=call)
+        if json:
+            added.add_argument("--json", action="store_true", help="print JSON for programs")
+        return added
 
-    run = command("run", "run the service (the default)", "mailroom run --once")
+    run = command(_run, "run the service (the default)", " --once")
     run.add_argument("--once", action="store_true", help="do one cycle; exit with 1 if a sender failed")
-    plan = command("plan", "show what the next cycle would do; writes nothing", "mailroom plan --json")
-    plan.add_argument("--json", action="store_true", help="print JSON for programs")
-    check = command("check", "look whether everything is right; writes nothing", "mailroom check")
-    check.add_argument("--json", action="store_true", help="print JSON for programs")
-    demo = command("demo", "show it at work on an account in memory", "mailroom demo --serve")
+    command(_plan, "show what the next cycle would do; writes nothing", " --json", json=True)
+    command(_check, "look whether everything is right; writes nothing", "", json=True)
+    setup = command(_setup, "show what the account lacks for triage, or make it", " --apply", json=True)
+    setup.add_argument(
+        "--apply", action="store_true", help="make what is missing; otherwise nothing is written"
+    )
+    rules = command(
+        _rules, "write the provider's rules that route mail by contact group", " -o mailrules.json"
+    )
+    rules.add_argument("--format", choices=("fastmail", "sieve", "text"), default="fastmail")
+    rules.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
+    rules.add_argument("--force", action="store_true", help="write over a FILE that is there already")
+    rules.add_argument(
+        "--sieve-dialect",
+        choices=("group-id", "card-uid"),
+        help="how Sieve names a contact group: group-id on Cyrus 3.6, card-uid on later ones; "
+        "otherwise what the server seems to speak",
+    )
+    command(_rescue, "sweep mail out of Screener whose sender was decided on before", "", json=True)
+    summary = "put people you have written to into the Imbox group, so that they are never screened"
+    approve = command(_approve, summary, " --correspondents --limit 200", json=True)
+    approve.add_argument(
+        "--correspondents", action="store_true", required=True, help="everybody whom mail in Sent went to"
+    )
+    approve.add_argument("--limit", type=_count, metavar="N", help="only the N you have written to most")
+    approve.add_argument("--yes", action="store_true", help="do not ask")
+    demo = command(_demo, "show it at work on an account in memory", " --serve")
     demo.add_argument("--serve", action="store_true", help="keep the account open for `mailroom run`")
     return parser
 
 
-def _dispatch(options: argparse.Namespace) -> int:
-    # Each command is imported when it is asked for: the service must not carry the demo's weight.
-    match options.command:
-        case "plan":
-            from mailroom.commands.plan import plan
+# Each command is imported when it is asked for: the service must not carry the others' weight.
 
-            return plan(as_json=options.json)
-        case "check":
-            from mailroom.commands.check import check
 
-            return check(as_json=options.json)
-        case "demo":
-            from mailroom.commands.demo import demo
+def _run(options: argparse.Namespace) -> int:
+    from mailroom.commands.run import run
 
-            return demo(serve=options.serve)
-        case _:
-            from mailroom.commands.run import run
+    return run(once=options.once)
 
-            return run(once=options.once)
+
+def _plan(options: argparse.Namespace) -> int:
+    from mailroom.commands.plan import plan
+
+    return plan(as_json=options.json)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from mailroom.commands.check import check
+
+    return check(as_json=options.json)
+
+
+def _setup(options: argparse.Namespace) -> int:
+    from mailroom.commands.setup import setup
+
+    return setup(apply=options.apply, as_json=options.json)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from mailroom.commands.rules import rules
+
+    return rules(
+        form=options.format, dialect=options.sieve_dialect, output=options.output, force=options.force
+    )
+
+
+def _rescue(options: argparse.Namespace) -> int:
+    from mailroom.commands.rescue import rescue
+
+    return rescue(as_json=options.json)
+
+
+def _approve(options: argparse.Namespace) -> int:
+    from mailroom.commands.approve import approve
+
+    return approve(limit=options.limit, yes=options.yes, as_json=options.json)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from mailroom.commands.demo import demo
+
+    return demo(serve=options.serve)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _tell_problems(command: str | None, problems: Sequence[str]) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
+import time
 import unicodedata
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+from mailroom.errors import UserError
 
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 COLUMN_GAP = 2
 LEAST_COLUMN_WIDTH = 8
 DEFAULT_WIDTH = 80
+PROGRESS_AFTER_SECONDS = 0.7
+PROGRESS_INTERVAL_SECONDS = 0.1
+PROGRESS_BAR_WIDTH = 24
 
 
 class Terminal:
@@ -46,16 +54,107 @@ class Terminal:
         self.line()
         self.line(self.paint(text, BOLD))
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Write rows in aligned columns; the widest columns give way where the terminal is too narrow."""
+    def agrees(self, question: str) -> bool:
+        """Ask a question and return whether the person says yes.
+
+        Raises:
+            UserError: There is nobody to ask.
+        """
+        if not sys.stdin.isatty():
+            raise UserError(["there is no terminal to ask on: --yes says yes"])
+        self._stream.write(f"{question} [y/N] ")
+        self._stream.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def paragraph(self, text: str, mark: str = "", *codes: str) -> None:
+        """Write text in lines that fit, after a mark in colour, and indented as far as the mark reaches."""
+        indent = " " * display_width(mark)
+        mark = self.paint(mark, *codes) if codes else mark
+        words = _one_line(text).split()
+        line = words.pop(0) if words else ""
+        for word in words:
+            if display_width(f"{indent}{line} {word}") > self.width:
+                self.line(mark + line)
+                mark, line = indent, word
+            else:
+                line = f"{line} {word}"
+        self.line(mark + line)
+
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        colours: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write rows in aligned columns; the widest columns give way where the terminal is too narrow.
+
+        Args:
+            colours: The colour of a row by what stands in its last column.
+        """
         cells = [[_one_line(str(cell)) for cell in row] for row in [header, *rows]]
         widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
         while sum(widths) + COLUMN_GAP * (len(widths) - 1) > self.width and max(widths) > LEAST_COLUMN_WIDTH:
-            widths[widths.index(max(widths))] -= 1
+            widest = max(widths[1:], default=0)
+            first_gives_way = widest <= LEAST_COLUMN_WIDTH
+            widths[0 if first_gives_way else widths.index(widest, 1)] -= 1
         for number, row in enumerate(cells):
             fitted = [fit(cell, width) for cell, width in zip(row, widths, strict=True)]
+            fitted[-1] = fitted[-1].rstrip()
+            if number and (colour := (colours or {}).get(row[-1])):
+                fitted[-1] = self.paint(fitted[-1], colour)
             text = (" " * COLUMN_GAP).join(fitted).rstrip()
-            self.line(self.paint(text, DIM) if number == 0 else text)
+            self.line(text if number else self.paint(text, DIM))
+
+
+class Progress:
+    """Shows on a terminal what is going on, once it takes long enough to wonder; a context manager.
+
+    Args:
+        doing: What is going on: ``reading old mail``.
+        stream: Where to; standard error when not given, so that output stays clean.
+    """
+
+    def __init__(self, doing: str, stream: TextIO | None = None) -> None:
+        self._doing = doing
+        self._stream = stream or sys.stderr
+        self._done, self._total = 0, 0
+        self._started = time.monotonic()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._stream.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finished.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def advance(self, count: int, total: int) -> None:
+        """Note that `count` more of `total` are done."""
+        self._done, self._total = self._done + count, total
+
+    def _draw(self) -> None:
+        if self._finished.wait(PROGRESS_AFTER_SECONDS):
+            return
+        while True:
+            self._stream.write(f"\r\033[K{self._text()}")
+            self._stream.flush()
+            if self._finished.wait(PROGRESS_INTERVAL_SECONDS):
+                self._stream.write("\r\033[K")
+                self._stream.flush()
+                return
+
+    def _text(self) -> str:
+        if not self._total:
+            return f"{self._doing} … {time.monotonic() - self._started:.0f} s"
+        done = min(self._done, self._total)
+        bar = "█" * (PROGRESS_BAR_WIDTH * done // self._total)
+        return f"{self._doing} {bar:░<{PROGRESS_BAR_WIDTH}} {done} of {self._total}"
 
 
 def display_width(text: str) -> int:

@@ -1,0 +1,31 @@
+"""`mailroom rescue`: mail in Screener whose senders were decided on before."""
+
+from __future__ import annotations
+
+import json
+
+from mailroom.account import open_account
+from mailroom.settings import load_settings
+from mailroom.terminal import RED, Progress, Terminal
+
+
+def rescue(*, as_json: bool) -> int:
+    """Sweep such mail to where it belongs; return 1 if some of it could not be moved."""
+    account = open_account(load_settings())
+    with Progress("looking through Screener"):
+        account.check()
+        swept = account.triage.rescue()
+    terminal = Terminal()
+    if as_json:
+        report = {"moved": swept.moved, "failed": swept.failed}
+        terminal.line(json.dumps(report, ensure_ascii=False, indent=2))
+    elif swept.moved:
+        terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in swept.moved.items()])
+        terminal.line()
+        terminal.line(f"{sum(swept.moved.values())} messages are where they belong now.")
+    elif not swept.failed:
+        terminal.line("Nothing to rescue: Screener holds only senders that nobody decided on.")
+    if not as_json:
+        for sender, reason in swept.failed.items():
+            terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+    return 1 if swept.failed else 0

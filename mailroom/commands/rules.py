@@ -1,0 +1,90 @@
+"""`mailroom rules`: the provider's rules that route mail by contact group."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from mailroom.account import Account, open_account
+from mailroom.errors import UserError
+from mailroom.rules import Bearings, GroupTest, render_fastmail, render_sieve, render_text
+from mailroom.settings import load_settings
+from mailroom.terminal import Progress, Terminal
+from mailroom.triage.history import reply_domains
+from mailroom.triage.layout import mailbox_paths
+from mailroom.triage.model import SENT_ROLE, Letter, Mailbox
+from mailroom.triage.routing import Rule, routing_rules
+
+FORMATS = ("fastmail", "sieve", "text")
+DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}
+
+_CONTACTS_CAPABILITY = "urn:ietf:params:jmap:contacts"
+_NEXT_STEPS = {
+    "fastmail": "Import it at Fastmail: Settings → Filters & Rules. Importing adds rules: "
+    "delete those of an earlier import.",
+    "sieve": "Install it as the active Sieve script, after what your own script does.",
+    "text": "Follow it step by step.",
+}
+
+
+def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -> int:
+    """Print or write the rules, for the groups and mailboxes that really are there.
+
+    Args:
+        form: One of `FORMATS`.
+        dialect: A key of `DIALECTS`; None for what the server seems to speak.
+    """
+    settings = load_settings()
+    account = open_account(settings)
+    listed = routing_rules(settings.scheme)
+    with Progress("reading the account"):
+        account.check()
+        text = _render(account, listed, form, DIALECTS[dialect] if dialect else None)
+    if output is None:
+        sys.stdout.write(text)
+        return 0
+    _write(output, text, force=force)
+    terminal = Terminal()
+    terminal.paragraph(f"{len(listed)} rules are in {output}. {_NEXT_STEPS[form]}")
+    return 0
+
+
+def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: GroupTest | None) -> str:
+    if form == "text":
+        return render_text(listed)
+    if form == "fastmail":
+        return render_fastmail(listed, datetime.now(UTC))
+    mailboxes = account.mail.read([]).mailboxes
+    if group_test is None:
+        speaks_cards = _CONTACTS_CAPABILITY in account.jmap.session.capabilities
+        group_test = GroupTest.CARD_UID if speaks_cards else GroupTest.GROUP_ID
+    bearings = Bearings(
+        mailbox_ids={path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()},
+        group_uids=account.book.latest().group_uids(),
+        group_test=group_test,
+        own=sorted(account.own_addresses()),
+        reply_domains=reply_domains(_newest_sent(account, mailboxes)),
+    )
+    return render_sieve(listed, bearings)
+
+
+def _newest_sent(account: Account, mailboxes: tuple[Mailbox, ...]) -> list[Letter]:
+    sent = [mailbox.id for mailbox in mailboxes if mailbox.role == SENT_ROLE]
+    return [
+        letter
+        for mailbox_id in sent
+        for page in islice(account.history.letters(mailbox_id), 1)
+        for letter in page.letters
+    ]
+
+
+def _write(output: Path, text: str, *, force: bool) -> None:
+    try:
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError([f"{output} is there already: --force writes over it"]) from None
+    except OSError as error:
+        raise UserError([f"cannot write {output}: {error.strerror}"]) from error

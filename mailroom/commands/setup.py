@@ -1,0 +1,199 @@
+"""`mailroom setup`: what the account lacks for triage, and making it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from attrs import evolve, frozen
+
+from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account, advising, open_account
+from mailroom.errors import ServerError
+from mailroom.settings import load_settings
+from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.triage.history import Outlook, Tallies, outlook
+from mailroom.triage.model import INBOX_ROLE, Mailbox, Scheme
+from mailroom.triage.ports import Contacts
+from mailroom.triage.setup import Item, Kind, Obstacle, State, survey_groups, survey_mailboxes
+
+OUTLOOK_DAYS = 90
+SHOWN_STRANGERS = 5
+
+_COLOURS = {"present": GREEN, "made": GREEN, "missing": YELLOW, "taken": RED, "failed": RED}
+
+
+@frozen
+class Line:
+    """One line of the table.
+
+    Attributes:
+        state: present, missing, taken; or what became of it: made, failed.
+        remedy: What the person can do, or why it failed.
+    """
+
+    kind: str
+    name: str
+    state: str
+    remedy: str = ""
+
+
+def setup(*, apply: bool, as_json: bool) -> int:
+    """Print what is missing, and with `apply` make it; return 1 if that leaves anything undone."""
+    settings = load_settings()
+    account = open_account(settings)
+    scheme = settings.scheme
+    with Progress("reading the account"):
+        with advising(JMAP_ADVICE):
+            mailboxes = account.mail.read([]).mailboxes
+        with advising(CARDDAV_ADVICE):
+            contacts = account.book.refresh()
+    items = [*survey_mailboxes(mailboxes, scheme), *survey_groups(contacts.group_names(), scheme)]
+    variables = variables_by_name(scheme)
+    lines = [_line(item, variables) for item in items]
+    if apply:
+        lines = _make(account, lines)
+    terminal = Terminal()
+    if not as_json:
+        _show(terminal, lines, applied=apply)
+    found, why_not = _look_ahead(account, mailboxes, contacts)
+    if as_json:
+        terminal.line(json.dumps(_as_json(lines, found), ensure_ascii=False, indent=2))
+    else:
+        _show_outlook(terminal, found, why_not)
+    return 1 if apply and any(line.state not in {"present", "made"} for line in lines) else 0
+
+
+def variables_by_name(scheme: Scheme) -> Mapping[tuple[Kind, str], str]:
+    """Return which setting names what."""
+    variables = {
+        (Kind.SCREENER, scheme.screener): "MAILROOM_SCREENER_MAILBOX",
+        (Kind.ERROR_LABEL, scheme.error_label): "MAILROOM_LABEL_MAILROOM_ERROR",
+        (Kind.WARNING_LABEL, scheme.warning_label or ""): "MAILROOM_LABEL_MAILROOM_WARNING",
+    }
+    for category in scheme.categories:
+        key = category.title.upper().replace(" ", "_")
+        variables[Kind.TRIAGE_LABEL, category.label] = f"MAILROOM_LABEL_TO_{key}"
+        for kind in (Kind.GROUP, Kind.DESTINATION):
+            variables.setdefault((kind, category.group), f"MAILROOM_GROUP_{key}")
+    return variables
+
+
+def _line(item: Item, variables: Mapping[tuple[Kind, str], str]) -> Line:
+    remedy = _remedy(item, variables[item.kind, item.name]) if item.state is State.TAKEN else ""
+    return Line(item.kind.value, item.name, item.state.value, remedy)
+
+
+def _remedy(item: Item, variable: str) -> str:
+    """Say what the person can do about a name that is taken."""
+    match item.obstacle:
+        case Obstacle.ROLE:
+            return f"{item.found!r} is the account's {item.role}: set {variable} to another name"
+        case Obstacle.DOUBLED:
+            return "several have this name: rename or delete all but one"
+        case _:
+            act = "rename" if item.obstacle is Obstacle.CASE else "move"
+            remedy = f"{item.found!r} is there: {act} it to {item.name!r}"
+            # A group and its destination share a name, and a path is no name for a group.
+            if item.kind not in {Kind.GROUP, Kind.DESTINATION} or "/" not in item.found:
+                remedy += f", or set {variable}={item.found}"
+            return remedy
+
+
+def _make(account: Account, lines: Sequence[Line]) -> list[Line]:
+    """Make what is missing; what fails is told, and the rest is made."""
+    missing = [line for line in lines if line.state == State.MISSING.value]
+    groups = [line.name for line in missing if line.kind == Kind.GROUP.value]
+    mailboxes = [line.name for line in missing if line.kind != Kind.GROUP.value]
+    with Progress("making what is missing"):
+        failed_mailboxes = _attempt(account.mail.create_mailboxes, mailboxes)
+        failed_groups = _attempt(account.book.create_groups, groups)
+
+    def outcome(line: Line) -> Line:
+        failed = failed_groups if line.kind == Kind.GROUP.value else failed_mailboxes
+        if line not in missing:
+            return line
+        if reason := failed.get(line.name):
+            return evolve(line, state="failed", remedy=reason)
+        return evolve(line, state="made")
+
+    return [outcome(line) for line in lines]
+
+
+def _attempt(make: Callable[[Sequence[str]], Mapping[str, str]], names: Sequence[str]) -> Mapping[str, str]:
+    try:
+        return make(names) if names else {}
+    except ServerError as error:
+        return dict.fromkeys(names, str(error))
+
+
+def _look_ahead(
+    account: Account, mailboxes: Sequence[Mailbox], contacts: Contacts
+) -> tuple[Outlook | None, str]:
+    """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""
+    since = datetime.now(UTC) - timedelta(days=OUTLOOK_DAYS)
+    inboxes = [mailbox.id for mailbox in mailboxes if mailbox.role == INBOX_ROLE]
+    try:
+        tallies = Tallies(account.own_addresses())
+        with Progress("reading who wrote to you") as progress:
+            for inbox in inboxes:
+                for page in account.history.letters(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
+                    tallies.add_senders(page.letters)
+                    progress.advance(len(page.letters), page.total)
+    except ServerError as error:
+        return None, str(error)
+    return outlook(tallies.ranked(), contacts), ""
+
+
+def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
+    rows = [(line.kind, line.name, line.state) for line in lines]
+    terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS)
+    if remedies := [line for line in lines if line.remedy]:
+        terminal.heading("Left to you")
+        for line in remedies:
+            terminal.paragraph(f"{line.kind} {line.name!r}: {line.remedy}", "  ✗ ", RED)
+    missing = sum(line.state == State.MISSING.value for line in lines)
+    terminal.line()
+    if missing and not applied:
+        terminal.paragraph(f"{missing} of {len(lines)} are missing: `mailroom setup --apply` makes them.")
+    elif not remedies:
+        terminal.paragraph(
+            "Everything is there. Next: `mailroom rules -o mailrules.json`, and import that file at "
+            "Fastmail (Settings → Filters & Rules)."
+        )
+
+
+def _show_outlook(terminal: Terminal, found: Outlook | None, why_not: str) -> None:
+    if found is None:
+        terminal.paragraph(f"Whose mail the Screener rule would hold back cannot be told: {why_not}")
+        return
+    if not found.strangers:
+        return
+    terminal.heading("What the Screener rule would hold back")
+    terminal.paragraph(
+        f"In the last {OUTLOOK_DAYS} days {found.senders} senders wrote to your Inbox; "
+        f"{len(found.strangers)} of them are no contacts:"
+    )
+    for stranger in found.strangers[:SHOWN_STRANGERS]:
+        shown = f"{stranger.name} <{stranger.email}>" if stranger.name else stranger.email
+        terminal.paragraph(f"{shown} ({stranger.letters})", "  ")
+    if len(found.strangers) > SHOWN_STRANGERS:
+        terminal.line("  …")
+    terminal.paragraph("`mailroom approve --correspondents` keeps those you have written to out of it.")
+
+
+def _as_json(lines: Sequence[Line], found: Outlook | None) -> dict[str, object]:
+    screened = found and {
+        "days": OUTLOOK_DAYS,
+        "senders": found.senders,
+        "not_contacts": [
+            {"email": each.email, "name": each.name, "messages": each.letters} for each in found.strangers
+        ],
+    }
+    return {
+        "items": [
+            {"kind": line.kind, "name": line.name, "state": line.state, "remedy": line.remedy or None}
+            for line in lines
+        ],
+        "screener_rule": screened,
+    }

@@ -1,0 +1,61 @@
+"""Rules as a file that Fastmail imports (Settings → Filters & Rules)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from mailroom.errors import UserError
+from mailroom.triage.routing import Rule
+
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_RESERVED = frozenset({"contacts", "and", "or", "not"})
+
+
+def render_fastmail(rules: Iterable[Rule], now: datetime) -> str:
+    """Write the rules as ``mailrules.json``.
+
+    Raises:
+        UserError: A contact group's name means something else in a search.
+    """
+    moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    entries = [
+        {
+            "name": rule.name,
+            "combinator": "all",
+            "conditions": None,
+            "search": search_of(rule),
+            "markRead": False,
+            "markFlagged": False,
+            "showNotification": False,
+            "redirectTo": None,
+            "fileIn": rule.mailbox,
+            "skipInbox": True,
+            "snoozeUntil": None,
+            "discard": False,
+            "markSpam": False,
+            "stop": False,
+            "previousFileInName": None,
+            "created": moment,
+            "updated": moment,
+            "isEnabled": True,
+        }
+        for rule in rules
+    ]
+    return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+
+
+def search_of(rule: Rule) -> str:
+    """Return the search that finds the rule's mail."""
+    if rule.group is None:
+        return "NOT fromin:contacts"
+    if rule.group.casefold() == "contacts":
+        raise UserError(
+            [f"the contact group {rule.group!r} cannot be told from all contacts in a rule: rename it"]
+        )
+    if _WORD.fullmatch(rule.group) and rule.group.casefold() not in _RESERVED:
+        return f"fromin:{rule.group}"
+    escaped = rule.group.replace("\\", "\\\\").replace('"', '\\"')
+    return f'fromin:"{escaped}"'
