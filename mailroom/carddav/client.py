@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -258,8 +258,8 @@ def in_parallel(function: Callable[[_Item], _Result], items: Sequence[_Item]) ->
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    # The error stands before the items that were given up because of it.
-    return [future.result() for future in sorted(futures, key=Future.cancelled)]
+    # Items are begun in their order, so the error comes before what was given up because of it.
+    return [future.result() for future in futures]
 
 
 def member_name(href: str) -> str:

@@ -150,4 +150,4 @@ def _status(line: str | None) -> int:
     """Read the code of a status line such as ``HTTP/1.1 404 Not Found``; 0 where there is none."""
     words = (line or "").split()
     code = words[1] if len(words) > 1 else ""
-    return int(code) if len(code) == 3 and code.isascii() and code.isdigit() else 0
+    return int(code) if len(code) == 3 and code.isdecimal() else 0

@@ -71,6 +71,13 @@ def test_an_account_is_found_from_any_door(sandbox: Sandbox) -> None:
         assert found == book
 
 
+def test_an_address_book_that_is_named_is_the_only_one(sandbox: Sandbox) -> None:
+    """Who configures its URL has chosen."""
+    sandbox.account.books["Second"] = AddressBook("Second", "Second")
+    path = client(sandbox).discover()[1].url.removeprefix(sandbox.url)
+    assert [book.name for book in client(sandbox, path).discover()] == ["Second"]
+
+
 def test_every_address_book_of_the_home_is_told(sandbox: Sandbox) -> None:
     """In the server's order, with their names; the home itself is none."""
     sandbox.account.books["Shared & more"] = AddressBook("Shared & more", "<Shared>")
@@ -190,8 +197,21 @@ def test_a_403_that_is_not_about_the_token_is_an_error(sandbox: Sandbox) -> None
     """Reading all again would not help where reading is forbidden."""
     book = only_book(sandbox)
     sandbox.interceptor = lambda request: Reply(403, {}, b"no privilege")
+    sandbox.reset_requests()
     with pytest.raises(StatusError, match="no privilege"):
         client(sandbox).changes(book, "token")
+    assert sandbox.request_count == 1
+
+
+def test_the_collection_itself_is_no_card(sandbox: Sandbox) -> None:
+    """Some servers list it among its members."""
+    book = only_book(sandbox)
+    members = b"".join(
+        b"<D:response><D:href>%s</D:href></D:response>" % href for href in (b"/book/", b"/book/a.vcf")
+    )
+    page = Reply(207, {}, HEAD + members + b"<D:sync-token>1</D:sync-token>" + TAIL)
+    sandbox.interceptor = lambda request: page
+    assert client(sandbox).changes(book, "").changed == {"a.vcf": ""}
 
 
 def test_pages_that_lead_nowhere_are_an_error(sandbox: Sandbox) -> None:

@@ -66,6 +66,14 @@ def test_a_person_is_a_name_and_its_parts() -> None:
     assert card.keys() & {"ORG", "X-ABSHOWAS"} == set()
 
 
+def test_a_name_is_cleaned_without_gluing_words() -> None:
+    """Line breaks and tabs become spaces, other control characters go, letters and emoji stay."""
+    assert (
+        clean(" Ada\nKing\tof\r\nLove\x07lace \ud800 👩\u200d🔬\u2029x ")
+        == "Ada King of Lovelace 👩\u200d🔬 x"
+    )
+
+
 @pytest.mark.parametrize("kind", CardKind)
 def test_without_a_display_name_the_address_is_the_name(kind: CardKind) -> None:
     """An empty name, or one of control characters only, leaves the address as it is written."""
