@@ -6,7 +6,7 @@ import json
 
 from mailroom.account import open_account
 from mailroom.settings import load_settings
-from mailroom.terminal import RED, Terminal
+from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.cycle import Forecast
 from mailroom.triage.plan import Filing
 
@@ -14,13 +14,14 @@ from mailroom.triage.plan import Filing
 def plan(*, as_json: bool) -> int:
     """Print what the next cycle would do; writes nothing to the account."""
     account = open_account(load_settings())
-    account.check()
-    forecast = account.triage.forecast()
+    with Progress("looking at the account"):
+        account.check()
+        forecast = account.triage.forecast()
     terminal = Terminal()
     if as_json:
         terminal.line(json.dumps(_as_json(forecast), ensure_ascii=False, indent=2))
         return 0
-    if not forecast.filings and not forecast.rejected:
+    if not forecast.filings and not forecast.rejected and not forecast.stragglers:
         terminal.line("Nothing to do: no message carries a triage label.")
         return 0
     if forecast.filings:
@@ -30,22 +31,30 @@ def plan(*, as_json: bool) -> int:
                 filing.decision.category.title,
                 _card(filing),
                 _groups(filing),
-                f"{messages} to move",
+                str(messages),
             )
             for filing, messages in forecast.filings
         ]
-        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "MESSAGES"), rows)
+        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows)
+    if forecast.stragglers:
+        terminal.heading("In Screener, but decided on before")
+        rows = [
+            (each.decision.sender, each.decision.category.group, str(n)) for each, n in forecast.stragglers
+        ]
+        terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     if forecast.rejected:
         terminal.heading("Left to you")
         for message_id, reason in forecast.rejected.items():
-            terminal.line(f"  {terminal.paint('✗', RED)} message {message_id}: {reason}")
+            terminal.paragraph(f"message {message_id}: {reason}", "  ✗ ", RED)
     return 0
 
 
 def _card(filing: Filing) -> str:
     if filing.created:
-        return f"new {filing.decision.category.kind.value}: {filing.card.name}"
-    return f"{filing.card.name or filing.card.uid}" + (" (one of several)" if len(filing.all_cards) > 1 else "")
+        return f"new: {filing.card.name}"
+    return f"{filing.card.name or filing.card.uid}" + (
+        " (one of several)" if len(filing.all_cards) > 1 else ""
+    )
 
 
 def _groups(filing: Filing) -> str:
@@ -68,6 +77,14 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
                 "messages_to_move": messages,
             }
             for filing, messages in forecast.filings
+        ],
+        "stragglers": [
+            {
+                "sender": each.decision.sender,
+                "group": each.decision.category.group,
+                "messages_to_move": messages,
+            }
+            for each, messages in forecast.stragglers
         ],
         "left_to_you": [
             {"message_id": message_id, "reason": reason} for message_id, reason in forecast.rejected.items()

@@ -67,7 +67,7 @@ class TestRepeating:
     def test_a_busy_server_is_told_with_its_status(self) -> None:
         """When 503 remains after all attempts, it is the error."""
         with ScriptedServer(http("503 Busy", b"maintenance", Retry_After="0")) as server:
-            with pytest.raises(StatusError, match="503.*maintenance") as caught:
+            with pytest.raises(StatusError, match=r"503.*maintenance") as caught:
                 ask(server)
             assert caught.value.status == 503
             assert len(server.received) == mailroom_http.MAX_ATTEMPTS
@@ -125,9 +125,9 @@ class TestRepeating:
     def test_a_hanging_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that takes the request and says nothing costs the read time-out, per attempt."""
         monkeypatch.setattr(mailroom_http, "READ_TIMEOUT_SECONDS", 0.2)
-        with ScriptedServer(lambda *_: server.ending.wait(5)) as server:  # type: ignore[arg-type]
-            with pytest.raises(TransportError, match="timed out"):
-                ask(server)
+        server = ScriptedServer(lambda *_: time.sleep(1))
+        with server, pytest.raises(TransportError, match="timed out"):
+            ask(server)
 
     def test_a_dripping_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that sends a byte now and then does not hold a cycle for ever."""
@@ -153,9 +153,9 @@ class TestStatuses:
 
     def test_412_is_a_failed_precondition(self) -> None:
         """So does a change made by somebody else in the meantime."""
-        with ScriptedServer(http("412 Precondition Failed")) as server:
-            with pytest.raises(PreconditionFailedError):
-                ask(server)
+        server = ScriptedServer(http("412 Precondition Failed"))
+        with server, pytest.raises(PreconditionFailedError):
+            ask(server)
 
     def test_a_gzipped_answer_is_unpacked(self) -> None:
         """Mailroom asks for gzip and reads it."""
@@ -182,7 +182,7 @@ class TestRedirects:
             away = http("301 Moved", Location=f"{other.url}/there")
             with (
                 ScriptedServer(away) as server,
-                pytest.raises(UntrustedHostError, match="127.0.0.1") as caught,
+                pytest.raises(UntrustedHostError, match=r"127\.0\.0\.1") as caught,
             ):
                 ask(server, method)
             assert other.received == []

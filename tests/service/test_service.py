@@ -1,0 +1,352 @@
+"""The service as a process: how it starts, tells its health, fails and stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailroom.sandbox import Reply, Request, Sandbox
+from mailroom.sandbox.people import seeded_account
+from tests.service.processes import Process, environment, mailroom
+
+QUICK = {"MAILROOM_POLL_INTERVAL": "0.2", "MAILROOM_PUSH": "off"}
+STRANGER = "news@dailylantern.example"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """An account full of mail."""
+    with Sandbox(seeded_account()) as sandbox:
+        yield sandbox
+
+
+def hang(seconds: float) -> object:
+    """Return an interceptor that takes the request and does not answer."""
+
+    def interceptor(request: Request) -> Reply | None:
+        time.sleep(seconds)
+        return None
+
+    return interceptor
+
+
+class TestLife:
+    @pytest.mark.parametrize("arguments", [(), ("run",)], ids=["python -m mailroom", "mailroom run"])
+    def test_it_starts_polls_and_stops(
+        self, sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        """It says that it started, polls every interval, and ends with 0 when it is told to stop."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path, *arguments) as service:
+            started = service.until("service_started")
+            assert list(started)[:3] == ["ts", "level", "event"]
+            service.until("poll_complete")
+            service.until("poll_complete")
+            service.send(signal.SIGTERM)
+            service.until("service_stopped")
+            assert service.exit_code() == 0
+            assert service.errors() == ""
+
+    def test_a_label_put_on_while_it_runs_is_worked_off(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """The next poll files the sender and says what it did with him."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            message = sandbox.account.messages_from(STRANGER)[-1]
+            sandbox.account.label(message.id, "@ToFeed")
+            filed = service.until("sender_filed")
+            assert (filed["sender"], filed["category"], filed["card"]) == (STRANGER, "Feed", "created")
+            assert filed["messages_moved"] == len(sandbox.account.messages_from(STRANGER))
+            assert service.until("poll_complete")["senders_filed"] == 1
+            assert sandbox.account.mailbox_names(message.id) == {"Feed"}
+
+    def test_an_idle_poll_is_one_request(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Polling an account on which nothing happens costs one request each time."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            service.until("poll_complete")
+            sandbox.reset_requests()
+            for _ in range(5):
+                service.until("poll_complete")
+            assert 4 <= sandbox.request_count <= 6
+
+    def test_a_second_signal_stops_at_once(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Who cannot wait for the cycle presses Ctrl-C again."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.interceptor = hang(20)
+            time.sleep(0.5)
+            service.send(signal.SIGINT)
+            service.until("service_stopping")
+            service.send(signal.SIGINT)
+            assert service.exit_code(5) == 128 + signal.SIGINT
+
+    @pytest.mark.slow
+    def test_it_stops_within_30_seconds_of_a_hanging_server(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A server that never answers holds no stop up: exit code 0 and service_stopped all the same."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.interceptor = hang(60)
+            time.sleep(0.5)
+            began = time.monotonic()
+            service.send(signal.SIGTERM)
+            service.until("service_stopped", 30)
+            assert service.exit_code(5) == 0
+            assert time.monotonic() - began < 30
+
+    def test_a_stop_waits_for_the_current_cycle(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A cycle that is under way is finished before the process ends."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.delay_seconds = 0.2
+            message = sandbox.account.messages_from(STRANGER)[-1]
+            sandbox.account.label(message.id, "@ToJail")
+            while not any(entry.method == "PUT" for entry in sandbox.requests):
+                time.sleep(0.01)
+            service.send(signal.SIGTERM)
+            service.until("sender_filed")
+            service.until("service_stopped")
+            assert service.exit_code() == 0
+            assert sandbox.account.mailbox_names(message.id) == {"Jail"}
+
+
+class TestHealth:
+    def test_it_is_healthy_while_it_polls(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """The probe gets 200, ok, and the age of the last good poll."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("service_started")
+            assert service.health()[0] == 200
+            service.until("poll_complete")
+            status, answer = service.health()
+            assert (status, answer["status"]) == (200, "ok")
+            assert 0 <= answer["last_poll_age_seconds"] < 2
+
+    def test_it_is_unhealthy_when_polls_fail(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """When the last good poll is older than twice the interval, the probe gets 503."""
+        quick = {**QUICK, "MAILROOM_POLL_INTERVAL": "1"}
+        with Process({**sandbox.environment(), **quick}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.interceptor = lambda request: Reply(500)
+            service.until("poll_failed", failures_in_a_row=2)
+            time.sleep(1.5)
+            status, answer = service.health()
+            assert (status, answer["status"]) == (503, "unhealthy")
+            sandbox.interceptor = None
+            service.until("poll_complete")
+            assert service.health()[0] == 200
+
+    def test_anything_else_is_not_found(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """There is nothing but the health on that port."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("service_started")
+            for path in ("/", "/healthz/", "/healthzz", "/metrics"):
+                assert service.health(path)[0] == 404
+
+
+class TestFailure:
+    def test_ten_failures_in_a_row_end_it(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """The tenth failed poll in a row ends the process with 1, so that somebody notices."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.interceptor = lambda request: Reply(500)
+            service.until("service_failed", 60, failures_in_a_row=10)
+            assert service.exit_code() == 1
+            assert [e["failures_in_a_row"] for e in service.events if e["event"] == "poll_failed"] == [
+                *range(1, 11)
+            ]
+
+    def test_a_good_poll_clears_the_count(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Nine failures, a good poll and nine more do not end it."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            for _ in range(2):
+                service.until("poll_complete")
+                sandbox.interceptor = lambda request: Reply(500)
+                service.until("poll_failed", 60, failures_in_a_row=9)
+                sandbox.interceptor = None
+            service.until("poll_complete")
+
+    def test_a_revoked_token_is_told_without_a_traceback(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A token revoked while it runs makes polls fail with that reason."""
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("poll_complete")
+            sandbox.account.token = "another"
+            failed = service.until("poll_failed")
+            assert "401" in failed["reason"]
+            assert "traceback" not in failed
+
+
+class TestStart:
+    def test_settings_are_reported_all_at_once(self, tmp_path: Path) -> None:
+        """Without settings it names each variable in one line and ends at once."""
+        ended = mailroom(variables={"MAILROOM_POLL_INTERVAL": "often"}, cwd=tmp_path)
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        for name in (
+            "MAILROOM_POLL_INTERVAL",
+            "MAILROOM_JMAP_TOKEN",
+            "MAILROOM_CARDDAV_USERNAME",
+            "MAILROOM_CARDDAV_PASSWORD",
+        ):
+            assert name in line
+        assert json.loads(ended.stdout)["event"] == "startup_failed"
+
+    def test_refused_credentials_and_missing_groups_are_told_together(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """A wrong token does not hide that the contact groups have other names, nor the other way round."""
+        variables = {
+            **sandbox.environment(),
+            "MAILROOM_JMAP_TOKEN": "fmu1-revoked",
+            "MAILROOM_GROUP_FEED": "Papers",
+            "MAILROOM_GROUP_JAIL": "Dungeon",
+        }
+        ended = mailroom(variables=variables, cwd=tmp_path)
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        assert "MAILROOM_JMAP_TOKEN" in line
+        assert "'Papers'" in line
+        assert "'Dungeon'" in line
+        assert "fmu1-revoked" not in ended.stdout + ended.stderr
+
+    def test_missing_mailboxes_are_all_named(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Each mailbox that the settings name and the account lacks is in the message."""
+        variables = {
+            **sandbox.environment(),
+            "MAILROOM_SCREENER_MAILBOX": "Lobby",
+            "MAILROOM_LABEL_TO_FEED": "@Read",
+            "MAILROOM_LABEL_MAILROOM_ERROR": "@Oops",
+        }
+        ended = mailroom(variables=variables, cwd=tmp_path)
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        assert "'Lobby'" in line
+        assert "'@Read'" in line
+        assert "'@Oops'" in line
+
+    def test_a_server_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        """Nobody listening is one line, not a traceback."""
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            port = unused.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/"
+        variables = {
+            "MAILROOM_JMAP_SESSION_URL": url,
+            "MAILROOM_CARDDAV_URL": url,
+            "MAILROOM_JMAP_TOKEN": "t",
+            "MAILROOM_CARDDAV_USERNAME": "me@home.example",
+            "MAILROOM_CARDDAV_PASSWORD": "p",
+        }
+        ended = mailroom(variables=variables, cwd=tmp_path)
+        assert ended.returncode == 1
+        assert "Connection refused" in ended.stderr
+        assert "Traceback" not in ended.stderr + ended.stdout
+
+    def test_a_health_port_in_use_is_told(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A port that somebody else has is named with its variable."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            ended = mailroom(variables={**sandbox.environment(), "MAILROOM_HEALTH_PORT": port}, cwd=tmp_path)
+        assert ended.returncode == 1
+        assert "MAILROOM_HEALTH_PORT" in ended.stderr
+
+
+class TestCommands:
+    def test_once_does_one_cycle(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """`run --once` files what is labelled and ends with 0."""
+        message = sandbox.account.messages_from(STRANGER)[-1]
+        sandbox.account.label(message.id, "@ToFeed")
+        ended = mailroom("run", "--once", variables=sandbox.environment(), cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert sandbox.account.mailbox_names(message.id) == {"Feed"}
+
+    def test_once_ends_with_1_if_a_sender_failed(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A card that the server refuses is a failed sender; his label stays."""
+        message = sandbox.account.messages_from(STRANGER)[-1]
+        sandbox.account.label(message.id, "@ToFeed")
+        sandbox.interceptor = lambda request: Reply(507) if request.method == "PUT" else None
+        ended = mailroom("run", "--once", variables=sandbox.environment(), cwd=tmp_path)
+        assert ended.returncode == 1
+        assert "sender_failed" in ended.stdout
+        assert "@ToFeed" in sandbox.account.mailbox_names(message.id)
+
+    def test_plan_writes_nothing(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """`plan` tells what the next cycle would do, as a table and as JSON, and changes nothing."""
+        message = sandbox.account.messages_from(STRANGER)[-1]
+        sandbox.account.label(message.id, "@ToFeed")
+        sandbox.reset_requests()
+        table = mailroom("plan", variables=sandbox.environment(), cwd=tmp_path)
+        assert (table.returncode, table.stderr) == (0, "")
+        assert STRANGER in table.stdout
+        assert all(len(line) <= 80 for line in table.stdout.splitlines())
+        data = json.loads(mailroom("plan", "--json", variables=sandbox.environment(), cwd=tmp_path).stdout)
+        (sender,) = data["senders"]
+        assert sender["messages_to_move"] == len(sandbox.account.messages_from(STRANGER))
+        assert (sender["sender"], sender["category"], sender["joins"]) == (STRANGER, "Feed", ["Feed"])
+        for entry in sandbox.requests:
+            assert entry.method in {"GET", "POST", "PROPFIND", "REPORT"}
+            assert not any(call.endswith("/set") for call in entry.calls)
+        assert sandbox.account.mailbox_names(message.id) == {"Screener", "@ToFeed"}
+
+    def test_check_finds_everything_right(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """On a furnished account `check` has nothing to mend and ends with 0."""
+        ended = mailroom("check", variables=sandbox.environment(), cwd=tmp_path)
+        assert ended.returncode == 0, ended.stdout
+        assert "✗" not in ended.stdout
+
+    def test_check_says_what_to_do(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Each wrong thing is on a line of its own, and the exit code is 1."""
+        variables = {
+            **sandbox.environment(),
+            "MAILROOM_CARDDAV_PASSWORD": "wrong",
+            "MAILROOM_SCREENER_MAILBOX": "Lobby",
+        }
+        ended = mailroom("check", variables=variables, cwd=tmp_path)
+        assert ended.returncode == 1
+        wrong = [line for line in ended.stdout.splitlines() if line.startswith("✗")]
+        assert len(wrong) == 2
+        assert any("Lobby" in line for line in wrong)
+        assert any("MAILROOM_CARDDAV_PASSWORD" in line for line in wrong)
+
+    def test_the_demo_shows_a_triage(self, tmp_path: Path) -> None:
+        """`demo` needs no settings and no network, and heeds none that are there."""
+        (tmp_path / ".env").write_text("MAILROOM_JMAP_TOKEN=mine\nMAILROOM_LABEL_TO_FEED=@Other\n")
+        began = time.monotonic()
+        ended = mailroom("demo", variables={"MAILROOM_GROUP_JAIL": "Dungeon"}, cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert time.monotonic() - began < 3
+        assert '"event": "sender_filed"' in ended.stdout.replace("\n  ", " ")
+        assert "A second cycle took 1 request and filed 0 senders" in ended.stdout
+
+    def test_the_served_demo_can_be_worked_on(self, tmp_path: Path) -> None:
+        """`demo --serve` prints the variables with which `mailroom run` works on its account."""
+        serving = subprocess.Popen(
+            [sys.executable, "-u", "-m", "mailroom", "demo", "--serve"],
+            env=environment({}, tmp_path),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with serving:
+            assert serving.stdout
+            variables = {}
+            for line in serving.stdout:
+                if line.startswith("export "):
+                    name, _, value = line.removeprefix("export ").strip().partition("=")
+                    variables[name] = value.strip("'")
+                if line.startswith("mailroom run"):
+                    break
+            ended = mailroom("run", "--once", variables=variables, cwd=tmp_path)
+            serving.send_signal(signal.SIGINT)
+            assert serving.wait(10) == 0
+        assert ended.returncode == 0, ended.stderr
+        assert "sender_filed" in ended.stdout
+
+    def test_settings_are_read_from_a_dotenv(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A `.env` in the working directory stands in for variables that are not set."""
+        (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in sandbox.environment().items()))
+        assert mailroom("check", variables={}, cwd=tmp_path).returncode == 0
