@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -39,12 +39,26 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
 
-def json_reply(status: int, value: Any, media_type: str = "application/json") -> Reply:
+@frozen
+class Stream:
+    """An answer that goes on: the events of an event stream, each as it is written."""
+
+    events: Iterator[str]
+
+
+def json_reply(
+    status: int,
+    value: Any,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Reply:
     """Return an answer in JSON."""
-    return Reply(status, {"Content-Type": media_type}, json.dumps(value).encode())
+    return Reply(status, {**(headers or {}), "Content-Type": media_type}, json.dumps(value).encode())
 
 
-def problem(status: int, type: str, detail: str, **more: str) -> Reply:
+def problem(
+    status: int, type: str, detail: str, headers: Mapping[str, str] | None = None, **more: str
+) -> Reply:
     """Return a problem report (RFC 7807)."""
     body = {"type": type, "status": status, "detail": detail, **more}
-    return json_reply(status, body, "application/problem+json")
+    return json_reply(status, body, headers, "application/problem+json")

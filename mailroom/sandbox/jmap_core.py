@@ -22,7 +22,7 @@ class RequestError(Exception):
 
     def __init__(self, type: str, detail: str, **more: str) -> None:
         super().__init__(detail)
-        self.reply = problem(400, _ERROR + type, detail, **more)
+        self.reply = problem(400, _ERROR + type, detail, None, **more)
 
 
 @define
@@ -55,12 +55,14 @@ class Method:
     call: Callable[[Context, Arguments], Json]
 
 
-def handle(account: Account, methods: Mapping[str, Method], request: Request) -> tuple[Reply, list[str]]:
+def handle(
+    account: Account, methods: Mapping[str, Method], request: Request
+) -> tuple[Reply, tuple[str, ...]]:
     """Answer an API request; tell the names of the methods it called, too."""
     try:
         envelope = _parse(account, request)
     except RequestError as error:
-        return error.reply, []
+        return error.reply, ()
     usable = {name: method for name, method in methods.items() if method.capability in envelope["using"]}
     context = Context(account, dict(envelope.get("createdIds") or {}))
     with account.lock:
@@ -73,7 +75,7 @@ def handle(account: Account, methods: Mapping[str, Method], request: Request) ->
     body: Json = {"methodResponses": context.responses, "sessionState": session_state(account)}
     if envelope.get("createdIds") is not None:
         body["createdIds"] = context.created_ids
-    return json_reply(200, body), [name for name, _, _ in envelope["methodCalls"]]
+    return json_reply(200, body), tuple(name for name, _, _ in envelope["methodCalls"])
 
 
 def _parse(account: Account, request: Request) -> Json:

@@ -34,6 +34,9 @@ def mailbox_set(context: Context, arguments: Arguments) -> Json:
         return {name: read(account, mailbox) for name, read in MAILBOX_PROPERTIES.items()}
 
     def update(id: str, patch: Json) -> None:
+        mailbox = account.mailboxes[id]
+        if mailbox.role == "inbox" and patch.get("name", mailbox.name) != mailbox.name:
+            raise SetError("forbidden", "the Inbox keeps its name")
         if values := _mailbox_values(context, patch, id):
             account.alter_mailbox(id, **values)
 

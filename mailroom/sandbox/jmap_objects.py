@@ -45,7 +45,7 @@ MAILBOX_PROPERTIES: Mapping[str, Property] = {
     "unreadEmails": lambda _, m: m.unread,
     "totalThreads": lambda a, m: len(_threads(a, m)),
     "unreadThreads": _unread_threads,
-    "myRights": lambda _, m: {**_RIGHTS, "mayDelete": m.role is None, "mayRename": m.role is None},
+    "myRights": lambda _, m: {**_RIGHTS, "mayDelete": m.role is None, "mayRename": m.role != "inbox"},
     "isSubscribed": lambda _, m: m.is_subscribed,
 }
 

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
 from typing import Self, cast
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from mailroom.sandbox import carddav, eventsource, jmap_core, jmap_session
 from mailroom.sandbox.account import Account
-from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
+from mailroom.sandbox.exchange import Reply, Request, Stream, json_reply, problem
+from mailroom.sandbox.handler import Handler
 from mailroom.sandbox.jmap import METHODS
 
 _POLL_SECONDS = 0.02
-_METHODS = (
-    *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
-    *("PROPFIND", "PROPPATCH", "REPORT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"),
-)
-_JMAP_METHODS = {"/jmap/session": ("GET", "HEAD"), "/jmap/api/": ("POST",)}
-_BODYLESS = frozenset({204, 304})
+_SESSION, _API, _EVENTS = "/jmap/session", "/jmap/api/", "/jmap/event/"
+_JMAP_METHODS = {_SESSION: ("GET", "HEAD"), _API: ("POST",), _EVENTS: ("GET",)}
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
+_UNCACHED = {"Cache-Control": "no-store"}
+_TOO_MANY = jmap_core.RequestError("limit", "too many requests at once", limit="maxConcurrentRequests").reply
 
 Interceptor = Callable[[Request], Reply | None]
-"""Looks at each request first; an answer of its own goes out instead of the sandbox's."""
+"""Looks at each request first; its answer, if any, goes out instead, and its ConnectionError is a reset."""
 
 
 @frozen
@@ -63,7 +63,9 @@ class Sandbox:
         self.delay_seconds = delay_seconds
         self.requests: list[LogEntry] = []
         self.interceptor: Interceptor | None = None
-        self._server = _Server(self, port)
+        self._is_closing = False
+        self._calls_under_way = 0
+        self._server = _Server(port, self._respond)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="sandbox", daemon=True
         )
@@ -82,7 +84,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop answering, and close every connection."""
-        self._server.is_closing = True
+        self._is_closing = True
         with self.account.changed:
             self.account.changed.notify_all()
         self._server.shutdown()
@@ -128,17 +130,70 @@ class Sandbox:
             "MAILROOM_CARDDAV_PASSWORD": self.account.password,
         }
 
+    def _respond(self, request: Request) -> Reply | Stream:
+        """Answer a request and log it."""
+        with self._counted(request) as is_allowed:
+            time.sleep(self.delay_seconds)
+            reply, calls = self._answered(request) if is_allowed else (_TOO_MANY, ())
+        status = reply.status if isinstance(reply, Reply) else 200
+        self.requests.append(LogEntry(request.method, request.path, status, calls))
+        return reply
+
+    @contextlib.contextmanager
+    def _counted(self, request: Request) -> Iterator[bool]:
+        """Count API requests under way; yield whether there may be this one more."""
+        is_counted = request.path == _API
+        with self.account.lock:
+            self._calls_under_way += is_counted
+            is_allowed = self._calls_under_way <= self.account.limits.max_concurrent_requests
+        try:
+            yield is_allowed or not is_counted
+        finally:
+            with self.account.lock:
+                self._calls_under_way -= is_counted
+
+    def _answered(self, request: Request) -> tuple[Reply | Stream, tuple[str, ...]]:
+        """Return the answer, and the names of the JMAP methods that were called for it."""
+        if self.interceptor and (reply := self.interceptor(request)) is not None:
+            return reply, ()
+        if request.path == "/.well-known/jmap":
+            return Reply(301, {"Location": _SESSION}), ()
+        if not request.path.startswith("/jmap/"):
+            return carddav.answer(self.account, request), ()
+        if request.headers.get("authorization") != f"Bearer {self.account.token}":
+            return problem(401, "about:blank", "the token is not valid", _CHALLENGE), ()
+        allowed = _JMAP_METHODS.get(request.path)
+        if allowed is None:
+            return problem(404, "about:blank", "nothing is here"), ()
+        if request.method not in allowed:
+            return Reply(405, {"Allow": ", ".join(allowed)}), ()
+        if request.path == _API:
+            return jmap_core.handle(self.account, METHODS, request)
+        if request.path == _EVENTS:
+            return self._events(request), ()
+        return json_reply(200, jmap_session.session(self.account, self.url), _UNCACHED), ()
+
+    def _events(self, request: Request) -> Reply | Stream:
+        try:
+            wanted = eventsource.subscription(request.query)
+        except eventsource.InvalidQueryError as error:
+            return problem(400, "about:blank", str(error))
+        last_event_id = request.headers.get("last-event-id")
+        return Stream(eventsource.events(self.account, wanted, last_event_id, lambda: self._is_closing))
+
 
 class _Server(ThreadingHTTPServer):
+    """Accepts connections, and knows those that are open."""
+
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, sandbox: Sandbox, port: int) -> None:
-        self.sandbox = sandbox
-        self.is_closing = False
+    def __init__(self, port: int, respond: Callable[[Request], Reply | Stream]) -> None:
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(
+            ("127.0.0.1", port), type("_Handler", (Handler,), {"respond": staticmethod(respond)})
+        )
 
     def server_bind(self) -> None:
         # HTTPServer would look up its own name here, which can take seconds without a network.
@@ -167,125 +222,6 @@ class _Server(ThreadingHTTPServer):
     def handle_error(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
-        """Let a connection that its client has dropped end in silence."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16
-    server: _Server
-
-    def answer(self) -> None:
-        """Answer one request."""
-        sandbox = self.server.sandbox
-        request = self._read()
-        if request is None:
-            return
-        time.sleep(sandbox.delay_seconds)
-        calls: list[str] = []
-        reply = sandbox.interceptor(request) if sandbox.interceptor else None
-        if reply is None and request.path == "/jmap/event/":
-            self._answer_event_source(request)
-            return
-        if reply is None:
-            reply, calls = _answer(sandbox, request)
-        sandbox.requests.append(LogEntry(request.method, request.path, reply.status, tuple(calls)))
-        self._send(reply)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing; the sandbox keeps its own log."""
-
-    def _read(self) -> Request | None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit():
-            self.close_connection = True
-            self._send(Reply(411))
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            self.close_connection = True
-            return None
-        url = urlsplit(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(self.command, url.path, url.query, headers, body)
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if reply.status not in _BODYLESS:
-            self.send_header("Content-Length", str(len(reply.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and reply.status not in _BODYLESS:
-            self.wfile.write(reply.body)
-        self.wfile.flush()
-
-    def _answer_event_source(self, request: Request) -> None:
-        sandbox = self.server.sandbox
-        reply = _unauthorized_bearer(sandbox.account, request)
-        if reply is None and request.method != "GET":
-            reply = Reply(405, {"Allow": "GET"})
-        if reply is None:
-            try:
-                events = eventsource.events(
-                    sandbox.account,
-                    eventsource.subscription(request.query),
-                    request.headers.get("last-event-id"),
-                    lambda: self.server.is_closing,
-                )
-            except eventsource.InvalidQueryError as error:
-                reply = problem(400, "about:blank", str(error))
-        if reply is not None:
-            sandbox.requests.append(LogEntry(request.method, request.path, reply.status))
-            self._send(reply)
-            return
-        sandbox.requests.append(LogEntry(request.method, request.path, 200))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.wfile.flush()
-        for event in events:
-            self._write_chunk(event)
-        self.wfile.write(b"0\r\n\r\n")
-        self.wfile.flush()
-
-    def _write_chunk(self, text: str) -> None:
-        data = text.encode()
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self.wfile.flush()
-
-
-for _method in _METHODS:
-    setattr(_Handler, f"do_{_method}", _Handler.answer)
-
-
-def _answer(sandbox: Sandbox, request: Request) -> tuple[Reply, list[str]]:
-    """Answer a request; tell the names of the JMAP methods it called, too."""
-    account = sandbox.account
-    if request.path == "/.well-known/jmap":
-        return Reply(301, {"Location": "/jmap/session"}), []
-    if not request.path.startswith("/jmap/"):
-        return carddav.answer(account, request), []
-    if (refusal := _unauthorized_bearer(account, request)) is not None:
-        return refusal, []
-    allowed = _JMAP_METHODS.get(request.path)
-    if allowed is None:
-        return problem(404, "about:blank", "nothing is here"), []
-    if request.method not in allowed:
-        return Reply(405, {"Allow": ", ".join(allowed)}), []
-    if request.path == "/jmap/api/":
-        return jmap_core.handle(account, METHODS, request)
-    reply = json_reply(200, jmap_session.session(account, sandbox.url))
-    return Reply(200, {**reply.headers, "Cache-Control": "no-store"}, reply.body), []
-
-
-def _unauthorized_bearer(account: Account, request: Request) -> Reply | None:
-    if request.headers.get("authorization") == f"Bearer {account.token}":
-        return None
-    reply = problem(401, "about:blank", "the token is not valid")
-    return Reply(401, {**reply.headers, "WWW-Authenticate": 'Bearer realm="sandbox"'}, reply.body)
+        """Let a connection that its client has dropped end in silence; a fault of our own is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, cast("tuple[str, int]", client_address))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 import pytest
 
 from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
-from tests.unit.raw_clients import CORE, MAIL, SUBMISSION, RawJmap
+from tests.unit.raw_clients import CORE, MAIL, SUBMISSION, Answer, RawJmap
 
 LIMITS = Limits(max_objects_in_get=4, max_objects_in_set=3, max_calls_in_request=3, max_size_request=5000)
 
@@ -675,6 +678,15 @@ class TestMailboxSet:
         assert self.refusal(jmap, destroy=[feed])["type"] == "mailboxHasChild"
         assert self.refusal(jmap, update={feed: {"parentId": child}})["properties"] == ["parentId"]
 
+    def test_a_mailbox_with_a_role_stays_and_the_inbox_keeps_its_name(self, jmap: RawJmap) -> None:
+        """What myRights does not allow is forbidden."""
+        inbox = jmap.account.mailbox_id("Inbox")
+        rights = jmap.call("Mailbox/get", ids=[inbox])["list"][0]["myRights"]
+        assert (rights["mayDelete"], rights["mayRename"]) == (False, False)
+        assert self.refusal(jmap, destroy=[inbox])["type"] == "forbidden"
+        assert self.refusal(jmap, update={inbox: {"name": "Post"}})["type"] == "forbidden"
+        assert jmap.call("Mailbox/set", update={inbox: {"name": "Inbox", "sortOrder": 3}})["updated"]
+
     def test_mailboxes_are_found_by_role_and_name(self, jmap: RawJmap) -> None:
         """Mailbox/query filters by role exactly and by part of a name."""
         account = jmap.account
@@ -688,6 +700,27 @@ class TestMailboxSet:
 
 
 class TestServer:
+    def test_no_more_requests_at_once_than_allowed(self, account: Account) -> None:
+        """maxConcurrentRequests is a limit of the API; one request after the other stays below it."""
+        account.limits = Limits(max_concurrent_requests=2)
+        with Sandbox(account, delay_seconds=0.2) as sandbox, ThreadPoolExecutor(4) as pool:
+
+            def ask(_: int) -> Answer:
+                with closing(RawJmap(sandbox)) as client:
+                    return client.post({"using": [CORE], "methodCalls": []})
+
+            answers = list(pool.map(ask, range(4)))
+            refused = [answer for answer in answers if answer.status == 400]
+            assert [answer.json["limit"] for answer in refused] == ["maxConcurrentRequests"] * 2
+            assert ask(5).status == 200
+
+    def test_an_answer_is_held_back_as_long_as_asked(self, account: Account) -> None:
+        """delay_seconds stands for the round trip to a distant server, once per request."""
+        with Sandbox(account, delay_seconds=0.1) as sandbox, closing(RawJmap(sandbox)) as client:
+            started = time.monotonic()
+            client.calls(("Mailbox/get", {"ids": []}), ("Mailbox/get", {"ids": []}))
+            assert 0.1 <= time.monotonic() - started < 0.2
+
     def test_it_logs_requests_with_the_methods_they_called(self, jmap: RawJmap) -> None:
         """The log tells a benchmark how many requests there were and what they did."""
         jmap.sandbox.reset_requests()
@@ -708,6 +741,31 @@ class TestServer:
         assert jmap.post({"using": [CORE, MAIL], "methodCalls": [call]}).status == 503
         assert message in jmap.account.messages
         assert jmap.call("Mailbox/get", ids=[])["list"] == []
+
+    def test_an_interceptor_breaks_answers_and_connections(self, jmap: RawJmap) -> None:
+        """A test can cut a body short, or drop the connection without an answer."""
+        headers = {"Content-Length": "1000", "Connection": "close"}
+        jmap.sandbox.interceptor = lambda _: Reply(200, headers, b"{")
+        with pytest.raises(http.client.IncompleteRead):
+            jmap.post({})
+        jmap.close()
+
+        def drop(_: Request) -> Reply:
+            raise ConnectionAbortedError
+
+        jmap.sandbox.interceptor = drop
+        with pytest.raises(ConnectionError):
+            jmap.post({})
+        jmap.close()
+        jmap.sandbox.interceptor = None
+        assert jmap.call("Mailbox/get", ids=[])["list"] == []
+
+    def test_a_body_of_unknown_length_is_refused(self, jmap: RawJmap) -> None:
+        """A request has to say how long it is; where it does not, 411 says so and the connection ends."""
+        jmap.connection.putrequest("POST", "/jmap/api/")
+        jmap.connection.putheader("Transfer-Encoding", "chunked")
+        jmap.connection.endheaders()
+        assert jmap.connection.getresponse().status == 411
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
