@@ -96,7 +96,7 @@ STRANGERS: Final = (
     Correspondence("Zoë Lindqvist", "zoe.lindqvist@post.example", 0.3, ("Re: the flat in Malmö", "The flat")),
     Correspondence(
         "Bücherstube am Markt",
-        "info@xn--bcherstube-thb.example",
+        "info@xn--bcherstube-9db.example",
         2.4,
         ("Ihr Buch liegt bereit", "Lesung am Donnerstag: Anna Wölk", "Unsere Frühjahrsvorschau"),
     ),

@@ -59,6 +59,9 @@ def test_the_demos_account_is_whole() -> None:
     assert account.messages_in("Reading")
     for card in account.book.cards.values():
         vcards.check(card.data)
+    domains = [email.rpartition("@")[2] for email in waiting]
+    assert "bücherstube.example" in [domain.encode().decode("idna") for domain in domains if domain.isascii()]
+    assert all(domain.endswith(".example") for domain in domains)
     assert account.cards_of("HENRI.moreau@orange-mail.example")
 
 
