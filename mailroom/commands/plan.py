@@ -38,10 +38,10 @@ def plan(*, as_json: bool) -> int:
         terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows)
     if forecast.stragglers:
         terminal.heading("In Screener, but decided on before")
-        rows = [
+        known = [
             (each.decision.sender, each.decision.category.group, str(n)) for each, n in forecast.stragglers
         ]
-        terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
+        terminal.table(("SENDER", "GROUP", "TO MOVE"), rows)
     if forecast.rejected:
         terminal.heading("Left to you")
         for message_id, reason in forecast.rejected.items():
