@@ -123,14 +123,14 @@ def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
     if not people:
         terminal.line("Everybody you have written to is in a triage group already.")
         return
-    rows = [(each.name, each.email, str(each.letters), each.last_at[:10]) for each in people]
-    terminal.table(("NAME", "ADDRESS", "WRITTEN", "LAST"), rows)
+    rows = [(each.email, each.name, str(each.letters), each.last_at[:10]) for each in people]
+    terminal.table(("ADDRESS", "NAME", "WRITTEN", "LAST"), rows)
     terminal.line()
 
 
 def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
     if outcome.approved:
-        terminal.line(f"{len(outcome.approved)} people are in {category.group!r} now; no mail was moved.")
+        terminal.line(f"In {category.group!r} now: {len(outcome.approved)} more. No mail was moved.")
     for address, reason in outcome.failed.items():
         terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import asdict, frozen
 
 from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account, open_account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.settings import Settings, load_settings
-from mailroom.terminal import GREEN, RED, Terminal
+from mailroom.terminal import GREEN, RED, Progress, Terminal
+from mailroom.triage.address import Address
+from mailroom.triage.screener import Misplaced
 
 LEAST_OBJECTS = 50
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
+
+SHOWN_SENDERS = 3
 
 
 @frozen
@@ -32,14 +36,15 @@ class Finding:
 
 def check(*, as_json: bool) -> int:
     """Print a finding for each subject; return 1 if one is wrong. Reads only."""
-    findings = list(_findings())
+    with Progress("looking at the account"):
+        findings = list(_findings())
     terminal = Terminal()
     if as_json:
         terminal.line(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            mark = terminal.paint("✓", GREEN) if finding.is_right else terminal.paint("✗", RED)
-            terminal.line(f"{mark} {finding.subject:<12} {finding.says}")
+            mark, colour = ("✓", GREEN) if finding.is_right else ("✗", RED)
+            terminal.paragraph(finding.says, f"{mark} {finding.subject:<12} ", colour)
     return 0 if all(finding.is_right for finding in findings) else 1
 
 
@@ -51,12 +56,17 @@ def _findings() -> Iterator[Finding]:
         return
     yield Finding("settings", True, "every variable is right")
     account = open_account(settings)
+    mailboxes: list[Finding] = []
     session = list(_examine("session", lambda: _session(account), JMAP_ADVICE))
     yield from session
     if all(finding.is_right for finding in session):
         yield from _examine("limits", lambda: _limits(account), JMAP_ADVICE)
-        yield from _examine("mailboxes", lambda: _mailboxes(account, settings), JMAP_ADVICE)
-    yield from _examine("groups", lambda: _groups(account, settings), CARDDAV_ADVICE)
+        mailboxes = list(_examine("mailboxes", lambda: _mailboxes(account, settings), JMAP_ADVICE))
+        yield from mailboxes
+    groups = list(_examine("groups", lambda: _groups(account, settings), CARDDAV_ADVICE))
+    yield from groups
+    if all(finding.is_right for finding in (*session, *mailboxes, *groups)):
+        yield from _examine("rules", lambda: _rules(account, settings), JMAP_ADVICE)
 
 
 def _examine(subject: str, look: Callable[[], str], advice: str) -> Iterator[Finding]:
@@ -103,3 +113,40 @@ def _mailboxes(account: Account, settings: Settings) -> str:
 def _groups(account: Account, settings: Settings) -> str:
     account.triage.check_book()
     return f"{', '.join(settings.scheme.groups)} are there"
+
+
+def _rules(account: Account, settings: Settings) -> str:
+    """Judge the provider's rules, which no API tells, by what lies in Screener."""
+    misplaced = account.triage.misplaced()
+    screener = settings.scheme.screener
+    problems = []
+    unruled = {category.group for category in settings.scheme.categories if category.mailbox is None}
+    for group in settings.scheme.groups:
+        senders = [x for x, filing in misplaced.stragglers.items() if filing.decision.category.group == group]
+        if senders:
+            fault = (
+                _fault_of(screener, "reaches too far") if group in unruled else _fault_of(group, "is missing")
+            )
+            mail = _mail_of(senders, misplaced)
+            problems.append(f"{mail} in the group {group!r}: {fault}; `mailroom rescue` moves it")
+    if misplaced.contacts:
+        mail = _mail_of(sorted(misplaced.contacts), misplaced)
+        problems.append(f"{mail} contacts in no triage group: {_fault_of(screener, 'reaches too far')}")
+    problems += [
+        f"{sender} is in more than one triage group ({', '.join(groups)}): take him out of all but one"
+        for sender, groups in misplaced.torn.items()
+    ]
+    if problems:
+        raise UserError(problems)
+    return f"{screener} holds only senders that nobody decided on"
+
+
+def _fault_of(rule: str, fault: str) -> str:
+    return f"the rule for {rule!r} {fault} (see `mailroom rules`), or the mail is older than that"
+
+
+def _mail_of(senders: Sequence[Address], misplaced: Misplaced) -> str:
+    """Say how much mail of which senders is in Screener."""
+    count = sum(misplaced.messages[sender] for sender in senders)
+    shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
+    return f"{count} {'message' if count == 1 else 'messages'} of senders ({shown}) who are"

@@ -22,7 +22,7 @@ def rescue(*, as_json: bool) -> int:
     elif swept.moved:
         terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in swept.moved.items()])
         terminal.line()
-        terminal.line(f"{sum(swept.moved.values())} messages are where they belong now.")
+        terminal.line(f"Moved to where they belong: {sum(swept.moved.values())}.")
     elif not swept.failed:
         terminal.line("Nothing to rescue: Screener holds only senders that nobody decided on.")
     if not as_json:

@@ -153,10 +153,11 @@ def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
         for line in remedies:
             terminal.paragraph(f"{line.kind} {line.name!r}: {line.remedy}", "  ✗ ", RED)
     missing = sum(line.state == State.MISSING.value for line in lines)
-    terminal.line()
     if missing and not applied:
+        terminal.line()
         terminal.paragraph(f"{missing} of {len(lines)} are missing: `mailroom setup --apply` makes them.")
     elif not remedies:
+        terminal.line()
         terminal.paragraph(
             "Everything is there. Next: `mailroom rules -o mailrules.json`, and import that file at "
             "Fastmail (Settings → Filters & Rules)."

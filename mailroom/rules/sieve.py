@@ -47,7 +47,7 @@ def render_sieve(rules: Iterable[Rule], bearings: Bearings) -> str:
 def _block(rule: Rule, bearings: Bearings) -> str:
     if rule.group is not None:
         test = _jmapquery({bearings.group_test.value: bearings.group_uids[rule.group]})
-        return f"# {rule.name}\nif {test}\n{_filing(rule, bearings)}"
+        return f"# {rule.name}\nif {test}{_filing(rule, bearings)}"
     stranger = _jmapquery({"operator": "NOT", "conditions": [{"fromAnyContact": True}]})
     tests = []
     if bearings.own:
@@ -56,7 +56,7 @@ def _block(rule: Rule, bearings: Bearings) -> str:
         ends = _strings([f"@{domain}>" for domain in bearings.reply_domains])
         tests.append(f'not header :contains ["in-reply-to", "references"] {ends}')
     listed = ",\n".join([*tests, stranger])
-    return f"# {rule.name}\nif allof(\n{listed}\n)\n{_filing(rule, bearings)}"
+    return f"# {rule.name}\nif allof(\n{listed})\n{_filing(rule, bearings)}"
 
 
 def _filing(rule: Rule, bearings: Bearings) -> str:

@@ -11,9 +11,7 @@ from mailroom.triage.routing import Rule
 def render_text(rules: Iterable[Rule]) -> str:
     """Write the rules as what to do on Fastmail's settings pages."""
     listed = tuple(rules)
-    steps = [
-        f"At Fastmail: Settings → Filters & Rules → Create rule. Make these {len(listed)}, in this order."
-    ]
+    steps = [f"Fastmail: Settings → Filters & Rules → Create rule. {len(listed)} rules, in this order:"]
     for number, rule in enumerate(listed, 1):
         who = f"in the contact group “{rule.group}”" if rule.group else "not one of your contacts"
         steps.append(
@@ -21,13 +19,13 @@ def render_text(rules: Iterable[Rule]) -> str:
 {number}. {rule.name}
    When the sender is {who}
      (as a search: {search_of(rule)})
-   Do: archive it (remove it from the Inbox), and add the label “{rule.mailbox}”.
+   Do: archive it (out of the Inbox), and add the label “{rule.mailbox}”.
    Leave “stop processing more rules” off."""
         )
     steps.append(
         """\
 Mail of all other contacts needs no rule: it stays in the Inbox.
-A rule cannot tell replies to your own mail. Let Fastmail add the people you write to
-to your contacts, and run `mailroom approve --correspondents` for those before."""
+A rule cannot tell replies to your own mail. Let Fastmail add people you write to
+to your contacts; `mailroom approve --correspondents` adds those of the past."""
     )
     return "\n\n".join(steps) + "\n"

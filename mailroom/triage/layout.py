@@ -74,6 +74,7 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
     by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
     by_path = {path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()}
     problems: list[str] = []
+    missing: list[str] = []
     nowhere = MailboxId("")
 
     roles = {mailbox.id: mailbox.role for mailbox in mailboxes}
@@ -81,7 +82,7 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
     def named(name: str) -> MailboxId:
         mailbox_id = by_path.get(name, nowhere)
         if name not in by_path:
-            problems.append(_missing("mailbox", name))
+            missing.append(name)
         elif role := roles[mailbox_id]:
             problems.append(f"the mailbox {name!r} is the account's {role}: name another in the settings")
         return mailbox_id
@@ -102,24 +103,28 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
         archive=by_role.get(ARCHIVE_ROLE),
         protected=frozenset(by_role[role] for role in PROTECTED_ROLES & by_role.keys()),
     )
-    if problems:
-        raise UserError(problems)
+    if problems or missing:
+        raise UserError([*problems, *_missing("mailbox", "mailboxes", missing)])
     return layout
 
 
 def missing_groups(group_names: Iterable[str], scheme: Scheme) -> list[str]:
     """Say which of the scheme's contact groups are missing, or there more than once."""
     found = Counter(group_names)
-    problems = []
-    for group in scheme.groups:
-        if not found[group]:
-            problems.append(_missing("contact group", group))
-        elif found[group] > 1:
-            problems.append(
-                f"{found[group]} contact groups are named {group!r}: rename or delete all but one"
-            )
-    return problems
+    doubled = [group for group in scheme.groups if found[group] > 1]
+    return [
+        *_missing("contact group", "contact groups", [x for x in scheme.groups if not found[x]]),
+        *(f"{found[x]} contact groups are named {x!r}: rename or delete all but one" for x in doubled),
+    ]
 
 
-def _missing(kind: str, name: str) -> str:
-    return f"the {kind} {name!r} is missing: make it with `mailroom setup`, or name another in the settings"
+def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
+    """Say what is missing, in one sentence that says how to get it."""
+    shown = ", ".join(map(repr, dict.fromkeys(names)))
+    match len(set(names)):
+        case 0:
+            return []
+        case 1:
+            return [f"the {one} {shown} is missing: `mailroom setup --apply` makes it"]
+        case _:
+            return [f"the {several} {shown} are missing: `mailroom setup --apply` makes them"]
