@@ -26,12 +26,17 @@ def cyrus() -> Iterator[Front]:
         yield front
 
 
+def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
+    """Open a new account on a kind of server; Cyrus is started when it is first asked for."""
+    if kind == "cyrus":
+        return CyrusAccount(request.getfixturevalue("cyrus"))
+    return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
+
+
 @pytest.fixture(params=["sandbox", "cyrus"])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
-    on_cyrus = request.param == "cyrus"
-    account = CyrusAccount(request.getfixturevalue("cyrus")) if on_cyrus else SandboxAccount()
-    with closing(account):
+    with closing(open_account_on(request.param, request)) as account:
         yield account
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mailroom.sandbox.account import Account as Store
 from mailroom.sandbox.account import Limits
-from mailroom.sandbox.messages import SEEN
+from mailroom.sandbox.messages import SEEN, Identity
 from mailroom.sandbox.server import Sandbox
 from tests.contract.accounts import Account, Clock, Sender
 
@@ -14,14 +14,20 @@ MAX_OBJECTS = 50
 
 
 class SandboxAccount(Account):
-    """A new account on a sandbox of its own."""
+    """A new account on a sandbox of its own.
 
-    keeps_card_bytes = True
+    Args:
+        rewrites_cards: Whether the server stores cards in a form of its own, as Cyrus does.
+        identities: Further addresses that the person sends from.
+    """
+
     max_objects = MAX_OBJECTS
 
-    def __init__(self) -> None:
+    def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:
+        self.keeps_card_bytes = not rewrites_cards
         limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
-        self._store = Store(limits=limits)
+        self._store = Store(limits=limits, rewrites_cards=rewrites_cards)
+        self._store.identities += [Identity(f"alias{n}", "", email) for n, email in enumerate(identities)]
         self._store.add_mailbox("Inbox", role="inbox")
         self._sandbox = Sandbox(self._store).__enter__()
         self._clock = Clock()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import pytest
 
 from mailroom.triage.address import Address, parse_address
 from mailroom.triage.model import Card, CardKind, CardUid, Membership, NewCard
 from mailroom.triage.ports import AddressBook
+from tests.conftest import open_account_on
 from tests.contract import vcards
 from tests.contract.accounts import (
     GROUPS,
@@ -20,6 +24,13 @@ from tests.contract.accounts import (
     members,
 )
 from tests.contract.running import opened
+
+
+@pytest.fixture(params=["sandbox", "sandbox that rewrites cards", "cyrus"])
+def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    """The usual kinds of server, and one that stores another text than it was sent and tells no ETag."""
+    with closing(open_account_on(request.param, request)) as account:
+        yield account
 
 
 @pytest.fixture
@@ -128,6 +139,30 @@ class TestFinding:
         account.put_card("h.vcf", vcards.contact("h", "Ann", "ann@example.net", extra=hostile))
         (card,) = book.refresh().cards(address("ann@example.net"))
         assert (card.uid, card.name) == ("h", "Ann")
+
+
+class TestDiscovery:
+    """Where the address book is looked for."""
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/",
+            "/.well-known/carddav",
+            "/dav/addressbooks",
+            "/dav/principals/user/{address}/",
+            "/dav/addressbooks/user/{address}/",
+            "/dav/addressbooks/user/{address}/Default/",
+            "/dav/addressbooks/user/{address}/Default",
+        ],
+    )
+    def test_any_address_of_the_server_leads_to_the_book(self, account: Account, path: str) -> None:
+        """The setting may name the server, a principal, the home of all books or the book itself."""
+        uid = add_contact(account, "Ann", "ann@example.net")
+        server = account.environment["MAILROOM_CARDDAV_URL"].rstrip("/")
+        url = server + path.format(address=account.address)
+        book = opened(account, MAILROOM_CARDDAV_URL=url).book
+        assert [card.uid for card in book.refresh().cards(address("ann@example.net"))] == [uid]
 
 
 class TestFollowing:

@@ -162,7 +162,7 @@ class TestChangeOfCategory:
 class TestTheLabelledMessage:
     """What happens to the message that carries the label."""
 
-    @pytest.mark.parametrize("place", ["Archive", "Family"])
+    @pytest.mark.parametrize("place", ["Archive", "Family", "Inbox", "Paper Trail"])
     def test_it_keeps_its_place_and_gets_the_destination_besides(self, account: Account, place: str) -> None:
         """A labelled message that lies elsewhere stays there and is in the destination too."""
         message = account.receive([ANN], place, "@ToFeed")

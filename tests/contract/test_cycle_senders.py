@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
 
@@ -14,12 +15,14 @@ from tests.contract.accounts import (
     add_contact,
     contacts,
     contacts_of,
+    furnish,
     group_card_name,
     groups_of,
     label,
     members,
     unlabel,
 )
+from tests.contract.on_sandbox import SandboxAccount
 from tests.contract.running import opened, run_cycle
 
 ANN = ("Ann Smith", "ann@example.net")
@@ -117,6 +120,15 @@ class TestTheSender:
         assert account.mailboxes_of(own) == {"Inbox", "@ToFeed", "@MailroomError"}
         assert not contacts(account)
         assert members(account, "Feed") == []
+
+    def test_nor_is_an_address_that_the_person_sends_from(self) -> None:
+        """Every identity of the account is its own address; only the sandbox can have more than one."""
+        with closing(SandboxAccount(identities=["alias@example.org"])) as account:
+            furnish(account)
+            own = account.receive([("Me", "Alias@example.org")], "Inbox", "@ToFeed")
+            run_cycle(account)
+            assert account.mailboxes_of(own) == {"Inbox", "@ToFeed", "@MailroomError"}
+            assert not contacts(account)
 
 
 class TestConflict:

@@ -230,8 +230,12 @@ class TestUpdating:
         once_elsewhere = MessageId(account.receive([ANN], "Screener", "Feed"))
         account.place(once_elsewhere, "Screener")
         never_elsewhere = MessageId(account.receive([BOB], "Screener"))
-        here = _ids(account, "Screener")
-        update = store.update(_read(store, account, "Screener"), lambda _: Change(remove=here))
+        here, snapshot = _ids(account, "Screener"), _read(store, account, "Screener")
+        before = len(account.requests())
+        update = store.update(snapshot, lambda _: Change(remove=here))
+        assert len(account.requests()) == before, (
+            "it is not left to the server, which may destroy the message"
+        )
         assert set(update.failed) == {once_elsewhere, never_elsewhere}
         assert all(update.failed.values()), "each with a reason"
         assert not update.changed

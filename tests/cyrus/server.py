@@ -81,7 +81,7 @@ START {{
 }}
 SERVICES {{
   http  cmd="{programs}/httpd -C {home}/imapd.conf"    listen="127.0.0.1:{http}" proto="tcp4" prefork=5
-  imap  cmd="{programs}/imapd -C {home}/imapd.conf"    listen="127.0.0.1:{imap}" proto="tcp4"
+  imap  cmd="{programs}/imapd -C {home}/imapd.conf"    listen="127.0.0.1:{imap}" proto="tcp4" prefork=1
   lmtp  cmd="{programs}/lmtpd -C {home}/imapd.conf -a" listen="127.0.0.1:{lmtp}" proto="tcp4"
 }}
 DAEMON {{
@@ -108,15 +108,16 @@ class CyrusServer:
 
     Attributes:
         url: Where it speaks JMAP and CardDAV; Basic authentication only.
+        home: Its directory.
     """
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
         self._http_port, self._imap_port, self._lmtp_port = _free_ports(3)
         self.url = f"http://127.0.0.1:{self._http_port}"
         self._user, self._group = _run_as()
-        self._home = Path(tempfile.mkdtemp(prefix="mailroom-cyrus-", dir=_fast_directory()))
+        self.home = Path(tempfile.mkdtemp(prefix="mailroom-cyrus-", dir=_fast_directory()))
         self._undo = contextlib.ExitStack()
-        self._undo.callback(shutil.rmtree, self._home, ignore_errors=True)
+        self._undo.callback(shutil.rmtree, self.home, ignore_errors=True)
         try:
             self._start({**IMAPD_CONF, **(options or {})})
         except BaseException:
@@ -143,7 +144,9 @@ class CyrusServer:
     def add_user(self, address: str, password: str) -> None:
         """Create an empty account."""
         self._passwords.passwords[address] = password
-        status, said = self._administration.create(f"user/{address}")
+        with imaplib.IMAP4("127.0.0.1", self._imap_port) as imap:
+            imap.login(ADMINISTRATOR, self._passwords.passwords[ADMINISTRATOR])
+            status, said = imap.create(f"user/{address}")
         if status != "OK":
             raise RuntimeError(f"create user {address}: {said}")
 
@@ -163,7 +166,7 @@ class CyrusServer:
 
     def settle(self) -> None:
         """Wait, about 0.1 s, until all mail is in the index that searches by header or text use."""
-        queue = self._home / "conf/sync/squatter"
+        queue = self.home / "conf/sync/squatter"
         deadline = time.monotonic() + INDEX_TIMEOUT_SECONDS
         while (queue / "log").exists() or (queue / "log-run").exists():
             if time.monotonic() > deadline:
@@ -177,11 +180,11 @@ class CyrusServer:
 
     def log(self) -> str:
         """What the server itself has printed."""
-        return (self._home / "output").read_text(errors="replace")
+        return (self.home / "output").read_text(errors="replace")
 
     def _start(self, options: Mapping[str, str]) -> None:
         names = {
-            "home": self._home,
+            "home": self.home,
             "programs": PROGRAMS,
             "user": self._user,
             "group": self._group,
@@ -190,25 +193,23 @@ class CyrusServer:
             "lmtp": self._lmtp_port,
         }
         for name in _directories():
-            (self._home / name).mkdir(parents=True, exist_ok=True)
+            (self.home / name).mkdir(parents=True, exist_ok=True)
         lines = [f"{key}: {value.format(**names)}\n" for key, value in options.items()]
-        (self._home / "imapd.conf").write_text("".join(lines))
-        (self._home / "cyrus.conf").write_text(CYRUS_CONF.format(**names))
-        self._passwords = PasswordService(self._home / "run/mux")
+        (self.home / "imapd.conf").write_text("".join(lines))
+        (self.home / "cyrus.conf").write_text(CYRUS_CONF.format(**names))
+        self._passwords = PasswordService(self.home / "run/mux")
         self._undo.callback(self._passwords.close)
-        password = self._passwords.passwords[ADMINISTRATOR] = os.urandom(8).hex()
+        self._passwords.passwords[ADMINISTRATOR] = os.urandom(8).hex()
 
         if os.geteuid() == 0:
-            for path in (self._home, *self._home.rglob("*")):
+            for path in (self.home, *self.home.rglob("*")):
                 shutil.chown(path, self._user, self._group)
-        files = ["-M", str(self._home / "cyrus.conf"), "-p", str(self._home / "run/master.pid")]
+        files = ["-M", str(self.home / "cyrus.conf"), "-p", str(self.home / "run/master.pid")]
         command = self._command("master", "-D", *files)
-        output = self._undo.enter_context((self._home / "output").open("ab"))
+        output = self._undo.enter_context((self.home / "output").open("ab"))
         self._master = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         self._undo.callback(self._end)
         self._wait_until_up()
-        self._administration = self._undo.enter_context(imaplib.IMAP4("127.0.0.1", self._imap_port))
-        self._administration.login(ADMINISTRATOR, password)
 
     def _wait_until_up(self) -> None:
         # A connection alone proves nothing: the master listens before a worker runs.
@@ -235,7 +236,7 @@ class CyrusServer:
         command = ["setpriv", "--pdeathsig", "TERM"]
         if os.geteuid() == 0:  # as whom Cyrus refuses to work
             command += ["--reuid", self._user, "--regid", self._group, "--init-groups"]
-        return [*command, "--", str(PROGRAMS / program), "-C", str(self._home / "imapd.conf"), *arguments]
+        return [*command, "--", str(PROGRAMS / program), "-C", str(self.home / "imapd.conf"), *arguments]
 
 
 def _run_as() -> tuple[str, str]:
