@@ -1,0 +1,1 @@
+"""Benchmarks: what a cycle costs, in requests, seconds and memory. `python -m tests.bench` runs them."""

@@ -1,0 +1,58 @@
+"""Accounts of a size, and Mailroom wired to them in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mailroom.account import Account as Mailroom
+from mailroom.account import open_account
+from mailroom.sandbox import Account, Sandbox
+from mailroom.settings import load_settings
+
+CATEGORIES = ("Imbox", "Feed", "PaperTrail", "Jail", "Person")
+MAILBOXES = ("Screener", "Feed", "Paper Trail", "Jail", "@MailroomError", "@MailroomWarning")
+GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
+
+
+def furnished_account() -> Account:
+    """Return an account that has what triage needs, and no mail."""
+    account = Account()
+    for name in ("Inbox", "Archive", "Trash", "Junk", "Sent", "Drafts"):
+        account.add_mailbox(name, role=name.lower())
+    for name in (*MAILBOXES, *(f"@To{category}" for category in CATEGORIES)):
+        account.add_mailbox(name)
+    for group in GROUPS:
+        account.add_group(group)
+    return account
+
+
+def add_senders(account: Account, senders: int, messages: int, labelled: bool = True) -> None:
+    """Let new senders write into Screener; the newest message of each gets a label, all five in turn."""
+    for number in range(senders):
+        for copy in range(messages):
+            message = account.deliver(
+                from_=[(f"Sender {number}", f"sender{number}@list{number}.example")],
+                mailboxes=["Screener"],
+                subject=f"Message {copy}",
+            )
+        if labelled:
+            account.label(message, f"@To{CATEGORIES[number % len(CATEGORIES)]}")
+
+
+def add_cards(account: Account, cards: int) -> None:
+    """Fill the address book with people who have nothing to do with the triage."""
+    for number in range(cards):
+        account.add_contact(f"Contact Number {number}", f"contact{number}@people{number % 97}.example")
+
+
+@contextmanager
+def mailroom_on(sandbox: Sandbox) -> Iterator[Mailroom]:
+    """Wire Mailroom to a sandbox."""
+    os.environ.update(sandbox.environment())
+    try:
+        yield open_account(load_settings(dotenv=None))
+    finally:
+        for name in sandbox.environment():
+            del os.environ[name]
