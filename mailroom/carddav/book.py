@@ -242,23 +242,25 @@ class CardDavAddressBook:
         group, membership = task
         try:
             for _ in range(MAX_REGROUP_ATTEMPTS):
-                if group.octets is None or not group.etag:
-                    group = self._reread(replica, group)
-                assert group.octets is not None
-                edited = edit_members(group.octets, sorted(membership.add), membership.remove)
-                members = summarize(edited).members
-                if edited is group.octets:
-                    return evolve(group, members=members)
                 try:
-                    etag = self._client.write_card(replica.book, group.resource, edited, group.etag)
+                    return self._change_members(replica, group, membership)
                 except PreconditionFailedError:
                     group = evolve(group, octets=None)
-                    continue
-                # Without an ETag the server has stored something else: it is read before the next edit.
-                return evolve(group, etag=etag, octets=edited, members=members)
             return f"the contact group {group.name!r} changed {MAX_REGROUP_ATTEMPTS} times while being edited"
         except ServerError as error:
             return str(error)
+
+    def _change_members(self, replica: Replica, group: Group, membership: Membership) -> Group:
+        if group.octets is None or not group.etag:
+            group = self._reread(replica, group)
+        assert group.octets is not None
+        edited = edit_members(group.octets, sorted(membership.add), membership.remove)
+        members = summarize(edited).members
+        if edited is group.octets:
+            return evolve(group, members=members)
+        etag = self._client.write_card(replica.book, group.resource, edited, group.etag)
+        # Without an ETag the server has stored something else: it is read before the next edit.
+        return evolve(group, etag=etag, octets=edited, members=members)
 
     def _reread(self, replica: Replica, group: Group) -> Group:
         """Read a group's card byte for byte.
@@ -266,7 +268,7 @@ class CardDavAddressBook:
         Raises:
             ServerError: It cannot be read, or it is not that group any more.
         """
-        stored = self._client.read_card(replica.book, group.resource)
+        stored = self._client.read_exact_card(replica.book, group.resource)
         if stored is None:
             raise ServerError(f"the contact group {group.name!r} is gone")
         summary = summarize(stored.octets)

@@ -9,10 +9,10 @@ from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from xml.sax.saxutils import escape
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.carddav.multistatus import Multistatus, Resource
-from mailroom.errors import AuthenticationError, ProtocolError, StatusError
+from mailroom.errors import AuthenticationError, PreconditionFailedError, ProtocolError, StatusError
 from mailroom.http import MAX_CONNECTIONS, HttpClient, Response
 
 MULTIGET_CARDS = 200
@@ -27,6 +27,7 @@ _XML = {"Content-Type": "application/xml; charset=utf-8"}
 _PLAIN = {"Accept-Encoding": "identity"}
 _CARD = f"{_CARDDAV}address-data"
 _SAFE_IN_NAME = "@:!$&'()*+,;=~"
+_GONE = frozenset({404, 410})
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 
 _Item = TypeVar("_Item")
@@ -157,12 +158,44 @@ class CardDavClient:
         for start in range(0, len(names), MULTIGET_CARDS):
             yield from self._read_batch(book, names[start : start + MULTIGET_CARDS])
 
-    def read_card(self, book: Collection, name: str) -> StoredCard | None:
-        """Read one card byte for byte; None where there is none."""
-        response = self._http.request("GET", _member_url(book, name), headers=_PLAIN, accept={404, 410})
-        if response.status in {404, 410}:
+    def read_card(self, book: Collection, name: str, media_type: str = "text/vcard") -> StoredCard | None:
+        """Read one card without XML's limits; None where there is none."""
+        headers = {**_PLAIN, "Accept": media_type}
+        response = self._http.request("GET", _member_url(book, name), headers=headers, accept=_GONE)
+        if response.status in _GONE:
             return None
-        return StoredCard(name, response.headers.get("etag", ""), response.body, is_exact=True, created=0)
+        return StoredCard(name, response.headers.get("etag", ""), response.body, is_exact=False, created=0)
+
+    def read_exact_card(self, book: Collection, name: str) -> StoredCard | None:
+        """Read one card byte for byte as the server stores it; None where there is none.
+
+        Servers convert a card to the version they are asked for, and to 3.0 if they are not (RFC 6352
+        section 5.1); the length tells which version is the stored one.
+
+        Raises:
+            PreconditionFailedError: The card changed while it was read.
+            ProtocolError: The server does not hand out what it stores.
+        """
+        try:
+            _, resources = self._propfind(_member_url(book, name), "<getetag/><getcontentlength/>")
+        except StatusError as error:
+            if error.status in _GONE:
+                return None
+            raise
+        etag, length = (
+            (resources[0].text(f"{_DAV}getetag"), resources[0].text(f"{_DAV}getcontentlength"))
+            if resources
+            else ("", "")
+        )
+        for media_type in ("text/vcard", "text/vcard; version=4.0"):
+            card = self.read_card(book, name, media_type)
+            if card is None:
+                return None
+            if etag and card.etag != etag:
+                raise PreconditionFailedError(f"{name} changed while it was read")
+            if not length or length == str(len(card.octets)):
+                return evolve(card, is_exact=True)
+        raise ProtocolError(f"GET {_member_url(book, name)}: the server does not hand out what it stores")
 
     def write_card(self, book: Collection, name: str, card: bytes, etag: str | None = None) -> str:
         """Write a card where there is none, or over the version `etag`; return its new ETag, or "".

@@ -407,7 +407,7 @@ def test_a_group_that_changed_meanwhile_keeps_that_change(sandbox: Sandbox, book
     book.refresh()
     ann = sandbox.account.add_contact("Ann", "ann@a.example", groups=["Feed"])
     change = {"Feed": Membership(add=frozenset({CardUid("new")}))}
-    assert requests(sandbox, lambda: book.regroup(change)) == ["PUT", "GET", "PUT"]
+    assert requests(sandbox, lambda: book.regroup(change)) == ["PUT", "PROPFIND", "GET", "PUT"]
     assert sandbox.account.group_members("Feed") == [ann, "new"]
 
 
@@ -439,12 +439,12 @@ def test_a_lost_answer_to_a_group_change_does_no_harm(sandbox: Sandbox, book: Ca
 
 
 def test_a_server_that_rewrites_cards_is_read_before_the_next_edit() -> None:
-    """A PUT without an ETag leaves the text unknown: GET, then PUT; or a refresh, then PUT."""
+    """A PUT without an ETag leaves the text unknown: it is read, then edited; or refreshed, then edited."""
     with serving(Account(rewrites_cards=True)) as sandbox:
         book = connect(sandbox)
         book.refresh()
         assert requests(sandbox, lambda: change_feed(book, "a")) == ["PUT"]
-        assert requests(sandbox, lambda: change_feed(book, "b")) == ["GET", "PUT"]
+        assert requests(sandbox, lambda: change_feed(book, "b")) == ["PROPFIND", "GET", "PUT"]
         book.refresh()
         assert requests(sandbox, lambda: change_feed(book, "c")) == ["PUT"]
         assert set(sandbox.account.group_members("Feed")) == {"a", "b", "c"}
@@ -476,6 +476,43 @@ def test_a_group_that_xml_cannot_carry_keeps_every_byte(sandbox: Sandbox) -> Non
     book.regroup({"Odd": Membership(add=frozenset({CardUid("new")}))})
     head, end, tail = ODD_GROUP.partition(b"END:VCARD")
     assert sent == [head + b"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:new\n" + end + tail]
+
+
+def test_a_group_is_written_back_in_the_version_it_is_stored_in(sandbox: Sandbox) -> None:
+    """A server that shows version 4 cards as version 3 (as Cyrus does) still gets version 4 back."""
+    stored = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:g4\r\nKIND:group\r\nFN:Four\r\nX-A:b\r\nEND:VCARD\r\n"
+    shown = stored.replace(b"KIND", b"x-addressbookserver-kind").replace(b"4.0", b"3.0")
+    etag = sandbox.account.put_card("four.vcf", stored).etag
+
+    def convert(request: Request) -> Reply | None:
+        if b"multiget" in request.body:
+            data = b"<C:address-data>%s</C:address-data>" % shown.replace(b"\r", b"&#13;")
+            properties = b'<D:getetag>%s</D:getetag><D:getcontentlength>%d</D:getcontentlength>%s' % (
+                etag.encode(), len(stored), data
+            )  # fmt: skip
+            return Reply(207, {}, ANSWER % properties)
+        if (
+            request.method == "GET"
+            and "four" in request.path
+            and "4.0" not in request.headers.get("accept", "")
+        ):
+            return Reply(200, {"ETag": etag, "Content-Type": "text/vcard"}, shown)
+        return None
+
+    sandbox.interceptor = convert
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    book = CardDavAddressBook(http, sandbox.carddav_url, ["Four"])
+    assert book.refresh().group_names().count("Four") == 1
+    assert book.regroup({"Four": Membership(add=frozenset({CardUid("new")}))}) == {}
+    expected = stored.replace(b"END:VCARD", b"MEMBER:urn:uuid:new\r\nEND:VCARD")
+    assert sandbox.account.card("four.vcf").data == expected
+
+
+ANSWER = (
+    b'<D:multistatus xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><D:response>'
+    b"<D:href>/four.vcf</D:href><D:propstat><D:prop>%s</D:prop><D:status>HTTP/1.1 200 OK</D:status>"
+    b"</D:propstat></D:response></D:multistatus>"
+)
 
 
 def test_groups_that_are_missing_doubled_gone_or_renamed_are_named(
