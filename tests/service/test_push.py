@@ -1,0 +1,516 @@
+"""Push: a change is heard of at once, and whatever becomes of the event source, Mailroom goes on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mailroom.errors import ProtocolError
+from mailroom.http import HttpClient
+from mailroom.jmap import push as push_module
+from mailroom.jmap.push import Push, PushState, concerns, event_source_url
+from mailroom.jmap.sse import ServerSentEvent
+from mailroom.sandbox import Reply, Request, Sandbox
+from mailroom.sandbox.people import seeded_account
+from mailroom.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
+from tests.scripted import Received, ScriptedServer, http
+from tests.service.processes import Process
+
+TOKEN = "fmu1-push-test-token"
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\nConnection: close\r\n\r\n"
+CHANGE = b'event: state\ndata: {"@type":"StateChange","changed":{"a1":{"Email":"s2"}}}\n\n'
+SLOW_POLL = {"MAILROOM_POLL_INTERVAL": "300"}
+
+Behaviour = Callable[[socket.socket, Received], None] | bytes
+"""What the event source does at a connection: these bytes and no more, or something of its own."""
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests live through waits that take minutes otherwise; those for later stay long."""
+    monkeypatch.setattr(push_module, "FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(push_module, "LEAST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(push_module, "SILENT_PINGS", 0.3)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """An account full of mail."""
+    with Sandbox(seeded_account()) as sandbox:
+        yield sandbox
+
+
+def eventually(condition: Callable[[], bool], patience_seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def session(url: str | None) -> bytes:
+    """Return a session whose event source is at `url`, in an answer."""
+    value = {
+        "apiUrl": "/api",
+        "capabilities": {"urn:ietf:params:jmap:core": {}, "urn:ietf:params:jmap:mail": {}},
+        "accounts": {"a1": {"accountCapabilities": {"urn:ietf:params:jmap:mail": {}}}},
+        "primaryAccounts": {"urn:ietf:params:jmap:mail": "a1"},
+        **({"eventSourceUrl": url} if url else {}),
+    }
+    return http("200 OK", json.dumps(value).encode(), Content_Type="application/json")
+
+
+def stay_silent(client: socket.socket, request: Received) -> None:
+    """Open a stream and send nothing on it until the client goes."""
+    client.sendall(STREAM)
+    client.recv(1)
+
+
+class Server(ScriptedServer):
+    """A server with a session, and an event source that behaves as a test wants.
+
+    Attributes:
+        event_source: The session's eventSourceUrl.
+    """
+
+    def __init__(self, *behaviours: Behaviour) -> None:
+        super().__init__(self._dispatch)
+        self.event_source: str | None = "/events?types={types}&closeafter={closeafter}&ping={ping}"
+        self._behaviours = behaviours
+
+    @property
+    def connections(self) -> list[Received]:
+        """The requests to the event source."""
+        return [request for request in self.received if request.target != "/session"]
+
+    def _dispatch(self, client: socket.socket, request: Received) -> None:
+        if request.target == "/session":
+            client.sendall(session(self.event_source))
+            return
+        behaviour = self._behaviours[min(len(self.connections), len(self._behaviours)) - 1]
+        if callable(behaviour):
+            behaviour(client, request)
+        else:
+            client.sendall(behaviour)
+
+
+class Listening:
+    """A `Push` at work.
+
+    Attributes:
+        changes: How often it has called.
+    """
+
+    def __init__(self, url: str, token: str = TOKEN) -> None:
+        self.changes = 0
+        self.push = Push(HttpClient(url, f"Bearer {token}"), url, self._count, ping_seconds=1)
+
+    def _count(self) -> None:
+        self.changes += 1
+
+    def reaches(self, state: PushState) -> bool:
+        return eventually(lambda: self.push.state is state)
+
+
+@contextmanager
+def listening(url: str, token: str = TOKEN) -> Iterator[Listening]:
+    listening = Listening(url, token)
+    listening.push.start()
+    try:
+        yield listening
+    finally:
+        listening.push.stop()
+
+
+@contextmanager
+def listening_to(*behaviours: Behaviour) -> Iterator[tuple[Server, Listening]]:
+    with Server(*behaviours) as server, listening(f"{server.url}/session") as listener:
+        yield server, listener
+
+
+class TestTheEventSource:
+    def test_a_template_is_filled_in(self) -> None:
+        """The three variables take their values, percent-encoded; others are empty (RFC 6570 level 1)."""
+        url = event_source_url("https://x.example/e?t={types}&c={closeafter}&p={ping}&{other}", 30)
+        assert url == "https://x.example/e?t=Email%2CMailbox&c=no&p=30&"
+
+    @pytest.mark.parametrize(
+        ("url", "expected"),
+        [
+            ("https://x.example/e/", "https://x.example/e/?types=Email%2CMailbox&closeafter=no&ping=30"),
+            (
+                "https://x.example/e?u=1",
+                "https://x.example/e?u=1&types=Email%2CMailbox&closeafter=no&ping=30",
+            ),
+            ("https://x.example/e?ping=9&types=*&closeafter=no", None),
+        ],
+    )
+    def test_a_bare_url_gets_the_parameters_it_lacks(self, url: str, expected: str | None) -> None:
+        """A server that forgot the template understands the same parameters; its own values stay."""
+        assert event_source_url(url, 30) == (expected or url)
+
+    @pytest.mark.parametrize(
+        ("data", "matters"),
+        [
+            ('{"@type":"StateChange","changed":{"a1":{"Email":"s1"}}}', True),
+            ('{"type":"connect","changed":{"a1":{"Email":"s1","Mailbox":"s2"}}}', True),
+            ('{"changed":{"a1":{"Mailbox":"s2"}},"type":"change"}', True),
+            ('{"changed":{"a2":{"Email":"s1"}}}', False),
+            ('{"changed":{"a1":{"CalendarEvent":"s1"}}}', False),
+            ('{"changed":{}}', False),
+        ],
+    )
+    def test_only_changed_mail_of_the_own_account_matters(self, data: str, matters: bool) -> None:
+        """Both forms of a state event count; other accounts and other data do not."""
+        assert concerns(ServerSentEvent("state", data), "a1") is matters
+
+    def test_other_events_do_not_matter_whatever_they_say(self) -> None:
+        """A ping is a sign of life and no more."""
+        assert not concerns(ServerSentEvent("ping", "{"), "a1")
+
+    @pytest.mark.parametrize("data", ["", "{", "[]", "{}", '{"changed":3}', '{"changed":{"a1":null}}'])
+    def test_a_state_event_that_cannot_be_read_is_an_error(self, data: str) -> None:
+        """It may have told of a change, so it is not passed over."""
+        with pytest.raises(ProtocolError):
+            concerns(ServerSentEvent("state", data), "a1")
+
+
+class TestListening:
+    def test_a_change_is_heard_of_as_it_happens(self, sandbox: Sandbox) -> None:
+        """Connecting counts as a change, and then each change does, at once."""
+        with listening(sandbox.session_url, sandbox.account.token) as listener:
+            assert listener.reaches(PushState.CONNECTED)
+            assert eventually(lambda: listener.changes == 1)
+            sandbox.account.deliver([("", "a@b.example")], ["Screener"])
+            assert eventually(lambda: listener.changes == 2, patience_seconds=1.0)
+
+    @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+    def test_an_event_that_comes_in_pieces_counts_once(self, line_end: bytes) -> None:
+        """However the bytes are cut on their way, one event is one change."""
+
+        def dribble(client: socket.socket, request: Received) -> None:
+            client.sendall(STREAM)
+            for byte in (b": hello\n\n" + CHANGE).replace(b"\n", line_end):
+                client.sendall(bytes([byte]))
+                time.sleep(0.0005)
+            server.ending.wait(1)
+
+        with Server(dribble) as server, listening(f"{server.url}/session") as listener:
+            assert eventually(lambda: listener.changes == 2)
+            time.sleep(0.1)
+            assert listener.changes == 2
+
+    def test_silence_ends_a_connection_and_pings_keep_it(self) -> None:
+        """Pings, even as comments, are signs of life; without any the server counts as lost."""
+
+        def ping_for_a_while(client: socket.socket, request: Received) -> None:
+            client.sendall(STREAM)
+            for ping in [b": ping\n\n", b'event: ping\ndata: {"interval":1}\n\n'] * 4:
+                client.sendall(ping)
+                time.sleep(0.1)
+            pinged.set()
+            server.ending.wait()
+
+        pinged = threading.Event()
+        with Server(ping_for_a_while) as server, listening(f"{server.url}/session"):
+            assert pinged.wait(5)
+            assert len(server.connections) == 1
+            assert eventually(lambda: len(server.connections) == 2)
+
+    def test_a_stream_that_ends_is_taken_up_where_it_ended(self) -> None:
+        """The next connection names the last event seen, and counts as a change itself."""
+
+        def one_event(client: socket.socket, request: Received) -> None:
+            client.sendall(STREAM + b"id: s2\n" + CHANGE)
+
+        with Server(one_event) as server, listening(f"{server.url}/session") as listener:
+            assert eventually(lambda: len(server.connections) >= 2 and listener.changes >= 3)
+            assert "last-event-id" not in server.connections[0].headers
+            assert server.connections[1].headers["last-event-id"] == "s2"
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            STREAM + b"event: state\ndata: {\n\n",
+            STREAM + b"data: " + b"x" * 100_000,
+            STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"zz\r\n",
+            STREAM.replace(b"Connection: close", b"Content-Length: 99") + b"short",
+            b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            b"no HTTP at all\r\n\r\n",
+            b"",
+        ],
+        ids=["malformed event", "endless line", "wrong chunk", "cut short", "500", "no HTTP", "nothing"],
+    )
+    def test_after_any_failure_it_connects_anew(self, broken: bytes) -> None:
+        """What is broken is given up, and the next connection works as the first would have."""
+
+        with listening_to(broken, stay_silent) as (server, listener):
+            assert eventually(lambda: len(server.connections) == 2)
+            assert listener.reaches(PushState.CONNECTED)
+
+    def test_waits_between_attempts_grow(self) -> None:
+        """A server that is down is not hammered."""
+        with listening_to(http("500 Oops")) as (server, listener):
+            time.sleep(0.8)
+            assert listener.push.state is PushState.CONNECTING
+            assert 3 <= len(server.connections) <= 7  # 0.05, 0.1, 0.2, 0.4 s apart, or half of it
+
+    def test_a_server_that_hangs_up_at_once_is_not_hammered_either(self) -> None:
+        """Only a connection that lasted makes the failures before it forgotten."""
+        with listening_to(STREAM) as (server, _):
+            time.sleep(0.8)
+            assert 3 <= len(server.connections) <= 7
+
+    def test_the_server_may_say_how_long_to_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A retry field takes the place of the first wait."""
+        monkeypatch.setattr(push_module, "FIRST_WAIT_SECONDS", 60.0)
+        with listening_to(STREAM + b"retry: 50\n\n") as (server, _):
+            assert eventually(lambda: len(server.connections) >= 3, patience_seconds=2)
+
+    @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+    def test_retry_after_is_honoured(self, status: str) -> None:
+        """A busy server gets the peace it asks for."""
+        with listening_to(http(status, Retry_After="1")) as (server, _):
+            assert eventually(lambda: len(server.connections) == 1)
+            time.sleep(0.8)
+            assert len(server.connections) == 1
+            assert eventually(lambda: len(server.connections) == 2, patience_seconds=1)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [http("204 No Content"), http("404 Not Found"), http("200 OK", b"<html>", Content_Type="text/html")],
+        ids=["204", "404", "text/html"],
+    )
+    def test_a_server_without_push_is_left_in_peace(self, answer: bytes) -> None:
+        """Mailroom polls, and asks again only much later."""
+        with listening_to(answer) as (server, listener):
+            assert listener.reaches(PushState.POLLING)
+            time.sleep(0.5)
+            assert len(server.connections) == 1
+            assert listener.changes == 0
+
+    def test_a_session_without_an_event_source_means_polling(self) -> None:
+        """There is nothing to connect to, and that is no error."""
+        with Server(STREAM) as server:
+            server.event_source = None
+            with listening(f"{server.url}/session") as listener:
+                assert listener.reaches(PushState.POLLING)
+                time.sleep(0.3)
+                assert len(server.received) == 1
+
+    def test_a_refused_token_is_not_tried_again_at_once(self) -> None:
+        """The next poll will tell whether the token is revoked; until then push keeps still."""
+        with listening_to(http("401 Unauthorized")) as (server, listener):
+            assert eventually(lambda: len(server.connections) == 1)
+            time.sleep(0.5)
+            assert len(server.connections) == 1
+            assert listener.push.state is PushState.CONNECTING
+
+    def test_an_event_source_on_a_foreign_host_gets_no_credentials(self) -> None:
+        """Nothing at all is sent to a host that the token is not for."""
+        with ScriptedServer(STREAM) as foreign, Server(STREAM) as server:
+            server.event_source = f"{foreign.url}/events"
+            with listening(f"{server.url}/session") as listener:
+                assert listener.reaches(PushState.POLLING)
+            assert foreign.received == []
+
+    def test_a_redirect_is_followed_at_home_only(self) -> None:
+        """The event source may move on its host, but the token does not follow it away."""
+        with (
+            ScriptedServer(STREAM) as foreign,
+            Server(
+                http("307 Moved", Location="/elsewhere"), http("307 Moved", Location=f"{foreign.url}/away")
+            ) as server,
+        ):
+            with listening(f"{server.url}/session") as listener:
+                assert listener.reaches(PushState.POLLING)
+            assert [request.target for request in server.connections[1:]] == ["/elsewhere"]
+            assert foreign.received == []
+
+    def test_when_the_session_changes_it_moves_along(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The cycles see that the session has changed; push then asks for its URL again at once."""
+        monkeypatch.setattr(push_module, "SILENT_PINGS", 60)
+        with listening_to(stay_silent) as (server, listener):
+            listener.push.note_session_state("one")
+            assert listener.reaches(PushState.CONNECTED)
+            listener.push.note_session_state("one")
+            server.event_source = "/new"
+            time.sleep(0.1)
+            assert len(server.connections) == 1
+            listener.push.note_session_state("two")
+            assert eventually(lambda: len(server.connections) == 2)
+            assert server.connections[1].target.startswith("/new?")
+
+    def test_stopping_interrupts_whatever_it_waits_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It stops at once while the stream is silent, and while it waits to connect anew."""
+        monkeypatch.setattr(push_module, "SILENT_PINGS", 60)
+        with listening_to(stay_silent) as (_, listener):
+            assert listener.reaches(PushState.CONNECTED)
+            began = time.monotonic()
+            listener.push.stop()
+            assert time.monotonic() - began < 0.5
+        with listening_to(http("204 No Content")) as (_, listener):
+            assert listener.reaches(PushState.POLLING)
+            began = time.monotonic()
+            listener.push.stop()
+            assert time.monotonic() - began < 0.5
+        assert not any(thread.name == "push" for thread in threading.enumerate())
+
+
+class TestWake:
+    def test_a_call_is_answered_after_a_moment_of_quiet(self) -> None:
+        """A burst makes one cycle, shortly after its last change."""
+        wake = Wake()
+        for _ in range(4):
+            wake.call()
+            time.sleep(0.05)
+        began = time.monotonic()
+        wake.wait(60)
+        assert time.monotonic() - began < QUIET_SECONDS + 0.5
+
+    def test_calls_that_do_not_cease_cannot_put_it_off(self) -> None:
+        """However many changes there are, a second after the first the cycle begins."""
+        wake, done = Wake(), threading.Event()
+
+        def call_on() -> None:
+            while not done.wait(0.02):
+                wake.call()
+
+        thread = threading.Thread(target=call_on)
+        thread.start()
+        began = time.monotonic()
+        wake.wait(60)
+        done.set()
+        thread.join()
+        assert MAX_DELAY_SECONDS - 0.1 < time.monotonic() - began < MAX_DELAY_SECONDS + 0.2
+
+    def test_a_call_during_the_cycle_leads_to_the_next(self) -> None:
+        """What was called before the cycle is done with; what was called since is not."""
+        wake = Wake()
+        wake.call()
+        wake.clear()
+        began = time.monotonic()
+        wake.wait(0.4)
+        assert time.monotonic() - began >= 0.4
+        wake.call()
+        began = time.monotonic()
+        wake.wait(60)
+        assert time.monotonic() - began < 0.4
+
+    def test_without_a_call_the_interval_counts(self) -> None:
+        """Polling is the safety net."""
+        began = time.monotonic()
+        Wake().wait(0.3)
+        assert 0.3 <= time.monotonic() - began < 0.5
+
+    def test_after_a_failure_calls_have_to_wait_but_the_interval_does_not(self) -> None:
+        """A pause holds calls back, never the poll."""
+        wake = Wake()
+        wake.call()
+        began = time.monotonic()
+        wake.wait(60, pause_seconds=0.4)
+        assert 0.4 <= time.monotonic() - began < 0.6
+        wake.wait(0.1, pause_seconds=60)
+        assert time.monotonic() - began < 0.8
+
+    def test_stopping_ends_every_wait(self) -> None:
+        """A stop is never forgotten."""
+        wake = Wake()
+        threading.Timer(0.1, wake.stop).start()
+        began = time.monotonic()
+        wake.wait(60)
+        wake.clear()
+        wake.wait(60)
+        assert time.monotonic() - began < 0.5
+
+
+def put_label(sandbox: Sandbox, label: str = "@ToFeed") -> str:
+    """Let a new sender write, put a label on his message as a person does, and return its id."""
+    message = sandbox.account.deliver([("", f"sender{time.monotonic_ns()}@new.example")], ["Screener"])
+    sandbox.account.label(message, label)
+    return message
+
+
+def is_filed(sandbox: Sandbox, message: str) -> bool:
+    """Wait, for much less than the time to the next poll, until a message is where its label sends it."""
+    return eventually(lambda: sandbox.account.mailbox_names(message) == {"Feed"}, patience_seconds=3)
+
+
+class TestTheService:
+    def test_a_label_takes_effect_long_before_the_poll(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """The sender is filed within a second, although the next poll is minutes away."""
+        with Process({**sandbox.environment(), **SLOW_POLL}, tmp_path) as service:
+            service.until("push_connected")
+            assert service.health()[1]["push"] == "connected"
+            for _ in range(3):
+                assert is_filed(sandbox, put_label(sandbox))
+
+    def test_when_nothing_happens_nothing_is_asked(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Idle, there is the stream and the poll, and no other request."""
+        with Process({**sandbox.environment(), "MAILROOM_POLL_INTERVAL": "1"}, tmp_path) as service:
+            service.until("push_connected")
+            time.sleep(0.5)
+            before = len(sandbox.requests)
+            time.sleep(2.5)
+            asked = [(each.method, each.path) for each in sandbox.requests[before:]]
+            assert asked in ([("POST", "/jmap/api/")] * 2, [("POST", "/jmap/api/")] * 3)
+
+    def test_its_own_changes_lead_to_at_most_one_more_request(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Filing a sender makes events, which make one look around, which makes none."""
+        with Process({**sandbox.environment(), **SLOW_POLL}, tmp_path) as service:
+            service.until("push_connected")
+            time.sleep(0.5)
+            put_label(sandbox)
+            service.until("poll_complete", senders_filed=1)
+            before = len(sandbox.requests)
+            time.sleep(0.8)
+            assert len(sandbox.requests) - before <= 1
+
+    def test_what_is_labelled_during_a_cycle_is_filed_by_the_next(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """No moment is so unlucky that a label waits for the poll."""
+        with Process({**sandbox.environment(), **SLOW_POLL}, tmp_path) as service:
+            service.until("push_connected")
+            sandbox.delay_seconds = 0.02
+            messages = []
+            for _ in range(20):
+                messages.append(put_label(sandbox))
+                time.sleep(0.03)
+            assert all(is_filed(sandbox, message) for message in messages)
+
+    def test_it_can_be_switched_off(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """With MAILROOM_PUSH=off nobody asks for events."""
+        variables = {**sandbox.environment(), "MAILROOM_POLL_INTERVAL": "0.3", "MAILROOM_PUSH": "off"}
+        with Process(variables, tmp_path) as service:
+            service.until("poll_complete")
+            service.until("poll_complete")
+            assert service.health()[1]["push"] == "off"
+            assert "/jmap/event/" not in [each.path for each in sandbox.requests]
+
+    def test_losing_push_makes_nothing_unhealthy_and_is_told_once(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """Polling goes on, health stays good, and each attempt that fails is not told again."""
+
+        def no_events(request: Request) -> Reply | None:
+            return Reply(500) if request.path == "/jmap/event/" else None
+
+        sandbox.interceptor = no_events
+        with Process({**sandbox.environment(), "MAILROOM_POLL_INTERVAL": "0.3"}, tmp_path) as service:
+            assert service.until("push_lost")["push"] == "connecting"
+            assert eventually(lambda: [r.path for r in sandbox.requests].count("/jmap/event/") >= 2)
+            service.until("poll_complete")
+            status, health = service.health()
+            assert (status, health["status"], health["push"]) == (200, "ok", "connecting")
+            sandbox.interceptor = None
+            service.until("push_connected")
+            assert [each["event"] for each in service.events].count("push_lost") == 1
