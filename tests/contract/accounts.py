@@ -67,6 +67,12 @@ class Account(Protocol):
             at: When, RFC 3339 in UTC; by default a minute after the message before.
         """
 
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+        """Put a message of the person's own into Sent and return its id."""
+
+    def mailbox_names(self) -> list[str]:
+        """Return the name of every mailbox, as often as it occurs."""
+
     def mailboxes_of(self, message: str) -> set[str]:
         """Return where a message is; nowhere if it is gone."""
 

@@ -81,6 +81,28 @@ class CyrusAccount(Account):
             raise RefusedError(f"message: {answer['notCreated']}")
         return str(answer["created"]["new"]["id"])
 
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+        headers = {"To": recipients, "Cc": cc}
+        message = _compose([("", self.address)], {k: v for k, v in headers.items() if v})
+        return self.receive_raw(message, "Sent", read=True, at=at)
+
+    def deliver(self, message: bytes) -> None:
+        """Hand a message in from outside, through the account's Sieve script."""
+        self._server.deliver(self.address, message)
+
+    def install_rules(self, script: str) -> None:
+        """Make a Sieve script the active one, over JMAP as a person's mail program does."""
+        blob_id = self._wire.upload(script.encode(), "application/sieve")
+        create = {"rules": {"name": "rules", "blobId": blob_id}}
+        answer = self._wire.jmap("SieveScript/set", create=create, onSuccessActivateScript="#rules")
+        if "rules" not in (answer["created"] or {}):
+            raise RefusedError(f"script: {answer['notCreated']}\n{script}")
+
+    def mailbox_names(self) -> list[str]:
+        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
+        self._ids = {each["name"]: each["id"] for each in found}
+        return [each["name"] for each in found]
+
     def mailboxes_of(self, message: str) -> set[str]:
         found = self._wire.jmap("Email/get", ids=[message], properties=["mailboxIds"])["list"]
         names = {mailbox_id: name for name, mailbox_id in self._ids.items()}
@@ -126,8 +148,11 @@ class CyrusAccount(Account):
         self._ids = {each["name"]: each["id"] for each in found}
 
 
-def _compose(senders: Sequence[Sender] | None) -> bytes:
+def _compose(
+    senders: Sequence[Sender] | None, recipients: Mapping[str, Sequence[Sender]] | None = None
+) -> bytes:
     lines = [f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
+    lines[:0] = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in (recipients or {}).items()]
     if senders is not None:
         lines.insert(0, f"From: {', '.join(map(formataddr, senders))}")
     return "\r\n".join(lines).encode("ascii")

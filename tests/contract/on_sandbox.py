@@ -56,6 +56,14 @@ class SandboxAccount(Account):
         keywords = [SEEN] if read else []
         return self._store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
 
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+        arrived = at or self._clock.next()
+        own = [("", self.address)]
+        return self._store.deliver(own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc})
+
+    def mailbox_names(self) -> list[str]:
+        return [mailbox.name for mailbox in self._store.mailboxes.values()]
+
     def mailboxes_of(self, message: str) -> set[str]:
         return self._store.mailbox_names(message) if message in self._store.messages else set()
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-USING = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail")
+SIEVE = "https://cyrusimap.org/ns/jmap/sieve"
+USING = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", SIEVE)
 DAV = "{DAV:}"
 CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
 TIMEOUT_SECONDS = 30.0
@@ -43,10 +44,10 @@ class Wire:
             raise RefusedError(f"{method}: {result}")
         return cast("dict[str, Any]", result)
 
-    def upload(self, data: bytes) -> str:
-        """Upload a message and return its blob id."""
+    def upload(self, data: bytes, media_type: str = "message/rfc822") -> str:
+        """Upload a message, or something else, and return its blob id."""
         path = f"/jmap/upload/{self._user}/"
-        answer = self._request("POST", path, data, {"Content-Type": "message/rfc822"}, ok=(200, 201))
+        answer = self._request("POST", path, data, {"Content-Type": media_type}, ok=(200, 201))
         return str(json.loads(answer)["blobId"])
 
     def cards(self) -> dict[str, bytes]:
