@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
-from xml.sax.saxutils import escape
+from html import escape
 
 from attrs import evolve, frozen
 
@@ -32,19 +32,6 @@ _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-
-@frozen
-class Collection:
-    """An address book on the server.
-
-    Attributes:
-        url: Its URL, with a slash at the end.
-        name: The name it shows.
-    """
-
-    url: str
-    name: str
 
 
 @frozen
@@ -96,32 +83,8 @@ class CardDavClient:
         self._url = url
 
     def discover(self) -> tuple[Collection, ...]:
-        """Find the person's address books (RFC 6764 section 6), in the server's order.
-
-        Raises:
-            AuthenticationError: The credentials are refused.
-            ProtocolError: The server does not lead to any address book.
-        """
-        wanted = "<current-user-principal/><C:addressbook-home-set/><resourcetype/><displayname/>"
-        for start in (self._url, urljoin(self._url, WELL_KNOWN)):
-            try:
-                base, resources = self._propfind(start, wanted)
-            except StatusError as error:
-                if error.status == 403:
-                    raise AuthenticationError(str(error)) from error
-                continue
-            for resource in resources[:1]:
-                if _is_address_book(resource):
-                    return (_collection(base, resource),)
-            if homes := _links(base, resources, f"{_CARDDAV}addressbook-home-set"):
-                return self._address_books(homes)
-            for principal in _links(base, resources, f"{_DAV}current-user-principal"):
-                base, resources = self._propfind(principal, "<C:addressbook-home-set/>")
-                if homes := _links(base, resources, f"{_CARDDAV}addressbook-home-set"):
-                    return self._address_books(homes)
-        raise ProtocolError(
-            f"{self._url} does not lead to an address book, nor does {WELL_KNOWN} on its host"
-        )
+        """Find the person's address books; see `discovery.discover`."""
+        return discover(self._http, self._url)
 
     def changes(self, book: Collection, sync_token: str) -> Changes:
         """Ask what has changed since `sync_token`; where that is empty or too old, for everything."""
@@ -177,7 +140,7 @@ class CardDavClient:
             ProtocolError: The server does not hand out what it stores.
         """
         try:
-            _, resources = self._propfind(_member_url(book, name), "<getetag/><getcontentlength/>")
+            _, resources = propfind(self._http, _member_url(book, name), "<getetag/><getcontentlength/>")
         except StatusError as error:
             if error.status in _GONE:
                 return None
@@ -208,26 +171,6 @@ class CardDavClient:
         headers = {"Content-Type": "text/vcard; charset=utf-8", **condition}
         response = self._http.request("PUT", _member_url(book, name), headers=headers, body=card)
         return response.headers.get("etag", "")
-
-    def _address_books(self, homes: Iterable[str]) -> tuple[Collection, ...]:
-        books: dict[str, Collection] = {}
-        for home in homes:
-            base, resources = self._propfind(home, "<resourcetype/><displayname/>", depth="1")
-            for resource in resources:
-                if _is_address_book(resource):
-                    book = _collection(base, resource)
-                    books[book.url] = book
-        if not books:
-            raise ProtocolError(f"{self._url}: the account has no address book")
-        return tuple(books.values())
-
-    def _propfind(self, url: str, properties: str, depth: str = "0") -> tuple[str, list[Resource]]:
-        """Return the URL that answered in the end, and what it said."""
-        body = f"<propfind {_NAMESPACES}><prop>{properties}</prop></propfind>"
-        response = self._http.request("PROPFIND", url, headers={**_XML, "Depth": depth}, body=body.encode())
-        if response.status != 207:
-            return response.url, []
-        return response.url, list(Multistatus(response.body))
 
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
         """Send a sync-collection report (RFC 6578); None where the token is no longer good."""
@@ -298,29 +241,6 @@ def in_parallel(function: Callable[[_Item], _Result], items: Sequence[_Item]) ->
 def member_name(href: str) -> str:
     """Return the last part of a URL, decoded; empty for a collection."""
     return unquote(href.rpartition("/")[2], errors="surrogateescape")
-
-
-def _links(base: str, resources: Sequence[Resource], name: str) -> list[str]:
-    return [_resolve(base, href) for resource in resources[:1] for href in resource.hrefs(name)]
-
-
-def _resolve(base: str, href: str) -> str:
-    try:
-        url = urljoin(base, href)
-        urlsplit(url).port  # noqa: B018 - raises where the port is no number
-    except ValueError as error:
-        raise ProtocolError(f"{base}: the server refers to {href[:100]!r}, which is no URL") from error
-    return url
-
-
-def _is_address_book(resource: Resource) -> bool:
-    kinds = resource.properties.get(f"{_DAV}resourcetype")
-    return kinds is not None and kinds.find(f"{_CARDDAV}addressbook") is not None
-
-
-def _collection(base: str, resource: Resource) -> Collection:
-    url = _resolve(base, resource.href).rstrip("/") + "/"
-    return Collection(url, resource.text(f"{_DAV}displayname"))
 
 
 def _quoted(name: str) -> str:
