@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mailroom import __version__
 from mailroom.errors import MailroomError, UserError
+from mailroom.redaction import redact
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -157,7 +158,7 @@ def _count(text: str) -> int:
 
 def _tell_problems(command: str | None, problems: Sequence[str]) -> None:
     if command in (None, "run"):
-        print(f"mailroom: cannot start: {'; '.join(problems)}", file=sys.stderr)
+        print(redact(f"mailroom: cannot start: {'; '.join(problems)}"), file=sys.stderr)
         return
     for problem in problems:
-        print(f"mailroom: {problem}", file=sys.stderr)
+        print(redact(f"mailroom: {problem}"), file=sys.stderr)

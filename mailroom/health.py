@@ -7,6 +7,7 @@ places: the one that has waited longest makes room for a new one.
 from __future__ import annotations
 
 import json
+import math
 import selectors
 import socket
 import threading
@@ -18,6 +19,9 @@ from attrs import define
 from mailroom.errors import UserError
 
 MAX_CONNECTIONS = 64
+BACKLOG_CONNECTIONS = 512
+ACCEPTS_AT_ONCE = 16
+ACCEPT_PAUSE_SECONDS = 0.2
 MAX_REQUEST_BYTES = 4_096
 CONNECTION_SECONDS = 5.0
 UNHEALTHY_AFTER_INTERVALS = 2
@@ -80,7 +84,7 @@ class HealthServer:
         self._health = health
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._listener = socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
+            self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
         except OSError as error:
             raise UserError(
                 [f"MAILROOM_HEALTH_PORT: cannot listen on {host}:{port}: {error.strerror or error}"]
@@ -90,7 +94,8 @@ class HealthServer:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
-        self._connections: dict[socket.socket, _Connection] = {}
+        self._connections: dict[socket.socket, _Connection] = {}  # in the order of their coming
+        self._accepts_again_at = math.inf
         self._thread = threading.Thread(target=self._serve, name="health", daemon=True)
 
     @property
@@ -124,22 +129,41 @@ class HealthServer:
             now = time.monotonic()
             for connection in [c for c in self._connections.values() if c.deadline <= now]:
                 self._drop(connection)
+            if self._accepts_again_at <= now:
+                self._accepts_again_at = math.inf
+                self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _patience_seconds(self) -> float | None:
-        if not self._connections:
-            return None
-        return max(0.0, min(c.deadline for c in self._connections.values()) - time.monotonic())
+        deadlines = [connection.deadline for connection in self._connections.values()]
+        soonest = min([*deadlines, self._accepts_again_at])
+        return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
-        try:
-            client, _ = self._listener.accept()
-        except OSError:
-            return  # gone again, or no descriptor free: the next round tries again
-        if len(self._connections) >= MAX_CONNECTIONS:
-            self._drop(next(iter(self._connections.values())))
-        client.setblocking(False)
-        self._connections[client] = _Connection(client, time.monotonic() + CONNECTION_SECONDS)
-        self._selector.register(client, selectors.EVENT_READ)
+        """Take in those who wait, a few at a time so that those inside are not kept waiting."""
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionError):
+                return  # nobody waits, or he has gone again
+            except OSError:
+                self._make_room()
+                return
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._drop_oldest()
+            client.setblocking(False)
+            self._connections[client] = _Connection(client, time.monotonic() + CONNECTION_SECONDS)
+            self._selector.register(client, selectors.EVENT_READ)
+
+    def _make_room(self) -> None:
+        """Out of file descriptors: free one of our own, or leave the listener alone for a moment."""
+        if self._connections:
+            self._drop_oldest()
+        else:
+            self._selector.unregister(self._listener)
+            self._accepts_again_at = time.monotonic() + ACCEPT_PAUSE_SECONDS
+
+    def _drop_oldest(self) -> None:
+        self._drop(next(iter(self._connections.values())))
 
     def _go_on(self, connection: _Connection) -> None:
         try:

@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from mailroom.redaction import redact
+
 _LOGGER = logging.getLogger("mailroom")
 
 
@@ -35,4 +37,6 @@ class _JsonFormatter(logging.Formatter):
             line |= {"event": "log", "logger": record.name, "message": record.getMessage()}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        text = redact(json.dumps(line, ensure_ascii=False, default=str))
+        # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, must not cost us the line.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")

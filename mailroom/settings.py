@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from mailroom.errors import UserError
 from mailroom.http import is_loopback
+from mailroom.redaction import conceal
 from mailroom.triage.model import CardKind, Category, Scheme
 
 PREFIX: Final = "MAILROOM_"
@@ -113,6 +114,9 @@ def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
     )
     if problems := [*reader.problems, *_doubled_names(settings.scheme)]:
         raise UserError(problems)
+    for authorization in (settings.jmap_authorization, settings.carddav_authorization):
+        conceal(authorization.partition(" ")[2])
+    conceal(settings.carddav_password)
     return settings
 
 

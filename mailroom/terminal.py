@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from mailroom.errors import UserError
+from mailroom.redaction import redact
 
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 COLUMN_GAP = 2
@@ -40,7 +41,7 @@ class Terminal:
 
     def line(self, text: str = "") -> None:
         """Write one line."""
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{redact(text)}\n")
         self._stream.flush()
 
     def paint(self, text: str, *codes: str) -> str:
