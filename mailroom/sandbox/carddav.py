@@ -126,6 +126,8 @@ def _put(account: Account, book: AddressBook, name: str, request: Request) -> Re
         summary = vcards.check(request.body)
     except vcards.InvalidCardError as error:
         raise DavError(403, carddav("valid-address-data")) from error
+    except vcards.UnsupportedVersionError as error:
+        raise DavError(403, carddav("supported-address-data")) from error
     holder = book.name_of(summary.uid or "")
     if holder not in (None, name):
         path = resources.card_path(account, book, holder or "")

@@ -76,7 +76,9 @@ def report(account: Account, book: AddressBook, request: Request) -> Reply:
 
 def _sync_collection(account: Account, book: AddressBook, request: Request, root: ET.Element) -> Reply:
     token, level = root.find(dav("sync-token")), root.findtext(dav("sync-level"), "").strip()
-    if request.headers.get("depth", "0") != "0" or token is None or level not in ("1", "infinite"):
+    if request.headers.get("depth", "0") != "0" or token is None or level != "1":
+        raise DavError(400)
+    if root.find(dav("prop")) is None:
         raise DavError(400)
     asked = _asked(root)
     granted = account.limits.max_sync_results
@@ -132,7 +134,7 @@ def _query(account: Account, book: AddressBook, request: Request, root: ET.Eleme
 def _asked(root: ET.Element) -> _Asked:
     prop = root.find(dav("prop"))
     if prop is None:
-        raise DavError(400)
+        return _Asked((), None)
     selection: frozenset[str] | None = None
     data = prop.find(_ADDRESS_DATA)
     if data is not None:

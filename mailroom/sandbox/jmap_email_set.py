@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mailroom.sandbox.account import Account
 from mailroom.sandbox.jmap_arguments import Arguments, Json
 from mailroom.sandbox.jmap_core import Context
 from mailroom.sandbox.jmap_objects import EMAIL_PROPERTIES
@@ -61,12 +60,15 @@ def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset
                 raise invalid_properties(f"{pointer} must be true or null", name)
         else:
             sets[name] = _members(context, name, value)
-    return _checked_mailboxes(context.account, sets["mailboxIds"], message), frozenset(sets["keywords"])
+    return _at_least_one(sets["mailboxIds"]), frozenset(sets["keywords"])
 
 
 def _member(context: Context, name: str, key: str) -> str:
     if name == "mailboxIds":
-        return context.resolve(key)
+        id = context.resolve(key)
+        if id not in context.account.mailboxes:
+            raise invalid_properties(f"no such mailbox: {key}", name)
+        return id
     if not _KEYWORD.fullmatch(key) or _NOT_IN_KEYWORDS & set(key):
         raise invalid_properties(f"{key!r} is not a keyword", "keywords")
     return key.lower()
@@ -80,10 +82,7 @@ def _members(context: Context, name: str, value: Any) -> set[str]:
     return {_member(context, name, key) for key in value}
 
 
-def _checked_mailboxes(account: Account, ids: set[str], message: Message | None = None) -> frozenset[str]:
-    before = message.mailbox_ids if message else frozenset()
-    if unknown := [id for id in ids - before if id not in account.mailboxes]:
-        raise invalid_properties(f"no such mailbox: {', '.join(sorted(unknown))}", "mailboxIds")
+def _at_least_one(ids: set[str]) -> frozenset[str]:
     if not ids:
         raise invalid_properties("a message is in at least one mailbox", "mailboxIds")
     return frozenset(ids)
@@ -98,7 +97,7 @@ def _create_email(context: Context, values: Json) -> Json:
     account = context.account
     if refused := values.keys() - _CREATABLE:
         raise invalid_properties("not for the client to set here", *sorted(refused))
-    mailbox_ids = _checked_mailboxes(account, _members(context, "mailboxIds", values.get("mailboxIds", {})))
+    mailbox_ids = _at_least_one(_members(context, "mailboxIds", values.get("mailboxIds", {})))
     keywords = _members(context, "keywords", values.get("keywords"))
     addresses = {
         name: [(entry.get("name") or "", entry["email"]) for entry in _address_entries(name, values[name])]

@@ -190,11 +190,13 @@ def _get(
 ) -> Json:
     """Answer a standard /get (RFC 8620 section 5.1)."""
     account = context.account
-    ids = arguments.ids("ids") if needs_ids else arguments.ids("ids", None)
+    ids = arguments.ids("ids", None)
     names = arguments.strings("properties")
     arguments.finish()
     if unknown := [name for name in names or () if name not in properties]:
         raise invalid_arguments(f"unknown properties: {', '.join(unknown)}", "properties")
+    if ids is None and needs_ids:
+        raise MethodError("requestTooLarge", "ids must be named")
     wanted = list(objects) if ids is None else list(dict.fromkeys(map(context.resolve, ids)))
     if len(wanted if ids is None else ids) > account.limits.max_objects_in_get:
         raise MethodError("requestTooLarge", f"at most {account.limits.max_objects_in_get} ids")

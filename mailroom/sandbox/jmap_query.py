@@ -264,6 +264,7 @@ def _compile_operator(account: Account, filter: Json, conditions: Mapping[str, C
         filter.keys() != {"operator", "conditions"}
         or filter["operator"] not in ("AND", "OR", "NOT")
         or not isinstance(parts, list)
+        or not parts
         or not all(isinstance(part, dict) for part in parts)
     ):
         raise invalid_arguments("filter: not a FilterOperator", "filter")

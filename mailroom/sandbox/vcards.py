@@ -22,6 +22,10 @@ class InvalidCardError(ValueError):
     """The bytes are not one valid vCard."""
 
 
+class UnsupportedVersionError(ValueError):
+    """The bytes are a vCard of a version that is neither 3.0 nor 4.0."""
+
+
 @frozen
 class ContentLine:
     """One unfolded line of a vCard.
@@ -107,7 +111,8 @@ def check(data: bytes) -> Summary:
     """Return the summary of a card that may be stored.
 
     Raises:
-        InvalidCardError: It is not exactly one vCard 3.0 or 4.0 with the properties its version demands.
+        InvalidCardError: It is not exactly one vCard with the properties its version demands.
+        UnsupportedVersionError: It is of another version.
     """
     try:
         text = data.decode()
@@ -122,8 +127,10 @@ def check(data: bytes) -> Summary:
     if names.count("BEGIN") != 1 or names.count("END") != 1:
         raise InvalidCardError("more than one component")
     versions = [line.value.strip() for line in lines if line.name == "VERSION"]
-    if versions not in (["3.0"], ["4.0"]):
-        raise InvalidCardError("VERSION must be 3.0 or 4.0, once")
+    if len(versions) != 1:
+        raise InvalidCardError("VERSION must stand there once")
+    if versions[0] not in ("3.0", "4.0"):
+        raise UnsupportedVersionError(versions[0])
     if names.count("UID") != 1 or not next(line for line in lines if line.name == "UID").value.strip():
         raise InvalidCardError("UID must stand there once")
     if "FN" not in names:

@@ -160,13 +160,13 @@ class TestMethodCalls:
             ("Mailbox/get", {"ids": "P01"}),
             ("Mailbox/get", {"ids": ["white space"]}),
             ("Mailbox/get", {"ids": None, "properties": ["nmae"]}),
-            ("Email/get", {}),
             ("Email/get", {"ids": [], "properties": ["form"]}),
             ("Email/query", {"limit": -1}),
             ("Email/query", {"limit": True}),
             ("Email/query", {"filter": {"inMailbx": "P01"}}),
             ("Email/query", {"filter": {"inMailbox": None}}),
-            ("Email/query", {"filter": {"operator": "XOR", "conditions": []}}),
+            ("Email/query", {"filter": {"operator": "XOR", "conditions": [{}]}}),
+            ("Email/query", {"filter": {"operator": "OR", "conditions": []}}),
             ("Email/query", {"filter": {"after": "yesterday"}}),
             ("Email/set", {"update": {"M1": None}}),
             ("Email/changes", {}),
@@ -251,6 +251,11 @@ class TestGet:
         )
         assert responses[1][:2] == ["error", responses[1][1]]
         assert responses[1][1]["type"] == "requestTooLarge"
+
+    def test_all_messages_at_once_are_too_large(self, jmap: RawJmap) -> None:
+        """Mailboxes come without ids, messages only by their ids."""
+        assert len(jmap.call("Mailbox/get")["list"]) == 4
+        assert jmap.error("Email/get") == jmap.error("Email/get", ids=None) == "requestTooLarge"
 
     def test_unknown_ids_are_told_apart(self, jmap: RawJmap) -> None:
         """Ids that name nothing are in notFound; an id asked for twice comes once."""
@@ -463,6 +468,7 @@ class TestEmailSet:
         ("patch", "error"),
         [
             ({"mailboxIds/P404": True}, "invalidProperties"),
+            ({"mailboxIds/P404": None}, "invalidProperties"),
             ({"mailboxIds": {"P404": True}}, "invalidProperties"),
             ({"keywords/$seen": False}, "invalidProperties"),
             ({"keywords": {"a b": True}}, "invalidProperties"),
