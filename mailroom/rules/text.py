@@ -25,7 +25,7 @@ def render_text(rules: Iterable[Rule]) -> str:
     steps.append(
         """\
 Mail of all other contacts needs no rule: it stays in the Inbox.
-A rule cannot tell replies to your own mail. Let Fastmail add people you write to
+A rule cannot tell replies to your own mail. Let Fastmail add whom you write to
 to your contacts; `mailroom approve --correspondents` adds those of the past."""
     )
     return "\n\n".join(steps) + "\n"
