@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import TypeVar
-from urllib.parse import quote, unquote, urljoin, urlsplit
 from html import escape
+from typing import TypeVar
+from urllib.parse import quote, unquote, urlsplit
 
 from attrs import evolve, frozen
 
+from mailroom.carddav.discovery import (
+    CARDDAV,
+    DAV,
+    NAMESPACES,
+    XML_HEADERS,
+    Collection,
+    discover,
+    propfind,
+)
 from mailroom.carddav.multistatus import Multistatus, Resource
-from mailroom.errors import AuthenticationError, PreconditionFailedError, ProtocolError, StatusError
+from mailroom.errors import PreconditionFailedError, ProtocolError, StatusError
 from mailroom.http import MAX_CONNECTIONS, HttpClient, Response
 
 MULTIGET_CARDS = 200
 MAX_SYNC_PAGES = 10_000
-WELL_KNOWN = "/.well-known/carddav"
 
-_DAV = "{DAV:}"
-_CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
-_NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
-_XML = {"Content-Type": "application/xml; charset=utf-8"}
 # Compressed on the way, a card may come with another ETag.
 _PLAIN = {"Accept-Encoding": "identity"}
-_CARD = f"{_CARDDAV}address-data"
+_CARD = f"{CARDDAV}address-data"
 _SAFE_IN_NAME = "@:!$&'()*+,;=~"
 _GONE = frozenset({404, 410})
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
@@ -108,7 +112,7 @@ class CardDavClient:
                     removed.add(name)
                 elif 200 <= resource.status < 300:
                     removed.discard(name)
-                    changed[name] = resource.text(f"{_DAV}getetag")
+                    changed[name] = resource.text(f"{DAV}getetag")
             if not multistatus.sync_token or (is_truncated and multistatus.sync_token == sync_token):
                 raise ProtocolError(f"REPORT {book.url}: no (new) sync token")
             sync_token = multistatus.sync_token
@@ -145,11 +149,8 @@ class CardDavClient:
             if error.status in _GONE:
                 return None
             raise
-        etag, length = (
-            (resources[0].text(f"{_DAV}getetag"), resources[0].text(f"{_DAV}getcontentlength"))
-            if resources
-            else ("", "")
-        )
+        etag = "".join(resource.text(f"{DAV}getetag") for resource in resources[:1])
+        length = "".join(resource.text(f"{DAV}getcontentlength") for resource in resources[:1])
         for media_type in ("text/vcard", "text/vcard; version=4.0"):
             card = self.read_card(book, name, media_type)
             if card is None:
@@ -175,13 +176,13 @@ class CardDavClient:
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
         """Send a sync-collection report (RFC 6578); None where the token is no longer good."""
         body = (
-            f"<sync-collection {_NAMESPACES}><sync-token>{escape(sync_token)}</sync-token>"
+            f"<sync-collection {NAMESPACES}><sync-token>{escape(sync_token)}</sync-token>"
             "<sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
         )
         response = self._http.request(
             "REPORT",
             book.url,
-            headers={**_XML, "Depth": "0"},
+            headers={**XML_HEADERS, "Depth": "0"},
             body=body.encode(),
             accept=_INVALID_TOKEN if sync_token else (),
         )
@@ -217,10 +218,12 @@ class CardDavClient:
         path = urlsplit(book.url).path
         hrefs = "".join(f"<href>{escape(path + _quoted(name))}</href>" for name in names)
         body = (
-            f"<C:addressbook-multiget {_NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
+            f"<C:addressbook-multiget {NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
             f"<C:address-data/></prop>{hrefs}</C:addressbook-multiget>"
         )
-        response = self._http.request("REPORT", book.url, headers={**_XML, "Depth": "1"}, body=body.encode())
+        response = self._http.request(
+            "REPORT", book.url, headers={**XML_HEADERS, "Depth": "1"}, body=body.encode()
+        )
         return iter(Multistatus(response.body))
 
 
@@ -256,13 +259,13 @@ def _stored_card(name: str, resource: Resource) -> StoredCard:
     # tells whether they all were CRLF; if not, or if characters were replaced, only GET has the bytes.
     text = "".join(resource.properties[_CARD].itertext())
     octets = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-    is_exact = str(len(octets)) == resource.text(f"{_DAV}getcontentlength") and "\ufffd" not in text
+    is_exact = str(len(octets)) == resource.text(f"{DAV}getcontentlength") and "\ufffd" not in text
     return StoredCard(
         name=name,
-        etag=resource.text(f"{_DAV}getetag"),
+        etag=resource.text(f"{DAV}getetag"),
         octets=octets,
         is_exact=is_exact,
-        created=_seconds(resource.text(f"{_DAV}creationdate")),
+        created=_seconds(resource.text(f"{DAV}creationdate")),
     )
 
 

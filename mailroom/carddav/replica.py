@@ -6,7 +6,8 @@ from collections.abc import Collection as Container
 
 from attrs import define, frozen
 
-from mailroom.carddav.client import CardDavClient, Collection, StoredCard
+from mailroom.carddav.client import CardDavClient, StoredCard
+from mailroom.carddav.discovery import Collection
 from mailroom.carddav.vcard import CardSummary, summarize
 from mailroom.triage.address import Address
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailroom.carddav.client import MULTIGET_CARDS, CardDavClient, Collection, in_parallel, member_name
+from mailroom.carddav.client import MULTIGET_CARDS, CardDavClient, in_parallel, member_name
+from mailroom.carddav.discovery import Collection
 from mailroom.errors import (
     AuthenticationError,
     MailroomError,
