@@ -37,17 +37,15 @@ PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
 }
 """The public settings with their defaults: the contract with the ConfigMap."""
 
-CONNECTION_DEFAULTS: Final[Mapping[str, str]] = {
+OTHER_DEFAULTS: Final[Mapping[str, str]] = {
+    "MAILROOM_PUSH": "auto",
+    "MAILROOM_SWEEP_STRAGGLERS": "true",
     "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
     "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
     "MAILROOM_HEALTH_HOST": "0.0.0.0",  # noqa: S104 - a probe comes from outside the pod
     "MAILROOM_HEALTH_PORT": "8080",
-    "MAILROOM_PUSH": "auto",
 }
-"""Settings for other servers and for tests."""
-
-BEHAVIOUR_DEFAULTS: Final[Mapping[str, str]] = {"MAILROOM_SWEEP_STRAGGLERS": "true"}
-"""Settings that few will want to change."""
+"""What few will change, with its defaults: other servers, tests, taste."""
 
 SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
@@ -212,7 +210,7 @@ class _Reader:
 
 
 def _default(name: str) -> str:
-    return {**PUBLIC_DEFAULTS, **CONNECTION_DEFAULTS, **BEHAVIOUR_DEFAULTS}[name]
+    return PUBLIC_DEFAULTS[name] if name in PUBLIC_DEFAULTS else OTHER_DEFAULTS[name]
 
 
 def _one_of(allowed: tuple[str, ...]) -> Check:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mailroom.settings import CONNECTION_DEFAULTS, PUBLIC_DEFAULTS
+from mailroom.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS
 from tests.deploy.tools import OVERLAYS, ROOT, Manifest, module, program, rendered, run, the
 
 pytestmark = [pytest.mark.deploy, pytest.mark.parametrize("overlay", OVERLAYS)]
 
-IMAGE_PORT = int(CONNECTION_DEFAULTS["MAILROOM_HEALTH_PORT"])
+IMAGE_PORT = int(OTHER_DEFAULTS["MAILROOM_HEALTH_PORT"])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from mailroom.errors import UserError
 from mailroom.settings import (
-    CONNECTION_DEFAULTS,
+    OTHER_DEFAULTS,
     PUBLIC_DEFAULTS,
     SECRETS,
     Settings,
@@ -69,7 +69,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 def test_there_are_fifteen_public_keys() -> None:
     """The names of the public settings are a contract with the ConfigMap."""
     assert len(PUBLIC_DEFAULTS) == 15
-    assert not PUBLIC_DEFAULTS.keys() & (CONNECTION_DEFAULTS.keys() | set(SECRETS))
+    assert not PUBLIC_DEFAULTS.keys() & (OTHER_DEFAULTS.keys() | set(SECRETS))
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC_DEFAULTS))
