@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -66,20 +67,15 @@ def entry_point(image: str) -> list[str]:
     return list(inspected[0]["Config"]["Entrypoint"])
 
 
-class Container:
-    """A running container; removed when its context closes.
+class RunningService(ABC):
+    """Mailroom at work, in whatever way it was started; ended when its context closes.
 
     Attributes:
         health_port: Where it answers `/healthz`, on loopback.
     """
 
-    def __init__(self, image: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        self.health_port = int(environment["MAILROOM_HEALTH_PORT"])
-        self._name = f"mailroom-test-{uuid.uuid4().hex[:12]}"
-        # by name alone: values must not show among the arguments of a process
-        variables = [f"--env={name}" for name in environment]
-        command = (*_podman(), "run", "--detach", f"--name={self._name}", *RESTRICTED, *variables)
-        run(*command, image, *arguments, environment=environment)
+    def __init__(self, health_port: int) -> None:
+        self.health_port = health_port
 
     def __enter__(self) -> Self:
         return self
@@ -90,12 +86,23 @@ class Container:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        run(*_podman(), "rm", "--force", "--time=0", self._name, expect=None)
+        self.end()
+
+    @abstractmethod
+    def output(self) -> str:
+        """Return what it has logged so far."""
+
+    @abstractmethod
+    def terminate(self) -> int:
+        """Send SIGTERM, as the kubelet does, and return the exit code."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """End it at once, and leave nothing of it."""
 
     def logs(self) -> list[dict[str, Any]]:
-        """Return what it has logged."""
-        told = run(*_podman(), "logs", self._name)
-        return [json.loads(line) for line in (told.stdout + told.stderr).splitlines() if line.strip()]
+        """Return what it has logged so far, by record."""
+        return [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
 
     def events(self) -> list[str]:
         """Return the events it has logged, in order."""
@@ -105,8 +112,8 @@ class Container:
         """Wait until a condition holds."""
         deadline = time.monotonic() + START_SECONDS
         while not condition():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{what} did not happen; the log: {self.logs()}")
+            if time.monotonic() > deadline or "startup_failed" in self.events():
+                pytest.fail(f"{what} did not happen; the log: {self.output()}", pytrace=False)
             time.sleep(0.1)
 
     def healthz(self) -> tuple[int, dict[str, Any]]:
@@ -118,12 +125,30 @@ class Container:
             return 0, {}
         return answer.status, answer.json()
 
+
+class Container(RunningService):
+    """Mailroom in a container of the image."""
+
+    def __init__(self, image: str, *arguments: str, environment: Mapping[str, str]) -> None:
+        super().__init__(int(environment["MAILROOM_HEALTH_PORT"]))
+        self._name = f"mailroom-test-{uuid.uuid4().hex[:12]}"
+        # by name alone: values must not show among the arguments of a process
+        variables = [f"--env={name}" for name in environment]
+        command = (*_podman(), "run", "--detach", f"--name={self._name}", *RESTRICTED, *variables)
+        run(*command, image, *arguments, environment=environment)
+
+    def output(self) -> str:
+        told = run(*_podman(), "logs", self._name)
+        return told.stdout + told.stderr
+
     def terminate(self) -> int:
-        """Send SIGTERM, as the kubelet does, and return the exit code."""
         run(*_podman(), "kill", "--signal=TERM", self._name)
         waiting = [*_podman(), "wait", self._name]
         code = subprocess.run(waiting, capture_output=True, text=True, timeout=STOP_SECONDS, check=True)
         return int(code.stdout.strip())
+
+    def end(self) -> None:
+        run(*_podman(), "rm", "--force", "--time=0", self._name, expect=None)
 
 
 def _podman() -> tuple[str, ...]:

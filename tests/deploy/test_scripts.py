@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import select
 import shutil
 import socket
 import subprocess
@@ -19,7 +18,18 @@ import urllib3
 
 from mailroom.settings import SECRETS
 from tests.deploy.cluster import Cluster
-from tests.deploy.tools import EXAMPLE_KEY, LINUX_ONLY, ROOT, module, nix, program, rendered, run, the
+from tests.deploy.tools import (
+    EXAMPLE_KEY,
+    LINUX_ONLY,
+    ROOT,
+    module,
+    nix,
+    program,
+    read_until,
+    rendered,
+    run,
+    the,
+)
 
 pytestmark = pytest.mark.deploy
 
@@ -172,15 +182,6 @@ def test_seal_shows_nothing_that_is_typed(tree: Path, environment: dict[str, str
     assert status == 0
     assert opened(tree, environment) == TYPED
     assert not any(value.encode() in shown for value in TYPED.values())
-
-
-def read_until(terminal: int, end: bytes, seconds: float = 20.0) -> bytes:
-    shown, deadline = b"", time.monotonic() + seconds
-    while end not in shown:
-        if not select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            pytest.fail(f"the terminal shows {shown!r} and no {end!r}")
-        shown += os.read(terminal, 4096)
-    return shown
 
 
 def test_no_program_gets_a_secret_as_argument_or_variable(

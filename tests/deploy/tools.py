@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +66,21 @@ def run(
     if expect is not None and done.returncode != expect:
         pytest.fail(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}", pytrace=False)
     return done
+
+
+def read_until(terminal: int, end: bytes | None, seconds: float = 20.0) -> bytes:
+    """Read what a terminal shows until it shows `end`; until it is closed, where that is None."""
+    shown, deadline = b"", time.monotonic() + seconds
+    while end is None or end not in shown:
+        if not select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            pytest.fail(f"the terminal shows {shown!r} and no {end!r}", pytrace=False)
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # so Linux tells that the other side has closed
+            if end is None:
+                return shown
+            pytest.fail(f"the terminal was closed after {shown!r}", pytrace=False)
+    return shown
 
 
 def tracked_files(root: Path = ROOT) -> list[Path]:
