@@ -100,7 +100,7 @@ def parse(request: Request) -> ET.Element:
         raise DavError(400)
     try:
         return ET.fromstring(request.body)  # noqa: S314 - document types, the way to attack it, are refused
-    except ET.ParseError as error:
+    except (ET.ParseError, ValueError) as error:
         raise DavError(400) from error
 
 

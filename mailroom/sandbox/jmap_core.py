@@ -89,6 +89,8 @@ def _parse(account: Account, request: Request) -> Json:
         value = json.loads(
             request.body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant
         )
+        if b"\\ud" in request.body.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no Unicode (RFC 7493)
     except (ValueError, RecursionError) as error:
         raise RequestError("notJSON", f"not I-JSON: {error}") from error
     if not _is_request(value):

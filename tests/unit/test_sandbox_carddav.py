@@ -132,6 +132,7 @@ class TestPropfind:
         ("body", "content_type", "status"),
         [
             ("<propfind", "application/xml", 400),
+            ('<?xml version="1.0" encoding="shift_jis"?><propfind xmlns="DAV:"/>', "application/xml", 400),
             ('<propfind xmlns="DAV:"/>', "application/xml", 400),
             ("<other/>", "application/xml", 400),
             ('<!DOCTYPE a><propfind xmlns="DAV:"><allprop/></propfind>', "application/xml", 400),
