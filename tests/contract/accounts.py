@@ -165,8 +165,9 @@ def add_contact(account: Account, name: str, *emails: str, groups: Sequence[str]
 def join(account: Account, group: str, *uids: str) -> None:
     """Put cards into a contact group, as a person does."""
     name = group_card_name(account, group)
-    everybody = (*vcards.members(account.cards()[name]), *uids)
-    account.put_card(name, vcards.group(group, everybody))
+    card = account.cards()[name]
+    everybody = (*vcards.members(card), *uids)
+    account.put_card(name, vcards.group(group, everybody, uid=vcards.value(card, "UID")))
 
 
 def furnish(account: Account) -> None:

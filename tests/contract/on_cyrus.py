@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from email.utils import formataddr
 from uuid import uuid4
@@ -89,6 +90,22 @@ class CyrusAccount(Account):
     def deliver(self, message: bytes) -> None:
         """Hand a message in from outside, through the account's Sieve script."""
         self._server.deliver(self.address, message)
+
+    def find(self, message_id: str, timeout_seconds: float) -> str:
+        """Return the id that JMAP has for a message, as soon as it has arrived."""
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            ids = self._wire.jmap("Email/query")["ids"]
+            for each in self._wire.jmap("Email/get", ids=ids, properties=["messageId"])["list"]:
+                if each["messageId"] == [message_id]:
+                    return str(each["id"])
+            time.sleep(0.02)
+        raise RefusedError(f"{message_id} does not arrive")
+
+    def message_id(self, message: str) -> str:
+        """Return the Message-ID of a message."""
+        (found,) = self._wire.jmap("Email/get", ids=[message], properties=["messageId"])["list"]
+        return str(found["messageId"][0])
 
     def install_rules(self, script: str) -> None:
         """Make a Sieve script the active one, over JMAP as a person's mail program does."""

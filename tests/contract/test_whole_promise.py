@@ -1,0 +1,162 @@
+"""The whole promise on a real server: from an account with an Inbox to mail that files itself.
+
+Everything here is what a person does and what the world does to him: two commands, the rules
+installed, mail delivered by LMTP, one label put on one message. Nothing of Mailroom runs between
+the filing of a sender and his next mail, so that only the provider's rule can have placed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from uuid import uuid4
+
+import pytest
+
+from tests.contract import vcards
+from tests.contract.accounts import add_contact, groups_of, join, label
+from tests.contract.on_cyrus import CyrusAccount
+from tests.contract.running import run_process
+from tests.cyrus.front import Front
+
+ARRIVAL_TIMEOUT_SECONDS = 10.0
+
+
+class Mail:
+    """Mail that comes to an account from outside."""
+
+    def __init__(self, account: CyrusAccount) -> None:
+        self._account = account
+
+    def arrives(self, sender: str, **headers: str) -> str:
+        """Deliver a message by LMTP and return its JMAP id."""
+        marker = uuid4().hex
+        fields = {"From": sender, "To": self._account.address, "Message-ID": f"<{marker}@far.example>"}
+        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}" for name, value in fields.items()]
+        self._account.deliver("\r\n".join([*lines, "Subject: Hello", "", "Text.", ""]).encode())
+        return self._account.find(f"{marker}@far.example", ARRIVAL_TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def account(cyrus: Front) -> Iterator[CyrusAccount]:
+    """An account with an Inbox only, set up by Mailroom, with Mailroom's rules in force."""
+    with closing(CyrusAccount(cyrus)) as account:
+        assert account.mailbox_names() == ["Inbox"]
+        assert not account.cards()
+        made = run_process(account, "setup", "--apply", "--json")
+        assert made.returncode == 0, made.stderr
+        assert {item["state"] for item in json.loads(made.stdout)["items"]} == {"made"}
+        account.mailbox_names()
+        account.add_mailboxes({"Sent": "sent"})
+        account.send(("Someone", "someone@far.example"))
+        install_rules(account)
+        yield account
+
+
+@pytest.fixture
+def mail(account: CyrusAccount) -> Mail:
+    return Mail(account)
+
+
+def install_rules(account: CyrusAccount) -> None:
+    script = run_process(account, "rules", "--format", "sieve")
+    assert script.returncode == 0, script.stderr
+    account.install_rules(script.stdout)
+
+
+@pytest.mark.parametrize(
+    ("triage_label", "group", "destination"),
+    [
+        ("@ToImbox", "Imbox", "Inbox"),
+        ("@ToFeed", "Feed", "Feed"),
+        ("@ToPaperTrail", "Paper Trail", "Paper Trail"),
+        ("@ToJail", "Jail", "Jail"),
+        ("@ToPerson", "Imbox", "Inbox"),
+    ],
+)
+def test_one_label_files_a_stranger_and_the_rule_files_his_next_mail(
+    account: CyrusAccount, mail: Mail, triage_label: str, group: str, destination: str
+) -> None:
+    """A stranger's mail waits in Screener; one label later his mail goes where it belongs by itself."""
+    sender = "Jörg Stranger <Joerg.Stranger@News.Example>"
+    first = mail.arrives(sender)
+    assert account.mailboxes_of(first) == {"Screener"}
+    label(account, first, triage_label)
+    done = run_process(account, "run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert account.mailboxes_of(first) == {destination}
+    assert groups_of(account, "joerg.stranger@news.example") == [group]
+    state, requests = account.state(), len(account.requests())
+    following = mail.arrives(sender)
+    assert account.mailboxes_of(following) == {destination}
+    assert account.state() != state, "a message was delivered"
+    assert len(account.requests()) == requests, "and Mailroom had no hand in it"
+
+
+def test_mail_of_a_contact_in_no_group_stays_in_the_inbox(account: CyrusAccount, mail: Mail) -> None:
+    """Whom the person has among his contacts is not screened, in a triage group or not."""
+    add_contact(account, "Old Friend", "friend@far.example")
+    assert account.mailboxes_of(mail.arrives("Old Friend <FRIEND@far.example>")) == {"Inbox"}
+
+
+def test_a_card_whose_address_is_in_a_group_of_lines_counts(account: CyrusAccount, mail: Mail) -> None:
+    """A card that says item1.EMAIL is found by the triage and by the rules alike."""
+    sender = "news@item.example"
+    lines = [f"item1.EMAIL;TYPE=INTERNET:{sender}", "item1.X-ABLabel:Work"]
+    account.put_card("item.vcf", vcards.contact("item-card", "Item Letter", extra=lines))
+    assert account.mailboxes_of(mail.arrives(sender)) == {"Inbox"}
+    labelled = mail.arrives(sender)
+    label(account, labelled, "@ToFeed")
+    assert run_process(account, "run", "--once").returncode == 0
+    assert groups_of(account, sender) == ["Feed"]
+    assert len([card for card in account.cards().values() if sender.encode() in card]) == 1
+    assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}
+
+
+def test_a_member_of_a_group_that_is_added_by_hand_is_routed_too(account: CyrusAccount, mail: Mail) -> None:
+    """The rules look at the groups as they are, whoever has put a card into them."""
+    uid = add_contact(account, "Shop", "shop@far.example")
+    join(account, "Jail", uid)
+    assert account.mailboxes_of(mail.arrives("shop@far.example")) == {"Jail"}
+
+
+def test_a_reply_to_mail_of_the_person_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+    """A stranger who answers the person reaches the Inbox; one who answers somebody else does not."""
+    own_message_id = account.message_id(account.send(("Stranger", "stranger@far.example")))
+    reply = mail.arrives("stranger@far.example", In_Reply_To=f"<{own_message_id}>")
+    assert account.mailboxes_of(reply) == {"Inbox"}
+    other = mail.arrives("stranger@far.example", In_Reply_To="<something@else.example>")
+    assert account.mailboxes_of(other) == {"Screener"}
+
+
+def test_mail_of_the_person_to_himself_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+    """The account's own address cannot be triaged, so it must not wait in Screener."""
+    assert account.mailboxes_of(mail.arrives(f"Me <{account.address.upper()}>")) == {"Inbox"}
+
+
+def test_mail_without_a_usable_sender_is_screened(account: CyrusAccount, mail: Mail) -> None:
+    """What comes from nobody is from nobody known."""
+    assert account.mailboxes_of(mail.arrives("undisclosed-recipients:;")) == {"Screener"}
+
+
+def test_hostile_names_and_nested_mailboxes_are_routed(cyrus: Front) -> None:
+    """Apostrophes, brackets, other scripts and mailboxes inside others come through every step."""
+    feed, screener = "L'actualité: 新聞 & (Büro)", "Inbox/Wartezimmer für Post"
+    variables = {"MAILROOM_GROUP_FEED": feed, "MAILROOM_SCREENER_MAILBOX": screener}
+    with closing(CyrusAccount(cyrus)) as account:
+        made = run_process(account, "setup", "--apply", **variables)
+        assert made.returncode == 0, made.stdout + made.stderr
+        account.mailbox_names()
+        script = run_process(account, "rules", "--format", "sieve", **variables)
+        assert script.returncode == 0, script.stderr
+        account.install_rules(script.stdout)
+        mail = Mail(account)
+        first = mail.arrives("news@far.example")
+        assert account.mailboxes_of(first) == {"Wartezimmer für Post"}
+        label(account, first, "@ToFeed")
+        assert run_process(account, "run", "--once", **variables).returncode == 0
+        assert account.mailboxes_of(first) == {feed}
+        assert groups_of(account, "news@far.example") == [feed]
+        assert account.mailboxes_of(mail.arrives("news@far.example")) == {feed}
