@@ -37,7 +37,7 @@ def module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        _missing(f"the Python package {name} is not installed (pip install -e '.[deploy]')")
+        _missing(f"the Python package {name} is not installed (pip install '.[deploy]')")
 
 
 def nix() -> str:
