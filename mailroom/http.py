@@ -332,14 +332,12 @@ def _read_bounded(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     too_large = _RefusedError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
     if (answer.length_remaining or 0) > MAX_RESPONSE_BYTES:
         raise too_large
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()  # not a list of pieces: a server may send them a byte at a time
     for chunk in _decoded(_raw_chunks(answer, deadline), answer.headers.get("content-encoding", "")):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_RESPONSE_BYTES:
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
             raise too_large
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _raw_chunks(answer: urllib3.BaseHTTPResponse, deadline: float) -> Iterator[bytes]:
@@ -402,8 +400,8 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 def _reason(error: Exception) -> str:
     """Say what went wrong without urllib3's object addresses."""
-    text = str(error)
-    return text.rpartition(">: ")[2] or type(error).__name__
+    cause = error.args[-1] if len(error.args) > 1 and isinstance(error.args[-1], Exception) else error
+    return str(cause).rpartition(">: ")[2] or type(cause).__name__
 
 
 def retry_after_seconds(value: str | None) -> float | None:

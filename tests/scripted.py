@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -29,21 +30,26 @@ Answer = bytes | Callable[[socket.socket, Received], None]
 class ScriptedServer:
     """Answers the n-th request with the n-th answer, and everything after with the last one.
 
+    Args:
+        host: The address of this machine's loopback to listen on.
+        tls: Makes it speak TLS.
+
     Attributes:
         received: Every request so far.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self._answers: Sequence[Answer] = answers
         self.received: list[Received] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._host, self._tls = host, tls
+        self._listener = socket.create_server((host, 0))
         self._lock = threading.Lock()
         self.ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -67,7 +73,11 @@ class ScriptedServer:
             threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
     def _answer(self, client: socket.socket) -> None:
-        with client, client.makefile("rb") as stream, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            self._converse(self._tls.wrap_socket(client, server_side=True) if self._tls else client)
+
+    def _converse(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as stream:
             request_line = stream.readline().decode("latin-1")
             if not request_line:
                 return
