@@ -11,6 +11,7 @@ from attrs import field, frozen
 from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError, TransportError
 from mailroom.http import HttpClient, Response, resolve
 from mailroom.jmap.wire import (
+    AccountObject,
     CoreCapability,
     Json,
     RequestProblem,
@@ -174,12 +175,11 @@ class JmapClient:
         account_id = value.primary_accounts.get(MAIL)
         if account_id is None or CORE not in value.capabilities:
             raise ServerError(f"{what} offers no mail account; the token needs the scope Email")
-        offered = value.accounts.get(account_id, {}).get("accountCapabilities", {})
-
+        account = value.accounts.get(account_id, AccountObject())
         return Session(
             api_url=resolve(response.url, value.api_url),
             account_id=account_id,
-            capabilities=frozenset(value.capabilities) & {CORE, *offered},
+            capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
             limits=structure(value.capabilities[CORE], CoreCapability, what),
             event_source_url=resolve(response.url, value.event_source_url)
             if value.event_source_url

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import cattrs
-from attrs import fields, frozen, has
+from attrs import Factory, field, fields, frozen, has, validators
 from cattrs.gen import make_dict_structure_fn, override
 
 from mailroom.errors import ProtocolError
@@ -20,10 +20,17 @@ T = TypeVar("T")
 class CoreCapability:
     """What the server can take at once (RFC 8620 section 2)."""
 
-    max_size_request: int = 10_000_000
-    max_calls_in_request: int = 16
-    max_objects_in_get: int = 500
-    max_objects_in_set: int = 500
+    max_size_request: int = field(default=10_000_000, validator=validators.ge(1))
+    max_calls_in_request: int = field(default=16, validator=validators.ge(1))
+    max_objects_in_get: int = field(default=500, validator=validators.ge(1))
+    max_objects_in_set: int = field(default=500, validator=validators.ge(1))
+
+
+@frozen
+class AccountObject:
+    """An account that the session offers (RFC 8620 section 2)."""
+
+    account_capabilities: Json = Factory(dict)
 
 
 @frozen
@@ -33,7 +40,7 @@ class SessionObject:
     api_url: str
     capabilities: Json
     primary_accounts: dict[str, str]
-    accounts: dict[str, Json]
+    accounts: dict[str, AccountObject]
     username: str = ""
     event_source_url: str | None = None
 

@@ -1,0 +1,345 @@
+"""JMAP on the wire: what the client asks, and how it bears answers of every kind of wrongness."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from mailroom.errors import (
+    AuthenticationError,
+    MethodError,
+    ProtocolError,
+    ServerError,
+    StatusError,
+    UntrustedHostError,
+)
+from mailroom.http import HttpClient
+from mailroom.jmap import JmapClient, JmapMailStore
+from mailroom.jmap.client import Call
+from mailroom.jmap.wire import MailboxGet
+from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
+from tests.scripted import Answer, Received, ScriptedServer, http
+
+MAIL = "urn:ietf:params:jmap:mail"
+SESSION: dict[str, Any] = {
+    "capabilities": {"urn:ietf:params:jmap:core": {"maxObjectsInGet": 3, "maxObjectsInSet": 2}, MAIL: {}},
+    "accounts": {"A1": {"accountCapabilities": {MAIL: {}}}},
+    "primaryAccounts": {MAIL: "A1"},
+    "username": "me@home.example",
+    "apiUrl": "/api/",
+    "state": "s1",
+}
+ECHO = Call("Mailbox/get", {"ids": None})
+GOOD: list[Any] = [["Mailbox/get", {"list": []}, "0"]]
+
+
+def as_json(value: object, status: str = "200 OK") -> bytes:
+    return http(status, json.dumps(value).encode(), Content_Type="application/json; charset=utf-8")
+
+
+def answers(responses: object, state: str = "s1") -> bytes:
+    return as_json({"methodResponses": responses, "sessionState": state})
+
+
+def a_server(*api: Answer, session: bytes = as_json(SESSION)) -> ScriptedServer:
+    """A server that gives the session whenever it is asked for, and these answers to method calls."""
+    calls = iter(api)
+    last: list[Answer] = []
+
+    def answer(client: socket.socket, request: Received) -> None:
+        if request.method == "GET":
+            client.sendall(session)
+            return
+        following = next(calls, None)
+        if following is not None:
+            last[:] = [following]
+        if callable(last[0]):
+            last[0](client, request)
+        else:
+            client.sendall(last[0])
+
+    return ScriptedServer(answer)
+
+
+def client(server: ScriptedServer) -> JmapClient:
+    return JmapClient(HttpClient(server.url, "Bearer t"), f"{server.url}/session")
+
+
+class TestSession:
+    def test_its_urls_may_be_relative(self) -> None:
+        """A URL in the session is read as a reference to where the session came from."""
+        with a_server(answers(GOOD)) as server:
+            assert client(server).session.api_url == f"{server.url}/api/"
+
+    @pytest.mark.parametrize(
+        ("session", "error"),
+        [
+            (http("200 OK", b"<html>", Content_Type="text/html"), ProtocolError),
+            (http("200 OK", b"{", Content_Type="application/json"), ProtocolError),
+            (http("200 OK", b"", Content_Type="application/json"), ProtocolError),
+            (http("200 OK", b"[" * 100_000, Content_Type="application/json"), ProtocolError),
+            (http("200 OK", b"\xff\xfe", Content_Type="application/json"), ProtocolError),
+            (http("204 No Content"), ProtocolError),
+            (as_json([]), ProtocolError),
+            (as_json({}), ProtocolError),
+            (as_json(SESSION | {"apiUrl": 5}), ProtocolError),
+            (as_json(SESSION | {"apiUrl": "http://[/"}), ProtocolError),
+            (as_json(SESSION | {"accounts": {"A1": {"accountCapabilities": None}}}), ProtocolError),
+            (as_json(SESSION | {"primaryAccounts": {}}), ServerError),
+            (as_json(SESSION | {"capabilities": {MAIL: {}}}), ServerError),
+            (
+                as_json(SESSION | {"capabilities": {"urn:ietf:params:jmap:core": {"maxObjectsInGet": 0}}}),
+                ProtocolError,
+            ),
+            (http("401 Unauthorized"), AuthenticationError),
+            (http("403 Forbidden", b"no"), StatusError),
+            (http("404 Not Found"), StatusError),
+        ],
+    )
+    def test_a_bad_session_is_a_typed_error(self, session: bytes, error: type[Exception]) -> None:
+        """Whatever stands where the session should be, the error says that it is no session."""
+        with a_server(session=session) as server, pytest.raises(error):
+            _ = client(server).session
+
+    def test_another_hosts_api_is_not_called(self) -> None:
+        """Credentials do not go to an apiUrl on another host."""
+        with ScriptedServer(answers(GOOD)) as other:
+            moved = as_json(SESSION | {"apiUrl": f"{other.url}/api/"})
+            with a_server(session=moved) as server, pytest.raises(UntrustedHostError):
+                client(server).call([ECHO])
+            assert other.received == []
+
+    def test_it_is_asked_for_once(self) -> None:
+        """The session is kept as long as the server does not say that it has changed."""
+        with a_server(answers(GOOD)) as server:
+            jmap = client(server)
+            for _ in range(3):
+                jmap.call([ECHO])
+            assert [r.method for r in server.received] == ["GET", "POST", "POST", "POST"]
+
+    def test_it_is_asked_for_again_when_it_has_changed(self) -> None:
+        """Another sessionState in an answer makes the next call fetch the session first."""
+        with a_server(answers(GOOD, "s1"), answers(GOOD, "s2")) as server:
+            jmap = client(server)
+            for _ in range(4):
+                jmap.call([ECHO])
+            assert [r.method for r in server.received] == ["GET", "POST", "POST", "GET", "POST", "POST"]
+
+    def test_a_moved_api_is_found_again(self) -> None:
+        """Where the API answers 404 and the session names another URL, that one is taken."""
+        first = True
+
+        def answer(peer: socket.socket, request: Received) -> None:
+            nonlocal first
+            if request.method == "GET":
+                peer.sendall(as_json(SESSION | ({} if first else {"apiUrl": "/elsewhere/"})))
+                first = False
+            else:
+                peer.sendall(answers(GOOD) if request.target == "/elsewhere/" else http("404 Not Found"))
+
+        with ScriptedServer(answer) as server:
+            client(server).call([ECHO])
+            assert [r.target for r in server.received] == ["/session", "/api/", "/session", "/elsewhere/"]
+
+
+class TestCalls:
+    def test_only_what_is_needed_is_asked_for(self) -> None:
+        """`using` names core and mail alone: an unknown capability would fail the whole request."""
+        with a_server(answers(GOOD)) as server:
+            client(server).call([ECHO])
+            body = json.loads(server.received[-1].body)
+        assert body["using"] == ["urn:ietf:params:jmap:core", MAIL]
+        assert body["methodCalls"] == [["Mailbox/get", {"accountId": "A1", "ids": None}, "0"]]
+
+    def test_unknown_properties_are_passed_over(self) -> None:
+        """A server may say more than Mailroom knows."""
+        more = [["Mailbox/get", {"list": [{"id": "a", "name": "x", "color": "red"}], "extra": 1}, "0"]]
+        with a_server(answers(more)) as server:
+            (answer,) = client(server).call([ECHO])
+        assert answer.as_record(MailboxGet).list_[0].name == "x"
+
+    @pytest.mark.parametrize(
+        ("api", "error"),
+        [
+            (http("200 OK", b"{}", Content_Type="text/plain"), ProtocolError),
+            (http("200 OK", b"nonsense", Content_Type="application/json"), ProtocolError),
+            (as_json({}), ProtocolError),
+            (as_json({"methodResponses": "abc"}), ProtocolError),
+            (answers([]), ProtocolError),
+            (answers([["Mailbox/get", {"list": []}, "7"]]), ProtocolError),
+            (answers([["Mailbox/get", {"list": []}]]), ProtocolError),
+            (answers([["Mailbox/get", [], "0"]]), ProtocolError),
+            (as_json({"type": "urn:ietf:params:jmap:error:notRequest"}, "400 Bad"), StatusError),
+            (http("500 Oops"), StatusError),
+            (http("401 Unauthorized"), AuthenticationError),
+        ],
+    )
+    def test_a_bad_answer_is_a_typed_error(self, api: bytes, error: type[Exception]) -> None:
+        """Malformed JSON, wrong content types and refusals all become errors of Mailroom's own."""
+        with a_server(api) as server, pytest.raises(error):
+            client(server).call([ECHO])
+
+    @pytest.mark.parametrize(
+        ("response", "error", "said"),
+        [
+            (["error", {"type": "serverFail", "description": "disk full"}, "0"], MethodError, "disk full"),
+            (["error", {}, "0"], MethodError, "unknown"),
+            (["Email/get", {"list": []}, "0"], ProtocolError, "Email/get"),
+            (["Mailbox/get", {"list": [{"id": 5, "name": "x"}]}, "0"], ProtocolError, "expected str"),
+            (["Mailbox/get", {"list": None}, "0"], ProtocolError, "expected list"),
+        ],
+    )
+    def test_a_failed_method_says_why(self, response: object, error: type[Exception], said: str) -> None:
+        """A method's error keeps the server's words; a malformed answer says where."""
+        with a_server(answers([response])) as server:
+            (answer,) = client(server).call([ECHO])
+            with pytest.raises(error, match=said):
+                answer.as_record(MailboxGet)
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            as_json({"type": "urn:ietf:params:jmap:error:limit", "limit": "maxObjectsInSet"}, "400 Bad"),
+            http("413 Too Large"),
+        ],
+    )
+    def test_a_request_too_large_is_told_apart(self, refusal: bytes) -> None:
+        """A limit may be told by the whole request's refusal, as Cyrus does."""
+        with a_server(refusal) as server, pytest.raises(MethodError) as caught:
+            client(server).call([ECHO])
+        assert caught.value.type == "requestTooLarge"
+
+
+INBOX, FEED = MailboxId("in/box~1"), MailboxId("feed")
+
+
+def messages(count: int) -> Snapshot:
+    ids = [MessageId(f"m{number}") for number in range(count)]
+    return Snapshot("e1", {x: Message(x, frozenset({INBOX}), False, (), "") for x in ids})
+
+
+def to_feed(message: Message) -> Change:
+    return Change(add=frozenset({FEED}), remove=frozenset({INBOX}))
+
+
+Setting = Callable[[dict[str, Any]], list[Any]]
+
+
+def a_mail_server(set_email: Setting, where: str = INBOX) -> AbstractContextManager[ScriptedServer]:
+    """A server on which Email/get finds every message in one mailbox, and Email/set does as it is told."""
+
+    def answer(peer: socket.socket, request: Received) -> None:
+        if request.method == "GET":
+            peer.sendall(as_json(SESSION))
+            return
+        ((method, arguments, call_id),) = json.loads(request.body)["methodCalls"]
+        if method == "Email/get":
+            found = [{"id": x, "mailboxIds": {where: True}} for x in arguments["ids"]]
+            peer.sendall(answers([[method, {"state": "e9", "list": found}, call_id]]))
+        else:
+            peer.sendall(answers([[*set_email(arguments), call_id]]))
+
+    return ScriptedServer(answer)
+
+
+class TestUpdate:
+    def test_one_patch_moves_a_message(self) -> None:
+        """Mailboxes are added and removed in the same patch, by escaped JSON pointers (RFC 6901)."""
+        seen: list[dict[str, Any]] = []
+
+        def set_email(arguments: dict[str, Any]) -> list[Any]:
+            seen.append(arguments)
+            return ["Email/set", {"newState": "e2", "updated": {"m0": None}}]
+
+        with a_mail_server(set_email) as server:
+            update = JmapMailStore(client(server)).update(messages(1), to_feed)
+        assert seen == [
+            {
+                "accountId": "A1",
+                "ifInState": "e1",
+                "update": {"m0": {"mailboxIds/feed": True, "mailboxIds/in~1box~01": None}},
+            }
+        ]
+        assert update.changed == {"m0"}
+        assert update.snapshot.state == "e2"
+        assert update.snapshot.messages[MessageId("m0")].mailbox_ids == {FEED}
+
+    def test_batches_obey_the_servers_limit_and_follow_its_state(self) -> None:
+        """No more than maxObjectsInSet at once; each batch starts from the state the one before left."""
+        states: list[str] = []
+
+        def set_email(arguments: dict[str, Any]) -> list[Any]:
+            assert len(arguments["update"]) <= 2
+            states.append(arguments["ifInState"])
+            return [
+                "Email/set",
+                {"newState": f"e{len(states) + 1}", "updated": dict.fromkeys(arguments["update"])},
+            ]
+
+        with a_mail_server(set_email) as server:
+            update = JmapMailStore(client(server)).update(messages(5), to_feed)
+        assert states == ["e1", "e2", "e3"]
+        assert len(update.changed) == 5
+
+    def test_a_state_that_never_holds_still_is_given_up(self) -> None:
+        """Where every attempt finds the mail changed, the messages count as failed, after a bounded time."""
+        with a_mail_server(lambda _: ["error", {"type": "stateMismatch"}]) as server:
+            update = JmapMailStore(client(server)).update(messages(2), to_feed)
+            assert len(server.received) < 20
+        assert update.failed.keys() == {"m0", "m1"}
+        assert update.changed == frozenset()
+
+    def test_what_a_lost_answer_had_done_counts_as_changed(self) -> None:
+        """After stateMismatch, a message found where it should be was moved by the first attempt."""
+        with a_mail_server(lambda _: ["error", {"type": "stateMismatch"}], where=FEED) as server:
+            update = JmapMailStore(client(server)).update(messages(1), to_feed)
+        assert update.changed == {"m0"}
+        assert update.failed == {}
+
+    def test_refusals_are_told_by_message(self) -> None:
+        """One message's refusal is its own; one that is gone is no failure."""
+
+        def set_email(arguments: dict[str, Any]) -> list[Any]:
+            refused = {"m0": {"type": "forbidden", "description": "read-only"}, "m1": {"type": "notFound"}}
+            return ["Email/set", {"newState": "e2", "updated": None, "notUpdated": refused}]
+
+        with a_mail_server(set_email) as server:
+            update = JmapMailStore(client(server)).update(messages(2), to_feed)
+        assert list(update.failed) == ["m0"]
+        assert "read-only" in update.failed[MessageId("m0")]
+        assert list(update.snapshot.messages) == ["m0"]
+        assert update.snapshot.messages[MessageId("m0")].mailbox_ids == {INBOX}
+
+    def test_a_batch_that_is_too_large_is_halved(self) -> None:
+        """A server that refuses a batch for its size gets smaller ones."""
+        sizes: list[int] = []
+
+        def set_email(arguments: dict[str, Any]) -> list[Any]:
+            sizes.append(len(arguments["update"]))
+            if sizes[-1] > 1:
+                return ["error", {"type": "requestTooLarge"}]
+            return ["Email/set", {"newState": "e2", "updated": dict.fromkeys(arguments["update"])}]
+
+        with a_mail_server(set_email) as server:
+            update = JmapMailStore(client(server)).update(messages(4), to_feed)
+        assert sizes == [2, 1, 1, 1, 1]
+        assert len(update.changed) == 4
+
+    def test_other_method_errors_end_the_update(self) -> None:
+        """What no repetition mends is raised."""
+        store = a_mail_server(lambda _: ["error", {"type": "accountReadOnly"}])
+        with store as server, pytest.raises(MethodError, match="accountReadOnly"):
+            JmapMailStore(client(server)).update(messages(1), to_feed)
+
+    def test_a_message_is_never_asked_to_be_nowhere(self) -> None:
+        """A change that would leave no mailbox is not even sent: some servers would destroy the message."""
+        with a_mail_server(lambda _: pytest.fail("Email/set was called")) as server:
+            update = JmapMailStore(client(server)).update(
+                messages(1), lambda message: Change(remove=message.mailbox_ids)
+            )
+        assert list(update.failed) == ["m0"]
