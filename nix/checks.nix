@@ -31,10 +31,11 @@ let
   sources = fileset.fileFilter (file: !file.hasExt "pyc");
   code = sources ../mailroom;
   tests = sources ../tests;
-  # the deployment's own tests call nix, and the live ones a real account
-  deploymentTests = fileset.unions [
+  # the deployment's tests call nix, the live one a real account, and the README's would be run at each of its edits
+  testsOfOtherThings = fileset.unions [
     ../tests/deploy
     ../tests/live
+    (fileset.maybeMissing ../tests/unit/test_readme.py)
   ];
 in
 {
@@ -43,7 +44,7 @@ in
     check "tests"
       [
         ../pyproject.toml
-        (fileset.difference tests deploymentTests)
+        (fileset.difference tests testsOfOtherThings)
       ]
       [ python ]
       ''
