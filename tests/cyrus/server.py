@@ -29,6 +29,7 @@ from tests.cyrus.passwords import PasswordService
 PROGRAMS = Path("/usr/lib/cyrus/bin")
 NEEDED_PROGRAMS = ("master", "httpd", "imapd", "lmtpd", "squatter", "ctl_cyrusdb", "cyr_expire")
 ADMINISTRATOR = "administrator"
+HOME_PREFIX = "mailroom-cyrus-"
 MEMORY_DIRECTORY = "/dev/shm"
 MEMORY_NEEDED_BYTES = 1 << 30
 START_TIMEOUT_SECONDS = 20.0
@@ -94,7 +95,7 @@ def why_not_installed() -> str | None:
     """Say what is missing to run Cyrus here; None where nothing is."""
     missing = [name for name in NEEDED_PROGRAMS if not (PROGRAMS / name).exists()]
     if missing:
-        return f"Cyrus is not installed: no {', '.join(missing)} in {PROGRAMS}"
+        return f"Cyrus is not installed: no {missing[0]} in {PROGRAMS}"
     if shutil.which("setpriv") is None:
         return "setpriv (of util-linux), which starts Cyrus, is not installed"
     return None
@@ -115,7 +116,9 @@ class CyrusServer:
         self._http_port, self._imap_port, self._lmtp_port = _free_ports(3)
         self.url = f"http://127.0.0.1:{self._http_port}"
         self._user, self._group = _run_as()
-        self.home = Path(tempfile.mkdtemp(prefix="mailroom-cyrus-", dir=_fast_directory()))
+        parent = Path(_fast_directory() or tempfile.gettempdir())
+        _remove_abandoned(parent)
+        self.home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-", dir=parent))
         self._undo = contextlib.ExitStack()
         self._undo.callback(shutil.rmtree, self.home, ignore_errors=True)
         try:
@@ -258,6 +261,14 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the directories of processes that were killed before they could do it."""
+    for home in parent.glob(f"{HOME_PREFIX}*-*"):
+        pid = home.name.removeprefix(HOME_PREFIX).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _fast_directory() -> str | None:
