@@ -1,0 +1,64 @@
+"""What people see: tables that are aligned and fit, and nothing a sender could do to the terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailroom.terminal import RED, Terminal, display_width, fit
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def table(*rows: tuple[str, ...]) -> list[str]:
+    stream = io.StringIO()
+    Terminal(stream).table(("NAME", "SAID"), rows)
+    return stream.getvalue().splitlines()
+
+
+def test_columns_are_aligned_also_with_wide_characters() -> None:
+    """A Japanese name takes two columns a character, a combining accent none."""
+    lines = table(("田中 美咲", "a"), ("Zoe\u0308", "b"), ("Ann", "c"))
+    assert {display_width(line[: line.rindex(line[-1])]) for line in lines[1:]} == {
+        display_width("田中 美咲") + 2
+    }
+
+
+def test_a_table_fits_into_80_columns() -> None:
+    """What is too long is cut, with a sign that it is."""
+    lines = table(("n" * 50, "s" * 200))
+    assert all(display_width(line) <= 80 for line in lines)
+    assert "…" in lines[1]
+    assert "n" * 50 in lines[1], "the first column gives way last"
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    """Escape sequences and line breaks in what a sender calls himself are only spaces."""
+    (_, line) = table(("\x1b[2J\x1b]0;owned\x07", "a\nb\r\u202ec"))
+    assert all(c.isprintable() for c in line)
+
+
+@pytest.mark.parametrize(
+    ("stream", "no_color", "painted"),
+    [(Screen(), "", True), (Screen(), "1", False), (io.StringIO(), "", False)],
+)
+def test_colour_is_for_terminals_that_want_it(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, no_color: str, painted: bool
+) -> None:
+    """A pipe gets no colour, nor does who has set NO_COLOR."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert ("\033" in Terminal(stream).paint("text", RED)) is painted
+
+
+@given(st.text(), st.integers(1, 40))
+def test_fit_makes_exactly_that_width(text: str, width: int) -> None:
+    """Cut or padded, a cell has the width that was asked for."""
+    assert display_width(fit(text, width)) == width
