@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
+
+from attrs import frozen
 
 from mailroom.account import Account as OpenAccount
 from mailroom.account import open_account
+from mailroom.cli import main
 from mailroom.settings import Settings, load_settings
 from mailroom.triage.cycle import Report
 from tests.contract.accounts import Account
@@ -40,6 +47,31 @@ def run_process(account: Account, *arguments: str, **variables: str) -> subproce
     )  # fmt: skip
 
 
+@frozen
+class Done:
+    """What a command printed, and its exit code."""
+
+    code: int
+    output: str
+    errors: str
+
+    def json(self) -> Any:
+        """Return the value that was printed."""
+        return json.loads(self.output)
+
+
+def run_command(environment: Mapping[str, str], *arguments: str, **variables: str) -> Done:
+    """Run a command line to its end in this process, without a terminal."""
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, _clean({**environment, **variables}), clear=True),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        code = main(arguments)
+    return Done(code, output.getvalue(), errors.getvalue())
+
+
 def settings_for(account: Account, variables: Mapping[str, str]) -> Settings:
     """Read the settings that point Mailroom to an account."""
     with patch.dict(os.environ, _environment(account, variables), clear=True):
@@ -47,5 +79,10 @@ def settings_for(account: Account, variables: Mapping[str, str]) -> Settings:
 
 
 def _environment(account: Account, variables: Mapping[str, str]) -> dict[str, str]:
+    return _clean({**account.environment, **variables})
+
+
+def _clean(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which these are the only MAILROOM_ variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MAILROOM_")}
-    return {**kept, **account.environment, "MAILROOM_HEALTH_PORT": "0", **variables}
+    return {**kept, "MAILROOM_HEALTH_PORT": "0", **variables}
