@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -38,6 +38,13 @@ def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:
         yield account
+
+
+@pytest.fixture(params=["sandbox", "cyrus"])
+def new_account(request: pytest.FixtureRequest) -> Iterator[Callable[[], Account]]:
+    """Opens as many bare accounts as a test wants, on each kind of server in turn."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(closing(open_account_on(request.param, request)))
 
 
 @pytest.fixture
