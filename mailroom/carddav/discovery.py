@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from attrs import frozen
 
@@ -91,11 +91,9 @@ def _links(base: str, resources: Sequence[Resource], name: str) -> list[str]:
 
 def _resolve(base: str, href: str) -> str:
     try:
-        url = urljoin(base, href)
-        urlsplit(url).port  # noqa: B018 - raises where the port is no number
+        return urljoin(base, href)
     except ValueError as error:
-        raise ProtocolError(f"{base}: the server refers to {href[:100]!r}, which is no URL") from error
-    return url
+        raise ProtocolError(f"not a URL: {href[:100]!r}, which {base} refers to") from error
 
 
 def _is_address_book(resource: Resource) -> bool:

@@ -116,7 +116,7 @@ def test_a_reference_that_is_no_url_is_a_protocol_error(sandbox: Sandbox, href: 
     sandbox.interceptor = lambda request: multistatus(
         b"<D:current-user-principal><D:href>%s</D:href></D:current-user-principal>" % href
     )
-    with pytest.raises(ProtocolError, match="no URL"):
+    with pytest.raises(ProtocolError, match="not a URL"):
         client(sandbox).discover()
 
 
