@@ -1,0 +1,95 @@
+"""A cycle may break off at any request; the next one finishes it, to the same end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import open_account_on
+from tests.contract.accounts import Account
+from tests.faults.proxy import Exchange
+from tests.faults.running import cut_off, rig
+from tests.faults.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount, Scenario
+
+QUICK = "everything"
+each_scenario = pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=[] if x == QUICK else [pytest.mark.slow]) for x in SCENARIOS]
+)
+applied_or_not = pytest.mark.parametrize(
+    "applied", [pytest.param(False, id="before it is sent on"), pytest.param(True, id="after it is applied")]
+)
+OpenAccount = Callable[[], Account]
+
+
+def cramped() -> Account:
+    """Open an account whose limits turn each reading and each change into several requests."""
+    return FaultySandboxAccount(CRAMPED)
+
+
+def undisturbed(open_account: OpenAccount, scenario: Scenario) -> tuple[dict[str, object], int, int]:
+    """Return what a run without trouble leads to, its requests to start up, and all its requests."""
+    with rig(open_account(), scenario) as quiet:
+        mailroom = quiet.mailroom()
+        mailroom.check()
+        to_start = len(quiet.proxy.requests)
+        assert not quiet.run(mailroom).failed
+        in_all = len(quiet.proxy.requests)
+        assert quiet.writes_of(lambda: quiet.run(mailroom)) == [], "a second cycle wrote something"
+        return quiet.final(), to_start, in_all
+
+
+@each_scenario
+@applied_or_not
+def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
+    """Whichever request is the last one of a process, a new process ends where one alone would have."""
+    scenario = SCENARIOS[name]
+    expected, _, requests = undisturbed(cramped, scenario)
+    for at in range(requests):
+        with rig(cramped(), scenario) as each:
+            each.proxy.plan = cut_off(at, applied=applied)
+            assert each.attempt() is not None, f"request {at} was not needed"
+            each.observer.look()
+            each.proxy.plan = Exchange.pass_on
+            assert not each.run().failed
+            assert each.final() == expected, f"cut off at request {at} of {requests}"
+            assert each.writes_of(each.run) == [], f"cut off at request {at}: a further cycle wrote"
+
+
+@each_scenario
+@applied_or_not
+def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
+    """Whichever request is the last one of a cycle, the next cycle of the same process finishes it."""
+    scenario = SCENARIOS[name]
+    expected, to_start, requests = undisturbed(cramped, scenario)
+    for at in range(to_start, requests):
+        with rig(cramped(), scenario) as each:
+            mailroom = each.mailroom()
+            mailroom.check()
+            each.proxy.plan = cut_off(at, applied=applied)
+            each.attempt(mailroom)
+            each.observer.look()
+            each.proxy.plan = Exchange.pass_on
+            assert not each.run(mailroom).failed
+            assert each.final() == expected, f"cut off at request {at} of {requests}"
+            assert each.writes_of(lambda: each.run(mailroom)) == [], f"request {at}: a further cycle wrote"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["everything", "change of mind"])
+@applied_or_not
+def test_the_same_holds_on_a_real_server(name: str, applied: bool, request: pytest.FixtureRequest) -> None:
+    """On Cyrus, too, a process may be cut off at any request."""
+
+    def on_cyrus() -> Account:
+        return open_account_on("cyrus", request)
+
+    expected, _, requests = undisturbed(on_cyrus, SCENARIOS[name])
+    for at in range(requests):
+        with rig(on_cyrus(), SCENARIOS[name]) as each:
+            each.proxy.plan = cut_off(at, applied=applied)
+            each.attempt()
+            each.observer.look()
+            each.proxy.plan = Exchange.pass_on
+            assert not each.run().failed
+            assert each.final() == expected, f"cut off at request {at} of {requests}"
