@@ -57,6 +57,7 @@ class Done:
 
     def json(self) -> Any:
         """Return the value that was printed."""
+        assert self.output, self.errors
         return json.loads(self.output)
 
 

@@ -126,10 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.stream(parse_qs(target.query))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in NOT_FORWARDED}
-        user, authorization = front.authorization(headers.pop("Authorization", None))
+        headers = {k.lower(): v for k, v in self.headers.items() if k.lower() not in NOT_FORWARDED}
+        user, authorization = front.authorization(headers.pop("authorization", None))
         if authorization:
-            headers["Authorization"] = authorization
+            headers["authorization"] = authorization
         path = "/jmap/" if target.path == "/jmap/session" else self.path
         answer = front.ask(self.command, path, headers, body)
         content = answer.body

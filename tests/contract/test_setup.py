@@ -1,0 +1,368 @@
+"""`mailroom setup`, on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.contract import vcards
+from tests.contract.accounts import GROUPS, LABELS, Account, add_contact
+from tests.contract.running import PROJECT, run_command
+from tests.faults.proxy import Answer, Exchange, Proxy
+
+MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
+ENOUGH_REQUESTS = 60
+TOO_LONG = "x" * 600
+
+
+def states(account: Account, *arguments: str, **variables: str) -> dict[tuple[str, str], str]:
+    """Run it and return the state of each item by kind and name."""
+    done = run_command(account.environment, "setup", "--json", *arguments, **variables)
+    return {(item["kind"], item["name"]): item["state"] for item in done.json()["items"]}
+
+
+def remedies(account: Account, **variables: str) -> dict[str, str]:
+    """Return what is left to the person, by name."""
+    done = run_command(account.environment, "setup", "--json", **variables)
+    return {item["name"]: item["remedy"] for item in done.json()["items"] if item["remedy"]}
+
+
+def picture(account: Account) -> tuple[Counter[str], list[list[vcards.Property]]]:
+    """Everything that setup can have made."""
+    return Counter(account.mailbox_names()), sorted(
+        vcards.properties(card) for card in account.cards().values()
+    )
+
+
+def proxy_of(account: Account) -> Proxy:
+    url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
+    return Proxy(f"{url.scheme}://{url.netloc}")
+
+
+class TestShowing:
+    """Without --apply."""
+
+    def test_writes_nothing(self, bare_account: Account) -> None:
+        """Looking changes nothing, neither mail nor contacts."""
+        before = bare_account.state()
+        assert run_command(bare_account.environment, "setup").code == 0
+        assert bare_account.state() == before
+
+    def test_names_everything_that_is_missing(self, bare_account: Account) -> None:
+        """An account with an Inbox lacks eleven mailboxes and four contact groups."""
+        found = states(bare_account)
+        assert set(found.values()) == {"missing"}
+        assert [name for kind, name in found if kind != "contact group"] == list(MAILBOXES)
+        assert [name for kind, name in found if kind == "contact group"] == list(GROUPS)
+
+    def test_finds_what_is_there(self, account: Account) -> None:
+        """An account that has everything lacks nothing, and is not told to make anything."""
+        assert set(states(account).values()) == {"present"}
+        assert "--apply" not in run_command(account.environment, "setup").output
+
+    def test_a_table_for_people_has_kind_name_and_state(self, bare_account: Account) -> None:
+        """The table's columns stand one below the other, within eighty columns."""
+        output = run_command(bare_account.environment, "setup").output.splitlines()
+        assert output[0].split() == ["KIND", "NAME", "STATE"]
+        column = output[0].index("STATE")
+        assert {line[column:] for line in output[1:16]} == {"missing"}
+        assert max(map(len, output)) <= 80
+
+
+class TestMaking:
+    """With --apply."""
+
+    def test_makes_an_account_that_the_service_can_start_on(self, bare_account: Account) -> None:
+        """After it a cycle runs; before it the service says that this command is what is needed."""
+        before = run_command(bare_account.environment, "run", "--once")
+        assert before.code == 1
+        assert "`mailroom setup --apply`" in before.errors
+        assert set(states(bare_account, "--apply").values()) == {"made"}
+        assert run_command(bare_account.environment, "run", "--once").code == 0
+        assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
+
+    def test_groups_are_made_as_the_providers_programs_make_them(self, bare_account: Account) -> None:
+        """A contact group is a card of that kind, with its name and without members."""
+        run_command(bare_account.environment, "setup", "--apply")
+        cards = list(bare_account.cards().values())
+        assert all(vcards.is_group(card) and not vcards.members(card) for card in cards)
+        assert {vcards.value(card, "FN") for card in cards} == set(GROUPS)
+
+    def test_a_second_time_changes_nothing(self, bare_account: Account) -> None:
+        """It can be run again at any time: everything is present, and nothing is written."""
+        run_command(bare_account.environment, "setup", "--apply")
+        before = bare_account.state(), picture(bare_account)
+        assert set(states(bare_account, "--apply").values()) == {"present"}
+        assert (bare_account.state(), picture(bare_account)) == before
+
+    def test_makes_only_what_is_missing(self, account: Account) -> None:
+        """What is there already, with its mail and members, is left as it is."""
+        message = account.receive([("Ann", "ann@example.net")], "Screener")
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.remove_mailbox("Jail")
+        account.delete_card("Imbox.vcf")
+        before = account.cards()
+        found = states(account, "--apply")
+        assert {item for item, state in found.items() if state == "made"} == {
+            ("destination", "Jail"),
+            ("contact group", "Imbox"),
+        }
+        assert before.items() <= account.cards().items()
+        assert account.mailboxes_of(message) == {"Screener"}
+
+    def test_a_mailbox_inside_another_is_made_with_its_parents(self, bare_account: Account) -> None:
+        """A setting may be a path; what of it is missing is made, and what is there is used."""
+        names = {
+            "MAILROOM_SCREENER_MAILBOX": "Inbox/Screener",
+            "MAILROOM_LABEL_TO_FEED": "Triage/More/Feed me",
+            "MAILROOM_LABEL_TO_JAIL": "Triage/Jail him",
+        }
+        assert set(states(bare_account, "--apply", **names).values()) == {"made"}
+        assert set(states(bare_account, **names).values()) == {"present"}
+        made = Counter(bare_account.mailbox_names())
+        assert (made["Triage"], made["More"], made["Inbox"]) == (1, 1, 1)
+        assert run_command(bare_account.environment, "run", "--once", **names).code == 0
+
+    def test_hostile_group_names_are_found_again(self, bare_account: Account) -> None:
+        """Commas, semicolons, backslashes and other scripts in a group's name survive the card."""
+        names = {"MAILROOM_GROUP_IMBOX": 'In, "box"; \\ 受信箱 ' + "ä" * 60}
+        assert set(states(bare_account, "--apply", **names).values()) == {"made"}
+        assert set(states(bare_account, **names).values()) == {"present"}
+
+
+class TestNamesThatAreTaken:
+    """A name that is nearly there is not doubled."""
+
+    @pytest.mark.parametrize("found", ["feed", "FEED", "Ｆｅｅｄ"])
+    def test_in_another_case(self, bare_account: Account, found: str) -> None:
+        """A mailbox that differs in case or width is taken for the one that is meant."""
+        bare_account.add_mailboxes({found: None})
+        assert states(bare_account, "--apply")["destination", "Feed"] == "taken"
+        assert "Feed" not in bare_account.mailbox_names()
+        assert f"rename it to 'Feed', or set MAILROOM_GROUP_FEED={found}" in remedies(bare_account)["Feed"]
+
+    def test_at_another_level(self, bare_account: Account) -> None:
+        """A Screener inside the Inbox is taken for the one that is meant, and the setting is named."""
+        run_command(bare_account.environment, "setup", "--apply", MAILROOM_SCREENER_MAILBOX="Inbox/Screener")
+        assert states(bare_account, "--apply")["Screener", "Screener"] == "taken"
+        assert Counter(bare_account.mailbox_names())["Screener"] == 1
+        advice = remedies(bare_account)["Screener"]
+        assert "set MAILROOM_SCREENER_MAILBOX=Inbox/Screener" in advice
+        assert run_command(bare_account.environment, "setup", "--apply").code == 1
+
+    def test_by_a_mailbox_with_a_role(self, bare_account: Account) -> None:
+        """The account's own Archive, Junk and so on are for something else."""
+        bare_account.add_mailboxes({"Archive": "archive"})
+        names = {"MAILROOM_SCREENER_MAILBOX": "Archive"}
+        assert states(bare_account, "--apply", **names)["Screener", "Archive"] == "taken"
+        assert "archive" in remedies(bare_account, **names)["Archive"]
+        assert run_command(bare_account.environment, "run", "--once", **names).code == 1
+
+    def test_by_a_contact_group_in_another_case(self, bare_account: Account) -> None:
+        """A contact group that differs in case is taken for the one that is meant."""
+        bare_account.put_card("mine.vcf", vcards.group("paper trail"))
+        assert states(bare_account, "--apply")["contact group", "Paper Trail"] == "taken"
+        groups = [vcards.value(card, "FN") for card in bare_account.cards().values()]
+        assert sorted(groups) == ["Feed", "Imbox", "Jail", "paper trail"]
+
+
+class TestFailures:
+    """Each is reported, and the rest is done."""
+
+    def test_a_refused_mailbox_does_not_keep_the_others_from_being_made(self, bare_account: Account) -> None:
+        """A name that the server refuses fails alone, with the server's reason."""
+        names = {"MAILROOM_LABEL_TO_FEED": TOO_LONG, "MAILROOM_LABEL_TO_JAIL": f"{TOO_LONG}/Inner"}
+        done = run_command(bare_account.environment, "setup", "--apply", "--json", **names)
+        failed = {item["name"]: item["remedy"] for item in done.json()["items"] if item["state"] == "failed"}
+        assert set(failed) == {TOO_LONG, f"{TOO_LONG}/Inner"}
+        assert all("refuses" in reason for reason in failed.values())
+        made = [item for item in done.json()["items"] if item["state"] == "made"]
+        assert len(made) == len(MAILBOXES) + len(GROUPS) - 2
+        assert done.code == 1
+
+    def test_a_contacts_server_that_is_full_does_not_keep_mailboxes_from_being_made(
+        self, bare_account: Account
+    ) -> None:
+        """Every group that cannot be written is named, and all mailboxes are there."""
+
+        def plan(exchange: Exchange) -> None:
+            if exchange.request.method == "PUT":
+                exchange.reply(Answer(507, body=b"no space left"))
+            else:
+                exchange.pass_on()
+
+        with proxy_of(bare_account) as proxy:
+            proxy.plan = plan
+            environment = proxy.environment(bare_account.environment)
+            done = run_command(environment, "setup", "--apply", "--json")
+            proxy.check()
+        outcomes = {item["name"]: item for item in done.json()["items"] if item["kind"] == "contact group"}
+        assert set(outcomes) == set(GROUPS)
+        assert all(each["state"] == "failed" and "507" in each["remedy"] for each in outcomes.values())
+        assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
+
+    def test_refused_credentials_are_told_with_what_to_do(self, bare_account: Account) -> None:
+        """A wrong password ends it before anything is made, and names the variable."""
+        done = run_command(
+            bare_account.environment, "setup", "--apply", MAILROOM_CARDDAV_PASSWORD="not the password"
+        )
+        assert done.code == 1
+        assert "MAILROOM_CARDDAV_PASSWORD" in done.errors
+        assert bare_account.mailbox_names() == ["Inbox"]
+
+
+class TestInterruption:
+    """Wherever it ends, the next run finishes it."""
+
+    @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
+    def test_cut_off_at_any_request_and_run_again_it_ends_the_same(
+        self, new_account: Callable[[], Account], monkeypatch: pytest.MonkeyPatch, is_done: bool
+    ) -> None:
+        """For every request: the line goes dead there, and a second run makes the same account."""
+        monkeypatch.setattr("mailroom.http.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        undisturbed = new_account()
+        run_command(undisturbed.environment, "setup", "--apply")
+        expected = picture(undisturbed)
+        for number in range(ENOUGH_REQUESTS):
+            account = new_account()
+            with proxy_of(account) as proxy:
+                proxy.plan = _dead_from(number, is_done=is_done)
+                run_command(proxy.environment(account.environment), "setup", "--apply")
+                proxy.check()
+                is_reached = len(proxy.requests) > number
+            if not is_reached:
+                assert number > 8, "there were requests to cut off"
+                return
+            assert run_command(account.environment, "setup", "--apply").code == 0
+            assert picture(account) == expected, f"cut off at request {number}"
+        pytest.fail("it never ends")
+
+    def test_an_answer_that_is_lost_does_not_make_anything_twice(
+        self, new_account: Callable[[], Account]
+    ) -> None:
+        """A write whose answer did not come back is sent again, and finds its work done."""
+        account = new_account()
+        lost: list[int] = []
+
+        def plan(exchange: Exchange) -> None:
+            if exchange.request.is_write and exchange.request.body not in seen:
+                seen.add(exchange.request.body)
+                lost.append(exchange.number)
+                exchange.forward()
+                exchange.reset()
+            else:
+                exchange.pass_on()
+
+        seen: set[bytes] = set()
+        with proxy_of(account) as proxy:
+            proxy.plan = plan
+            done = run_command(proxy.environment(account.environment), "setup", "--apply", "--json")
+            proxy.check()
+        assert len(lost) >= 1 + len(GROUPS)
+        assert done.code == 0, done.output
+        assert Counter(account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
+        assert len(account.cards()) == len(GROUPS)
+
+    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    def test_killed_while_it_writes_and_run_again_it_ends_the_same(
+        self, bare_account: Account, method: str
+    ) -> None:
+        """A process that is killed with its first write under way is finished by the next."""
+        with proxy_of(bare_account) as proxy:
+            environment = {**_plain_environment(), **proxy.environment(bare_account.environment)}
+            command = [sys.executable, "-m", "mailroom", "setup", "--apply"]
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+            def plan(exchange: Exchange) -> None:
+                if exchange.request.is_write and exchange.request.method == method:
+                    exchange.forward()
+                    process.send_signal(signal.SIGKILL)
+                    exchange.reset()
+                else:
+                    exchange.pass_on()
+
+            proxy.plan = plan
+            assert process.wait(30) == -signal.SIGKILL
+        assert run_command(bare_account.environment, "setup", "--apply").code == 0
+        assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
+        assert len(bare_account.cards()) == len(GROUPS)
+
+
+class TestOutlook:
+    """What the Screener rule would catch."""
+
+    def test_counts_recent_senders_in_the_inbox_who_are_no_contacts(self, bare_account: Account) -> None:
+        """Contacts, old mail, own mail, mail elsewhere and mail without a sender do not count."""
+        bare_account.add_mailboxes({"Family": None})
+        add_contact(bare_account, "Known", "known@example.net")
+        for sender, days, mailbox in (
+            (("Often", "often@example.net"), 1, "Inbox"),
+            (("", "OFTEN@example.net"), 2, "Inbox"),
+            (("Once", "once@example.net"), 89, "Inbox"),
+            (("Known", "Known@Example.net"), 3, "Inbox"),
+            (("Long ago", "long.ago@example.net"), 91, "Inbox"),
+            (("Me", bare_account.address), 4, "Inbox"),
+            (("Elsewhere", "elsewhere@example.net"), 5, "Family"),
+        ):
+            bare_account.receive([sender], mailbox, at=_days_ago(days))
+        bare_account.receive([], "Inbox", at=_days_ago(1))
+        found = self._outlook(bare_account)
+        assert found["senders"] == 3
+        assert [(each["email"].lower(), each["messages"]) for each in found["not_contacts"]] == [
+            ("often@example.net", 2),
+            ("once@example.net", 1),
+        ]
+
+    def test_reads_more_mail_than_the_server_gives_at_once(self, bare_account: Account) -> None:
+        """The server's limits cut nothing off."""
+        count = 2 * bare_account.max_objects + 3
+        for number in range(count):
+            bare_account.receive([("", f"sender{number}@example.net")], "Inbox", at=_days_ago(number % 80))
+        assert len(self._outlook(bare_account)["not_contacts"]) == count
+
+    def test_people_are_shown_examples_and_what_helps(self, bare_account: Account) -> None:
+        """A person sees how many there are, a few of them, and the command for those he has written to."""
+        for number in range(9):
+            sender = (f"Sender {number}", f"s{number}@example.net")
+            bare_account.receive([sender], "Inbox", at=_days_ago(number))
+        output = run_command(bare_account.environment, "setup").output
+        assert "9 of them are no contacts" in output
+        assert "Sender 0 <s0@example.net> (1)" in output
+        assert "Sender 8" not in output
+        assert "mailroom approve --correspondents" in output
+
+    @staticmethod
+    def _outlook(account: Account) -> Any:
+        return run_command(account.environment, "setup", "--json").json()["screener_rule"]
+
+
+def _dead_from(number: int, *, is_done: bool) -> Callable[[Exchange], None]:
+    """Let requests pass before one; it and all that follow get no answer."""
+
+    def plan(exchange: Exchange) -> None:
+        if exchange.number < number:
+            exchange.pass_on()
+            return
+        if exchange.number == number and is_done:
+            exchange.forward()
+        exchange.reset()
+
+    return plan
+
+
+def _plain_environment() -> Mapping[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MAILROOM_")}
+    return {**kept, "PYTHONPATH": str(PROJECT)}
+
+
+def _days_ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
