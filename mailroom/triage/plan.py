@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 
 from attrs import frozen
 
@@ -139,7 +140,7 @@ def file_sender(
     """
     target = decision.category.group
     groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
-    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], x.created))
+    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], _age(x)))
     leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
     return Filing(
@@ -166,7 +167,7 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
             senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.sender] = (
-                    f"{senders} share a contact card and are labelled for different groups: leave one kind of label"
+                    f"{senders} share a contact card but not a triage group: leave one kind of label"
                 )
     return conflicts
 
@@ -240,7 +241,7 @@ def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[s
     """Return the name of the card that a sender is, or would be, filed under; empty where he has none."""
     if not cards:
         return ""
-    return min(cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), x.created)).name
+    return min(cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), _age(x))).name
 
 
 def _decision(sender: Address, category: Category, messages: Iterable[Message]) -> Decision:
@@ -279,6 +280,11 @@ def _on_its_way(message: Message, filing: Filing, layout: Layout) -> bool:
         and not here & layout.protected
         and _carries_label(message, filing, layout)
     )
+
+
+def _age(card: Card) -> float:
+    """Return what sorts the oldest card first, and one of unknown age last."""
+    return card.created or inf
 
 
 def _comparable(name: str) -> str:

@@ -1,0 +1,240 @@
+"""The plan's rules, one by one, on the smallest account that shows each."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from mailroom.errors import UserError
+from mailroom.triage.address import Address, parse_address
+from mailroom.triage.layout import find_layout, mailbox_paths, missing_groups
+from mailroom.triage.model import (
+    Card,
+    CardKind,
+    CardUid,
+    Change,
+    Correspondent,
+    Mailbox,
+    MailboxId,
+    Message,
+    MessageId,
+)
+from mailroom.triage.plan import Decision, Filing, conclude, file_sender, judge, name_differs, sweep
+from tests.unit.test_triage_properties import MAILBOXES, SCHEME
+
+LAYOUT = find_layout(MAILBOXES, SCHEME)
+ANN = Address("ann@a.example")
+CATEGORY = {category.title: category for category in SCHEME.categories}
+
+
+def message(
+    *mailboxes: str, read: bool = False, name: str = "Ann", email: str = ANN, at: str = "1"
+) -> Message:
+    ids = frozenset(map(MailboxId, mailboxes))
+    return Message(MessageId(f"m{at}"), ids, read, (Correspondent(name, email),), at)
+
+
+def filing(title: str, *groups: str) -> Filing:
+    """Ann is filed into a category; she is in these contact groups now."""
+    decision = Decision(ANN, CATEGORY[title], ANN, "Ann", ())
+    return file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: groups, LAYOUT)
+
+
+def swept(message: Message, filing: Filing) -> set[str]:
+    change = sweep(message, filing, LAYOUT)
+    return set((message.mailbox_ids - change.remove) | change.add)
+
+
+class TestJudge:
+    def test_the_newest_name_and_spelling_are_taken(self) -> None:
+        """A new card shows what the sender calls himself today."""
+        messages = [
+            message("@ToFeed", name="Old", at="1"),
+            message("@ToFeed", name="  New   Name ", email="ANN@a.example", at="2"),
+            message("@ToFeed", name="", at="3"),
+        ]
+        (decision,) = judge(messages, LAYOUT, ()).decisions
+        assert (decision.name, decision.email) == ("New Name", "ann@a.example")
+        assert decision.message_ids == ("m3", "m2", "m1")
+
+    def test_a_card_without_a_name_shows_the_address(self) -> None:
+        """Who shows no name is called by his address."""
+        (decision,) = judge([message("@ToPerson", name="")], LAYOUT, ()).decisions
+        card = decision.new_card()
+        assert (card.name, card.kind) == (ANN, CardKind.PERSON)
+
+    def test_imbox_and_person_are_two_categories(self) -> None:
+        """They share a group, but they make different cards: the person has to say which."""
+        verdicts = judge([message("@ToImbox", at="1"), message("@ToPerson", at="2")], LAYOUT, ())
+        assert verdicts.decisions == ()
+        assert verdicts.rejected.keys() == {"m1", "m2"}
+
+    def test_the_own_address_is_not_filed(self) -> None:
+        """Whoever labels his own message gets it back."""
+        assert "own address" in judge([message("@ToFeed")], LAYOUT, {ANN}).rejected[MessageId("m1")]
+
+    @pytest.mark.parametrize(
+        ("senders", "said"),
+        [
+            ((), "no sender"),
+            ((Correspondent("A", ANN), Correspondent("B", "b@b.example")), "2 senders"),
+            ((Correspondent("A", "ann"),), "not an address"),
+            ((Correspondent("A", "ann@"),), "not an address"),
+        ],
+    )
+    def test_an_unusable_from_is_told(self, senders: tuple[Correspondent, ...], said: str) -> None:
+        """The reason says what is wrong with From."""
+        unusable = evolve(message("@ToFeed"), senders=senders)
+        assert said in judge([unusable], LAYOUT, ()).rejected[MessageId("m1")]
+
+
+class TestCards:
+    def choose(self, *cards: Card, groups: dict[str, set[str]] | None = None) -> str:
+        decision = Decision(ANN, CATEGORY["Feed"], ANN, "Ann", ())
+        return file_sender(decision, cards, lambda uid: (groups or {}).get(uid, ()), LAYOUT).card.uid
+
+    def test_the_card_in_a_triage_group_is_taken(self) -> None:
+        """A card that the rules already look at goes before an older one; the target's before others'."""
+        old, young, youngest = (
+            Card(CardUid(x), "", created) for x, created in (("a", 1), ("b", 2), ("c", 3))
+        )
+        assert self.choose(old, young, groups={"b": {"Jail"}}) == "b"
+        assert self.choose(old, young, youngest, groups={"b": {"Jail"}, "c": {"Feed"}}) == "c"
+        assert self.choose(old, young, groups={"b": {"Friends"}}) == "a"
+
+    def test_otherwise_the_oldest_is_taken(self) -> None:
+        """Age decides; a card whose age the server does not tell is not taken for the oldest."""
+        unknown, old, young = Card(CardUid("a"), ""), Card(CardUid("b"), "", 5), Card(CardUid("c"), "", 9)
+        assert self.choose(young, unknown, old) == "b"
+        assert self.choose(unknown, evolve(unknown, uid=CardUid("z"))) == "a"
+
+    def test_all_his_cards_leave_other_triage_groups(self) -> None:
+        """One sender is in one triage group, however many cards he has."""
+        decision = Decision(ANN, CATEGORY["Feed"], ANN, "Ann", ())
+        cards = [Card(CardUid("a"), "", 1), Card(CardUid("b"), "", 2)]
+        groups = {"a": ["Imbox", "Friends"], "b": ["Jail"]}
+        filed = file_sender(decision, cards, lambda uid: groups[uid], LAYOUT)
+        assert filed.leaves == {("Imbox", "a"), ("Jail", "b")}
+        assert filed.left == {"Inbox", "Jail"}
+
+
+class TestSweep:
+    def test_waiting_mail_goes_to_the_destination(self) -> None:
+        """A new sender's mail leaves Screener, and keeps what other mailboxes it is in."""
+        assert swept(message("Screener"), filing("Feed")) == {"Feed"}
+        assert swept(message("Screener", "Family"), filing("Imbox")) == {"Inbox", "Family"}
+
+    def test_a_new_senders_read_mail_goes_to_the_inbox_too(self) -> None:
+        """Only who changes category has old mail that could flood the Inbox."""
+        assert swept(message("Screener", read=True), filing("Imbox")) == {"Inbox"}
+
+    def test_who_changes_takes_his_mail_along(self) -> None:
+        """His mail in the mailbox he leaves moves as that in Screener does."""
+        assert swept(message("Feed"), filing("Jail", "Feed")) == {"Jail"}
+        assert swept(message("Inbox", read=True), filing("Feed", "Imbox")) == {"Feed"}
+        assert swept(message("Screener"), filing("Jail", "Feed")) == {"Jail"}
+
+    def test_read_mail_goes_to_the_archive_instead_of_the_inbox(self) -> None:
+        """Old newsletters do not flood the Inbox."""
+        assert swept(message("Feed", read=True), filing("Imbox", "Feed")) == {"Archive"}
+        assert swept(message("Feed"), filing("Imbox", "Feed")) == {"Inbox"}
+        assert swept(message("Inbox", "Feed", read=True), filing("Imbox", "Feed")) == {"Inbox"}
+
+    def test_without_an_archive_the_inbox_takes_read_mail(self) -> None:
+        """An account that has no Archive loses nothing."""
+        change = sweep(message("Feed", read=True), filing("Imbox", "Feed"), evolve(LAYOUT, archive=None))
+        assert change == Change(frozenset({MailboxId("Inbox")}), frozenset({MailboxId("Feed")}))
+
+    @pytest.mark.parametrize("place", ["Trash", "Sent"])
+    def test_protected_mail_stays(self, place: str) -> None:
+        """Trash, Junk, Sent and Drafts are never touched, whatever else the message is in."""
+        assert swept(message(place, "Screener"), filing("Feed")) == {place, "Screener"}
+
+    def test_mail_in_own_mailboxes_stays(self) -> None:
+        """What the person put away himself is his business."""
+        assert swept(message("Family"), filing("Feed", "Jail")) == {"Family"}
+
+    def test_a_labelled_message_elsewhere_gets_the_destination_besides(self) -> None:
+        """It keeps its place."""
+        assert swept(message("Family", "@ToFeed"), filing("Feed")) == {"Family", "Feed", "@ToFeed"}
+        assert swept(message("Archive", "@ToImbox"), filing("Imbox")) == {"Archive", "Inbox", "@ToImbox"}
+        assert swept(message("@ToFeed"), filing("Feed")) == {"Feed", "@ToFeed"}
+
+
+class TestConclude:
+    def test_the_labels_come_off(self) -> None:
+        """Its own triage label, and an error label that no longer holds."""
+        change = conclude(
+            message("Feed", "@ToFeed", "@MailroomError"),
+            filing("Feed"),
+            LAYOUT,
+            rejected=False,
+            differs=False,
+        )
+        assert change.remove == {"@ToFeed", "@MailroomError"}
+
+    def test_a_label_put_on_meanwhile_stays(self) -> None:
+        """It is a new decision, for the next cycle."""
+        change = conclude(
+            message("Feed", "@ToFeed", "@ToJail"), filing("Feed"), LAYOUT, rejected=False, differs=False
+        )
+        assert change.remove == {"@ToFeed"}
+
+    def test_a_rejected_message_is_marked_and_keeps_its_label(self) -> None:
+        """The person sees which message it is."""
+        change = conclude(message("Screener", "@ToFeed"), None, LAYOUT, rejected=True, differs=False)
+        assert change == Change(add=frozenset({MailboxId("@MailroomError")}))
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("shown", "on_card", "differs"),
+        [
+            ("Ann", "Ann", False),
+            ("ANN  lee", " Ann Lee", False),
+            ("Ａｎｎ", "Ann", False),
+            ("", "Ann", False),
+            ("Ann", "", False),
+            ("ANN@a.example", "Somebody", False),
+            ("Ann", "Anna", True),
+            ("Bank of Ann", "Ann", True),
+        ],
+    )
+    def test_when_names_differ(self, shown: str, on_card: str, differs: bool) -> None:
+        """Case, white space and width do not count, nor does a name that is no name."""
+        assert name_differs(message("Inbox", name=shown), on_card) is differs
+
+
+class TestLayout:
+    def test_a_nested_mailbox_is_found_by_its_path(self) -> None:
+        """`Inbox/Screener` names the mailbox below the Inbox."""
+        nested = [m for m in MAILBOXES if m.name != "Screener"]
+        nested.append(Mailbox(MailboxId("s"), "Screener", parent_id=MailboxId("Inbox")))
+        assert find_layout(nested, evolve(SCHEME, screener="Inbox/Screener")).screener == "s"
+        with pytest.raises(UserError, match="'Screener'"):
+            find_layout(nested, SCHEME)
+
+    def test_mailboxes_in_a_circle_have_names_too(self) -> None:
+        """A server's nonsense does not hang the client."""
+        circle = [Mailbox(MailboxId(x), x, parent_id=MailboxId(y)) for x, y in ("ab", "ba")]
+        assert len(mailbox_paths(circle)) == 2
+
+    def test_every_missing_name_is_told(self) -> None:
+        """All at once, and the Inbox too."""
+        with pytest.raises(UserError) as caught:
+            find_layout([], SCHEME)
+        told = " ".join(caught.value.problems)
+        assert "Inbox" in told
+        names = [m.name for m in MAILBOXES if m.role is None and m.name != "Family"]
+        assert [name for name in names if f"'{name}'" not in told] == []
+
+    def test_a_group_that_is_there_twice_is_a_problem(self) -> None:
+        """Nobody could say which of the two the rules look at."""
+        told = missing_groups(["Imbox", "Feed", "Feed", "Jail"], SCHEME)
+        assert len(told) == 2
+        assert any("2 contact groups are named 'Feed'" in problem for problem in told)
+
+
+def test_parse_address_gives_the_addresses_used_here() -> None:
+    """The tests' own shorthand is a comparable address."""
+    assert parse_address(ANN) == ANN
