@@ -1,0 +1,86 @@
+"""How long it takes from the label to the filed sender, and where the time goes."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from mailroom.sandbox import Reply, Request
+from tests.bench.accounts import furnished_account
+from tests.bench.distance import DistantSandbox, far_away
+from tests.service.processes import Process
+
+ROUND_TRIP_SECONDS = 0.05
+TAPS = 20
+PATIENCE_SECONDS = 10.0
+STAGES = ("event", "quiet", "see", "book", "card", "group", "read", "sweep", "label off")
+
+
+def run() -> None:
+    """Tap labels on new senders' messages, one after the other, and print what the service takes for each."""
+    account = furnished_account()
+    with DistantSandbox(account) as sandbox, far_away(sandbox, ROUND_TRIP_SECONDS):
+        arrivals: list[tuple[float, str]] = []
+
+        def note(request: Request) -> Reply | None:
+            arrivals.append((time.perf_counter(), _stage(request)))
+            return None
+
+        sandbox.interceptor = note
+        variables = {**sandbox.environment(), "MAILROOM_POLL_INTERVAL": "300"}
+        with tempfile.TemporaryDirectory() as home, Process(variables, Path(home)) as service:
+            service.until("push_connected")
+            time.sleep(1)
+            taps = []
+            for tap in range(TAPS):
+                messages = [
+                    account.deliver([(f"Sender {tap}", f"news@sender{tap}.example")], ["Screener"])
+                    for _ in range(5)
+                ]
+                time.sleep(0.5)  # until the service has looked at what arrived
+                arrivals.clear()
+                began = time.perf_counter()
+                account.label(messages[0], "@ToFeed")
+                while account.mailbox_names(messages[0]) != {"Feed"}:
+                    if time.perf_counter() - began > PATIENCE_SECONDS:
+                        raise SystemExit("the label had no effect")
+                    time.sleep(0.001)
+                taps.append(_shares(began, list(arrivals), time.perf_counter()))
+                time.sleep(0.5)
+    totals = [sum(tap.values()) for tap in taps]
+    median = statistics.median(totals)
+    print(f"label to filed at {ROUND_TRIP_SECONDS * 1000:.0f} ms a round trip, {TAPS} times:")
+    print(f"median {median:.3f} s, worst {max(totals):.3f} s")
+    for stage in STAGES:
+        seconds = statistics.median(tap.get(stage, 0.0) for tap in taps)
+        print(f"  {stage:<10}{1000 * seconds:6.0f} ms {100 * seconds / median:4.0f} %")
+    print("wanted: median under 0.7 s, worst under 1.5 s")
+
+
+def _stage(request: Request) -> str:
+    """Say which step of the cycle a request belongs to; the two kinds of JMAP request come twice."""
+    if request.method == "REPORT":
+        return "book"
+    if request.method == "PUT":
+        return "card" if "if-none-match" in request.headers else "group"
+    if request.method == "POST" and b"Email/set" in request.body:
+        return "set"
+    return "get" if request.method == "POST" else request.method
+
+
+def _shares(began: float, arrivals: list[tuple[float, str]], ended: float) -> dict[str, float]:
+    """Return the seconds of each stage: from the arrival of its request to that of the next.
+
+    The event and the first request are half a round trip on the way; what lies between is the wait
+    for more changes, and whatever the service needs to get going.
+    """
+    half = ROUND_TRIP_SECONDS / 2
+    seconds = {"event": half, "quiet": arrivals[0][0] - began - 2 * half, "see": half}
+    names = {"get": iter(("see", "read")), "set": iter(("sweep", "label off"))}
+    ends = [moment for moment, _ in arrivals[1:]] + [ended]
+    for (start, kind), end in zip(arrivals, ends, strict=True):
+        stage = next(names[kind], kind) if kind in names else kind
+        seconds[stage] = seconds.get(stage, 0.0) + end - start
+    return seconds
