@@ -1,0 +1,185 @@
+"""`mailroom approve --correspondents`, on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.contract import vcards
+from tests.contract.accounts import Account, Sender, add_contact, contacts_of, groups_of, members
+from tests.contract.running import run_command
+from tests.faults.proxy import Exchange, Proxy
+
+ANN = ("Ann Example", "ann@example.net")
+BOB = ("", "bob@example.net")
+EVE = ("Eve", "eve@example.net")
+
+
+def approve(account: Account, *arguments: str) -> list[str]:
+    """Run it with a yes and return who was approved."""
+    done = run_command(account.environment, "approve", "--correspondents", "--yes", "--json", *arguments)
+    assert done.code == 0, done.output
+    return list(done.json()["approved"])
+
+
+def listed(account: Account, *arguments: str) -> list[tuple[str, int]]:
+    """Return who would be approved, and how often the person has written to him."""
+    done = run_command(account.environment, "approve", "--correspondents", "--json", *arguments)
+    return [(each["email"], each["written"]) for each in done.json()["correspondents"]]
+
+
+class TestWho:
+    """Whom it lists."""
+
+    def test_everybody_in_to_cc_and_the_most_written_to_first(self, account: Account) -> None:
+        """Each address counts once for each message, in whatever case it was written."""
+        account.send(ANN, BOB, ("Ann again", "ANN@Example.net"))
+        account.send(EVE, cc=[BOB])
+        account.send(("", "Bob@example.net"))
+        assert listed(account) == [("Bob@example.net", 3), ("eve@example.net", 1), ("ann@example.net", 1)]
+
+    def test_not_the_person_himself(self, account: Account) -> None:
+        """Own addresses are not correspondents."""
+        account.send(("Me", account.address), ANN)
+        assert [email for email, _ in listed(account)] == ["ann@example.net"]
+
+    def test_not_who_is_in_a_triage_group_already(self, account: Account) -> None:
+        """A decision stands, whichever it was; a contact without one is listed."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Jail"])
+        add_contact(account, "Eve", "eve@example.net", groups=["Friends"])
+        account.send(ANN, EVE)
+        assert [email for email, _ in listed(account)] == ["eve@example.net"]
+
+    def test_only_mail_in_sent(self, account: Account) -> None:
+        """Mail that came, and drafts, say nothing about whom the person has written to."""
+        account.receive([ANN], "Inbox")
+        account.place(account.send(BOB), "Drafts")
+        assert listed(account) == []
+
+    def test_a_limit_takes_those_he_has_written_to_most(self, account: Account) -> None:
+        """With --limit the list is cut after the first."""
+        account.send(ANN, BOB)
+        account.send(BOB)
+        assert listed(account, "--limit", "1") == [("bob@example.net", 2)]
+        assert approve(account, "--limit", "1") == ["bob@example.net"]
+        assert groups_of(account, "ann@example.net") == []
+
+
+class TestApproving:
+    """What it does after a yes."""
+
+    def test_without_a_yes_nothing_is_written(self, account: Account) -> None:
+        """Neither a list for programs nor a run without a terminal writes anything."""
+        account.send(ANN)
+        before = account.state()
+        listed(account)
+        done = run_command(account.environment, "approve", "--correspondents")
+        assert done.code == 1
+        assert "--yes" in done.errors
+        assert account.state() == before
+
+    def test_they_get_cards_as_persons_in_the_imbox_group(self, account: Account) -> None:
+        """A card has the name they were written to by; without one, the address."""
+        account.send(ANN, BOB)
+        assert sorted(approve(account)) == ["ann@example.net", "bob@example.net"]
+        (card,) = contacts_of(account, "ann@example.net")
+        assert vcards.value(card, "FN") == "Ann Example"
+        assert vcards.value(card, "N").split(";")[:2] == ["Example", "Ann"]
+        assert vcards.value(contacts_of(account, "bob@example.net")[0], "FN") == "bob@example.net"
+        assert groups_of(account, "ann@example.net") == groups_of(account, "bob@example.net") == ["Imbox"]
+
+    def test_an_existing_card_joins_as_it_is(self, account: Account) -> None:
+        """No second card is made, and other groups keep him."""
+        add_contact(account, "Annie", "ann@example.net", groups=["Friends"])
+        before = contacts_of(account, "ann@example.net")
+        account.send(ANN)
+        approve(account)
+        assert contacts_of(account, "ann@example.net") == before
+        assert groups_of(account, "ann@example.net") == ["Friends", "Imbox"]
+
+    def test_it_moves_no_mail(self, account: Account) -> None:
+        """Mail stays where it is, in Screener too."""
+        account.send(ANN)
+        message = account.receive([ANN], "Screener")
+        approve(account)
+        assert account.mailboxes_of(message) == {"Screener"}
+
+    def test_a_second_time_writes_nothing(self, account: Account) -> None:
+        """Who is in the group is passed over."""
+        account.send(ANN, BOB)
+        approve(account)
+        before = account.state()
+        assert approve(account) == []
+        assert account.state() == before
+
+    def test_many_take_one_write_of_the_group_a_batch(self, account: Account) -> None:
+        """The number of requests grows with the cards that are made, and with nothing else."""
+        people: list[Sender] = [(f"P {n}", f"p{n}@example.net") for n in range(60)]
+        account.send(*people[:30])
+        account.send(*people[30:])
+        before = len(account.requests())
+        assert len(approve(account)) == 60
+        assert len(members(account, "Imbox")) == 60
+        writes = [request for request in account.requests()[before:] if request.startswith("PUT")]
+        assert len(writes) == 60 + 2
+
+    @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
+    def test_cut_off_at_any_write_and_run_again_it_ends_the_same(
+        self,
+        new_account: Callable[[], Account],
+        monkeypatch: pytest.MonkeyPatch,
+        is_done: bool,
+    ) -> None:
+        """Wherever it ends, the next run puts everybody into the group, with one card each."""
+        monkeypatch.setattr("mailroom.http.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        monkeypatch.setattr("mailroom.commands.approve.BATCH_CARDS", 2)
+        for writes_left in range(10):
+            account = new_account()
+            account.add_mailboxes({"Sent": "sent"})
+            run_command(account.environment, "setup", "--apply")
+            account.mailbox_names()
+            account.send(ANN, BOB, EVE)
+            url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
+            with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
+                plan = _dead_after_writes(writes_left, is_done=is_done)
+                proxy.plan = plan
+                done = run_command(
+                    proxy.environment(account.environment), "approve", "--correspondents", "--yes"
+                )
+                proxy.check()
+            assert done.code in {0, 1}
+            assert run_command(account.environment, "approve", "--correspondents", "--yes").code == 0
+            for _, email in (ANN, BOB, EVE):
+                assert len(contacts_of(account, email)) == 1
+                assert groups_of(account, email) == ["Imbox"]
+            if done.code == 0:
+                assert writes_left == 5, "three cards, and the group twice"
+                return
+        pytest.fail("it never ends")
+
+
+def _dead_after_writes(writes_left: int, *, is_done: bool) -> Callable[[Exchange], None]:
+    """Let some writes pass; the next one and all requests after it get no answer."""
+    writes = 0
+
+    def plan(exchange: Exchange) -> None:
+        nonlocal writes
+        writes += exchange.request.is_write
+        if writes <= writes_left:
+            exchange.pass_on()
+            return
+        if is_done and writes == writes_left + 1 and exchange.request.is_write:
+            exchange.forward()
+        exchange.reset()
+
+    return plan
+
+
+def test_an_account_without_a_sent_mailbox_is_told_so(bare_account: Account) -> None:
+    """Without Sent nobody can tell whom the person has written to."""
+    run_command(bare_account.environment, "setup", "--apply")
+    done = run_command(bare_account.environment, "approve", "--correspondents", "--yes")
+    assert done.code == 1
+    assert "role sent" in done.errors

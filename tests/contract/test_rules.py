@@ -1,0 +1,77 @@
+"""`mailroom rules` on an account: for what is really there, and never over a file that is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.contract import vcards
+from tests.contract.accounts import Account
+from tests.contract.running import run_command
+
+
+def test_the_default_is_a_file_for_fastmail(account: Account) -> None:
+    """Without options the rules come as JSON on standard output, and nothing else does."""
+    done = run_command(account.environment, "rules")
+    assert [rule["fileIn"] for rule in done.json()] == ["Feed", "Paper Trail", "Jail", "Screener"]
+    assert done.errors == ""
+
+
+def test_names_come_from_the_settings(account: Account) -> None:
+    """Another group name, and the mailbox of that name, are what the rules are about."""
+    account.add_mailboxes({"News & more": None})
+    account.put_card("news.vcf", vcards.group("News & more"))
+    done = run_command(account.environment, "rules", MAILROOM_GROUP_FEED="News & more")
+    assert [done.json()[0][key] for key in ("search", "fileIn")] == ['fromin:"News & more"', "News & more"]
+
+
+def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: Account) -> None:
+    """A rule for a group that does not exist would never match, in silence: so none is written."""
+    account.delete_card("Feed.vcf")
+    for form in ("fastmail", "sieve", "text"):
+        done = run_command(account.environment, "rules", "--format", form)
+        assert done.code == 1
+        assert done.output == ""
+        assert "'Feed'" in done.errors
+        assert "`mailroom setup --apply`" in done.errors
+
+
+def test_sieve_names_groups_by_their_identifiers(account: Account) -> None:
+    """The script has the UIDs of the groups as they are, in the older form for servers of old contacts."""
+    account.put_card("Feed.vcf", vcards.group("Feed"))
+    script = run_command(account.environment, "rules", "--format", "sieve").output
+    assert '{"fromContactGroupId": "group-feed"}' in script
+    newer = ("rules", "--format", "sieve", "--sieve-dialect", "card-uid")
+    assert '{"fromContactCardUid": "group-feed"}' in run_command(account.environment, *newer).output
+
+
+def test_a_file_is_written_once_and_only_forced_again(account: Account, tmp_path: Path) -> None:
+    """-o makes the file; what stands there already is kept unless --force says otherwise."""
+    path = tmp_path / "mailrules.json"
+    first = run_command(account.environment, "rules", "-o", str(path))
+    assert first.code == 0
+    assert str(path) in first.output
+    assert len(json.loads(path.read_text("utf-8"))) == 4
+    path.write_text("mine")
+    second = run_command(account.environment, "rules", "-o", str(path))
+    assert second.code == 1
+    assert "--force" in second.errors
+    assert path.read_text() == "mine"
+    assert run_command(account.environment, "rules", "-o", str(path), "--force").code == 0
+    assert len(json.loads(path.read_text("utf-8"))) == 4
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_line(account: Account, tmp_path: Path) -> None:
+    """A directory that is not there is the person's to mend, without a traceback."""
+    done = run_command(account.environment, "rules", "-o", str(tmp_path / "nowhere" / "rules.json"))
+    assert done.code == 1
+    assert len(done.errors.splitlines()) == 1
+    assert "No such file or directory" in done.errors
+
+
+def test_it_writes_nothing_to_the_account(account: Account) -> None:
+    """Rules are printed; installing them is the person's act."""
+    before = account.state()
+    for form in ("fastmail", "sieve", "text"):
+        run_command(account.environment, "rules", "--format", form)
+    assert account.state() == before

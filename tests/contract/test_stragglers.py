@@ -1,0 +1,245 @@
+"""Mail in Screener of senders decided on before: the service sweeps it, rescue and check tell of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from mailroom.account import Account as OpenAccount
+from mailroom.service import run_cycle
+from tests.contract.accounts import Account, add_contact, label
+from tests.contract.running import opened, run_command
+
+ANN = ("Ann", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+EVE = ("Eve", "eve@example.net")
+
+
+@pytest.fixture
+def mailroom(account: Account) -> OpenAccount:
+    """Mailroom as it is when the service has started."""
+    mailroom = opened(account)
+    mailroom.check()
+    return mailroom
+
+
+def requests_of_a_cycle(account: Account, mailroom: OpenAccount) -> int:
+    before = len(account.requests())
+    run_cycle(mailroom.triage)
+    return len(account.requests()) - before
+
+
+def findings(account: Account) -> list[dict[str, Any]]:
+    """What `mailroom check` finds wrong."""
+    found = run_command(account.environment, "check", "--json")
+    wrong = [finding for finding in found.json() if not finding["is_right"]]
+    assert found.code == (1 if wrong else 0)
+    return wrong
+
+
+class TestInTheService:
+    """At the end of a cycle."""
+
+    @pytest.mark.parametrize(
+        ("group", "destination"),
+        [("Imbox", "Inbox"), ("Feed", "Feed"), ("Paper Trail", "Paper Trail"), ("Jail", "Jail")],
+    )
+    def test_mail_that_raced_with_the_triage_is_swept(
+        self, account: Account, mailroom: OpenAccount, group: str, destination: str
+    ) -> None:
+        """A member of a triage group never waits in Screener longer than until the next cycle."""
+        add_contact(account, "Ann", "ann@example.net", groups=[group])
+        mailroom.book.refresh()
+        unread, read = account.receive([ANN], "Screener"), account.receive([ANN], "Screener", read=True)
+        other = account.receive([BOB], "Screener")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(unread) == account.mailboxes_of(read) == {destination}
+        assert account.mailboxes_of(other) == {"Screener"}
+
+    def test_a_sender_who_was_just_filed_is_known_without_reading_contacts_again(
+        self, account: Account, mailroom: OpenAccount
+    ) -> None:
+        """Mail that comes to Screener after its sender was filed follows him, also when he was moved."""
+        for triage_label, destination in (("@ToFeed", "Feed"), ("@ToJail", "Jail")):
+            label(account, account.receive([ANN], "Screener"), triage_label)
+            run_cycle(mailroom.triage)
+            late = account.receive([ANN], "Screener")
+            run_cycle(mailroom.triage)
+            assert account.mailboxes_of(late) == {destination}
+
+    def test_it_is_logged_with_the_number_of_messages_of_each_sender(
+        self, account: Account, mailroom: OpenAccount, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """One event tells whose mail was swept."""
+        add_contact(account, "Ann", "ann@example.net", "bob@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        for sender in (ANN, ANN, BOB):
+            account.receive([sender], "Screener")
+        with caplog.at_level(logging.INFO, "mailroom"):
+            run_cycle(mailroom.triage)
+        (event,) = [record for record in caplog.records if record.getMessage() == "stragglers_swept"]
+        assert vars(event)["fields"] == {
+            "messages": 3,
+            "senders": {"ann@example.net": 2, "bob@example.net": 1},
+        }
+
+    def test_it_costs_two_requests_and_an_idle_cycle_stays_one(
+        self, account: Account, mailroom: OpenAccount
+    ) -> None:
+        """One request looks, one moves; where the mail has not changed, none is made."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        run_cycle(mailroom.triage)
+        assert requests_of_a_cycle(account, mailroom) == 1, "idle"
+        account.receive([BOB], "Screener")
+        assert requests_of_a_cycle(account, mailroom) == 2, "new mail, nothing to move"
+        assert requests_of_a_cycle(account, mailroom) == 1, "idle"
+        account.receive([ANN], "Screener")
+        assert requests_of_a_cycle(account, mailroom) == 3, "new mail to move"
+        assert requests_of_a_cycle(account, mailroom) == 1, "its own write is no news"
+
+    def test_it_can_be_turned_off(self, account: Account) -> None:
+        """MAILROOM_SWEEP_STRAGGLERS=false leaves Screener to the person, and saves the request."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom = opened(account, MAILROOM_SWEEP_STRAGGLERS="false")
+        mailroom.check()
+        message = account.receive([ANN], "Screener")
+        assert requests_of_a_cycle(account, mailroom) == 1
+        assert account.mailboxes_of(message) == {"Screener"}
+
+
+class TestWhatIsLeftAlone:
+    """Mail that a straggler's sweep must not touch."""
+
+    @pytest.mark.parametrize("protected", ["Trash", "Junk", "Sent", "Drafts"])
+    def test_protected_mail(self, account: Account, mailroom: OpenAccount, protected: str) -> None:
+        """What is in Trash, Junk, Sent or Drafts besides stays where it is."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        message = account.receive([ANN], "Screener", protected)
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(message) == {"Screener", protected}
+
+    def test_mail_of_a_sender_whose_labels_conflict(self, account: Account, mailroom: OpenAccount) -> None:
+        """As long as the person has not decided, nothing of him moves."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        waiting = account.receive([ANN], "Screener")
+        label(account, account.receive([ANN], "Family"), "@ToFeed")
+        label(account, account.receive([ANN], "Family"), "@ToJail")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(waiting) == {"Screener"}
+
+    def test_mail_of_a_sender_in_two_triage_groups(self, account: Account, mailroom: OpenAccount) -> None:
+        """Which of the two is right is for the person to say; check names him."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed", "Jail"])
+        mailroom.book.refresh()
+        message = account.receive([ANN], "Screener")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(message) == {"Screener"}
+        (finding,) = findings(account)
+        assert "ann@example.net is in more than one triage group (Feed, Jail)" in finding["says"]
+
+    def test_mail_of_strangers_of_other_contacts_and_of_the_person_himself(
+        self, account: Account, mailroom: OpenAccount
+    ) -> None:
+        """Only members of a triage group are swept; the account's own address never is."""
+        add_contact(account, "Bob", "bob@example.net", groups=["Friends"])
+        add_contact(account, "Me", account.address, groups=["Feed"])
+        mailroom.book.refresh()
+        messages = [account.receive([sender], "Screener") for sender in (EVE, BOB, ("Me", account.address))]
+        messages += [account.receive(None, "Screener"), account.receive([ANN, BOB], "Screener")]
+        run_cycle(mailroom.triage)
+        assert [account.mailboxes_of(message) for message in messages] == [{"Screener"}] * 5
+
+    def test_mailboxes_of_the_persons_own(self, account: Account, mailroom: OpenAccount) -> None:
+        """A message that is in one of them too keeps it; only Screener is left."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        message = account.receive([ANN], "Screener", "Family")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(message) == {"Feed", "Family"}
+
+
+class TestRescue:
+    """`mailroom rescue`."""
+
+    def test_moves_what_a_late_rule_let_through_and_says_whose(self, account: Account) -> None:
+        """Contacts are read as they are now; each sender and number is told."""
+        messages = [account.receive([ANN], "Screener") for _ in range(account.max_objects + 3)]
+        add_contact(account, "Ann", "ann@example.net", groups=["Paper Trail"])
+        stranger = account.receive([BOB], "Screener")
+        done = run_command(account.environment, "rescue", "--json")
+        assert done.code == 0
+        assert done.json() == {"moved": {"ann@example.net": len(messages)}, "failed": {}}
+        assert {frozenset(account.mailboxes_of(message)) for message in messages} == {
+            frozenset({"Paper Trail"})
+        }
+        assert account.mailboxes_of(stranger) == {"Screener"}
+
+    def test_a_second_time_writes_nothing(self, account: Account) -> None:
+        """It can be run again at any time."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([ANN], "Screener")
+        run_command(account.environment, "rescue")
+        before = account.state()
+        assert "Nothing to rescue" in run_command(account.environment, "rescue").output
+        assert account.state() == before
+
+    def test_works_where_the_service_is_told_not_to(self, account: Account) -> None:
+        """The setting is about the service; the command is a person's own act."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        message = account.receive([ANN], "Screener")
+        run_command(account.environment, "rescue", MAILROOM_SWEEP_STRAGGLERS="false")
+        assert account.mailboxes_of(message) == {"Feed"}
+
+
+class TestCheck:
+    """What `mailroom check` says of the provider's rules."""
+
+    def test_a_screener_with_undecided_senders_only_is_right(self, account: Account) -> None:
+        """Strangers, and senders whose label is not worked off yet, are what Screener is for."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([EVE], "Screener")
+        label(account, account.receive([ANN], "Screener"), "@ToJail")
+        assert findings(account) == []
+
+    def test_mail_of_a_groups_member_means_a_missing_rule(self, account: Account) -> None:
+        """It names the group whose rule is missing, the sender, and the way out."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Paper Trail"])
+        account.receive([ANN], "Screener")
+        (finding,) = findings(account)
+        assert finding["subject"] == "rules"
+        assert "'Paper Trail' is missing" in finding["says"]
+        assert "ann@example.net" in finding["says"]
+        assert "mailroom rescue" in finding["says"]
+
+    def test_mail_of_a_contact_means_a_rule_that_reaches_too_far(self, account: Account) -> None:
+        """Contacts, those of the Imbox group among them, are not for the Screener rule."""
+        add_contact(account, "Ann", "ann@example.net")
+        add_contact(account, "Bob", "bob@example.net", groups=["Imbox"])
+        account.receive([ANN], "Screener")
+        account.receive([BOB], "Screener")
+        found = findings(account)
+        assert len(found) == 2
+        assert all("the rule for 'Screener' reaches too far" in finding["says"] for finding in found)
+
+    def test_it_writes_nothing(self, account: Account) -> None:
+        """Looking at the evidence does not touch it."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([ANN], "Screener")
+        before = account.state()
+        findings(account)
+        assert account.state() == before
+
+
+def test_plan_tells_what_a_cycle_would_sweep(account: Account) -> None:
+    """The next cycle's sweep belongs to what the plan shows, unless it is turned off."""
+    add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+    account.receive([ANN], "Screener")
+    expected = [{"sender": "ann@example.net", "group": "Feed", "messages_to_move": 1}]
+    assert run_command(account.environment, "plan", "--json").json()["stragglers"] == expected
+    off = run_command(account.environment, "plan", "--json", MAILROOM_SWEEP_STRAGGLERS="false")
+    assert off.json()["stragglers"] == []

@@ -1,0 +1,80 @@
+"""Progress on a terminal."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+
+from mailroom.terminal import Progress
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailroom.terminal.PROGRESS_AFTER_SECONDS", 0.02)
+    monkeypatch.setattr("mailroom.terminal.PROGRESS_INTERVAL_SECONDS", 0.01)
+
+
+def wait_for(screen: Screen, text: str) -> None:
+    deadline = time.monotonic() + 5
+    while text not in screen.getvalue():
+        assert time.monotonic() < deadline, screen.getvalue()
+        time.sleep(0.005)
+
+
+def test_what_takes_long_shows_how_far_it_is() -> None:
+    """A bar and two numbers, renewed in place, and wiped away at the end."""
+    screen = Screen()
+    with Progress("reading", screen) as progress:
+        progress.advance(30, 120)
+        wait_for(screen, "30 of 120")
+        progress.advance(90, 120)
+        wait_for(screen, "█" * 24 + " 120 of 120")
+    assert screen.getvalue().endswith("\r\033[K")
+
+
+def test_without_numbers_it_shows_the_time() -> None:
+    """Where nobody knows how much there is to do, the seconds go on."""
+    screen = Screen()
+    with Progress("reading", screen):
+        wait_for(screen, "reading … 0 s")
+
+
+def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No flicker for what is over before anybody wonders."""
+    monkeypatch.setattr("mailroom.terminal.PROGRESS_AFTER_SECONDS", 60.0)
+    screen = Screen()
+    with Progress("reading", screen) as progress:
+        progress.advance(1, 2)
+    assert screen.getvalue() == ""
+
+
+def test_into_a_file_nothing_is_written() -> None:
+    """Only a terminal can show progress in place."""
+    file = io.StringIO()
+    with Progress("reading", file) as progress:
+        progress.advance(1, 2)
+        time.sleep(0.1)
+    assert file.getvalue() == ""
+
+
+def test_an_error_passes_through() -> None:
+    """What goes wrong under way is not hidden, and the line is wiped."""
+    screen = Screen()
+
+    def work() -> None:
+        with Progress("reading", screen):
+            wait_for(screen, "reading")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    assert screen.getvalue().endswith("\r\033[K")
