@@ -40,6 +40,13 @@ class TestErrorLabel:
         assert account.mailboxes_of(message) == {"Screener"}
         assert not contacts(account)
 
+    def test_nowhere_else_but_of_a_filed_sender_it_goes_where_his_mail_is(self, account: Account) -> None:
+        """What the person moved onto the error label follows the sender when the conflict is solved."""
+        labelled = account.receive([ANN], "Screener", "@ToFeed")
+        marked = account.receive([ANN], ERROR)
+        run_cycle(account)
+        assert account.mailboxes_of(labelled) == account.mailboxes_of(marked) == {"Feed"}
+
 
 class TestWarningLabel:
     """The warning label says that a sender calls himself otherwise than his card does."""

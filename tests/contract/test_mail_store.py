@@ -9,7 +9,9 @@ import pytest
 from mailroom.triage.model import Change, Correspondent, MailboxId, Message, MessageId, Snapshot
 from mailroom.triage.ports import MailStore
 from tests.contract.accounts import Account, label
+from tests.contract.on_cyrus import CyrusAccount
 from tests.contract.running import opened
+from tests.cyrus.front import Front
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -159,6 +161,25 @@ class TestReading:
     def test_offers_the_addresses_the_person_sends_from(self, account: Account, store: MailStore) -> None:
         """The account's own address is among its identities."""
         assert account.address in store.own_addresses()
+
+    @pytest.mark.parametrize(
+        ("header", "emails"),
+        [
+            pytest.param("From: us: a@example.net, b@example.net;", ["a@example.net", "b@example.net"], id="group"),
+            pytest.param("From: Team: Ann <ann@example.net>;", ["ann@example.net"], id="group of one"),
+            pytest.param("From: undisclosed-recipients:;", [], id="empty group"),
+            pytest.param("From: Ann (at work) <ann@example.net> (Ann)", ["ann@example.net"], id="comments"),
+            pytest.param("From: =?utf-8?Q?J=C3=B6rg?=\r\n <j@example.net>", ["j@example.net"], id="folded"),
+            pytest.param("From: <>", [], id="null address"),
+        ],
+    )  # fmt: skip
+    def test_copes_with_odd_from_headers(self, cyrus: Front, header: str, emails: list[str]) -> None:
+        """What a real server makes of a header from the wild is read; the sandbox parses none."""
+        account = CyrusAccount(cyrus)
+        raw = f"{header}\r\nSubject: Something\r\n\r\nText.\r\n".encode()
+        message = account.receive_raw(raw, "Inbox")
+        found = _read(opened(account).mail, account, "Inbox").messages[MessageId(message)]
+        assert [sender.email for sender in found.senders] == emails
 
 
 class TestUpdating:
