@@ -34,7 +34,7 @@ def _fuzz_all(seconds: int, names: list[str]) -> int:
     try:
         import atheris  # noqa: F401 - only whether it is there
     except ImportError:
-        print("atheris is not installed: `pip install "atheris>=3"` (for Python 3.11 to 3.13)", file=sys.stderr)
+        print("atheris is missing: pip install 'atheris>=3' (for Python 3.11 to 3.13)", file=sys.stderr)
         return 2
     from tests.fuzz.targets import TARGETS
 
