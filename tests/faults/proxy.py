@@ -217,8 +217,8 @@ class Proxy:
 
     def ask(self, request: Request) -> Answer:
         """Send a request to the server and return its answer, whose URLs lead to the proxy."""
-        headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
-        headers |= {"host": urlsplit(self._upstream).netloc, "accept-encoding": "identity"}
+        headers = {name.title(): value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
+        headers |= {"Host": urlsplit(self._upstream).netloc, "Accept-Encoding": "identity"}
         connection: http.client.HTTPConnection = self._local.connection
         connection.request(request.method, request.target, request.body or None, headers)
         response = connection.getresponse()

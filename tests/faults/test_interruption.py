@@ -76,17 +76,17 @@ def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, ap
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["everything", "change of mind"])
 @applied_or_not
-def test_the_same_holds_on_a_real_server(name: str, applied: bool, request: pytest.FixtureRequest) -> None:
+def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureRequest) -> None:
     """On Cyrus, too, a process may be cut off at any request."""
+    scenario = SCENARIOS[QUICK]
 
     def on_cyrus() -> Account:
         return open_account_on("cyrus", request)
 
-    expected, _, requests = undisturbed(on_cyrus, SCENARIOS[name])
+    expected, _, requests = undisturbed(on_cyrus, scenario)
     for at in range(requests):
-        with rig(on_cyrus(), SCENARIOS[name]) as each:
+        with rig(on_cyrus(), scenario) as each:
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt()
             each.observer.look()

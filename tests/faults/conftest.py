@@ -1,0 +1,24 @@
+"""Accounts for harm to come to, on both kinds of server."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailroom import http
+from tests.conftest import open_account_on
+from tests.contract.accounts import Account
+from tests.faults.scenarios import FaultySandboxAccount
+
+
+@pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])
+def faulty_account(request: pytest.FixtureRequest) -> Account:
+    """A new account, not yet furnished; whoever plays a scenario on it closes it."""
+    if request.param == "cyrus":
+        return open_account_on("cyrus", request)
+    return FaultySandboxAccount()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client give a silent server up after a moment."""
+    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.3)

@@ -1,0 +1,129 @@
+"""Whatever a server or the network does: a cycle recovers, or ends in an error that says what happened.
+
+When the harm is over, one more cycle leads to where an undisturbed one would have led.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from mailroom.errors import AuthenticationError
+from tests.faults import harm
+from tests.faults.harm import Choice, Harm
+from tests.faults.proxy import Exchange, Plan
+from tests.faults.running import rig
+from tests.faults.scenarios import SCENARIOS, FaultySandboxAccount
+
+SCENARIO = SCENARIOS["everything"]
+FOREVER = 1_000_000
+
+CHOICES: dict[str, Choice] = {
+    "any request": harm.any_request,
+    "JMAP": harm.jmap,
+    "changes of mail": harm.mail_write,
+    "reports": harm.report,
+    "new cards and groups": harm.card_write,
+    "contact groups": harm.group_write,
+}
+IN_PASSING: dict[str, Plan] = {
+    "the request is lost": harm.lose_request,
+    "the answer is lost": harm.lose_answer,
+    "reset in mid-body": harm.reset_in_body,
+    "the end in mid-body": harm.end_in_body,
+    "a stall, nothing done": harm.stall_before,
+    "a stall, all done": harm.stall,
+    "429, seconds": harm.status(429, Retry_After="2"),
+    "429, a date": harm.status(429, Retry_After="Fri, 01 Jan 2021 00:00:00 GMT"),
+    "503 without Retry-After": harm.status(503),
+    "502": harm.status(502),
+}
+LASTING: dict[str, Plan] = {
+    **IN_PASSING,
+    "503, an hour": harm.status(503, Retry_After="3600"),
+    "400": harm.status(400),
+    "401": harm.status(401),
+    "403": harm.status(403),
+    "404": harm.status(404),
+    "412": harm.status(412),
+    "500": harm.status(500),
+    "a web page": harm.web_page,
+}
+LASTING_FOR_TEXT: dict[str, Plan] = {
+    "half of the text": harm.cut_text,
+    "spoilt text": harm.spoilt_text,
+    "other text": harm.other_text,
+}
+LASTING_FOR_JMAP: dict[str, Plan] = {
+    kind: harm.method_error(kind)
+    for kind in (
+        "stateMismatch", "requestTooLarge", "serverFail", "serverUnavailable", "forbidden",
+        "accountReadOnly", "unknownMethod", "invalidResultReference", "somethingNew",
+    )
+}  # fmt: skip
+
+WITH_TEXT = ("any request", "JMAP", "changes of mail", "reports")
+IN_JMAP = ("JMAP", "changes of mail")
+EVERY_LASTING_HARM = [
+    *((kind, plan, choice) for kind, plan in LASTING.items() for choice in CHOICES),
+    *((kind, plan, choice) for kind, plan in LASTING_FOR_TEXT.items() for choice in WITH_TEXT),
+    *((kind, plan, choice) for kind, plan in LASTING_FOR_JMAP.items() for choice in IN_JMAP),
+]
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@cache
+def undisturbed() -> dict[str, object]:
+    """Return where the scenario leads to when nobody does harm."""
+    with rig(FaultySandboxAccount(), SCENARIO) as quiet:
+        quiet.run()
+        return quiet.final()
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("kind", IN_PASSING)
+def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: str, choice: str) -> None:
+    """Harm that comes twice in a row is made good by sending the request again; nobody has to wait."""
+    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
+        report = hit.run(mailroom)
+        assert done.hits == 2
+        assert not report.failed
+        assert hit.final() == undisturbed()
+
+
+@pytest.mark.parametrize(
+    ("kind", "plan", "choice"), EVERY_LASTING_HARM, ids=[f"{kind}-{x}" for kind, _, x in EVERY_LASTING_HARM]
+)
+def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
+    kind: str, plan: Plan, choice: str
+) -> None:
+    """Harm without end does no damage, raises nothing but Mailroom's own errors, and leaves the rest for later."""
+    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = lasting = Harm(plan, CHOICES[choice])
+        error = hit.attempt(mailroom)
+        assert lasting.hits
+        if kind == "401":
+            assert isinstance(error, AuthenticationError)
+        hit.observer.look()
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert hit.final() == undisturbed()
+        assert hit.writes_of(lambda: hit.run(mailroom)) == []
+
+
+@pytest.mark.parametrize("kind", LASTING | LASTING_FOR_TEXT)
+def test_what_lasts_at_the_start_ends_the_process_with_advice_or_a_typed_error(kind: str) -> None:
+    """Harm without end from the first request on lets nothing start, and is told in Mailroom's own errors."""
+    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+        hit.proxy.plan = Harm((LASTING | LASTING_FOR_TEXT)[kind], harm.any_request)
+        assert hit.attempt() is not None
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run().failed
+        assert hit.final() == undisturbed()
