@@ -99,6 +99,14 @@ class TestApproving:
         assert contacts_of(account, "ann@example.net") == before
         assert groups_of(account, "ann@example.net") == ["Friends", "Imbox"]
 
+    def test_of_several_cards_one_joins(self, account: Account) -> None:
+        """Two cards of one correspondent do not make two members."""
+        for name in ("Ann", "Annie"):
+            add_contact(account, name, "ann@example.net")
+        account.send(ANN)
+        approve(account)
+        assert groups_of(account, "ann@example.net") == ["Imbox"]
+
     def test_it_moves_no_mail(self, account: Account) -> None:
         """Mail stays where it is, in Screener too."""
         account.send(ANN)

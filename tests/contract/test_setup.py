@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mailroom.sandbox.account import Account as Store
+from mailroom.sandbox.account import Limits
+from mailroom.sandbox.server import Sandbox
 from tests.contract import vcards
 from tests.contract.accounts import GROUPS, LABELS, Account, add_contact
 from tests.contract.running import PROJECT, run_command
@@ -328,6 +331,16 @@ class TestOutlook:
         for number in range(count):
             bare_account.receive([("", f"sender{number}@example.net")], "Inbox", at=_days_ago(number % 80))
         assert len(self._outlook(bare_account)["not_contacts"]) == count
+
+    def test_reads_on_where_a_server_gives_less_than_it_is_asked_for(self) -> None:
+        """A server may have a limit of its own for the results of a query."""
+        store = Store(limits=Limits(max_query_results=7))
+        store.add_mailbox("Inbox", role="inbox")
+        for number in range(20):
+            store.deliver([("", f"sender{number}@example.net")], ["Inbox"])
+        with Sandbox(store) as sandbox:
+            done = run_command(sandbox.environment(), "setup", "--json")
+        assert done.json()["screener_rule"]["senders"] == 20
 
     def test_people_are_shown_examples_and_what_helps(self, bare_account: Account) -> None:
         """A person sees how many there are, a few of them, and the command for those he has written to."""

@@ -179,6 +179,13 @@ class TestRescue:
         }
         assert account.mailboxes_of(stranger) == {"Screener"}
 
+    def test_contacts_are_those_of_the_moment(self, account: Account, mailroom: OpenAccount) -> None:
+        """Unlike the service, it does not go by an earlier reading."""
+        message = account.receive([ANN], "Screener")
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        assert mailroom.triage.rescue().moved == {"ann@example.net": 1}
+        assert account.mailboxes_of(message) == {"Feed"}
+
     def test_a_second_time_writes_nothing(self, account: Account) -> None:
         """It can be run again at any time."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -225,6 +232,12 @@ class TestCheck:
         found = findings(account)
         assert len(found) == 2
         assert all("the rule for 'Screener' reaches too far" in finding["says"] for finding in found)
+
+    def test_mail_that_is_protected_is_no_evidence(self, account: Account) -> None:
+        """What the person has put into Trash besides was not left in Screener by a rule."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([ANN], "Screener", "Trash")
+        assert findings(account) == []
 
     def test_it_writes_nothing(self, account: Account) -> None:
         """Looking at the evidence does not touch it."""

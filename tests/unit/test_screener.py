@@ -1,0 +1,110 @@
+"""What lies in Screener although its sender is decided on or known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from attrs import evolve, field, frozen
+
+from mailroom.triage.address import Address, parse_address
+from mailroom.triage.layout import Layout, find_layout
+from mailroom.triage.model import (
+    Card,
+    CardUid,
+    Correspondent,
+    Mailbox,
+    MailboxId,
+    Message,
+    MessageId,
+    Scheme,
+)
+from mailroom.triage.plan import NO_CHANGE
+from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
+from tests.unit.test_rules_fastmail import SCHEME
+
+NAMES = (
+    *("Inbox", "Screener", "Feed", "Paper Trail", "Jail", "Trash"),
+    *(category.label for category in SCHEME.categories),
+    SCHEME.error_label,
+)
+ROLES = {"Inbox": "inbox", "Trash": "trash"}
+LAYOUT: Layout = find_layout([Mailbox(MailboxId(x), x, None, ROLES.get(x)) for x in NAMES], SCHEME)
+
+
+@frozen
+class Book:
+    """Contacts: the groups of each card, and the cards of each address."""
+
+    members: dict[str, Collection[str]]
+    addresses: dict[str, Sequence[str]] = field(factory=dict)
+
+    def cards(self, address: Address) -> Sequence[Card]:
+        uids = self.addresses.get(address, [address] if address in self.members else [])
+        return [Card(CardUid(uid), uid) for uid in uids]
+
+    def groups(self, uid: CardUid) -> Collection[str]:
+        return self.members[uid]
+
+    def group_names(self) -> Sequence[str]:
+        return []
+
+    def group_uids(self) -> dict[str, CardUid]:
+        return {}
+
+
+def message(sender: str, *mailboxes: str) -> Message:
+    ids = frozenset(map(MailboxId, mailboxes))
+    return Message(MessageId(f"{sender} {mailboxes}"), ids, False, (Correspondent("", sender),), "2026")
+
+
+def misplaced(
+    book: Book, *messages: Message, own: Collection[str] = (), scheme: Scheme = SCHEME
+) -> Misplaced:
+    addresses = {address for text in own if (address := parse_address(text))}
+    return find_misplaced(messages, book, LAYOUT, scheme, addresses)
+
+
+def test_senders_are_sorted_by_their_triage_groups() -> None:
+    """In one: a straggler. In several: torn. In none, but with a card: a contact. No card: nothing."""
+    book = Book(
+        {"one@x.example": ["Jail", "Friends"], "two@x.example": ["Feed", "Imbox"], "none@x.example": ["F"]}
+    )
+    senders = ("one@x.example", "two@x.example", "none@x.example", "stranger@x.example")
+    found = misplaced(book, *(message(sender, "Screener") for sender in senders))
+    assert {x: y.decision.category.title for x, y in found.stragglers.items()} == {"one@x.example": "Jail"}
+    assert found.torn == {"two@x.example": ("Imbox", "Feed")}
+    assert found.contacts == {"none@x.example"}
+    assert found.messages == {"one@x.example": 1, "two@x.example": 1, "none@x.example": 1}
+
+
+def test_the_groups_of_all_his_cards_count() -> None:
+    """Two cards of one sender in two triage groups leave the choice to the person."""
+    book = Book({"a": ["Feed"], "b": ["Jail"]}, {"ann@x.example": ["a", "b"]})
+    assert misplaced(book, message("ann@x.example", "Screener")).torn == {"ann@x.example": ("Feed", "Jail")}
+
+
+def test_a_label_anywhere_keeps_all_his_mail_where_it_is() -> None:
+    """Who is under way, refused or in conflict is for the cycle, not for the sweep."""
+    book = Book({"ann@x.example": ["Feed"]})
+    waiting, labelled = message("ann@x.example", "Screener"), message("ANN@x.example", "Inbox", "@ToJail")
+    assert not misplaced(book, waiting, labelled).messages
+    assert misplaced(book, waiting, evolve(labelled, mailbox_ids=frozenset())).stragglers
+
+
+def test_a_label_as_new_as_the_sweep_wins() -> None:
+    """A message that got a label after the senders were sorted is left for the next cycle."""
+    found = misplaced(Book({"ann@x.example": ["Feed"]}), message("ann@x.example", "Screener"))
+    assert sweep_straggler(message("ann@x.example", "Screener"), found, LAYOUT)
+    assert sweep_straggler(message("ann@x.example", "Screener", "@ToJail"), found, LAYOUT) == NO_CHANGE
+
+
+def test_only_mail_in_screener_is_swept() -> None:
+    """A message that carries the error label elsewhere is no business of the sweep."""
+    found = misplaced(Book({"ann@x.example": ["Feed"]}), message("ann@x.example", "Screener"))
+    assert sweep_straggler(message("ann@x.example", SCHEME.error_label), found, LAYOUT) == NO_CHANGE
+
+
+def test_own_addresses_are_nobody() -> None:
+    """The account's own address is never filed, whatever group its card is in."""
+    book = Book({"me@x.example": ["Feed"]})
+    assert not misplaced(book, message("Me@x.example", "Screener"), own=["me@x.example"]).messages
