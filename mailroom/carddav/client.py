@@ -31,6 +31,7 @@ MAX_SYNC_PAGES = 10_000
 _PLAIN = {"Accept-Encoding": "identity"}
 _CARD = f"{CARDDAV}address-data"
 _SAFE_IN_NAME = "@:!$&'()*+,;=~"
+_WRITTEN = frozenset({201, 204})
 _GONE = frozenset({404, 410})
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 
@@ -166,11 +167,19 @@ class CardDavClient:
 
         Raises:
             PreconditionFailedError: There is a card already, or another version of it.
+            ProtocolError: The answer does not say that the card is written.
             StatusError: The server refuses the card.
         """
         condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         headers = {"Content-Type": "text/vcard; charset=utf-8", **condition}
         response = self._http.request("PUT", _member_url(book, name), headers=headers, body=card)
+        # RFC 9110 section 9.3.4. Whatever else comes with 2xx, such as a page that says to come back
+        # later, is not from who keeps the cards.
+        if response.status not in _WRITTEN and (response.status != 200 or response.body):
+            raise ProtocolError(
+                f"PUT {response.url}: HTTP {response.status} does not say that the card is written: "
+                f"{response.excerpt()}"
+            )
         return response.headers.get("etag", "")
 
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
