@@ -43,7 +43,7 @@
         pkgs: packages: {
           default = pkgs.mkShellNoCC {
             packages = [
-              packages.default.workshop
+              (packages.default.workshop [ ])
               pkgs.age
               pkgs.jq
               pkgs.kubectl

@@ -374,9 +374,12 @@ def _tls_context() -> ssl.SSLContext:
 def _parse(url: str) -> Url:
     """Parse a URL with the parser that decides where a connection goes; another may see another host."""
     try:
-        return parse_url(url)
+        parsed = parse_url(url)
     except urllib3.exceptions.LocationParseError as error:
         raise ProtocolError(f"not a URL: {url[:_SHOWN_BODY_CHARACTERS]!r}") from error
+    if " " in (parsed.host or ""):  # older versions of the parser let it pass
+        raise ProtocolError(f"not a URL: {url[:_SHOWN_BODY_CHARACTERS]!r}")
+    return parsed
 
 
 def _port(url: Url) -> int | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import environs
 from attrs import field, frozen
+from environs.exceptions import EnvValidationError
 
 from mailroom.errors import UserError
 from mailroom.http import is_loopback
@@ -160,7 +161,7 @@ class _Reader:
         """One sentence a variable, in the order in which they were read."""
         try:
             self._env.seal()
-        except environs.EnvValidationError as error:
+        except EnvValidationError as error:
             noted = error.error_messages
             for name, messages in noted.items() if isinstance(noted, Mapping) else ():
                 self._problems.setdefault(name, f"{name}: {' '.join(messages)}")
@@ -169,7 +170,7 @@ class _Reader:
     def number(self, name: str, parse: Callable[..., float], least: float, most: float) -> float:
         """Read a number between two bounds, both included."""
         value = parse(name, float(_default(name)))
-        if value is None:  # environs has noted the reason
+        if not isinstance(value, int | float):  # environs has noted the reason; its versions return this or that
             return least
         if not least <= value <= most:
             self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"

@@ -5,8 +5,8 @@ let
   inherit (pkgs) lib;
   inherit (lib) fileset;
   mailroom = packages.default;
-  python = mailroom.workshop;
-  installed = "${mailroom}/${mailroom.python.sitePackages}";
+  python = mailroom.workshop [ ];
+  pythonWithMailroom = mailroom.workshop [ (mailroom.python.pkgs.toPythonModule mailroom) ];
 
   # a derivation that succeeds or fails, in a writable copy of some of the sources
   check =
@@ -46,9 +46,9 @@ in
         ../pyproject.toml
         (fileset.difference tests testsOfOtherThings)
       ]
-      [ python ]
+      [ pythonWithMailroom ]
       ''
-        export PYTHONPATH=${installed} MAILROOM_WITHOUT_CYRUS=1
+        export MAILROOM_WITHOUT_CYRUS=1
         python -m pytest -q -p no:cacheprovider
       '';
 
@@ -81,7 +81,7 @@ in
     check "manifests"
       [ ../kustomize ]
       [
-        python
+        pythonWithMailroom
         pkgs.kustomize
       ]
       ''
@@ -89,7 +89,7 @@ in
           kustomize build "$overlay" > rendered.yaml
           grep -q '^kind: Deployment$' rendered.yaml
         done
-        PYTHONPATH=${installed} python - <<'END'
+        python - <<'END'
         from pathlib import Path
         from mailroom.settings import PUBLIC_DEFAULTS
 

@@ -1,4 +1,4 @@
-# Mailroom as a program. Its `workshop` is a Python with the dependencies and what checks the code.
+# Mailroom as a program. Its `workshop` makes a Python with the dependencies, what checks the code, and more.
 { pkgs }:
 let
   inherit (pkgs) lib;
@@ -47,15 +47,18 @@ python.pkgs.buildPythonApplication {
 
   passthru = {
     inherit python;
-    workshop = python.withPackages (
-      ps:
-      dependencies
-      ++ [
-        ps.hypothesis
-        ps.mypy
-        ps.pytest
-      ]
-    );
+    workshop =
+      extra:
+      python.withPackages (
+        ps:
+        dependencies
+        ++ [
+          ps.hypothesis
+          ps.mypy
+          ps.pytest
+        ]
+        ++ extra
+      );
   };
 
   meta = {

@@ -109,6 +109,7 @@ def test_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Where Cyrus is not installed, the reason for skipping names what is not there."""
+    monkeypatch.delenv("MAILROOM_WITHOUT_CYRUS", raising=False)
     monkeypatch.setattr(server, "PROGRAMS", tmp_path_factory.mktemp("nothing"))
     reason = why_not_installed()
     assert reason

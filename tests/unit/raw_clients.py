@@ -147,7 +147,7 @@ def properties(multistatus: ET.Element) -> dict[str, dict[str, ET.Element]]:
             prop.tag: prop
             for propstat in response.findall("{DAV:}propstat")
             if "200" in propstat.findtext("{DAV:}status", "")
-            for prop in propstat.find("{DAV:}prop") or ()
+            for prop in propstat.iterfind("{DAV:}prop/*")
         }
         for response in multistatus.findall("{DAV:}response")
     }
