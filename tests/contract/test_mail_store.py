@@ -165,7 +165,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("header", "emails"),
         [
-            pytest.param("From: us: a@example.net, b@example.net;", ["a@example.net", "b@example.net"], id="group"),
+            pytest.param("From: us: a@x.example, b@x.example;", ["a@x.example", "b@x.example"], id="group"),
             pytest.param("From: Team: Ann <ann@example.net>;", ["ann@example.net"], id="group of one"),
             pytest.param("From: undisclosed-recipients:;", [], id="empty group"),
             pytest.param("From: Ann (at work) <ann@example.net> (Ann)", ["ann@example.net"], id="comments"),

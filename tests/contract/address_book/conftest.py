@@ -1,0 +1,26 @@
+"""What reading and writing share: the kinds of account, and Mailroom's address book on one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from mailroom.triage.ports import AddressBook
+from tests.conftest import open_account_on
+from tests.contract.accounts import Account
+from tests.contract.running import opened
+
+
+@pytest.fixture(params=["sandbox", "sandbox that rewrites cards", "cyrus"])
+def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    """The usual kinds of server, and one that stores another text than it was sent and tells no ETag."""
+    with closing(open_account_on(request.param, request)) as account:
+        yield account
+
+
+@pytest.fixture
+def book(account: Account) -> AddressBook:
+    """Return Mailroom's address book on the account, freshly started."""
+    return opened(account).book
