@@ -74,7 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     rules = command(
         _rules, "write the provider's rules that route mail by contact group", " -o mailrules.json"
     )
-    rules.add_argument("--format", choices=("fastmail", "sieve", "text"), default="fastmail")
+    rules.add_argument(
+        "--format",
+        choices=("fastmail", "sieve", "text"),
+        default="fastmail",
+        help="a file that Fastmail imports (default), a script for Cyrus, or steps to follow",
+    )
     rules.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
     rules.add_argument("--force", action="store_true", help="write over a FILE that is there already")
     rules.add_argument(
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "otherwise what the server seems to speak",
     )
     command(_rescue, "sweep mail out of Screener whose sender was decided on before", "", json=True)
-    summary = "put people you have written to into the Imbox group, so that they are never screened"
+    summary = "put whom you have written to into the Imbox group, never to be screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
     approve.add_argument(
         "--correspondents", action="store_true", required=True, help="everybody whom mail in Sent went to"

@@ -87,6 +87,7 @@ def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
 def _approve(account: Account, people: Sequence[Tally], category: Category) -> Outcome:
     outcome = Outcome()
     with Progress(f"adding to {category.group}") as progress:
+        progress.advance(0, len(people))
         for start in range(0, len(people), BATCH_CARDS):
             batch = people[start : start + BATCH_CARDS]
             _approve_batch(account, batch, category, outcome)
@@ -131,6 +132,8 @@ def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
 def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
     if outcome.approved:
         terminal.line(f"In {category.group!r} now: {len(outcome.approved)} more. No mail was moved.")
+    elif not outcome.failed:
+        terminal.line("Nothing was changed.")
     for address, reason in outcome.failed.items():
         terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
 
