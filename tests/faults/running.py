@@ -11,7 +11,7 @@ from attrs import define, field
 from mailroom.account import Account as Mailroom
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
-from mailroom.triage.cycle import Report
+from mailroom.triage.report import Report
 from tests.contract.accounts import Account
 from tests.contract.running import settings_for
 from tests.faults.observer import Observer, final_state

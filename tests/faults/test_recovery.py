@@ -1,0 +1,287 @@
+"""What a server says of states, limits, ETags, tokens and URLs: Mailroom takes it as it is meant."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from attrs import evolve
+
+from mailroom.errors import AuthenticationError, StatusError, StoppedError, TransportError
+from tests.contract import vcards
+from tests.contract.accounts import Account, group_card_name, groups_of, label, members
+from tests.faults import harm
+from tests.faults.harm import Harm
+from tests.faults.proxy import Answer, Exchange, Plan
+from tests.faults.running import Rig, ShortWait, cycle, rig
+from tests.faults.scenarios import ANN, BOB, SCENARIOS, Stage
+
+EVERYTHING, NEW = SCENARIOS["everything"], SCENARIOS["new senders"]
+
+
+def labels_of(hit: Rig, name: str) -> set[str]:
+    """Return the triage labels that a message carries."""
+    where = hit.stage.account.mailboxes_of(hit.stage.letters[name].id)
+    return {mailbox for mailbox in where if mailbox.startswith("@To")}
+
+
+def two_new_senders(stage: Stage) -> None:
+    """Two new senders, each with a labelled message and one that waits."""
+    for sender in (ANN, BOB):
+        stage.mail(f"{sender[0]}'s, labelled", [sender], "Screener", "@ToFeed")
+        stage.mail(f"{sender[0]}'s, waiting", [sender], "Screener")
+
+
+def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(faulty_account: Account) -> None:
+    """`notUpdated` for one sender's message fails him alone; the next cycle finishes him."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        unlucky = hit.stage.letters["Ann's, waiting"].id
+        hit.proxy.plan = Harm(harm.refuse_messages([unlucky]), harm.mail_write)
+        report = hit.run(mailroom)
+        assert list(report.failed) == [ANN[1]]
+        assert labels_of(hit, "Ann's, labelled") == {"@ToFeed"}
+        assert faulty_account.mailboxes_of(unlucky) == {"Screener"}
+        assert faulty_account.mailboxes_of(hit.stage.letters["Bob's, labelled"].id) == {"Feed"}
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert set(hit.final().values()) >= {("Feed",)}
+        assert faulty_account.mailboxes_of(unlucky) == {"Feed"}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(harm.status(500), id="refused"),
+        pytest.param(harm.lose_answer, id="answers lost"),
+        pytest.param(harm.lose_request, id="requests lost"),
+    ],
+)
+def test_a_card_that_cannot_be_written_fails_its_sender_alone(faulty_account: Account, plan: Plan) -> None:
+    """Where one new card does not get through, the other senders are filed all the same."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = Harm(plan, lambda x: x.method == "PUT" and ANN[1].encode() in x.body)
+        assert list(hit.run(mailroom).failed) == [ANN[1]]
+        assert groups_of(faulty_account, BOB[1]) == ["Feed"]
+        assert (labels_of(hit, "Ann's, labelled"), labels_of(hit, "Bob's, labelled")) == ({"@ToFeed"}, set())
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert (groups_of(faulty_account, ANN[1]), groups_of(faulty_account, BOB[1])) == (["Feed"], ["Feed"])
+        hit.final()
+
+
+def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(faulty_account: Account) -> None:
+    """An ETag refused again and again is given up for that group; senders for other groups are filed."""
+    with rig(faulty_account, EVERYTHING) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(412), lambda x: harm.group_write(x) and b"FN:Feed" in x.body)
+        report = hit.run(mailroom)
+        assert set(report.failed) == {ANN[1], BOB[1]}
+        assert all("Feed" in reason for reason in report.failed.values())
+        assert {filed.filing.decision.sender for filed in report.filed} >= {"dan@example.net", "zoe@example.net"}
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert groups_of(faulty_account, ANN[1]) == ["Feed"]
+        hit.final()
+
+
+def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_account: Account) -> None:
+    """Where a group changes between reading and writing, four times, each edit and ours are in it in the end."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        name = group_card_name(faulty_account, "Feed")
+        added: list[str] = []
+
+        def edit_first(exchange: Exchange) -> None:
+            added.append(f"added-{len(added)}")
+            everybody = [*vcards.members(faulty_account.cards()[name]), added[-1]]
+            faulty_account.put_card(name, vcards.group("Feed", everybody))
+            exchange.pass_on()
+
+        hit.proxy.watch = lambda: None  # the group's other lines are the other editor's business now
+        hit.proxy.plan = Harm(edit_first, harm.group_write, times=4)
+        assert not hit.run(mailroom).failed
+        assert len(added) == 4
+        assert set(added) <= set(members(faulty_account, "Feed"))
+        assert (groups_of(faulty_account, ANN[1]), groups_of(faulty_account, BOB[1])) == (["Feed"], ["Feed"])
+
+
+def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(faulty_account: Account) -> None:
+    """A real `stateMismatch` makes the decision fall on the mail as it is; without end it fails for this cycle only."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        arrivals: list[str] = []
+
+        def arrive_first(exchange: Exchange) -> None:
+            arrivals.append(faulty_account.receive([("Eve", "eve@example.net")], "Screener"))
+            exchange.pass_on()
+
+        hit.proxy.plan = Harm(arrive_first, harm.mail_write, times=4)
+        assert not hit.run(mailroom).failed
+        assert len(arrivals) == 4
+        assert labels_of(hit, "Ann's, labelled") == set()
+        more = faulty_account.receive([ANN], "Screener", "@ToJail")
+        hit.proxy.plan = Harm(arrive_first, harm.mail_write)
+        assert list(hit.run(mailroom).failed) == [ANN[1]]
+        assert "@ToJail" in faulty_account.mailboxes_of(more)
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert faulty_account.mailboxes_of(more) == {"Jail"}
+        assert groups_of(faulty_account, ANN[1]) == ["Jail"]
+
+
+def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_account: Account) -> None:
+    """`requestTooLarge` halves the batches, down to one message, within the same cycle."""
+    with rig(faulty_account, EVERYTHING) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.too_large(1), harm.mail_write)
+        assert not hit.run(mailroom).failed
+        hit.proxy.plan = Exchange.pass_on
+        assert hit.writes_of(lambda: hit.run(mailroom)) == []
+        hit.final()
+
+
+def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: Account) -> None:
+    """Whether the answer is made up or the server has really forgotten, the book is read anew in the same cycle."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = refused = Harm(harm.refuse_sync_token, harm.with_sync_token)
+        assert not hit.run(mailroom).failed
+        assert refused.hits == 1
+        hit.proxy.plan = Exchange.pass_on
+        faulty_account.forget_changes()
+        later = faulty_account.receive([ANN], "Screener", "@ToJail")
+        assert not hit.run(mailroom).failed
+        assert groups_of(faulty_account, ANN[1]) == ["Jail"]
+        assert faulty_account.mailboxes_of(later) == {"Jail"}
+
+
+@pytest.mark.parametrize("code", [404, 410, 421])
+def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: Account, code: int) -> None:
+    """Where the API has moved, to the service's eyes in mid-cycle, the cycle goes on at its new place."""
+    with rig(faulty_account, two_new_senders) as hit:
+        home = {"is": "/old"}
+
+        def moving(exchange: Exchange) -> None:
+            request = exchange.request
+            if request.is_session:
+                answer = exchange.forward()
+                session = json.loads(answer.body)
+                session["apiUrl"] = session["apiUrl"].replace(hit.proxy.url, hit.proxy.url + home["is"])
+                exchange.reply(evolve(answer, body=json.dumps(session).encode()))
+            elif request.is_jmap and not request.target.startswith(home["is"]):
+                exchange.reply(Answer(code))
+            elif request.is_jmap:
+                target = request.target.removeprefix(home["is"])
+                exchange.reply(exchange.forward(evolve(request, target=target)))
+            else:
+                if request.method == "PUT":
+                    home["is"] = "/new"
+                exchange.pass_on()
+
+        hit.proxy.plan = moving
+        mailroom = hit.mailroom()
+        mailroom.check()
+        assert not hit.run(mailroom).failed
+        assert any(x.target.startswith("/new") for x in hit.proxy.requests)
+        assert labels_of(hit, "Ann's, labelled") == set()
+        hit.final()
+
+
+@pytest.mark.parametrize("protocol", ["is_jmap", "is_carddav"])
+def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
+    faulty_account: Account, protocol: str
+) -> None:
+    """A 401 is an AuthenticationError at once, without a second try; when it is over, the work goes on."""
+    with rig(faulty_account, EVERYTHING) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = revoked = Harm(harm.status(401), lambda x: bool(getattr(x, protocol)))
+        assert isinstance(hit.attempt(mailroom), AuthenticationError)
+        assert revoked.hits == 1
+        hit.observer.look()
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        hit.final()
+
+
+def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Account) -> None:
+    """What the server asks for is waited for, neither more nor less than it says."""
+    with rig(faulty_account, two_new_senders) as hit:
+        stop = ShortWait()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(429, Retry_After="7"), harm.mail_write, times=1)
+        assert not hit.run(mailroom).failed
+        assert stop.waits_seconds == [7.0]
+        stop.waits_seconds.clear()
+        moment = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+        hit.proxy.plan = Harm(harm.status(503, Retry_After=moment), harm.report, times=1)
+        label(faulty_account, hit.stage.letters["Bob's, labelled"].id, "@ToJail")
+        assert not hit.run(mailroom).failed
+        (waited_seconds,) = stop.waits_seconds
+        assert 30 < waited_seconds <= 40
+
+
+def test_retry_after_really_takes_its_time(faulty_account: Account) -> None:
+    """With a real clock, a second asked for is a second waited."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom(threading.Event())
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(503, Retry_After="1"), harm.jmap, times=1)
+        began = time.monotonic()
+        assert not cycle(mailroom).failed
+        assert time.monotonic() - began >= 1.0
+
+
+def test_retry_after_is_capped(faulty_account: Account) -> None:
+    """A server that asks for an hour does not hold the process: the cycle ends, and the next one asks again."""
+    with rig(faulty_account, two_new_senders) as hit:
+        stop = ShortWait()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = asked = Harm(harm.status(429, Retry_After="3600"), harm.jmap)
+        assert isinstance(hit.attempt(mailroom), StatusError)
+        assert (asked.hits, stop.waits_seconds) == (1, [])
+
+
+def test_retry_after_is_interrupted_by_a_stop(faulty_account: Account) -> None:
+    """A process that is asked to stop does not wait out what the server asked for."""
+    with rig(faulty_account, two_new_senders) as hit:
+        stop = threading.Event()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(503, Retry_After="50"), harm.jmap)
+        timer = threading.Timer(0.2, stop.set)
+        timer.start()
+        began = time.monotonic()
+        assert isinstance(hit.attempt(mailroom), StoppedError)
+        assert time.monotonic() - began < 5
+        timer.join()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_says_nothing_is_given_up(faulty_account: Account) -> None:
+    """A stall is a TransportError after the read time-out, tried three times; later all is made good."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write)
+        assert isinstance(hit.attempt(mailroom), TransportError)
+        assert silent.hits == 3
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert labels_of(hit, "Ann's, labelled") == set()
+        hit.final()
