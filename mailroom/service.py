@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from mailroom.errors import MailroomError, StoppedError, UserError
 from mailroom.logs import log
-from mailroom.triage.cycle import Report, Swept, Triage
+from mailroom.triage.cycle import Triage
+from mailroom.triage.report import Report, Swept
 from mailroom.wake import Wake
 
 MAX_FAILURES_IN_A_ROW = 10

@@ -7,8 +7,8 @@ import json
 from mailroom.account import open_account
 from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
-from mailroom.triage.cycle import Forecast
 from mailroom.triage.plan import Filing
+from mailroom.triage.report import Forecast
 
 
 def plan(*, as_json: bool) -> int:
@@ -41,7 +41,7 @@ def plan(*, as_json: bool) -> int:
         known = [
             (each.decision.sender, each.decision.category.group, str(n)) for each, n in forecast.stragglers
         ]
-        terminal.table(("SENDER", "GROUP", "TO MOVE"), rows)
+        terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     if forecast.rejected:
         terminal.heading("Left to you")
         for message_id, reason in forecast.rejected.items():

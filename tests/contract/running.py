@@ -19,7 +19,7 @@ from mailroom.account import Account as OpenAccount
 from mailroom.account import open_account
 from mailroom.cli import main
 from mailroom.settings import Settings, load_settings
-from mailroom.triage.cycle import Report
+from mailroom.triage.report import Report
 from tests.contract.accounts import Account
 
 PROJECT = Path(__file__).parents[2]

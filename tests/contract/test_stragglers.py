@@ -252,6 +252,7 @@ def test_plan_tells_what_a_cycle_would_sweep(account: Account) -> None:
     """The next cycle's sweep belongs to what the plan shows, unless it is turned off."""
     add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
     account.receive([ANN], "Screener")
+    assert "ann@example.net  Feed   1" in run_command(account.environment, "plan").output
     expected = [{"sender": "ann@example.net", "group": "Feed", "messages_to_move": 1}]
     assert run_command(account.environment, "plan", "--json").json()["stragglers"] == expected
     off = run_command(account.environment, "plan", "--json", MAILROOM_SWEEP_STRAGGLERS="false")

@@ -1,0 +1,75 @@
+"""What a cycle did, or would do."""
+
+from __future__ import annotations
+
+from attrs import Factory, frozen
+
+from mailroom.triage.address import Address
+from mailroom.triage.model import MessageId
+from mailroom.triage.plan import Filing
+
+
+@frozen
+class Filed:
+    """A sender who was filed.
+
+    Attributes:
+        messages_moved: How many of his messages got another place.
+    """
+
+    filing: Filing
+    messages_moved: int
+
+
+@frozen
+class Rejected:
+    """A labelled message that is left to the person, and why.
+
+    Attributes:
+        is_new: Whether it was marked with the error label in this cycle.
+    """
+
+    message_id: MessageId
+    reason: str
+    is_new: bool
+
+
+@frozen
+class Report:
+    """What a cycle did.
+
+    Attributes:
+        failed: For each sender whose label was left for the next cycle, why.
+        warned: Messages marked with the warning label in this cycle.
+    """
+
+    filed: tuple[Filed, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    failed: dict[Address, str] = Factory(dict)
+    warned: tuple[MessageId, ...] = ()
+
+
+@frozen
+class Forecast:
+    """What the next cycle would do, with each filing the number of messages it would move.
+
+    Attributes:
+        stragglers: Senders decided on before whose mail would be swept out of Screener.
+    """
+
+    filings: tuple[tuple[Filing, int], ...]
+    rejected: dict[MessageId, str]
+    stragglers: tuple[tuple[Filing, int], ...] = ()
+
+
+@frozen
+class Swept:
+    """What became of mail in Screener whose senders were decided on before.
+
+    Attributes:
+        moved: For each sender how many of his messages were moved to where they belong.
+        failed: For each sender of whom a message could not be moved, why.
+    """
+
+    moved: dict[Address, int] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
