@@ -1,0 +1,215 @@
+"""A person who does anything at any moment, and a fate that does likewise: Mailroom keeps its promises."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+from attrs import frozen
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from mailroom.account import open_account
+from mailroom.errors import MailroomError
+from mailroom.triage.cycle import Report
+from tests.contract.accounts import LABELS, furnish
+from tests.contract.running import settings_for
+from tests.faults import harm
+from tests.faults.harm import Choice
+from tests.faults.observer import triage_groups_of
+from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
+from tests.faults.proxy import Exchange, Plan, Proxy
+from tests.faults.running import ShortWait, cycle
+from tests.faults.scenarios import CRAMPED, FaultySandboxAccount
+from tests.faults.witness import PROTECTED, Witness
+
+CYCLES_UNTIL_QUIET = 2
+EXAMPLES_IN_CI = 1_000
+
+HARMS: dict[str, tuple[Choice, Plan]] = {
+    "the request is lost": (harm.any_request, harm.lose_request),
+    "the answer is lost": (harm.any_request, harm.lose_answer),
+    "reset in mid-body": (harm.any_request, harm.reset_in_body),
+    "half of the text": (harm.any_request, harm.cut_text),
+    "spoilt text": (harm.any_request, harm.spoilt_text),
+    "a web page": (harm.any_request, harm.web_page),
+    "429": (harm.any_request, harm.status(429, Retry_After="3")),
+    "503, an hour": (harm.any_request, harm.status(503, Retry_After="3600")),
+    "500": (harm.any_request, harm.status(500)),
+    "401": (harm.any_request, harm.status(401)),
+    "412": (harm.card_write, harm.status(412)),
+    "sync token refused": (harm.with_sync_token, harm.refuse_sync_token),
+    "stateMismatch": (harm.mail_write, harm.method_error("stateMismatch")),
+    "requestTooLarge": (harm.mail_write, harm.too_large(1)),
+    "serverFail": (harm.jmap, harm.method_error("serverFail")),
+}
+
+
+@frozen
+class Blow:
+    """A harm that comes to some requests in a row; `times` of a hundred is the rest of the cycle."""
+
+    harm: str
+    times: int
+
+
+acts = st.builds(Act, st.sampled_from(sorted(ACTS)), st.integers(0, 11), st.integers(0, 11))
+blows = st.builds(Blow, st.sampled_from(sorted(HARMS)), st.sampled_from([1, 2, 4, 100]))
+schedules = st.lists(st.tuples(st.integers(0, 14), acts | blows), max_size=3)
+seen = Counter[str]()
+
+
+class PersonAndFate(RuleBasedStateMachine):
+    """An account, its person, and Mailroom behind a proxy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        seen["examples"] += 1
+        self.resources = ExitStack()
+        self.account = FaultySandboxAccount(CRAMPED)
+        self.resources.callback(self.account.close)
+        furnish(self.account)
+        self.person = settle_in(self.account)
+        self.witness = Witness(self.person)
+        self.lock = threading.Lock()
+        self.proxy = self.resources.enter_context(Proxy(self.account.environment["MAILROOM_CARDDAV_URL"]))
+        self.settings = settings_for(self.account, self.proxy.environment(self.account.environment))
+        self.schedule: dict[int, list[Act | Blow]] = {}
+        self.blows: list[tuple[str, int]] = []
+        self.begin = 0
+        self.proxy.plan = self.fate
+        self.restart()
+
+    def fate(self, exchange: Exchange) -> None:
+        """Let a request come to what the schedule says, and watch what Mailroom does by it."""
+        with self.lock:
+            for event in self.schedule.pop(exchange.number - self.begin, ()):
+                if isinstance(event, Act):
+                    self.person.do(event)
+                    seen["acts during a cycle"] += 1
+                else:
+                    self.blows.append((event.harm, event.times))
+            before = self.witness.moment()
+            self.struck(exchange)(exchange)
+            self.witness.compare(before, self.witness.moment())
+
+    def struck(self, exchange: Exchange) -> Plan:
+        """Return what becomes of a request."""
+        for index, (name, times) in enumerate(self.blows):
+            choice, plan = HARMS[name]
+            if choice(exchange.request):
+                seen[f"harm: {name}"] += 1
+                self.blows[index : index + 1] = [(name, times - 1)] if times > 1 else []
+                return plan
+        return Exchange.pass_on
+
+    @rule(act=acts)
+    def person_acts(self, act: Act) -> None:
+        """The person does something between two cycles."""
+        self.person.do(act)
+
+    @rule(several=st.lists(acts, min_size=1, max_size=4), schedule=schedules)
+    def cycle_after_acts(self, several: list[Act], schedule: list[tuple[int, Act | Blow]]) -> None:
+        """The person does several things, and a cycle follows, during which anything may happen."""
+        for act in several:
+            self.person.do(act)
+        self.run_cycle(schedule)
+
+    @rule(schedule=schedules)
+    def cycle_at_once(self, schedule: list[tuple[int, Act | Blow]]) -> None:
+        """A cycle follows on another, and again anything may happen."""
+        self.run_cycle(schedule)
+
+    def run_cycle(self, schedule: list[tuple[int, Act | Blow]]) -> Report | None:
+        """Let the service do a cycle while the schedule is carried out; None where it broke off."""
+        seen["cycles"] += 1
+        self.begin = len(self.proxy.requests)
+        for index, event in schedule:
+            self.schedule.setdefault(index, []).append(event)
+        self.person.disturbed.clear()
+        self.witness.moment()
+        report: Report | None = None
+        try:
+            report = cycle(self.mailroom)
+        except MailroomError as error:
+            seen[f"ended by {type(error).__name__}"] += 1
+        with self.lock:
+            self.schedule.clear()
+            self.blows.clear()
+        self.proxy.check()
+        return report
+
+    @rule()
+    def restart(self) -> None:
+        """Mailroom forgets all it knew, as after a crash."""
+        self.mailroom = open_account(self.settings, ShortWait())
+
+    def teardown(self) -> None:
+        """When person and fate have ceased, two cycles later nothing is left to do."""
+        with self.resources:
+            self.proxy.check()
+            self.person.put_right()
+            for _ in range(CYCLES_UNTIL_QUIET):
+                assert self.run_cycle([]) is not None
+            self.check_quiet()
+            self.restart()
+            self.check_quiet()
+            self.check_tidy()
+
+    def check_quiet(self) -> None:
+        """A cycle writes nothing, and is content."""
+        before = self.account.state()
+        report = self.run_cycle([])
+        assert report is not None
+        assert not report.failed
+        assert self.account.state() == before, "a cycle wrote something although nothing had happened"
+
+    def check_tidy(self) -> None:
+        """Labels that are still on have their reason; nothing of a filed sender waits."""
+        moment = self.witness.moment()
+        labelled = {self.person.letters[x] for x, where in moment.mail.items() if where & set(TRIAGE_LABELS)}
+        for message, mailboxes in moment.mail.items():
+            if mailboxes & set(TRIAGE_LABELS):
+                assert "@MailroomError" in mailboxes, f"{message} keeps {mailboxes & set(LABELS)} for no reason"
+        for _, email in SENDERS:
+            sender = email.lower()
+            groups = triage_groups_of(list(moment.cards.values()), sender)
+            if len(groups) == 1 and sender not in labelled:
+                waiting = [
+                    message
+                    for message, where in moment.mail.items()
+                    if self.person.letters[message] == sender and "Screener" in where and not where & PROTECTED
+                ]
+                assert not waiting, f"{sender} is in {groups} and his mail waits in Screener"
+
+
+def explore(examples: int) -> None:
+    """Let person and fate act as often as that."""
+    seen.clear()
+    run_state_machine_as_test(
+        PersonAndFate,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=8,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            phases=[phase for phase in Phase if phase is not Phase.explain],
+        ),
+    )
+
+
+def test_a_person_and_a_fate_that_act_at_any_moment() -> None:
+    """Whatever happens between and during a few cycles, every change Mailroom makes is one it may make."""
+    explore(25)
+
+
+@pytest.mark.slow
+def test_a_thousand_persons_and_fates(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same a thousand times; what came of it is printed."""
+    explore(EXAMPLES_IN_CI)
+    with capsys.disabled():
+        print(f"\nperson and fate: {', '.join(f'{count} {what}' for what, count in seen.most_common())}")

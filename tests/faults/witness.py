@@ -1,0 +1,117 @@
+"""Looks at every single thing Mailroom does to an account while a person is at it, too."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from attrs import define, field, frozen
+
+from tests.contract.accounts import GROUPS, LABELS
+from tests.faults.observer import addresses, is_group, members, triage_groups_of, values, without_members
+from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
+
+PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
+MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)
+GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0]), strict=True))
+
+
+@frozen
+class Moment:
+    """An account at one moment."""
+
+    mail: dict[str, frozenset[str]]
+    cards: dict[str, bytes]
+
+
+@define
+class Witness:
+    """Knows whom the person has ever decided on, and says of each change whether Mailroom may make it.
+
+    Attributes:
+        decided: Senders that were labelled, or that were in a triage group, at some time.
+        seen: How many changes of Mailroom's it has seen.
+    """
+
+    person: Person
+    decided: set[str] = field(factory=set)
+    seen: int = 0
+    _owners: dict[str, set[str]] = field(factory=dict)
+
+    def moment(self) -> Moment:
+        """Return the account as it is now, and learn from it."""
+        store = self.person.account.store
+        names = {mailbox.id: mailbox.name for mailbox in store.mailboxes.values()}
+        mail = {
+            x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids) for x in list(store.messages.values())
+        }
+        cards = dict(self.person.account.cards())
+        self._learn(mail, cards)
+        return Moment(mail, cards)
+
+    def _learn(self, mail: dict[str, frozenset[str]], cards: dict[str, bytes]) -> None:
+        for message, mailboxes in mail.items():
+            if mailboxes & set(TRIAGE_LABELS):
+                self.decided.add(self.person.letters[message])
+        for card in cards.values():
+            if not is_group(card):
+                for uid in values(card, "UID"):
+                    self._owners.setdefault(uid, set()).update(addresses(card))
+        for _, email in SENDERS:
+            if triage_groups_of(list(cards.values()), email.lower()):
+                self.decided.add(email.lower())
+
+    def compare(self, before: Moment, after: Moment) -> None:
+        """Raise AssertionError where Mailroom has done what it may not do."""
+        if before == after:
+            return
+        self.seen += 1
+        assert before.mail.keys() == after.mail.keys(), "Mailroom made or destroyed a message"
+        for message, mailboxes in after.mail.items():
+            if mailboxes != before.mail[message]:
+                self._check_message(message, before.mail[message], mailboxes, after)
+        assert before.cards.keys() <= after.cards.keys(), "Mailroom deleted a card"
+        for name, card in after.cards.items():
+            if name not in before.cards:
+                self._check_new_card(card, after)
+            elif card != before.cards[name]:
+                self._check_group(before.cards[name], card)
+
+    def _check_message(
+        self, message: str, before: frozenset[str], after: frozenset[str], now: Moment
+    ) -> None:
+        sender, changed = self.person.letters[message], before ^ after
+        assert after, f"{message} is in no mailbox"
+        assert "Family" not in changed, "mail in a mailbox of the person's own was moved"
+        if before & PROTECTED:
+            assert changed <= set(LABELS), "protected mail was moved"
+        if sender not in self.decided:
+            assert changed <= MARKS, f"mail of {sender}, whom nobody decided on, was moved"
+        if sender in self.person.disturbed:
+            return  # the person is changing the very contacts under Mailroom's hands
+        for label in (before - after) & set(TRIAGE_LABELS):
+            groups = triage_groups_of(list(now.cards.values()), sender)
+            assert GROUP_OF_LABEL[label] in groups, f"{sender} lost {label} and is in {groups}"
+
+    def _check_new_card(self, card: bytes, now: Moment) -> None:
+        assert not is_group(card), "Mailroom made a contact group"
+        (address,) = addresses(card)
+        assert address in self.decided, f"{address} got a card and nobody decided on him"
+        ours = Counter(
+            x
+            for name, each in now.cards.items()
+            if not is_group(each) and name not in self.person.cards
+            for x in addresses(each)
+        )
+        assert ours[address] == 1, f"{address} got a second card"
+        if address not in self.person.disturbed:
+            theirs = [x for x in now.cards.values() if not is_group(x) and address in addresses(x)]
+            assert len(theirs) == 1, f"{address} had a card and got another"
+
+    def _check_group(self, before: bytes, after: bytes) -> None:
+        assert is_group(before), "Mailroom changed a card that is no contact group"
+        (title,) = values(before, "FN")
+        assert title in GROUPS, f"Mailroom changed the contact group {title}"
+        assert without_members(before, exactly=True) == without_members(after, exactly=True)
+        assert len(members(after)) == len(set(members(after))), f"a member stands twice in {title}"
+        for uid in set(members(before)) ^ set(members(after)):
+            assert self._owners.get(uid, set()) & self.decided, f"{uid} came into or went out of {title}"
