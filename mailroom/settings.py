@@ -170,7 +170,7 @@ class _Reader:
     def number(self, name: str, parse: Callable[..., float], least: float, most: float) -> float:
         """Read a number between two bounds, both included."""
         value = parse(name, float(_default(name)))
-        if not isinstance(value, int | float):  # environs has noted the reason; its versions return this or that
+        if not isinstance(value, int | float):  # environs has noted the reason
             return least
         if not least <= value <= most:
             self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"
