@@ -78,6 +78,10 @@ pkgs.runCommand name
     # What was deleted takes its libraries along.
     find $out -type f \( -name '*.so*' -o -path "$out/bin/*" \) -exec patchelf --shrink-rpath {} \;
 
+    # glibc looks for libgcc_s when a thread is ended, and aborts the process where it finds none. It looks only
+    # where it lies itself, so the library is loaded from the start.
+    patchelf --add-needed libgcc_s.so.1 --add-rpath ${lib.getLib pkgs.libgcc}/lib $out/bin/${python.libPrefix}
+
     # Hash-based bytecode is the same at every build, and is never looked at again.
     PYTHONHASHSEED=0 $out/bin/${python.libPrefix} -I -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
   ''

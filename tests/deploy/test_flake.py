@@ -91,3 +91,4 @@ def test_a_second_build_gives_the_same_bytes(package: str) -> None:
 def test_nix_run_starts_mailroom() -> None:
     """`nix run` is the program, and what follows `--` its arguments."""
     assert run(nix(), "run", "path:.", "--", "--version").stdout.strip() == f"mailroom {__version__}"
+    assert "What changed" in run(nix(), "run", "path:.", "--", "demo").stdout

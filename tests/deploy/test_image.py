@@ -138,6 +138,19 @@ def test_the_certificates_are_where_they_are_looked_for(image: str) -> None:
     assert int(told.stdout) > 100
 
 
+def test_a_thread_left_behind_does_not_spoil_the_end(image: str) -> None:
+    """Threads that are still at work when the program ends are ended with it; glibc needs libgcc for that."""
+    python, *_ = entry_point(image)
+    busy = (
+        "import threading, time\n"
+        "def work():\n    while True: time.sleep(0.0001)\n"
+        "for _ in range(20): threading.Thread(target=work, daemon=True).start()\n"
+        "time.sleep(0.2)"
+    )
+    ended = run_once(image, "-I", "-c", busy, options=[f"--entrypoint={python}"])
+    assert ended.stderr == ""
+
+
 def test_the_service_works_as_in_the_cluster(
     image: str, account: SandboxAccount, environment: dict[str, str]
 ) -> None:
