@@ -141,7 +141,7 @@ class TestApproving:
         is_done: bool,
     ) -> None:
         """Wherever it ends, the next run puts everybody into the group, with one card each."""
-        monkeypatch.setattr("mailroom.http.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
         monkeypatch.setattr("mailroom.commands.approve.BATCH_CARDS", 2)
         for writes_left in range(10):
             account = new_account()

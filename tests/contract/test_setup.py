@@ -231,7 +231,7 @@ class TestInterruption:
         self, new_account: Callable[[], Account], monkeypatch: pytest.MonkeyPatch, is_done: bool
     ) -> None:
         """For every request: the line goes dead there, and a second run makes the same account."""
-        monkeypatch.setattr("mailroom.http.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
         undisturbed = new_account()
         run_command(undisturbed.environment, "setup", "--apply")
         expected = picture(undisturbed)

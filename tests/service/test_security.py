@@ -19,13 +19,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from mailroom import health as health_module
-from mailroom import http as mailroom_http
 from mailroom import redaction
 from mailroom.account import open_account
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import TransportError, UntrustedHostError
 from mailroom.health import Health, HealthServer
 from mailroom.http import HttpClient
+from mailroom.http import client as http_client
 from mailroom.jmap import JmapClient, Push, PushState
 from mailroom.jmap.client import Call
 from mailroom.logs import configure_logs, log
@@ -46,10 +46,10 @@ def _fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let each test have its own certificate authorities and secrets, and no patience."""
     monkeypatch.setattr(redaction, "_forms", set())
     monkeypatch.setattr(redaction, "_pattern", redaction._pattern)
-    monkeypatch.setattr(mailroom_http, "MAX_ATTEMPTS", 1)
-    mailroom_http._tls_context.cache_clear()
+    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
+    http_client._tls_context.cache_clear()
     yield
-    mailroom_http._tls_context.cache_clear()
+    http_client._tls_context.cache_clear()
 
 
 @pytest.fixture

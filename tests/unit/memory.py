@@ -22,7 +22,7 @@ from mailroom.triage.model import (
 from mailroom.triage.ports import Reading, Update
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The process died here."""
 
 
@@ -46,14 +46,6 @@ class World:
         )
         return f"World:\n{messages}\n  {self.cards}\n  {self.groups}"
 
-    def __repr__(self) -> str:
-        messages = "\n".join(
-            f"  {m.id} {sorted(m.mailbox_ids)} {'read' if m.is_read else 'unread'} "
-            f"{[(x.name, x.email) for x in m.senders]}"
-            for m in self.messages.values()
-        )
-        return f"World:\n{messages}\n  {self.cards}\n  {self.groups}"
-
     def copy(self) -> World:
         return World(self.mailboxes, dict(self.messages), dict(self.cards), dict(self.groups), self.own)
 
@@ -64,7 +56,7 @@ class World:
 
     def write(self) -> None:
         if self.writes_left == 0:
-            raise Crash
+            raise CrashError
         if self.writes_left is not None:
             self.writes_left -= 1
         self.writes += 1

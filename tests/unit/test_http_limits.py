@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailroom import http as mailroom_http
 from mailroom.errors import ProtocolError, TransportError
 from mailroom.http import HttpClient
+from mailroom.http import answers as http_answers
+from mailroom.http import client as http_client
 from tests.scripted import Answer, Received, ScriptedServer, http
 
 LIMIT_BYTES = 1024 * 1024
@@ -23,8 +24,8 @@ MEMORY_BYTES = 6 * LIMIT_BYTES
 
 @pytest.fixture(autouse=True)
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailroom_http, "MAX_RESPONSE_BYTES", LIMIT_BYTES)
-    monkeypatch.setattr(mailroom_http, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(http_answers, "MAX_RESPONSE_BYTES", LIMIT_BYTES)
+    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ class TestSizes:
 
     def test_tiny_chunks_cost_no_more_than_their_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body that arrives two bytes at a time takes no more memory than another."""
-        monkeypatch.setattr(mailroom_http, "MAX_RESPONSE_BYTES", LIMIT_BYTES // 8)
+        monkeypatch.setattr(http_answers, "MAX_RESPONSE_BYTES", LIMIT_BYTES // 8)
         with pytest.raises(TransportError, match="larger than"):
             get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000))
         assert tracemalloc.get_traced_memory()[1] < LIMIT_BYTES
@@ -160,7 +161,7 @@ def test_a_redirect_to_what_is_no_url_is_a_protocol_error(location: str) -> None
 )
 def test_a_host_that_parsers_read_differently_gets_no_credentials(url: str) -> None:
     """Where the connection would go decides, not where some other parser thinks it would."""
-    with pytest.raises((ProtocolError, mailroom_http.UntrustedHostError)):
+    with pytest.raises((ProtocolError, http_client.UntrustedHostError)):
         HttpClient("https://api.fastmail.com/jmap/session", "Bearer secret").check_trusted(url)
 
 

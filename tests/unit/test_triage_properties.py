@@ -1,4 +1,4 @@
-"""Whatever an account looks like, triage keeps its promises, and keeps them when it is interrupted anywhere."""
+"""Whatever an account looks like, triage keeps its promises, interrupted anywhere or not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mailroom.triage.model import (
     MessageId,
     Scheme,
 )
-from tests.unit.memory import Book, Crash, World
+from tests.unit.memory import Book, CrashError, World
 
 SCHEME = Scheme(
     categories=(
@@ -107,7 +107,7 @@ def test_interrupted_after_any_write_and_run_again_it_ends_the_same(world: World
         interrupted.writes_left = writes
         try:
             run(interrupted)
-        except Crash:
+        except CrashError:
             interrupted.writes_left = None
             run(interrupted)
         assert interrupted.state() == undisturbed.state(), f"after {writes} of {undisturbed.writes} writes"

@@ -1,0 +1,53 @@
+"""URLs from settings and from servers: which are well formed, and which stay on this machine."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urljoin
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+from mailroom.errors import ProtocolError
+
+_SHOWN_CHARACTERS = 200
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether `host` can only be this machine."""
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def resolve(base: str, reference: str) -> str:
+    """Return the URL that `reference`, perhaps a relative one, means in an answer from `base`.
+
+    Raises:
+        ProtocolError: It is not a URL.
+    """
+    try:
+        url = urljoin(base, reference)
+    except ValueError as error:
+        raise ProtocolError(f"not a URL: {reference[:_SHOWN_CHARACTERS]!r}") from error
+    parse(url)
+    return url
+
+
+def parse(url: str) -> Url:
+    """Parse a URL with the parser that decides where a connection goes; another may see another host."""
+    try:
+        parsed = parse_url(url)
+    except LocationParseError as error:
+        raise ProtocolError(f"not a URL: {url[:_SHOWN_CHARACTERS]!r}") from error
+    if " " in (parsed.host or ""):  # older versions of the parser let it pass
+        raise ProtocolError(f"not a URL: {url[:_SHOWN_CHARACTERS]!r}")
+    return parsed
+
+
+def port_of(url: Url) -> int | None:
+    """Return the port that a URL leads to."""
+    return url.port or {"https": 443, "http": 80}.get(url.scheme or "")
