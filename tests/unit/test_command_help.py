@@ -1,0 +1,52 @@
+"""What `--help` of each command says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mailroom.cli import main
+
+COMMANDS = ("run", "plan", "check", "setup", "rules", "rescue", "approve", "demo")
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`mailroom --help` names every command; the tests below know them all."""
+    assert tuple(re.findall(r"^    (\w+)  ", help_of(capsys), re.MULTILINE)) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_shows_an_example_that_it_understands(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example begins with the command itself, and every option in it is one that the help explains."""
+    shown = help_of(capsys, command)
+    (example,) = re.findall(r"^Example:\n  mailroom (.+)$", shown, re.MULTILINE)
+    name, *arguments = example.split()
+    assert name == command
+    options = [argument for argument in arguments if argument.startswith("-")]
+    explained = shown.partition("Example:")[0]
+    assert all(option in explained for option in options)
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "setup", "rescue", "approve"])
+def test_commands_that_report_can_do_so_in_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program does not have to read tables."""
+    assert "--json" in help_of(capsys, command)
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "many"])
+def test_a_limit_is_a_positive_number(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nonsense is wrong usage, and told as such."""
+    with pytest.raises(SystemExit) as ended:
+        main(["approve", "--correspondents", "--limit", limit])
+    assert ended.value.code == 2
+    assert "--limit" in capsys.readouterr().err
