@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
@@ -21,7 +21,7 @@ from tests.faults import harm
 from tests.faults.harm import Choice
 from tests.faults.observer import triage_groups_of
 from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
-from tests.faults.proxy import Exchange, Plan, Proxy
+from tests.faults.proxy import Exchange, Plan, Proxy, Request
 from tests.faults.running import ShortWait, cycle
 from tests.faults.scenarios import CRAMPED, FaultySandboxAccount
 from tests.faults.witness import PROTECTED, Witness
@@ -56,10 +56,27 @@ class Blow:
     times: int
 
 
-acts = st.builds(Act, st.sampled_from(sorted(ACTS)), st.integers(0, 11), st.integers(0, 11))
+MOMENTS: dict[str, Choice] = {
+    "any request": harm.any_request,
+    "a reading": lambda request: not request.is_write,
+    "a change of mail": harm.mail_write,
+    "a report": harm.report,
+    "a new card": lambda request: harm.card_write(request) and not harm.group_write(request),
+    "a change of a group": harm.group_write,
+}
+
+# Triage is what most acts should be about; the rest is to get in its way.
+names = st.sampled_from(["arrive_and_label"] * 5 + ["arrive", "label", "add_card", "regroup"] * 2 + sorted(ACTS))
+acts = st.builds(Act, names, st.integers(0, 9), st.integers(0, 9))
 blows = st.builds(Blow, st.sampled_from(sorted(HARMS)), st.sampled_from([1, 2, 4, 100]))
-schedules = st.lists(st.tuples(st.integers(0, 14), acts | blows), max_size=3)
+moments = st.tuples(st.sampled_from(sorted(MOMENTS)), st.integers(0, 2))
+schedules = st.lists(st.tuples(moments, acts | blows), min_size=1, max_size=4)
 seen = Counter[str]()
+
+Moment = tuple[str, int]
+"""Before which request of a cycle: of what kind, and how many of that kind come before."""
+
+Schedule = list[tuple[Moment, Act | Blow]]
 
 
 class PersonAndFate(RuleBasedStateMachine):
@@ -77,16 +94,16 @@ class PersonAndFate(RuleBasedStateMachine):
         self.lock = threading.Lock()
         self.proxy = self.resources.enter_context(Proxy(self.account.environment["MAILROOM_CARDDAV_URL"]))
         self.settings = settings_for(self.account, self.proxy.environment(self.account.environment))
-        self.schedule: dict[int, list[Act | Blow]] = {}
+        self.schedule: list[tuple[Moment, Act | Blow]] = []
         self.blows: list[tuple[str, int]] = []
-        self.begin = 0
+        self.moments = Counter[str]()
         self.proxy.plan = self.fate
         self.restart()
 
     def fate(self, exchange: Exchange) -> None:
         """Let a request come to what the schedule says, and watch what Mailroom does by it."""
         with self.lock:
-            for event in self.schedule.pop(exchange.number - self.begin, ()):
+            for event in self.due(exchange.request):
                 if isinstance(event, Act):
                     self.person.do(event)
                     seen["acts during a cycle"] += 1
@@ -94,7 +111,16 @@ class PersonAndFate(RuleBasedStateMachine):
                     self.blows.append((event.harm, event.times))
             before = self.witness.moment()
             self.struck(exchange)(exchange)
-            self.witness.compare(before, self.witness.moment())
+            self.witness.compare(before, after := self.witness.moment())
+            seen["changes watched"] += before != after
+
+    def due(self, request: Request) -> list[Act | Blow]:
+        """Return what is to happen before this request."""
+        now = {(name, self.moments[name]) for name, choice in MOMENTS.items() if choice(request)}
+        self.moments.update(name for name, _ in now)
+        events = [event for moment, event in self.schedule if moment in now]
+        self.schedule = [(moment, event) for moment, event in self.schedule if moment not in now]
+        return events
 
     def struck(self, exchange: Exchange) -> Plan:
         """Return what becomes of a request."""
@@ -106,34 +132,36 @@ class PersonAndFate(RuleBasedStateMachine):
                 return plan
         return Exchange.pass_on
 
-    @rule(act=acts)
-    def person_acts(self, act: Act) -> None:
-        """The person does something between two cycles."""
-        self.person.do(act)
+    @initialize(several=st.lists(acts, min_size=2, max_size=6))
+    def live(self, several: list[Act]) -> None:
+        """The account has a life before Mailroom comes."""
+        for act in several:
+            self.person.do(act)
 
     @rule(several=st.lists(acts, min_size=1, max_size=4), schedule=schedules)
-    def cycle_after_acts(self, several: list[Act], schedule: list[tuple[int, Act | Blow]]) -> None:
+    def cycle_after_acts(self, several: list[Act], schedule: Schedule) -> None:
         """The person does several things, and a cycle follows, during which anything may happen."""
         for act in several:
             self.person.do(act)
         self.run_cycle(schedule)
 
     @rule(schedule=schedules)
-    def cycle_at_once(self, schedule: list[tuple[int, Act | Blow]]) -> None:
+    def cycle_at_once(self, schedule: Schedule) -> None:
         """A cycle follows on another, and again anything may happen."""
         self.run_cycle(schedule)
 
-    def run_cycle(self, schedule: list[tuple[int, Act | Blow]]) -> Report | None:
+    def run_cycle(self, schedule: Schedule) -> Report | None:
         """Let the service do a cycle while the schedule is carried out; None where it broke off."""
         seen["cycles"] += 1
-        self.begin = len(self.proxy.requests)
-        for index, event in schedule:
-            self.schedule.setdefault(index, []).append(event)
+        self.moments.clear()
+        self.schedule = list(schedule)
         self.person.disturbed.clear()
         self.witness.moment()
         report: Report | None = None
         try:
             report = cycle(self.mailroom)
+            seen["senders filed"] += len(report.filed)
+            seen["senders failed"] += len(report.failed)
         except MailroomError as error:
             seen[f"ended by {type(error).__name__}"] += 1
         with self.lock:

@@ -29,12 +29,10 @@ class Witness:
 
     Attributes:
         decided: Senders that were labelled, or that were in a triage group, at some time.
-        seen: How many changes of Mailroom's it has seen.
     """
 
     person: Person
     decided: set[str] = field(factory=set)
-    seen: int = 0
     _owners: dict[str, set[str]] = field(factory=dict)
 
     def moment(self) -> Moment:
@@ -64,7 +62,6 @@ class Witness:
         """Raise AssertionError where Mailroom has done what it may not do."""
         if before == after:
             return
-        self.seen += 1
         assert before.mail.keys() == after.mail.keys(), "Mailroom made or destroyed a message"
         for message, mailboxes in after.mail.items():
             if mailboxes != before.mail[message]:
