@@ -1,0 +1,89 @@
+"""The real process may be killed at any moment; the next one finishes its work."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import open_account_on
+from tests.contract.accounts import Account
+from tests.faults.proxy import Exchange
+from tests.faults.running import rig
+from tests.faults.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount
+from tests.service.processes import Process
+
+KILLS = 100
+KILLS_ON_CYRUS = 4
+LATEST_SECONDS = 0.02
+"""How long after a request the kill comes at the latest; by then two or three others are done."""
+
+OpenAccount = Callable[[], Account]
+
+
+def kill_at_random(open_account: OpenAccount, names: list[str], dice: random.Random, home: Path) -> Counter[str]:
+    """Kill a process at a random moment of each scenario in turn, and let another one finish.
+
+    Returns:
+        How often the process was dead before its work was done, and how often it was not.
+    """
+    ends = Counter[str]()
+    expected: dict[str, tuple[dict[str, object], int]] = {}
+    for number, name in enumerate(names):
+        if name not in expected:
+            with rig(open_account(), SCENARIOS[name]) as quiet:
+                quiet.run()
+                expected[name] = quiet.final(), len(quiet.proxy.requests)
+        final, requests = expected[name]
+        with rig(open_account(), SCENARIOS[name]) as each:
+            at, seconds = dice.randrange(requests), dice.uniform(0, LATEST_SECONDS)
+            variables = {**each.environment(), "MAILROOM_PUSH": "off"}
+            with Process(variables, home, "run", "--once") as process:
+
+                def kill(exchange: Exchange, at: int = at, process: Process = process) -> None:
+                    if exchange.number == at:
+                        timer = threading.Timer(seconds, process.send, [signal.SIGKILL])
+                        timer.daemon = True
+                        timer.start()
+                    exchange.pass_on()
+
+                each.proxy.plan = kill
+                ends["killed" if process.exit_code() == -signal.SIGKILL else "done before"] += 1
+            each.proxy.plan = Exchange.pass_on
+            each.observer.look()
+            assert not each.run().failed
+            moment = f"kill {number}, {name!r}: {seconds * 1000:.1f} ms after request {at} of {requests}"
+            assert each.final() == final, moment
+            assert each.writes_of(each.run) == [], f"{moment}: a further cycle wrote something"
+    return ends
+
+
+@pytest.mark.slow
+def test_killed_a_hundred_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever SIGKILL meets the process, all is well at that moment, and the next one finishes its work."""
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    names = [list(SCENARIOS)[number % len(SCENARIOS)] for number in range(KILLS)]
+    ends = kill_at_random(lambda: FaultySandboxAccount(CRAMPED), names, random.Random(seed), tmp_path)
+    with capsys.disabled():
+        print(f"\nkill -9 on the sandbox, seed {seed}: {dict(ends)}")
+    assert ends["killed"] > KILLS / 2
+
+
+@pytest.mark.slow
+def test_killed_on_a_real_server(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    """The same a few times on Cyrus."""
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    names = ["everything"] * KILLS_ON_CYRUS
+    ends = kill_at_random(lambda: open_account_on("cyrus", request), names, random.Random(seed), tmp_path)
+    with capsys.disabled():
+        print(f"\nkill -9 on Cyrus, seed {seed}: {dict(ends)}")
+    assert ends["killed"]
