@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME …]`: run these benchmarks, or the quick ones."""
+"""`python -m tests.bench [NAME …] [CYCLES]`: run these benchmarks, or the quick ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONG = ("latency", "soak", "volume")
 
 def main() -> int:
     """Run each benchmark's module; its `run` prints the figures."""
-    names = sys.argv[1:] or QUICK
+    names = [word for word in sys.argv[1:] if not word.isdigit()] or QUICK  # a number is for the soak
     if unknown := set(names) - {*QUICK, *LONG}:
         print(
             f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join((*QUICK, *LONG))}",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from mailroom.account import Account as Mailroom
 from mailroom.account import open_account
 from mailroom.sandbox import Account, Sandbox
-from mailroom.settings import load_settings
+from mailroom.settings import Settings, load_settings
 
 CATEGORIES = ("Imbox", "Feed", "PaperTrail", "Jail", "Person")
 MAILBOXES = ("Screener", "Feed", "Paper Trail", "Jail", "@MailroomError", "@MailroomWarning")
@@ -47,12 +47,17 @@ def add_cards(account: Account, cards: int) -> None:
         account.add_contact(f"Contact Number {number}", f"contact{number}@people{number % 97}.example")
 
 
+def settings_for(environment: Mapping[str, str]) -> Settings:
+    """Read the settings that lead to a sandbox."""
+    os.environ.update(environment)
+    try:
+        return load_settings(dotenv=None)
+    finally:
+        for name in environment:
+            del os.environ[name]
+
+
 @contextmanager
 def mailroom_on(sandbox: Sandbox) -> Iterator[Mailroom]:
     """Wire Mailroom to a sandbox."""
-    os.environ.update(sandbox.environment())
-    try:
-        yield open_account(load_settings(dotenv=None))
-    finally:
-        for name in sandbox.environment():
-            del os.environ[name]
+    yield open_account(settings_for(sandbox.environment()))

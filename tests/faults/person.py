@@ -15,12 +15,11 @@ from tests.faults.scenarios import FOREIGN_MEMBERS, FaultySandboxAccount
 SENDERS: Sequence[Sender] = (
     ("Ann", "ann@example.net"),
     ("Bob", "Bob@Example.net"),
-    ("Carol Jones", "carol@example.net"),
     ("The Shop, Inc.", "orders@shop.example"),
     ("The Shop, Inc.", "news@shop.example"),
 )
 TRIAGE_LABELS = tuple(label for label in LABELS if label.startswith("@To"))
-PLACES = ("Screener", "Screener", "Screener", "Inbox", "Feed", "Paper Trail", "Jail", "Archive", "Family", "Trash")
+PLACES = ("Screener", "Screener", "Inbox", "Feed", "Paper Trail", "Jail", "Archive", "Family", "Trash", "Trash")
 RENAMED = "{} of old"
 
 

@@ -65,12 +65,15 @@ MOMENTS: dict[str, Choice] = {
     "a change of a group": harm.group_write,
 }
 
-# Triage is what most acts should be about; the rest is to get in its way.
-names = st.sampled_from(["arrive_and_label"] * 5 + ["arrive", "label", "add_card", "regroup"] * 2 + sorted(ACTS))
-acts = st.builds(Act, names, st.integers(0, 9), st.integers(0, 9))
+NUMBERS = st.integers(0, 9)
+# Between cycles most acts should be about triage; in mid-cycle they should get in its way.
+BETWEEN = ("arrive_and_label",) * 5 + ("arrive", "label", "delete_card", "add_card", "regroup")
+AMID = ("move", "move", "unlabel", "label", "arrive", "regroup", "edit_card", "delete_card", "rename_group")
+acts = st.builds(Act, st.sampled_from((*BETWEEN, *ACTS)), NUMBERS, NUMBERS)
+disturbances = st.builds(Act, st.sampled_from((*AMID, *AMID, *ACTS)), NUMBERS, NUMBERS)
 blows = st.builds(Blow, st.sampled_from(sorted(HARMS)), st.sampled_from([1, 2, 4, 100]))
 moments = st.tuples(st.sampled_from(sorted(MOMENTS)), st.integers(0, 2))
-schedules = st.lists(st.tuples(moments, acts | blows), min_size=1, max_size=4)
+schedules = st.lists(st.tuples(moments, disturbances | blows), min_size=1, max_size=4)
 seen = Counter[str]()
 
 Moment = tuple[str, int]
