@@ -117,6 +117,8 @@ def sweep_stragglers(triage: Triage) -> Swept:
     swept = triage.sweep_stragglers()
     if swept.moved:
         log(logging.INFO, "stragglers_swept", messages=sum(swept.moved.values()), senders=swept.moved)
+    if swept.postponed:
+        log(logging.WARNING, "sweep_postponed", reason=swept.postponed)
     for sender, reason in swept.failed.items():
         log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
     return swept

@@ -20,6 +20,7 @@ from mailroom.triage.model import (
     CardUid,
     Change,
     Mailbox,
+    MailboxId,
     Membership,
     Message,
     MessageId,
@@ -43,6 +44,9 @@ from mailroom.triage.plan import (
 from mailroom.triage.ports import AddressBook, Contacts, MailStore, Reading
 from mailroom.triage.report import Filed, Forecast, Rejected, Report, Swept
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
+
+MAX_READ_ALONG_MESSAGES = 500
+"""Up to so many messages in Screener are read with the labelled ones, in the same request."""
 
 
 @define
@@ -88,6 +92,9 @@ class Triage:
         self._sweeps_stragglers = sweeps_stragglers
         self._mail_state = ""
         self._swept_state: str | None = None
+        self._wanted: frozenset[MailboxId] = frozenset()
+        self._seen: Snapshot | None = None
+        self._contacts_are_current = False
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._layout: Layout | None = None
 
@@ -121,38 +128,55 @@ class Triage:
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
         layout, seen = self._look()
-        work = _Work(judge(seen.snapshot.messages.values(), layout, self._own))
+        self._contacts_are_current = False
+        marked = seen.snapshot.only(m.id for m in _marked(seen.snapshot, layout))
+        work = _Work(judge(marked.messages.values(), layout, self._own))
         work.rejected.update(work.verdicts.rejected)
         names: dict[Address, str] = {}
-        if work.verdicts.decisions or _has_warnings(seen.snapshot, layout):
+        if work.verdicts.decisions or _has_warnings(marked, layout):
             contacts = self._book.refresh()
+            self._contacts_are_current = True
             self._file(work, contacts, layout)
             self._join_groups(work)
-            names = _names_for(seen.snapshot, contacts, work, layout)
-        snapshot = seen.snapshot
+            names = _names_for(marked, contacts, work, layout)
+        snapshot = marked
         if work.filings:
-            snapshot = self._sweep(work, layout, seen)
+            snapshot = self._sweep(work, layout, marked)
             self._leave_groups(work)
         return self._conclude(work, layout, snapshot, names)
 
     def sweep_stragglers(self) -> Swept:
         """Move mail that lies in Screener although its sender is in a triage group.
 
-        It belongs at the end of a cycle, and costs nothing where the mail has not changed since the
-        last time; otherwise one request, and one more where something is to be moved. The contacts
-        are those of the last reading.
+        It belongs at the end of a cycle, and costs at most two requests; none where the mail has not
+        changed since the last time, or where Screener is empty. It goes by the contacts of the moment;
+        where Screener has to be read by itself, because it is full or the cycle has written, by those
+        of the last reading.
 
         Raises:
-            ServerError: A server as a whole failed.
+            ServerError: The mail server as a whole failed.
         """
         if not self._sweeps_stragglers or self._mail_state == self._swept_state:
             return Swept()
-        return self._sweep_misplaced(self._book.latest())
+        layout = self._layout
+        assert layout is not None, "a cycle comes first"
+        seen, self._seen = self._seen, None
+        if seen is None or seen.state != self._mail_state:
+            return self._sweep_misplaced(*self._find_misplaced(layout, self._book.latest()), layout)
+        contacts = self._book.latest()
+        if not self._contacts_are_current and any(
+            layout.screener in m.mailbox_ids for m in seen.messages.values()
+        ):
+            try:
+                contacts = self._book.refresh()
+            except ServerError as error:
+                return Swept(postponed=str(error))
+        return self._sweep_misplaced(seen, self._sort(seen, contacts, layout), layout)
 
     def rescue(self) -> Swept:
         """Do what `sweep_stragglers` does, at once and by the contacts as they are now."""
-        self._look()
-        return self._sweep_misplaced(self._book.refresh())
+        layout, _ = self._look()
+        return self._sweep_misplaced(*self._find_misplaced(layout, self._book.refresh()), layout)
 
     def misplaced(self) -> Misplaced:
         """Say what lies in Screener although its sender is decided on or known; writes nothing."""
@@ -184,16 +208,27 @@ class Triage:
         return Forecast(filings, work.verdicts.rejected | work.rejected, stragglers)
 
     def _look(self) -> tuple[Layout, Reading]:
-        """See all labelled messages: one request, unless mailboxes were added, renamed or removed."""
-        watched = self._layout.watched if self._layout else frozenset()
-        seen = self._mail.read(watched)
+        """See all labelled messages: one request, unless mailboxes were added, renamed or removed.
+
+        Those in Screener come along, for the sweep of stragglers, as long as they are not too many.
+        """
+        wanted = self._wanted if self._layout else frozenset()
+        seen = self._mail.read(wanted)
         if self._layout is None or seen.mailboxes != self._mailboxes:
             self._layout = None
             self._layout = find_layout(seen.mailboxes, self._scheme)
             self._mailboxes = seen.mailboxes
-            if self._layout.watched != watched:
-                seen = self._mail.read(self._layout.watched)
+            if wanted != self._to_look_at(self._layout, seen.mailboxes):
+                wanted = self._to_look_at(self._layout, seen.mailboxes)
+                seen = self._mail.read(wanted)
+        self._seen = seen.snapshot if self._layout.screener in wanted else None
+        self._wanted = self._to_look_at(self._layout, seen.mailboxes)
         return self._layout, seen
+
+    def _to_look_at(self, layout: Layout, mailboxes: Iterable[Mailbox]) -> frozenset[MailboxId]:
+        (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
+        reads_along = self._sweeps_stragglers and waiting <= MAX_READ_ALONG_MESSAGES
+        return layout.watched | ({layout.screener} if reads_along else frozenset())
 
     def _resolve(self, work: _Work, contacts: Contacts, layout: Layout) -> list[Decision]:
         """File the senders that have a card, and return the decisions about the others."""
@@ -255,7 +290,7 @@ class Triage:
             raise ServerError("mailboxes were changed during the cycle; the next one goes on")
         return reading.snapshot
 
-    def _sweep(self, work: _Work, layout: Layout, seen: Reading) -> Snapshot:
+    def _sweep(self, work: _Work, layout: Layout, marked: Snapshot) -> Snapshot:
         """Move the filed senders' messages, and return the labelled ones as they are now."""
         snapshot = self._read_for(work, layout)
 
@@ -270,19 +305,18 @@ class Triage:
         for message_id in update.changed:
             if sender := sender_of(snapshot.messages[message_id]):
                 work.moved[sender] += 1
-        return update.snapshot.only(seen.snapshot.messages)
+        return update.snapshot.only(marked.messages)
 
     def _find_misplaced(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, Misplaced]:
         reading = self._mail.read({layout.screener} | layout.watched)
         if reading.mailboxes != self._mailboxes:
             raise ServerError("mailboxes were changed during the cycle; the next one goes on")
-        messages = reading.snapshot.messages.values()
-        return reading.snapshot, find_misplaced(messages, contacts, layout, self._scheme, self._own)
+        return reading.snapshot, self._sort(reading.snapshot, contacts, layout)
 
-    def _sweep_misplaced(self, contacts: Contacts) -> Swept:
-        layout = self._layout
-        assert layout is not None, "a cycle, or a look, comes first"
-        snapshot, misplaced = self._find_misplaced(layout, contacts)
+    def _sort(self, snapshot: Snapshot, contacts: Contacts, layout: Layout) -> Misplaced:
+        return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own)
+
+    def _sweep_misplaced(self, snapshot: Snapshot, misplaced: Misplaced, layout: Layout) -> Swept:
         update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
 
         def sender(message_id: MessageId) -> Address:
@@ -328,6 +362,10 @@ class Triage:
             failed=dict(work.failed),
             warned=tuple(message_id for message_id in update.changed if marked(message_id, layout.warning)),
         )
+
+
+def _marked(snapshot: Snapshot, layout: Layout) -> Iterable[Message]:
+    return (message for message in snapshot.messages.values() if message.mailbox_ids & layout.watched)
 
 
 def _has_warnings(snapshot: Snapshot, layout: Layout) -> bool:

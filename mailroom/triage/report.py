@@ -69,7 +69,9 @@ class Swept:
     Attributes:
         moved: For each sender how many of his messages were moved to where they belong.
         failed: For each sender of whom a message could not be moved, why.
+        postponed: Why nothing could be swept now; empty where it could.
     """
 
     moved: dict[Address, int] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
+    postponed: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ from mailroom.account import Account as OpenAccount
 from mailroom.service import run_cycle
 from tests.contract.accounts import Account, add_contact, label
 from tests.contract.running import opened, run_command
+from tests.faults.proxy import Exchange, Proxy
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -85,10 +87,57 @@ class TestInTheService:
             "senders": {"ann@example.net": 2, "bob@example.net": 1},
         }
 
+    def test_it_goes_by_the_contacts_of_the_moment(self, account: Account, mailroom: OpenAccount) -> None:
+        """Whom the person puts into a group by hand is swept; whom he takes out is left in Screener."""
+        uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        add_contact(account, "Bob", "bob@example.net", groups=["Jail"])
+        account.delete_card(f"{uid}.vcf")
+        out, put_in = account.receive([ANN], "Screener"), account.receive([BOB], "Screener")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(out) == {"Screener"}
+        assert account.mailboxes_of(put_in) == {"Jail"}
+
+    def test_a_contacts_server_that_is_down_postpones_it(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The cycle itself is good, the log says why nothing was swept, and the next cycle does it."""
+        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
+        with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
+            mailroom = opened(account, **proxy.environment(account.environment))
+            mailroom.check()
+            message = account.receive([ANN], "Screener")
+            proxy.plan = lambda hit: hit.reset() if hit.request.is_carddav else hit.pass_on()
+            with caplog.at_level(logging.WARNING, "mailroom"):
+                run_cycle(mailroom.triage)
+            assert [record.getMessage() for record in caplog.records] == ["sweep_postponed"]
+            assert account.mailboxes_of(message) == {"Screener"}
+            proxy.plan = Exchange.pass_on
+            run_cycle(mailroom.triage)
+            proxy.check()
+        assert account.mailboxes_of(message) == {"Feed"}
+
+    def test_a_full_screener_is_read_by_itself(
+        self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where very much is waiting, an idle cycle does not carry it along, and the sweep still works."""
+        monkeypatch.setattr("mailroom.triage.cycle.MAX_READ_ALONG_MESSAGES", 2)
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        mailroom.book.refresh()
+        for _ in range(3):
+            account.receive([BOB], "Screener")
+        run_cycle(mailroom.triage)
+        late = account.receive([ANN], "Screener")
+        assert requests_of_a_cycle(account, mailroom) == 3
+        assert account.mailboxes_of(late) == {"Feed"}
+        assert requests_of_a_cycle(account, mailroom) == 1
+
     def test_it_costs_two_requests_and_an_idle_cycle_stays_one(
         self, account: Account, mailroom: OpenAccount
     ) -> None:
-        """One request looks, one moves; where the mail has not changed, none is made."""
+        """One request reads the contacts, one moves; where the mail has not changed, none is made."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         run_cycle(mailroom.triage)
