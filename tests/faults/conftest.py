@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom import http
+from mailroom.http import client as http_client
 from tests.conftest import open_account_on
 from tests.contract.accounts import Account
 from tests.faults.scenarios import FaultySandboxAccount
@@ -21,4 +21,4 @@ def faulty_account(request: pytest.FixtureRequest) -> Account:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client give a silent server up after a moment."""
-    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "READ_TIMEOUT_SECONDS", 0.3)
