@@ -31,6 +31,7 @@ MAX_SYNC_PAGES = 10_000
 _PLAIN = {"Accept-Encoding": "identity"}
 _CARD = f"{CARDDAV}address-data"
 _SAFE_IN_NAME = "@:!$&'()*+,;=~"
+_END_OF_CARD = b"END:VCARD"
 _WRITTEN = frozenset({201, 204})
 _GONE = frozenset({404, 410})
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
@@ -126,13 +127,18 @@ class CardDavClient:
         for start in range(0, len(names), MULTIGET_CARDS):
             yield from self._read_batch(book, names[start : start + MULTIGET_CARDS])
 
-    def read_card(self, book: Collection, name: str, media_type: str = "text/vcard") -> StoredCard | None:
-        """Read one card without XML's limits; None where there is none."""
-        headers = {**_PLAIN, "Accept": media_type}
-        response = self._http.request("GET", _member_url(book, name), headers=headers, accept=_GONE)
-        if response.status in _GONE:
-            return None
-        return StoredCard(name, response.headers.get("etag", ""), response.body, is_exact=False, created=0)
+    def read_card(self, book: Collection, name: str) -> StoredCard | None:
+        """Read one card without XML's limits; None where there is none.
+
+        Raises:
+            ServerError: What arrived is not the card, or not all of it.
+        """
+        card = self._get_card(book, name)
+        if card is None or card.octets.rstrip().upper().endswith(_END_OF_CARD):
+            return card
+        # Half a card, or a page that says to come back later, would pass for a card without an
+        # address, and its sender would get another one. The server may store such a thing, though.
+        return self.read_exact_card(book, name)
 
     def read_exact_card(self, book: Collection, name: str) -> StoredCard | None:
         """Read one card byte for byte as the server stores it; None where there is none.
@@ -150,10 +156,11 @@ class CardDavClient:
             if error.status in _GONE:
                 return None
             raise
-        etag = "".join(resource.text(f"{DAV}getetag") for resource in resources[:1])
-        length = "".join(resource.text(f"{DAV}getcontentlength") for resource in resources[:1])
+        if not resources:
+            raise ProtocolError(f"PROPFIND {_member_url(book, name)}: the server says nothing of the card")
+        etag, length = resources[0].text(f"{DAV}getetag"), resources[0].text(f"{DAV}getcontentlength")
         for media_type in ("text/vcard", "text/vcard; version=4.0"):
-            card = self.read_card(book, name, media_type)
+            card = self._get_card(book, name, media_type)
             if card is None:
                 return None
             if etag and card.etag != etag:
@@ -181,6 +188,13 @@ class CardDavClient:
                 f"{response.excerpt()}"
             )
         return response.headers.get("etag", "")
+
+    def _get_card(self, book: Collection, name: str, media_type: str = "text/vcard") -> StoredCard | None:
+        headers = {**_PLAIN, "Accept": media_type}
+        response = self._http.request("GET", _member_url(book, name), headers=headers, accept=_GONE)
+        if response.status in _GONE:
+            return None
+        return StoredCard(name, response.headers.get("etag", ""), response.body, is_exact=False, created=0)
 
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
         """Send a sync-collection report (RFC 6578); None where the token is no longer good."""

@@ -21,4 +21,4 @@ def faulty_account(request: pytest.FixtureRequest) -> Account:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client give a silent server up after a moment."""
-    monkeypatch.setattr(http_client, "READ_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "READ_TIMEOUT_SECONDS", 0.15)

@@ -72,6 +72,11 @@ def group_write(request: Request) -> bool:
     return request.method == "PUT" and "if-match" in request.headers
 
 
+def card_reading(request: Request) -> bool:
+    """Choose the reading of one card."""
+    return request.method == "GET" and not request.is_session
+
+
 def with_sync_token(request: Request) -> bool:
     """Choose questions for the changes since a sync token."""
     return request.method == "REPORT" and SYNC_TOKEN.search(request.body) is not None

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 from attrs import evolve
 
-from mailroom.errors import AuthenticationError, StatusError, StoppedError, TransportError
+from mailroom.errors import AuthenticationError, StatusError, StoppedError, TransportError, UserError
 from tests.contract import vcards
 from tests.contract.accounts import Account, group_card_name, groups_of, label, members
 from tests.faults import harm
@@ -166,6 +166,38 @@ def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: Account) 
         assert not hit.run(mailroom).failed
         assert groups_of(faulty_account, ANN[1]) == ["Jail"]
         assert faulty_account.mailboxes_of(later) == {"Jail"}
+
+
+@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of each card", "a web page"])
+def test_what_is_no_whole_card_is_not_believed(faulty_account: Account, plan: Plan) -> None:
+    """Where cards arrive in part, the book is not taken for one in which the rest is missing."""
+    with rig(faulty_account, EVERYTHING) as hit:
+        mailroom = hit.mailroom()
+        hit.proxy.plan = spoilt = Harm(plan, lambda x: b"multiget" in x.body or harm.card_reading(x))
+        with pytest.raises(UserError):
+            mailroom.check()
+        assert spoilt.hits
+        hit.proxy.plan = Exchange.pass_on
+        mailroom.check()
+        assert not hit.run(mailroom).failed
+        hit.final()
+
+
+@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the card", "a web page"])
+def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(faulty_account: Account, plan: Plan) -> None:
+    """The answer is lost, and what is read to see what became of it is spoilt: no second card is made."""
+    with rig(faulty_account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        lost = Harm(harm.lose_answer, harm.card_write, times=1)
+        spoilt = Harm(plan, harm.card_reading)
+        hit.proxy.plan = lambda exchange: (lost if harm.card_write(exchange.request) else spoilt)(exchange)
+        assert hit.attempt(mailroom) or lost.hits == 1
+        assert spoilt.hits
+        hit.observer.look()
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        hit.final()
 
 
 @pytest.mark.parametrize("code", [404, 410, 421])
