@@ -99,29 +99,26 @@ def run_cycle(triage: Triage) -> Report:
         log(logging.WARNING, "name_differs", message_id=message_id)
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
-    swept = sweep_stragglers(triage)
+    _log_swept(report.swept)
     log(
         logging.INFO,
         "poll_complete",
         senders_filed=len(report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),
-        stragglers_swept=sum(swept.moved.values()),
+        stragglers_swept=sum(report.swept.moved.values()),
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
     return report
 
 
-def sweep_stragglers(triage: Triage) -> Swept:
-    """Sweep, after a cycle, mail in Screener whose senders were decided on before, and log it."""
-    swept = triage.sweep_stragglers()
+def _log_swept(swept: Swept) -> None:
     if swept.moved:
         log(logging.INFO, "stragglers_swept", messages=sum(swept.moved.values()), senders=swept.moved)
     if swept.postponed:
         log(logging.WARNING, "sweep_postponed", reason=swept.postponed)
     for sender, reason in swept.failed.items():
         log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
-    return swept
 
 
 def log_failure(error: Exception, **fields: object) -> None:

@@ -117,7 +117,7 @@ def _groups(account: Account, settings: Settings) -> str:
 
 def _rules(account: Account, settings: Settings) -> str:
     """Judge the provider's rules, which no API tells, by what lies in Screener."""
-    misplaced = account.triage.misplaced()
+    misplaced = account.triage.stragglers.find()
     screener = settings.scheme.screener
     problems = []
     unruled = {category.group for category in settings.scheme.categories if category.mailbox is None}

@@ -14,7 +14,7 @@ def rescue(*, as_json: bool) -> int:
     account = open_account(load_settings())
     with Progress("looking through Screener"):
         account.check()
-        swept = account.triage.rescue()
+        swept = account.triage.stragglers.rescue()
     terminal = Terminal()
     if as_json:
         report = {"moved": swept.moved, "failed": swept.failed}

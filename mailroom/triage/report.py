@@ -35,18 +35,35 @@ class Rejected:
 
 
 @frozen
+class Swept:
+    """What became of mail in Screener whose senders were decided on before.
+
+    Attributes:
+        moved: For each sender how many of his messages were moved to where they belong.
+        failed: For each sender of whom a message could not be moved, why.
+        postponed: Why nothing could be swept now; empty where it could.
+    """
+
+    moved: dict[Address, int] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
+    postponed: str = ""
+
+
+@frozen
 class Report:
     """What a cycle did.
 
     Attributes:
         failed: For each sender whose label was left for the next cycle, why.
         warned: Messages marked with the warning label in this cycle.
+        swept: What became of mail of senders decided on before.
     """
 
     filed: tuple[Filed, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     failed: dict[Address, str] = Factory(dict)
     warned: tuple[MessageId, ...] = ()
+    swept: Swept = Swept()
 
 
 @frozen
@@ -60,18 +77,3 @@ class Forecast:
     filings: tuple[tuple[Filing, int], ...]
     rejected: dict[MessageId, str]
     stragglers: tuple[tuple[Filing, int], ...] = ()
-
-
-@frozen
-class Swept:
-    """What became of mail in Screener whose senders were decided on before.
-
-    Attributes:
-        moved: For each sender how many of his messages were moved to where they belong.
-        failed: For each sender of whom a message could not be moved, why.
-        postponed: Why nothing could be swept now; empty where it could.
-    """
-
-    moved: dict[Address, int] = Factory(dict)
-    failed: dict[Address, str] = Factory(dict)
-    postponed: str = ""

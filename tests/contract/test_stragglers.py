@@ -123,7 +123,7 @@ class TestInTheService:
         self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where very much is waiting, an idle cycle does not carry it along, and the sweep still works."""
-        monkeypatch.setattr("mailroom.triage.cycle.MAX_READ_ALONG_MESSAGES", 2)
+        monkeypatch.setattr("mailroom.triage.sight.MAX_READ_ALONG_MESSAGES", 2)
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         for _ in range(3):
@@ -232,7 +232,7 @@ class TestRescue:
         """Unlike the service, it does not go by an earlier reading."""
         message = account.receive([ANN], "Screener")
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
-        assert mailroom.triage.rescue().moved == {"ann@example.net": 1}
+        assert mailroom.triage.stragglers.rescue().moved == {"ann@example.net": 1}
         assert account.mailboxes_of(message) == {"Feed"}
 
     def test_a_second_time_writes_nothing(self, account: Account) -> None:

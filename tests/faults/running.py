@@ -85,9 +85,7 @@ class Rig:
 
 def cycle(mailroom: Mailroom) -> Report:
     """Do a cycle as the service does it."""
-    report = mailroom.triage.run()
-    mailroom.triage.sweep_stragglers()
-    return report
+    return mailroom.triage.run()
 
 
 @contextmanager
@@ -124,5 +122,3 @@ def cut_off(at: int, *, applied: bool) -> Plan:
         exchange.reset()
 
     return plan
-
-

@@ -71,7 +71,7 @@ class World:
     ) -> Reading:
         wanted = frozenset(mailbox_ids)
         found = {m.id: m for m in self.messages.values() if m.mailbox_ids & wanted and keep(m)}
-        return Reading(self.mailboxes, Snapshot("", found))
+        return Reading(self.mailboxes, Snapshot(str(self.writes), found))
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         changed, failed, now = set(), {}, {}
@@ -87,7 +87,7 @@ class World:
                     self.write()
                     changed.add(message_id)
             self.messages[message_id] = now[message_id] = evolve(message, mailbox_ids=placed)
-        return Update(Snapshot("", now), frozenset(changed), failed)
+        return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
 
 
 @define
@@ -97,6 +97,9 @@ class Book:
     world: World
 
     def refresh(self) -> Book:
+        return self
+
+    def latest(self) -> Book:
         return self
 
     def cards(self, address: Address) -> Sequence[Card]:
