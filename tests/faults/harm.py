@@ -184,7 +184,9 @@ def refuse_messages(refused: Collection[str]) -> Plan:
         ((_, arguments, _),) = request["methodCalls"]
         unlucky = arguments["update"].keys() & set(refused)
         arguments["update"] = {k: v for k, v in arguments["update"].items() if k not in unlucky}
-        answer = json.loads(exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body)
+        answer = json.loads(
+            exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body
+        )
         said = answer["methodResponses"][0][1]
         errors = {message: {"type": "forbidden"} for message in unlucky}
         said["notUpdated"] = (said.get("notUpdated") or {}) | errors

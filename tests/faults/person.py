@@ -19,7 +19,18 @@ SENDERS: Sequence[Sender] = (
     ("The Shop, Inc.", "news@shop.example"),
 )
 TRIAGE_LABELS = tuple(label for label in LABELS if label.startswith("@To"))
-PLACES = ("Screener", "Screener", "Inbox", "Feed", "Paper Trail", "Jail", "Archive", "Family", "Trash", "Trash")
+PLACES = (
+    "Screener",
+    "Screener",
+    "Inbox",
+    "Feed",
+    "Paper Trail",
+    "Jail",
+    "Archive",
+    "Family",
+    "Trash",
+    "Trash",
+)
 RENAMED = "{} of old"
 
 
@@ -100,7 +111,7 @@ class Person:
         """The person writes a sender down, and perhaps puts the card into a contact group."""
         name, email = SENDERS[which % len(SENDERS)]
         uid = f"by-hand-{next(self._numbers)}"
-        self._put(f"{uid}.vcf", vcards.contact(uid, name, email, extra=["NOTE:one, two; three"]))
+        self.put(f"{uid}.vcf", vcards.contact(uid, name, email, extra=["NOTE:one, two; three"]))
         if other % 2:
             self._edit_group(GROUPS[other % len(GROUPS)], lambda uids: [*uids, uid])
 
@@ -116,7 +127,7 @@ class Person:
                 theirs = [*dict.fromkeys([*theirs, email.lower()])]
             self.disturbed.update(addresses(card))
             (uid,) = values(card, "UID")
-            self._put(name, vcards.contact(uid, f"Name {other}", *theirs, extra=["X-EDITED:by, hand"]))
+            self.put(name, vcards.contact(uid, f"Name {other}", *theirs, extra=["X-EDITED:by, hand"]))
 
     def delete_card(self, which: int, other: int) -> None:
         """The person deletes a card; the contact groups still name it."""
@@ -130,7 +141,7 @@ class Person:
             cards = self.account.cards()
             both = dict.fromkeys([*addresses(cards[first]), *addresses(cards[second])])
             (uid,) = values(cards[first], "UID")
-            self._put(first, vcards.contact(uid, "Merged", *both))
+            self.put(first, vcards.contact(uid, "Merged", *both))
             self._delete(second)
 
     def rename_group(self, which: int, other: int) -> None:
@@ -139,7 +150,7 @@ class Person:
         for before, after in ((title, RENAMED.format(title)), (RENAMED.format(title), title)):
             if group := self._group(before):
                 card = self.account.cards()[group]
-                self._put(group, card.replace(f"FN:{before}\r\n".encode(), f"FN:{after}\r\n".encode()))
+                self.put(group, card.replace(f"FN:{before}\r\n".encode(), f"FN:{after}\r\n".encode()))
                 self.disturbed.update(email.lower() for _, email in SENDERS)
                 return
 
@@ -178,15 +189,18 @@ class Person:
         return names[which % len(names)] if names else None
 
     def _group(self, title: str) -> str | None:
-        names = [x for x, card in self.account.cards().items() if is_group(card) and values(card, "FN") == (title,)]
+        names = [
+            x for x, card in self.account.cards().items() if is_group(card) and values(card, "FN") == (title,)
+        ]
         return names[0] if names else None
 
     def _edit_group(self, title: str, edit: Callable[[list[str]], list[str]]) -> None:
         if name := self._group(title):
             uids = edit(list(members(self.account.cards()[name])))
-            self._put(name, vcards.group(title, uids, uid=values(self.account.cards()[name], "UID")[0]))
+            self.put(name, vcards.group(title, uids, uid=values(self.account.cards()[name], "UID")[0]))
 
-    def _put(self, name: str, card: bytes) -> None:
+    def put(self, name: str, card: bytes) -> None:
+        """Write a card as the person's own."""
         if not is_group(card):
             self.disturbed.update(addresses(card))
         self.account.put_card(name, card)
@@ -214,5 +228,5 @@ def settle_in(account: FaultySandboxAccount) -> Person:
     for title in ("Imbox", "Feed"):
         name = group_card_name(account, title)
         (uid,) = values(account.cards()[name], "UID")
-        person._put(name, vcards.group(title, FOREIGN_MEMBERS[:1], uid=uid))  # noqa: SLF001 - the same module
+        person.put(name, vcards.group(title, FOREIGN_MEMBERS[:1], uid=uid))
     return person

@@ -52,9 +52,7 @@ class Stage:
     account: Account
     letters: dict[str, Letter] = field(factory=dict)
 
-    def mail(
-        self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False
-    ) -> None:
+    def mail(self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False) -> None:
         """Let a message arrive."""
         message = self.account.receive(senders, *mailboxes, read=read)
         sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
@@ -107,7 +105,7 @@ def change_of_mind(stage: Stage) -> None:
 
 
 def trouble(stage: Stage) -> None:
-    """Conflicts, unusable senders, the person's own address, odd names, and marks that have outlived their cause."""
+    """Conflicts, unusable senders, the person's own address, odd names, and marks without a cause."""
     account = stage.account
     add_contact(account, CAROL[0], CAROL[1])
     stage.mail("a conflict", [DAN], "Screener", "@ToFeed", "@ToJail")
@@ -130,7 +128,9 @@ def cards(stage: Stage) -> None:
     add_contact(account, "Ann, filed", ANN[1], groups=["Feed"])
     add_contact(account, "Dan", DAN[1], groups=["Feed", "Jail"])
     add_contact(account, STRAGGLER[0], STRAGGLER[1], groups=["Feed"])
-    odd = vcards.contact("urn:uuid:odd:bob", "Bob", extra=["item1.EMAIL;TYPE=HOME:BOB@example.net", *UNTOUCHED_LINES])
+    odd = vcards.contact(
+        "urn:uuid:odd:bob", "Bob", extra=["item1.EMAIL;TYPE=HOME:BOB@example.net", *UNTOUCHED_LINES]
+    )
     account.put_card("odd.vcf", odd)
     join(account, "Friends", two)
     stage.mail("the shop's, labelled", [SHOP], "Feed", "@ToImbox", read=True)
@@ -185,7 +185,11 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 CRAMPED = Limits(
-    max_objects_in_get=25, max_objects_in_set=4, max_calls_in_request=5, max_query_results=5, max_sync_results=7
+    max_objects_in_get=25,
+    max_objects_in_set=4,
+    max_calls_in_request=5,
+    max_query_results=5,
+    max_sync_results=7,
 )
 """Limits that turn every reading and every change into several requests."""
 

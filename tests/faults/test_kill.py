@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,18 @@ LATEST_SECONDS = 0.02
 OpenAccount = Callable[[], Account]
 
 
-def kill_at_random(open_account: OpenAccount, names: list[str], dice: random.Random, home: Path) -> Counter[str]:
+def kill(process: Process, at: int, seconds: float, exchange: Exchange) -> None:
+    """Pass a request on, and if it is the one, kill the process so many seconds after it has come."""
+    if exchange.number == at:
+        timer = threading.Timer(seconds, process.send, [signal.SIGKILL])
+        timer.daemon = True
+        timer.start()
+    exchange.pass_on()
+
+
+def kill_at_random(
+    open_account: OpenAccount, names: list[str], dice: random.Random, home: Path
+) -> Counter[str]:
     """Kill a process at a random moment of each scenario in turn, and let another one finish.
 
     Returns:
@@ -44,15 +56,7 @@ def kill_at_random(open_account: OpenAccount, names: list[str], dice: random.Ran
             at, seconds = dice.randrange(requests), dice.uniform(0, LATEST_SECONDS)
             variables = {**each.environment(), "MAILROOM_PUSH": "off"}
             with Process(variables, home, "run", "--once") as process:
-
-                def kill(exchange: Exchange, at: int = at, process: Process = process) -> None:
-                    if exchange.number == at:
-                        timer = threading.Timer(seconds, process.send, [signal.SIGKILL])
-                        timer.daemon = True
-                        timer.start()
-                    exchange.pass_on()
-
-                each.proxy.plan = kill
+                each.proxy.plan = partial(kill, process, at, seconds)
                 ends["killed" if process.exit_code() == -signal.SIGKILL else "done before"] += 1
             each.proxy.plan = Exchange.pass_on
             each.observer.look()

@@ -204,7 +204,9 @@ class PersonAndFate(RuleBasedStateMachine):
         labelled = {self.person.letters[x] for x, where in moment.mail.items() if where & set(TRIAGE_LABELS)}
         for message, mailboxes in moment.mail.items():
             if mailboxes & set(TRIAGE_LABELS):
-                assert "@MailroomError" in mailboxes, f"{message} keeps {mailboxes & set(LABELS)} for no reason"
+                assert "@MailroomError" in mailboxes, (
+                    f"{message} keeps {mailboxes & set(LABELS)} for no reason"
+                )
         for _, email in SENDERS:
             sender = email.lower()
             groups = triage_groups_of(list(moment.cards.values()), sender)
@@ -212,7 +214,9 @@ class PersonAndFate(RuleBasedStateMachine):
                 waiting = [
                     message
                     for message, where in moment.mail.items()
-                    if self.person.letters[message] == sender and "Screener" in where and not where & PROTECTED
+                    if self.person.letters[message] == sender
+                    and "Screener" in where
+                    and not where & PROTECTED
                 ]
                 assert not waiting, f"{sender} is in {groups} and his mail waits in Screener"
 

@@ -12,7 +12,7 @@ MOST_GROWTH_MIB = 3.0
 
 @pytest.mark.slow
 def test_memory_and_file_descriptors_stay_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    """Over many cycles on changing mail, some of them broken off, neither memory nor descriptors nor threads grow."""
+    """Over many cycles, some broken off, neither memory nor descriptors nor threads grow."""
     readings = list(soak(CYCLES))
     first, last = readings[0], readings[-1]
     with capsys.disabled():

@@ -40,7 +40,8 @@ class Witness:
         store = self.person.account.store
         names = {mailbox.id: mailbox.name for mailbox in store.mailboxes.values()}
         mail = {
-            x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids) for x in list(store.messages.values())
+            x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids)
+            for x in list(store.messages.values())
         }
         cards = dict(self.person.account.cards())
         self._learn(mail, cards)

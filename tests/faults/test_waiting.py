@@ -1,0 +1,88 @@
+"""Servers that are busy or silent: they are waited for as long as they ask, and not much longer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from mailroom.errors import StatusError, StoppedError, TransportError
+from tests.contract.accounts import Account, label
+from tests.faults import harm
+from tests.faults.harm import Harm
+from tests.faults.proxy import Exchange
+from tests.faults.running import ShortWait, cycle, rig
+from tests.faults.scenarios import new_senders
+
+
+def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Account) -> None:
+    """What the server asks for is waited for, neither more nor less than it says."""
+    with rig(faulty_account, new_senders) as hit:
+        stop = ShortWait()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(429, Retry_After="7"), harm.mail_write, times=1)
+        assert not hit.run(mailroom).failed
+        assert stop.waits_seconds == [7.0]
+        stop.waits_seconds.clear()
+        moment = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+        hit.proxy.plan = Harm(harm.status(503, Retry_After=moment), harm.report, times=1)
+        label(faulty_account, hit.stage.letters["Bob's, labelled"].id, "@ToJail")
+        assert not hit.run(mailroom).failed
+        (waited_seconds,) = stop.waits_seconds
+        assert 30 < waited_seconds <= 40
+
+
+def test_retry_after_really_takes_its_time(faulty_account: Account) -> None:
+    """With a real clock, a second asked for is a second waited."""
+    with rig(faulty_account, new_senders) as hit:
+        mailroom = hit.mailroom(threading.Event())
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(503, Retry_After="1"), harm.jmap, times=1)
+        began = time.monotonic()
+        assert not cycle(mailroom).failed
+        assert time.monotonic() - began >= 1.0
+
+
+def test_retry_after_is_capped(faulty_account: Account) -> None:
+    """A server that asks for an hour does not hold the process: the cycle ends, the next one asks again."""
+    with rig(faulty_account, new_senders) as hit:
+        stop = ShortWait()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = asked = Harm(harm.status(429, Retry_After="3600"), harm.jmap)
+        assert isinstance(hit.attempt(mailroom), StatusError)
+        assert (asked.hits, stop.waits_seconds) == (1, [])
+
+
+def test_retry_after_is_interrupted_by_a_stop(faulty_account: Account) -> None:
+    """A process that is asked to stop does not wait out what the server asked for."""
+    with rig(faulty_account, new_senders) as hit:
+        stop = threading.Event()
+        mailroom = hit.mailroom(stop)
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(503, Retry_After="50"), harm.jmap)
+        timer = threading.Timer(0.2, stop.set)
+        timer.start()
+        began = time.monotonic()
+        assert isinstance(hit.attempt(mailroom), StoppedError)
+        assert time.monotonic() - began < 5
+        timer.join()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_says_nothing_is_given_up(faulty_account: Account) -> None:
+    """A stall is a TransportError after the read time-out, tried three times; later all is made good."""
+    with rig(faulty_account, new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write)
+        assert isinstance(hit.attempt(mailroom), TransportError)
+        assert silent.hits == 3
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert faulty_account.mailboxes_of(hit.stage.letters["Ann's, labelled"].id) == {"Feed"}
+        hit.final()
