@@ -38,6 +38,17 @@ def test_its_links_lead_somewhere() -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_its_promises_name_tests_that_are_there() -> None:
+    """A promise is worth the test that shows it: file, class and function exist."""
+    named = re.findall(r"`(tests/[\w/]+(?:\.py)?)((?:::\w+)*)`", README)
+    assert len(named) > 20
+    for file, inside in named:
+        path = ROOT / file
+        assert path.exists(), file
+        for name in filter(None, inside.split("::")):
+            assert re.search(rf"^\s*(?:class|def) {name}\b", path.read_text("utf-8"), re.MULTILINE), name
+
+
 def test_no_part_is_missing() -> None:
     """No place is kept free for text that was never written."""
     assert "<!--" not in README
