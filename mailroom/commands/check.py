@@ -14,7 +14,6 @@ from mailroom.terminal import GREEN, RED, Progress, Terminal
 from mailroom.triage.address import Address
 from mailroom.triage.screener import Misplaced
 
-LEAST_OBJECTS = 50
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
 
@@ -56,29 +55,45 @@ def _findings() -> Iterator[Finding]:
         return
     yield Finding("settings", True, "every variable is right")
     account = open_account(settings)
-    mailboxes: list[Finding] = []
-    session = list(_examine("session", lambda: _session(account), JMAP_ADVICE))
-    yield from session
-    if all(finding.is_right for finding in session):
-        yield from _examine("limits", lambda: _limits(account), JMAP_ADVICE)
-        mailboxes = list(_examine("mailboxes", lambda: _mailboxes(account, settings), JMAP_ADVICE))
-        yield from mailboxes
-    groups = list(_examine("groups", lambda: _groups(account, settings), CARDDAV_ADVICE))
-    yield from groups
-    if all(finding.is_right for finding in (*session, *mailboxes, *groups)):
-        yield from _examine("rules", lambda: _rules(account, settings), JMAP_ADVICE)
+    refused = {
+        *_refused(lambda: account.jmap.session, JMAP_ADVICE),
+        *_refused(account.book.refresh, CARDDAV_ADVICE),
+    }
+    yield from (Finding("credentials", False, advice) for advice in sorted(refused))
+    if not refused:
+        yield Finding("credentials", True, "no server refuses them")
+    found: list[Finding] = []
+    if JMAP_ADVICE not in refused:
+        found += _examine("session", lambda: _session(account))
+        if all(finding.is_right for finding in found):
+            found += _examine("limits", lambda: _limits(account))
+            found += _examine("mailboxes", lambda: _mailboxes(account, settings))
+    if CARDDAV_ADVICE not in refused:
+        found += _examine("groups", lambda: _groups(account, settings))
+    if not refused and all(finding.is_right for finding in found):
+        found += _examine("rules", lambda: _rules(account, settings))
+    yield from found
 
 
-def _examine(subject: str, look: Callable[[], str], advice: str) -> Iterator[Finding]:
+def _refused(ask: Callable[[], object], advice: str) -> list[str]:
+    """Return the advice where a server refuses the credentials."""
+    try:
+        ask()
+    except AuthenticationError:
+        return [advice]
+    except ServerError:
+        return []  # told under the subject that needs the server
+    return []
+
+
+def _examine(subject: str, look: Callable[[], str]) -> list[Finding]:
     """Turn what a look at one subject says, or how it fails, into findings."""
     try:
-        yield Finding(subject, True, look())
+        return [Finding(subject, True, look())]
     except UserError as error:
-        yield from (Finding(subject, False, problem) for problem in error.problems)
-    except AuthenticationError:
-        yield Finding("credentials", False, advice)
-    except ServerError as error:
-        yield Finding(subject, False, str(error))
+        return [Finding(subject, False, problem) for problem in error.problems]
+    except (AuthenticationError, ServerError) as error:
+        return [Finding(subject, False, str(error))]
 
 
 def _session(account: Account) -> str:
@@ -87,17 +102,10 @@ def _session(account: Account) -> str:
 
 def _limits(account: Account) -> str:
     limits = account.jmap.session.limits
-    problems = [
-        f"the server allows only {value} {what} at once; Mailroom needs {least}"
-        for value, what, least in (
-            (limits.max_objects_in_get, "messages read", LEAST_OBJECTS),
-            (limits.max_objects_in_set, "messages changed", 1),
-            (limits.max_calls_in_request, "calls a request", LEAST_CALLS),
+    if limits.max_calls_in_request < LEAST_CALLS:
+        raise UserError(
+            [f"the server allows {limits.max_calls_in_request} calls a request; Mailroom needs {LEAST_CALLS}"]
         )
-        if value < least
-    ]
-    if problems:
-        raise UserError(problems)
     return (
         f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
         f"{limits.max_calls_in_request} calls a request"
