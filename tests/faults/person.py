@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from tests.contract import vcards
 from tests.contract.accounts import GROUPS, LABELS, Sender, group_card_name
 from tests.faults.observer import addresses, is_group, members, values
-from tests.faults.scenarios import FOREIGN_MEMBERS, FaultySandboxAccount
+from tests.faults.scenarios import FOREIGN_MEMBERS, STRANGER, FaultySandboxAccount
 
 SENDERS: Sequence[Sender] = (
     ("Ann", "ann@example.net"),
@@ -175,7 +175,12 @@ class Person:
         self.account.forget_changes()
 
     def put_right(self) -> None:
-        """Give every contact group its name back."""
+        """Give every contact group its name back, and let one more message arrive.
+
+        An idle cycle does not look into the contacts. What the person has changed there comes to
+        pass with the next change of mail.
+        """
+        self.letters[self.account.receive([STRANGER], "Screener")] = STRANGER[1]
         for number, title in enumerate(GROUPS):
             if self._group(title) is None:
                 self.rename_group(number, 0)

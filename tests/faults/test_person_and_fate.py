@@ -68,12 +68,23 @@ MOMENTS: dict[str, Choice] = {
 NUMBERS = st.integers(0, 9)
 # Between cycles most acts should be about triage; in mid-cycle they should get in its way.
 BETWEEN = ("arrive_and_label",) * 5 + ("arrive", "label", "delete_card", "add_card", "regroup")
-AMID = ("move", "move", "unlabel", "label", "arrive", "regroup", "edit_card", "delete_card", "rename_group")
+AMID = (
+    "move",
+    "move",
+    "move",
+    "unlabel",
+    "label",
+    "arrive",
+    "regroup",
+    "edit_card",
+    "delete_card",
+    "rename_group",
+)
 acts = st.builds(Act, st.sampled_from((*BETWEEN, *ACTS)), NUMBERS, NUMBERS)
 disturbances = st.builds(Act, st.sampled_from((*AMID, *AMID, *ACTS)), NUMBERS, NUMBERS)
 blows = st.builds(Blow, st.sampled_from(sorted(HARMS)), st.sampled_from([1, 2, 4, 100]))
-moments = st.tuples(st.sampled_from(sorted(MOMENTS)), st.integers(0, 2))
-schedules = st.lists(st.tuples(moments, disturbances | blows), min_size=1, max_size=4)
+moments = st.tuples(st.sampled_from([*MOMENTS, "a change of mail"]), st.sampled_from([0, 0, 0, 1, 2]))
+schedules = st.lists(st.tuples(moments, st.one_of(disturbances, disturbances, blows)), min_size=1, max_size=4)
 seen = Counter[str]()
 
 Moment = tuple[str, int]
