@@ -127,16 +127,18 @@ class CardDavAddressBook:
         """
         replica = self._replica()
         failed: dict[str, str] = {}
-        todo: list[tuple[Group, Membership]] = []
+        edits: list[tuple[Group, Membership]] = []
         for name, membership in memberships.items():
             match replica.groups_named(name):
                 case [group]:
-                    todo.append((group, membership))
+                    edits.append((group, membership))
                 case []:
                     failed[name] = f"there is no contact group {name!r}"
                 case _:
                     failed[name] = f"several contact groups are called {name!r}"
-        for (group, _), outcome in zip(todo, in_parallel(partial(self._regroup, replica), todo), strict=True):
+        for (group, _), outcome in zip(
+            edits, in_parallel(partial(self._regroup, replica), edits), strict=True
+        ):
             if isinstance(outcome, str):
                 failed[group.name] = outcome
             else:

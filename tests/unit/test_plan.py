@@ -20,7 +20,7 @@ from mailroom.triage.model import (
     MessageId,
 )
 from mailroom.triage.plan import Decision, Filing, conclude, file_sender, judge, name_differs, sweep
-from tests.unit.test_triage_properties import MAILBOXES, SCHEME
+from tests.unit.default_account import MAILBOXES, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)
 ANN = Address("ann@a.example")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.rules import render_fastmail
-from mailroom.triage.model import CardKind, Category, Scheme
 from mailroom.triage.routing import Rule, routing_rules
+from tests.unit.default_account import SCHEME
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -41,19 +41,6 @@ SCHEMA: dict[str, Any] = {
     "isEnabled": bool,
 }
 SEARCH = re.compile(r'NOT fromin:contacts|fromin:[A-Za-z0-9]+|fromin:"(?:[^"\\]|\\["\\])*"')
-
-SCHEME = Scheme(
-    categories=(
-        Category("Imbox", "@ToImbox", "Imbox", None, CardKind.COMPANY),
-        Category("Feed", "@ToFeed", "Feed", "Feed", CardKind.COMPANY),
-        Category("Paper Trail", "@ToPaperTrail", "Paper Trail", "Paper Trail", CardKind.COMPANY),
-        Category("Jail", "@ToJail", "Jail", "Jail", CardKind.COMPANY),
-        Category("Person", "@ToPerson", "Imbox", None, CardKind.PERSON),
-    ),
-    screener="Screener",
-    error_label="@MailroomError",
-    warning_label=None,
-)
 
 
 def rendered(*rules: Rule) -> list[dict[str, Any]]:

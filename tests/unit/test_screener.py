@@ -12,7 +12,6 @@ from mailroom.triage.model import (
     Card,
     CardUid,
     Correspondent,
-    Mailbox,
     MailboxId,
     Message,
     MessageId,
@@ -20,15 +19,9 @@ from mailroom.triage.model import (
 )
 from mailroom.triage.plan import NO_CHANGE
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
-from tests.unit.test_rules_fastmail import SCHEME
+from tests.unit.default_account import MAILBOXES, SCHEME
 
-NAMES = (
-    *("Inbox", "Screener", "Feed", "Paper Trail", "Jail", "Trash"),
-    *(category.label for category in SCHEME.categories),
-    SCHEME.error_label,
-)
-ROLES = {"Inbox": "inbox", "Trash": "trash"}
-LAYOUT: Layout = find_layout([Mailbox(MailboxId(x), x, None, ROLES.get(x)) for x in NAMES], SCHEME)
+LAYOUT: Layout = find_layout(MAILBOXES, SCHEME)
 
 
 @frozen

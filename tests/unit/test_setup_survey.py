@@ -9,7 +9,7 @@ from mailroom.commands.setup import variables_by_name
 from mailroom.settings import PUBLIC_DEFAULTS
 from mailroom.triage.model import Mailbox, MailboxId
 from mailroom.triage.setup import Item, Kind, Obstacle, State, survey_groups, survey_mailboxes
-from tests.unit.test_rules_fastmail import SCHEME
+from tests.unit.default_account import SCHEME
 
 
 def mailboxes(*paths: str, **roles: str) -> list[Mailbox]:

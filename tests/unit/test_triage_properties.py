@@ -11,35 +11,15 @@ from mailroom.triage.address import Address, parse_address
 from mailroom.triage.cycle import Triage
 from mailroom.triage.model import (
     Card,
-    CardKind,
     CardUid,
-    Category,
     Correspondent,
-    Mailbox,
     MailboxId,
     Message,
     MessageId,
-    Scheme,
 )
+from tests.unit.default_account import LABELS, MAILBOXES, MARKS, PLACES, SCHEME
 from tests.unit.memory import Book, CrashError, World
 
-SCHEME = Scheme(
-    categories=(
-        Category("Imbox", "@ToImbox", "Imbox", None, CardKind.COMPANY),
-        Category("Feed", "@ToFeed", "Feed", "Feed", CardKind.COMPANY),
-        Category("Paper Trail", "@ToPaperTrail", "Paper Trail", "Paper Trail", CardKind.COMPANY),
-        Category("Jail", "@ToJail", "Jail", "Jail", CardKind.COMPANY),
-        Category("Person", "@ToPerson", "Imbox", None, CardKind.PERSON),
-    ),
-    screener="Screener",
-    error_label="@MailroomError",
-    warning_label="@MailroomWarning",
-)
-ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}
-LABELS = tuple(category.label for category in SCHEME.categories)
-PLACES = ("Inbox", "Archive", "Trash", "Sent", "Screener", "Feed", "Paper Trail", "Jail", "Family")
-MARKS = ("@MailroomError", "@MailroomWarning")
-MAILBOXES = tuple(Mailbox(MailboxId(name), name, role=ROLES.get(name)) for name in (*PLACES, *LABELS, *MARKS))
 PROTECTED = {"Trash", "Sent"}
 OWN = "me@home.example"
 SENDERS = (
