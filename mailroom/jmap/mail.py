@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from attrs import define, evolve, field
 
-from mailroom.errors import MethodError, ServerError, StatusError
+from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError
 from mailroom.jmap.client import SUBMISSION, Call, JmapClient, result_of
 from mailroom.jmap.mailboxes import MAILBOX_PROPERTIES, create_mailboxes, read_mailboxes
 from mailroom.jmap.wire import (
@@ -28,6 +28,9 @@ MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5
 PAGE_MESSAGES = 2_000
 PAGES_PER_REQUEST = 4
+MAX_MESSAGES = 10_000_000
+"""More than anybody has: where a server goes on and on, reading ends."""
+
 REQUEST_OVERHEAD_BYTES = 4_096
 
 _EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
@@ -103,7 +106,8 @@ class JmapMailStore:
         messages: dict[MessageId, Message] = {}
         state: str | None = None
         query_state: str | None = None
-        while True:
+        while position < MAX_MESSAGES:
+            began = position
             calls = [Call("Mailbox/get", {"ids": None, "properties": MAILBOX_PROPERTIES})]
             if wanted:
                 for page in range(pages):
@@ -127,7 +131,10 @@ class JmapMailStore:
                         return Reading(mailboxes, Snapshot(state, messages))
                     page_messages = query.limit  # the server gives less at once than it was asked for
                     break
+            if position == began:
+                raise ProtocolError("Email/query answers with pages that lead nowhere")
             pages = most_pages
+        raise ProtocolError(f"Email/query finds more than {MAX_MESSAGES} messages")
 
     def _read_again(self, work: _Updating) -> None:
         """Read those messages again that are not done yet."""

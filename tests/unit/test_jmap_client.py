@@ -247,6 +247,40 @@ def a_mail_server(set_email: Setting, where: str = INBOX) -> AbstractContextMana
     return ScriptedServer(answer)
 
 
+class TestRead:
+    def read(self, monkeypatch: pytest.MonkeyPatch, **page: object) -> None:
+        monkeypatch.setattr("mailroom.jmap.mail.MAX_MESSAGES", 30)
+        query = {"ids": ["m1", "m2", "m3"], "queryState": "q1", **page}
+        emails = {"state": "e1", "list": []}
+        mailboxes = {"list": [{"id": FEED, "name": "Feed"}]}
+
+        def answer(peer: socket.socket, request: Received) -> None:
+            if request.method == "GET":
+                peer.sendall(as_json(SESSION))
+                return
+            answered = {"Mailbox/get": mailboxes, "Email/query": query, "Email/get": emails}
+            calls = json.loads(request.body)["methodCalls"]
+            peer.sendall(answers([[name, answered[name], number] for name, _, number in calls]))
+
+        with ScriptedServer(answer) as server:
+            JmapMailStore(client(server)).read([FEED])
+
+    @pytest.mark.parametrize(
+        "page", [{}, {"limit": 0}, {"limit": -1}, {"limit": 1}, {"limit": 1, "ids": ["m1"]}]
+    )
+    def test_reading_ends_where_a_servers_pages_do_not(
+        self, monkeypatch: pytest.MonkeyPatch, page: dict[str, object]
+    ) -> None:
+        """A server that gives the same page for ever, or senseless limits, is told apart from much mail."""
+        with pytest.raises(ProtocolError):
+            self.read(monkeypatch, **page)
+
+    def test_an_empty_mailbox_is_read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No message is a whole answer, whatever limit the server says it has applied."""
+        for limit in (None, -1, 0, 3):
+            self.read(monkeypatch, ids=[], limit=limit)
+
+
 class TestUpdate:
     def test_one_patch_moves_a_message(self) -> None:
         """Mailboxes are added and removed in the same patch, by escaped JSON pointers (RFC 6901)."""
