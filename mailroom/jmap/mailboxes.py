@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mailroom.errors import MethodError
+from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient
 from mailroom.jmap.wire import Json, MailboxGet, MailboxSet
 from mailroom.triage.layout import mailbox_paths
 from mailroom.triage.model import Mailbox, MailboxId
 
 MAX_STALE_ATTEMPTS = 5
-
+MAX_WRITES = 100
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails")
 
 
@@ -22,7 +22,7 @@ def create_mailboxes(client: JmapClient, paths: Sequence[str]) -> Mapping[str, s
     """
     failed: dict[str, str] = {}
     stale_attempts = 0
-    while True:
+    for _ in range(MAX_WRITES):
         (answer,) = client.call([Call("Mailbox/get", {"ids": None, "properties": MAILBOX_PROPERTIES})])
         there = {path: mailbox_id for mailbox_id, path in mailbox_paths(read_mailboxes(answer)).items()}
         missing = _with_parents([path for path in paths if path not in failed], there)
@@ -46,6 +46,7 @@ def create_mailboxes(client: JmapClient, paths: Sequence[str]) -> Mapping[str, s
                 failed |= {each: reason for each in paths if each == path or each.startswith(f"{path}/")}
         if len(batch) == len(missing):
             return failed
+    raise ServerError(f"the mailboxes are not all made after {MAX_WRITES} writes")
 
 
 def read_mailboxes(answer: Answer) -> tuple[Mailbox, ...]:
