@@ -13,7 +13,7 @@ from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.settings import Settings
-from mailroom.triage.address import Address, parse_address
+from mailroom.triage.address import Address, parse_addresses
 from mailroom.triage.cycle import Triage
 
 JMAP_ADVICE = (
@@ -39,8 +39,7 @@ class Account:
 
     def own_addresses(self) -> frozenset[Address]:
         """Return the addresses of the person himself, as far as the servers tell."""
-        texts = (self.username, *self.mail.own_addresses())
-        return frozenset(address for text in texts if (address := parse_address(text)))
+        return parse_addresses((self.username, *self.mail.own_addresses()))
 
     def check(self) -> None:
         """Look whether credentials, mailboxes and contact groups are as triage needs them.
@@ -83,12 +82,11 @@ def open_account(settings: Settings, stop: threading.Event | None = None) -> Acc
         settings.scheme.groups,
     )
     mail = JmapMailStore(jmap)
-    own = parse_address(settings.carddav_username)
     triage = Triage(
         mail,
         book,
         settings.scheme,
-        {own} if own else (),
+        parse_addresses([settings.carddav_username]),
         sweeps_stragglers=settings.sweep_stragglers,
     )
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, settings.carddav_username)

@@ -13,6 +13,7 @@ from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.address import Address
 from mailroom.triage.history import Tallies, Tally, undecided
+from mailroom.triage.layout import with_role
 from mailroom.triage.model import SENT_ROLE, Card, CardKind, CardUid, Category, Membership, NewCard, Scheme
 
 BATCH_CARDS = 50
@@ -70,7 +71,7 @@ def _approving_category(scheme: Scheme) -> Category:
 
 
 def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
-    sent = [mailbox.id for mailbox in account.mail.read([]).mailboxes if mailbox.role == SENT_ROLE]
+    sent = with_role(account.mail.read([]).mailboxes, SENT_ROLE)
     if not sent:
         raise UserError(
             ["the account has no mailbox with the role sent, so nobody can tell whom you wrote to"]

@@ -125,7 +125,7 @@ def _groups(account: Account, settings: Settings) -> str:
 
 def _rules(account: Account, settings: Settings) -> str:
     """Judge the provider's rules, which no API tells, by what lies in Screener."""
-    misplaced = account.triage.stragglers.find()
+    misplaced = account.triage.stragglers.look()
     screener = settings.scheme.screener
     problems = []
     unruled = {category.group for category in settings.scheme.categories if category.mailbox is None}

@@ -13,7 +13,7 @@ from mailroom.rules import Bearings, GroupTest, render_fastmail, render_sieve, r
 from mailroom.settings import load_settings
 from mailroom.terminal import Progress, Terminal
 from mailroom.triage.history import reply_domains
-from mailroom.triage.layout import mailbox_paths
+from mailroom.triage.layout import mailbox_paths, with_role
 from mailroom.triage.model import SENT_ROLE, Letter, Mailbox
 from mailroom.triage.routing import Rule, routing_rules
 
@@ -71,10 +71,9 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
 
 
 def _newest_sent(account: Account, mailboxes: tuple[Mailbox, ...]) -> list[Letter]:
-    sent = [mailbox.id for mailbox in mailboxes if mailbox.role == SENT_ROLE]
     return [
         letter
-        for mailbox_id in sent
+        for mailbox_id in with_role(mailboxes, SENT_ROLE)
         for page in islice(account.history.letters(mailbox_id), 1)
         for letter in page.letters
     ]

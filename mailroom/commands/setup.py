@@ -13,6 +13,7 @@ from mailroom.errors import ServerError
 from mailroom.settings import load_settings
 from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.history import Outlook, Tallies, outlook
+from mailroom.triage.layout import with_role
 from mailroom.triage.model import INBOX_ROLE, Mailbox, Scheme
 from mailroom.triage.ports import Contacts
 from mailroom.triage.setup import Item, Kind, Obstacle, State, survey_groups, survey_mailboxes
@@ -132,11 +133,10 @@ def _look_ahead(
 ) -> tuple[Outlook | None, str]:
     """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""
     since = datetime.now(UTC) - timedelta(days=OUTLOOK_DAYS)
-    inboxes = [mailbox.id for mailbox in mailboxes if mailbox.role == INBOX_ROLE]
     try:
         tallies = Tallies(account.own_addresses())
         with Progress("reading who wrote to you") as progress:
-            for inbox in inboxes:
+            for inbox in with_role(mailboxes, INBOX_ROLE):
                 for page in account.history.letters(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
                     tallies.add_senders(page.letters)
                     progress.advance(len(page.letters), page.total)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mailroom.jmap.client import Call, JmapClient, result_of
-from mailroom.jmap.wire import EmailAddress, EmailQuery, Json, LetterGet, LetterObject
-from mailroom.triage.model import Correspondent, Letter, MailboxId
+from mailroom.jmap.mail import correspondents
+from mailroom.jmap.wire import EmailQuery, Json, LetterGet, LetterObject
+from mailroom.triage.model import Letter, MailboxId
 from mailroom.triage.ports import LetterPage
 
 PAGE_LETTERS = 500
@@ -45,12 +46,8 @@ class JmapMailHistory:
 def _letter(email: LetterObject) -> Letter:
     recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
     return Letter(
-        senders=_correspondents(email.from_ or ()),
-        recipients=_correspondents(recipients),
+        senders=correspondents(email.from_),
+        recipients=correspondents(recipients),
         received_at=email.received_at,
         message_id=(email.message_id or [""])[0],
     )
-
-
-def _correspondents(entries: Iterable[EmailAddress]) -> tuple[Correspondent, ...]:
-    return tuple(Correspondent(entry.name or "", entry.email or "") for entry in entries)

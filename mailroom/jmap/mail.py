@@ -13,6 +13,7 @@ from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError
 from mailroom.jmap.client import SUBMISSION, Call, JmapClient, result_of
 from mailroom.jmap.mailboxes import MAILBOX_PROPERTIES, create_mailboxes, read_mailboxes
 from mailroom.jmap.wire import (
+    EmailAddress,
     EmailGet,
     EmailObject,
     EmailQuery,
@@ -259,9 +260,14 @@ def _message(email: EmailObject) -> Message:
         id=MessageId(email.id),
         mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
         is_read=(email.keywords or {}).get("$seen", False),
-        senders=tuple(Correspondent(x.name or "", x.email or "") for x in email.from_ or ()),
+        senders=correspondents(email.from_),
         received_at=email.received_at,
     )
+
+
+def correspondents(entries: Iterable[EmailAddress] | None) -> tuple[Correspondent, ...]:
+    """Return the entries of an address header; none where it is missing."""
+    return tuple(Correspondent(entry.name or "", entry.email or "") for entry in entries or ())
 
 
 def _pointer(mailbox_id: MailboxId) -> str:

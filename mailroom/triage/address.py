@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import NewType
 
 Address = NewType("Address", str)
@@ -24,6 +25,11 @@ def parse_address(text: str) -> Address | None:
     if not all(labels):
         return None
     return Address(f"{unicodedata.normalize('NFC', local).lower()}@{'.'.join(labels)}")
+
+
+def parse_addresses(texts: Iterable[str]) -> frozenset[Address]:
+    """Return the comparable forms of those texts that are addresses."""
+    return frozenset(address for text in texts if (address := parse_address(text)))
 
 
 def _unicode_label(label: str) -> str:

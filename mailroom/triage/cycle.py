@@ -13,7 +13,7 @@ from itertools import chain
 from attrs import Factory, define, evolve, field
 
 from mailroom.errors import UserError
-from mailroom.triage.address import Address, parse_address
+from mailroom.triage.address import Address, parse_addresses
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.model import (
     Card,
@@ -30,7 +30,6 @@ from mailroom.triage.plan import (
     NO_CHANGE,
     Decision,
     Filing,
-    Verdicts,
     card_name,
     conclude,
     file_sender,
@@ -50,9 +49,9 @@ from mailroom.triage.stragglers import Stragglers
 class _Work:
     """What is under way in one cycle: a sender stands in `filings` until he fails."""
 
-    verdicts: Verdicts
+    decisions: tuple[Decision, ...]
+    rejected: dict[MessageId, str]
     filings: dict[Address, Filing] = Factory(dict)
-    rejected: dict[MessageId, str] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
     moved: dict[Address, int] = field(factory=lambda: defaultdict(int))
 
@@ -101,7 +100,7 @@ class Triage:
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        self._own |= {own for text in self._mail.own_addresses() if (own := parse_address(text))}
+        self._own |= parse_addresses(self._mail.own_addresses())
         self._sight.look()
 
     def check_book(self) -> None:
@@ -124,10 +123,9 @@ class Triage:
         """
         look = self._sight.look()
         layout, marked = look.layout, look.marked
-        work = _Work(judge(marked.messages.values(), layout, self._own))
-        work.rejected.update(work.verdicts.rejected)
+        work = self._begin(marked, layout)
         names: dict[Address, str] = {}
-        if work.verdicts.decisions or _has_warnings(marked, layout):
+        if work.decisions or _has_warnings(marked, layout):
             contacts = self._book.refresh()
             self._file(work, contacts, layout)
             self._join_groups(work)
@@ -146,15 +144,13 @@ class Triage:
         """Say what the next cycle would do; writes nothing."""
         look = self._sight.look()
         layout = look.layout
-        work = _Work(judge(look.marked.messages.values(), layout, self._own))
+        work = self._begin(look.marked, layout)
         contacts = self._book.refresh()
-        self._resolve(work, contacts, layout)
-        for decision in work.verdicts.decisions:
-            if decision.sender not in work.filings and decision.message_ids[0] not in work.rejected:
-                unborn = Card(CardUid(""), decision.new_card().name)
-                work.filings[decision.sender] = file_sender(
-                    decision, [unborn], lambda _: (), layout, created=True
-                )
+        for decision in self._resolve(work, contacts, layout):
+            unborn = Card(CardUid(""), decision.new_card().name)
+            work.filings[decision.sender] = file_sender(
+                decision, [unborn], lambda _: (), layout, created=True
+            )
         if work.filings:
             for message in self._read_for(work, layout).messages.values():
                 filing = work.filing_of(message)
@@ -163,14 +159,18 @@ class Triage:
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
-            misplaced = self.stragglers.find(contacts)
+            misplaced = self.stragglers.find(layout, contacts)
             stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
-        return Forecast(filings, work.verdicts.rejected | work.rejected, stragglers)
+        return Forecast(filings, work.rejected, stragglers)
+
+    def _begin(self, marked: Snapshot, layout: Layout) -> _Work:
+        verdicts = judge(marked.messages.values(), layout, self._own)
+        return _Work(verdicts.decisions, dict(verdicts.rejected))
 
     def _resolve(self, work: _Work, contacts: Contacts, layout: Layout) -> list[Decision]:
         """File the senders that have a card, and return the decisions about the others."""
         without_card = []
-        for decision in work.verdicts.decisions:
+        for decision in work.decisions:
             if cards := contacts.cards(decision.sender):
                 work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
             else:

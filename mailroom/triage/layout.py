@@ -65,6 +65,11 @@ def mailbox_paths(mailboxes: Iterable[Mailbox]) -> dict[MailboxId, str]:
     return paths
 
 
+def with_role(mailboxes: Iterable[Mailbox], role: str) -> list[MailboxId]:
+    """Return the mailboxes that are for `role`: one at the most, on a server that keeps to the RFC."""
+    return [mailbox.id for mailbox in mailboxes if mailbox.role == role]
+
+
 def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
     """Resolve the scheme's names.
 

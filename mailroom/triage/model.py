@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from math import inf
 from typing import NewType
 
 from attrs import field, frozen
@@ -165,6 +166,11 @@ class Card:
     uid: CardUid
     name: str
     created: int = 0
+
+    @property
+    def seniority(self) -> float:
+        """What sorts the oldest card first, and one of unknown age last."""
+        return self.created or inf
 
 
 @frozen

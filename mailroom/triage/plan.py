@@ -10,10 +10,8 @@ the same from a half-finished state as from the first one:
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from math import inf
 
 from attrs import frozen
 
@@ -29,6 +27,7 @@ from mailroom.triage.model import (
     MessageId,
     NewCard,
 )
+from mailroom.triage.names import fold_name
 
 NO_CHANGE = Change()
 
@@ -140,7 +139,7 @@ def file_sender(
     """
     target = decision.category.group
     groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
-    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], _age(x)))
+    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], x.seniority))
     leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
     return Filing(
@@ -234,14 +233,16 @@ def name_differs(message: Message, name_on_card: str) -> bool:
     shown = message.senders[0].name if len(message.senders) == 1 else ""
     if not shown.strip() or not name_on_card or parse_address(shown) == sender_of(message):
         return False
-    return _comparable(shown) != _comparable(name_on_card)
+    return fold_name(shown) != fold_name(name_on_card)
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:
     """Return the name of the card that a sender is, or would be, filed under; empty where he has none."""
     if not cards:
         return ""
-    return min(cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), _age(x))).name
+    return min(
+        cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), x.seniority)
+    ).name
 
 
 def _decision(sender: Address, category: Category, messages: Iterable[Message]) -> Decision:
@@ -280,12 +281,3 @@ def _on_its_way(message: Message, filing: Filing, layout: Layout) -> bool:
         and not here & layout.protected
         and _carries_label(message, filing, layout)
     )
-
-
-def _age(card: Card) -> float:
-    """Return what sorts the oldest card first, and one of unknown age last."""
-    return card.created or inf
-
-
-def _comparable(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -11,6 +10,7 @@ from attrs import frozen
 
 from mailroom.triage.layout import mailbox_paths
 from mailroom.triage.model import Mailbox, Scheme
+from mailroom.triage.names import fold_name
 
 
 class Kind(Enum):
@@ -88,17 +88,17 @@ def _survey_mailbox(kind: Kind, name: str, roles: dict[str, str]) -> Item:
         if not roles[name]:
             return Item(kind, name, State.PRESENT)
         return Item(kind, name, State.TAKEN, Obstacle.ROLE, name, roles[name])
-    like = {_folded(path): path for path in roles}
+    like = {fold_name(path): path for path in roles}
     ancestors = name.split("/")
     for depth in range(len(ancestors), 0, -1):
         # The parent in another case would be doubled just as the mailbox itself.
         ancestor, rest = "/".join(ancestors[:depth]), ancestors[depth:]
         if ancestor in roles:
             break
-        if found := like.get(_folded(ancestor)):
+        if found := like.get(fold_name(ancestor)):
             return _taken(kind, name, Obstacle.CASE, "/".join([found, *rest]), roles)
     for path in roles:
-        if _folded(path.rpartition("/")[2]) == _folded(ancestors[-1]):
+        if fold_name(path.rpartition("/")[2]) == fold_name(ancestors[-1]):
             return _taken(kind, name, Obstacle.LEVEL, path, roles)
     return Item(kind, name, State.MISSING)
 
@@ -115,10 +115,6 @@ def _survey_group(name: str, found: Counter[str]) -> Item:
     if found[name]:
         return Item(Kind.GROUP, name, State.PRESENT)
     for other in found:
-        if _folded(other) == _folded(name):
+        if fold_name(other) == fold_name(name):
             return Item(Kind.GROUP, name, State.TAKEN, Obstacle.CASE, other)
     return Item(Kind.GROUP, name, State.MISSING)
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

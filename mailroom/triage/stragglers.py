@@ -71,17 +71,22 @@ class Stragglers:
         layout = self._sight.look().layout
         return self._sweep(*self._read(layout, self._book.refresh()), layout)
 
-    def find(self, contacts: Contacts | None = None) -> Misplaced:
+    def look(self) -> Misplaced:
         """Say what lies in Screener although its sender is decided on or known; writes nothing.
-
-        Args:
-            contacts: Whom to go by; read anew when not given.
 
         Raises:
             UserError: A mailbox that the scheme names is missing.
             ServerError: A server could not be asked.
         """
-        return self._read(self._sight.look().layout, contacts or self._book.refresh())[1]
+        return self.find(self._sight.look().layout, self._book.refresh())
+
+    def find(self, layout: Layout, contacts: Contacts) -> Misplaced:
+        """Do what `look` does, after a look at the mailboxes and by these contacts.
+
+        Raises:
+            ServerError: The server could not be asked.
+        """
+        return self._read(layout, contacts)[1]
 
     def _read(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, Misplaced]:
         snapshot = self._sight.read({layout.screener} | layout.watched)
