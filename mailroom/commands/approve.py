@@ -102,7 +102,7 @@ def _approve_batch(account: Account, batch: Sequence[Tally], category: Category,
     unknown: list[NewCard] = []
     for tally in batch:
         if cards := contacts.cards(tally.address):
-            uids[tally.address] = min(cards, key=lambda card: card.created).uid
+            uids[tally.address] = min(cards, key=lambda card: card.seniority).uid
         else:
             name = tally.name or tally.email
             unknown.append(NewCard(tally.address, tally.email, name, category.kind))
