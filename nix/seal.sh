@@ -48,6 +48,12 @@ ask() {
   printf '\n' >&2
   [ -n "$answer" ] || fail "$1 is empty."
 }
+# read -s is quiet only while it reads: what is typed or pasted before its question would be shown.
+if [ -t 0 ]; then
+  terminal=$(stty -g)
+  trap 'stty "$terminal"' EXIT
+  stty -echo
+fi
 say "Nothing that you type is shown."
 ask "MAILROOM_JMAP_TOKEN (Settings > Privacy & Security > API tokens, scope Email)"
 token=$answer

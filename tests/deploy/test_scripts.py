@@ -166,16 +166,21 @@ def test_seal_changes_nothing_when_an_answer_is_missing(
     assert (tree / "kustomize/overlays/home/secrets.enc.yaml").read_text() == before
 
 
-def test_seal_shows_nothing_that_is_typed(tree: Path, environment: dict[str, str]) -> None:
-    """On a terminal the answers are not echoed."""
+@pytest.mark.parametrize("pasted", [False, True], ids=["one by one", "pasted at once"])
+def test_seal_shows_nothing_that_is_typed(tree: Path, environment: dict[str, str], pasted: bool) -> None:
+    """On a terminal the answers are not echoed, not even those that come before their question."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(tree)
         os.execvpe("bash", script("seal"), {**os.environ, **environment})
     shown = b""
-    for value in TYPED.values():
-        shown += read_until(terminal, b"): ")
-        os.write(terminal, value.encode() + b"\n")
+    if pasted:
+        shown += read_until(terminal, b"is shown.")
+        os.write(terminal, b"".join(value.encode() + b"\n" for value in TYPED.values()))
+    else:
+        for value in TYPED.values():
+            shown += read_until(terminal, b"): ")
+            os.write(terminal, value.encode() + b"\n")
     shown += read_until(terminal, b"(without).")
     _, status = os.waitpid(process, 0)
     os.close(terminal)
