@@ -30,7 +30,11 @@ class ServerError(MailroomError):
 
 
 class TransportError(ServerError):
-    """No whole answer arrived: connection refused or reset, time-out, body cut short or too large."""
+    """No whole answer arrived: connection refused or reset, time-out, body cut short."""
+
+
+class TooLargeError(TransportError):
+    """An answer is larger than we take, in bytes or in elements; asking for less at once may help."""
 
 
 class ProtocolError(ServerError):

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import urllib3
 from attrs import frozen
 
-from mailroom.errors import TransportError
+from mailroom.errors import TooLargeError, TransportError
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 120.0
@@ -93,13 +93,16 @@ def read_response(answer: urllib3.BaseHTTPResponse, method: str, url: str) -> Re
     """Read a whole answer: no more than `MAX_RESPONSE_BYTES`, no longer than `RESPONSE_DEADLINE_SECONDS`.
 
     Raises:
-        TransportError: It broke off, or is too large, too slow or in an unknown content coding.
+        TooLargeError: It is larger than that.
+        TransportError: It broke off, or is too slow or in an unknown content coding.
     """
     deadline = time.monotonic() + RESPONSE_DEADLINE_SECONDS
     try:
         content = _read_bounded(answer, deadline)
     except BaseException as error:
         answer.close()
+        if isinstance(error, _TooLargeBodyError):
+            raise TooLargeError(f"{method} {url}: {error}") from error
         if isinstance(error, urllib3.exceptions.HTTPError | OSError | zlib.error | _RefusedError):
             raise TransportError(f"{method} {url}: {reason(error)}") from error
         raise
@@ -132,9 +135,13 @@ class _RefusedError(Exception):
     """The answer's body is not worth reading on."""
 
 
+class _TooLargeBodyError(_RefusedError):
+    """The answer's body is larger than we take."""
+
+
 def _read_bounded(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     """Read the whole body, but no more than `MAX_RESPONSE_BYTES` of it and no longer than to `deadline`."""
-    too_large = _RefusedError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
+    too_large = _TooLargeBodyError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
     if (answer.length_remaining or 0) > MAX_RESPONSE_BYTES:
         raise too_large
     body = bytearray()  # not a list of pieces: a server may send them a byte at a time

@@ -18,6 +18,7 @@ from mailroom.errors import (
     ProtocolError,
     StatusError,
     StoppedError,
+    TooLargeError,
     TransportError,
     UntrustedHostError,
 )
@@ -74,6 +75,7 @@ class HttpClient:
             AuthenticationError: The server answered 401.
             PreconditionFailedError: It answered 412.
             StatusError: It answered with another status that is neither 2xx nor in `accept`.
+            TooLargeError: The answer is larger than we take; that is not tried again.
             TransportError: No whole answer arrived in `MAX_ATTEMPTS` attempts.
             UntrustedHostError: It referred to a host that must not see the credentials.
             StoppedError: The process is to end and an attempt would have to be repeated.
@@ -143,7 +145,7 @@ class HttpClient:
             try:
                 response = self._attempt(method, url, headers, body)
             except TransportError as error:
-                if last:
+                if last or isinstance(error, TooLargeError):
                     raise
                 self._wait(wait_seconds, error)
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailroom.errors import ProtocolError, TransportError
+from mailroom.errors import ProtocolError, TooLargeError, TransportError
 from mailroom.http import HttpClient
 from mailroom.http import answers as http_answers
 from mailroom.http import client as http_client
@@ -74,7 +74,7 @@ class TestSizes:
             asked.set()
             client.recv(1)
 
-        with pytest.raises(TransportError, match="larger than"):
+        with pytest.raises(TooLargeError, match="larger than"):
             get(announce)
         assert asked.is_set()
 
@@ -85,13 +85,13 @@ class TestSizes:
     )
     def test_an_endless_body_is_refused(self, head: bytes, piece: bytes) -> None:
         """Whatever does not say where it ends is cut off at the limit."""
-        with pytest.raises(TransportError, match="larger than"):
+        with pytest.raises(TooLargeError, match="larger than"):
             get(pour(head, piece))
 
     def test_tiny_chunks_cost_no_more_than_their_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body that arrives two bytes at a time takes no more memory than another."""
         monkeypatch.setattr(http_answers, "MAX_RESPONSE_BYTES", LIMIT_BYTES // 8)
-        with pytest.raises(TransportError, match="larger than"):
+        with pytest.raises(TooLargeError, match="larger than"):
             get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000))
         assert tracemalloc.get_traced_memory()[1] < LIMIT_BYTES
 
@@ -106,7 +106,7 @@ class TestSizes:
         zeros = bytes(LIMIT_BYTES)
         bomb = b"".join([*(packer.compress(zeros) for _ in range(256)), packer.flush()])
         assert len(bomb) < LIMIT_BYTES // 2
-        with pytest.raises(TransportError, match="larger than"):
+        with pytest.raises(TooLargeError, match="larger than"):
             get(http("200 OK", bomb, Content_Encoding="gzip"))
 
     @pytest.mark.parametrize(
