@@ -89,16 +89,18 @@ class Stream:
         self._answer.close()
 
 
-def read_response(answer: urllib3.BaseHTTPResponse, method: str, url: str) -> Response:
-    """Read a whole answer: no more than `MAX_RESPONSE_BYTES`, no longer than `RESPONSE_DEADLINE_SECONDS`.
+def read_response(
+    answer: urllib3.BaseHTTPResponse, method: str, url: str, max_bytes: int = MAX_RESPONSE_BYTES
+) -> Response:
+    """Read a whole answer: no more than `max_bytes`, no longer than `RESPONSE_DEADLINE_SECONDS`.
 
     Raises:
-        TooLargeError: It is larger than that.
+        TooLargeError: It is larger, as it is sent or once its content coding is undone.
         TransportError: It broke off, or is too slow or in an unknown content coding.
     """
     deadline = time.monotonic() + RESPONSE_DEADLINE_SECONDS
     try:
-        content = _read_bounded(answer, deadline)
+        content = _read_bounded(answer, max_bytes, deadline)
     except BaseException as error:
         answer.close()
         if isinstance(error, _TooLargeBodyError):
@@ -139,15 +141,15 @@ class _TooLargeBodyError(_RefusedError):
     """The answer's body is larger than we take."""
 
 
-def _read_bounded(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """Read the whole body, but no more than `MAX_RESPONSE_BYTES` of it and no longer than to `deadline`."""
-    too_large = _TooLargeBodyError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
-    if (answer.length_remaining or 0) > MAX_RESPONSE_BYTES:
+def _read_bounded(answer: urllib3.BaseHTTPResponse, max_bytes: int, deadline: float) -> bytes:
+    """Read the whole body, but no more than `max_bytes` of it and no longer than to `deadline`."""
+    too_large = _TooLargeBodyError(f"the answer is larger than {max_bytes} bytes")
+    if (answer.length_remaining or 0) > max_bytes:
         raise too_large
     body = bytearray()  # not a list of pieces: a server may send them a byte at a time
     for chunk in _decoded(_raw_chunks(answer, deadline), answer.headers.get("content-encoding", "")):
         body += chunk
-        if len(body) > MAX_RESPONSE_BYTES:
+        if len(body) > max_bytes:
             raise too_large
     return bytes(body)
 

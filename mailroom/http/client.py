@@ -22,7 +22,14 @@ from mailroom.errors import (
     TransportError,
     UntrustedHostError,
 )
-from mailroom.http.answers import Response, Stream, read_response, reason, retry_after_seconds
+from mailroom.http.answers import (
+    MAX_RESPONSE_BYTES,
+    Response,
+    Stream,
+    read_response,
+    reason,
+    retry_after_seconds,
+)
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
 
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -65,23 +72,25 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         accept: Collection[int] = (),
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> Response:
         """Send a request and return its answer, following redirects and repeating what failed in passing.
 
         Args:
             accept: Statuses besides 2xx that are an answer and not an error.
+            max_bytes: How large an answer the caller has room for.
 
         Raises:
             AuthenticationError: The server answered 401.
             PreconditionFailedError: It answered 412.
             StatusError: It answered with another status that is neither 2xx nor in `accept`.
-            TooLargeError: The answer is larger than we take; that is not tried again.
+            TooLargeError: The answer is larger than `max_bytes`; it is not asked for again.
             TransportError: No whole answer arrived in `MAX_ATTEMPTS` attempts.
             UntrustedHostError: It referred to a host that must not see the credentials.
             StoppedError: The process is to end and an attempt would have to be repeated.
         """
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._attempt_repeatedly(method, url, headers or {}, body)
+            response = self._attempt_repeatedly(method, url, headers or {}, body, max_bytes)
             if response.status not in _REDIRECTS:
                 return self._checked(method, response, accept)
             url = _redirected(method, url, response)
@@ -137,13 +146,13 @@ class HttpClient:
         }
 
     def _attempt_repeatedly(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int
     ) -> Response:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             last = attempt == MAX_ATTEMPTS
             wait_seconds = 0.2 * 4 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
             try:
-                response = self._attempt(method, url, headers, body)
+                response = self._attempt(method, url, headers, body, max_bytes)
             except TransportError as error:
                 if last or isinstance(error, TooLargeError):
                     raise
@@ -159,8 +168,10 @@ class HttpClient:
             self._wait(wait_seconds, None)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        return read_response(self._send(method, url, headers, body), method, url)
+    def _attempt(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int
+    ) -> Response:
+        return read_response(self._send(method, url, headers, body), method, url, max_bytes)
 
     def _send(
         self,

@@ -14,6 +14,7 @@ from mailroom.jmap.wire import (
     AccountObject,
     CoreCapability,
     Json,
+    MailCapability,
     RequestProblem,
     ResponseObject,
     SessionObject,
@@ -39,6 +40,8 @@ class Session:
         account_id: The person's mail account.
         event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
         limits: What the server takes at once.
+        is_read_only: Whether nothing in the account may be changed.
+        max_mailboxes_per_email: In how many mailboxes a message may be; None for any number.
     """
 
     api_url: str
@@ -46,6 +49,8 @@ class Session:
     capabilities: frozenset[str]
     limits: CoreCapability
     event_source_url: str | None = None
+    is_read_only: bool = False
+    max_mailboxes_per_email: int | None = None
 
 
 @frozen
@@ -176,6 +181,7 @@ class JmapClient:
         if account_id is None or CORE not in value.capabilities:
             raise ServerError(f"{what} offers no mail account; the token needs the scope Email")
         account = value.accounts.get(account_id, AccountObject())
+        mail = structure(account.account_capabilities.get(MAIL, {}), MailCapability, what)
         return Session(
             api_url=resolve(response.url, value.api_url),
             account_id=account_id,
@@ -184,6 +190,8 @@ class JmapClient:
             event_source_url=resolve(response.url, value.event_source_url)
             if value.event_source_url
             else None,
+            is_read_only=account.is_read_only,
+            max_mailboxes_per_email=mail.max_mailboxes_per_email,
         )
 
 

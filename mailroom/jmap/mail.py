@@ -22,7 +22,15 @@ from mailroom.jmap.wire import (
     Json,
     SetError,
 )
-from mailroom.triage.model import Change, Correspondent, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.model import (
+    Change,
+    Correspondent,
+    MailboxId,
+    MailLimits,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from mailroom.triage.ports import Reading, Update
 
 MAX_READ_ATTEMPTS = 3
@@ -117,7 +125,7 @@ class JmapMailStore:
             mailboxes = read_mailboxes(mailbox_answer)
             self._totals = {mailbox.id: mailbox.total_messages for mailbox in mailboxes}
             if not wanted or not wanted <= self._totals.keys():
-                return Reading(mailboxes, Snapshot("", {}))
+                return Reading(mailboxes, Snapshot("", {}), self._limits())
             for query_answer, get_answer in zip(answers[::2], answers[1::2], strict=True):
                 query = query_answer.as_record(EmailQuery)
                 page_of_emails = get_answer.as_record(EmailGet)
@@ -129,13 +137,17 @@ class JmapMailStore:
                 position += len(query.ids)
                 if len(query.ids) < page_messages:
                     if query.limit is None or len(query.ids) < query.limit or not query.ids:
-                        return Reading(mailboxes, Snapshot(state, messages))
+                        return Reading(mailboxes, Snapshot(state, messages), self._limits())
                     page_messages = query.limit  # the server gives less at once than it was asked for
                     break
             if position == began:
                 raise ProtocolError("Email/query answers with pages that lead nowhere")
             pages = most_pages
         raise ProtocolError(f"Email/query finds more than {MAX_MESSAGES} messages")
+
+    def _limits(self) -> MailLimits:
+        session = self._client.session
+        return MailLimits(session.is_read_only, session.max_mailboxes_per_email)
 
     def _read_again(self, work: _Updating) -> None:
         """Read those messages again that are not done yet."""

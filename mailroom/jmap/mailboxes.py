@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient
-from mailroom.jmap.wire import Json, MailboxGet, MailboxSet
+from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet
 from mailroom.triage.layout import mailbox_paths
-from mailroom.triage.model import Mailbox, MailboxId
+from mailroom.triage.model import Mailbox, MailboxId, MailboxRights
 
 MAX_STALE_ATTEMPTS = 5
 MAX_WRITES = 100
-MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails")
+MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails", "myRights")
+
+_ROLE_SYNONYMS = {"spam": "junk"}
+"""Not every server keeps to the names of RFC 6154 section 2."""
 
 
 def create_mailboxes(client: JmapClient, paths: Sequence[str]) -> Mapping[str, str]:
@@ -56,10 +59,26 @@ def read_mailboxes(answer: Answer) -> tuple[Mailbox, ...]:
             id=MailboxId(x.id),
             name=x.name,
             parent_id=MailboxId(x.parent_id) if x.parent_id else None,
-            role=x.role.lower() if x.role else None,
+            role=_role(x.role),
             total_messages=x.total_emails,
+            rights=_rights(x.my_rights or MailboxRightsObject()),
         )
         for x in sorted(answer.as_record(MailboxGet).list_, key=lambda x: x.id)
+    )
+
+
+def _role(name: str | None) -> str | None:
+    role = (name or "").lower()
+    return _ROLE_SYNONYMS.get(role, role) or None
+
+
+def _rights(rights: MailboxRightsObject) -> MailboxRights:
+    return MailboxRights(
+        may_read=rights.may_read_items,
+        may_add=rights.may_add_items,
+        may_remove=rights.may_remove_items,
+        may_set_keywords=rights.may_set_keywords,
+        may_create_child=rights.may_create_child,
     )
 
 

@@ -31,6 +31,14 @@ class AccountObject:
     """An account that the session offers (RFC 8620 section 2)."""
 
     account_capabilities: Json = Factory(dict)
+    is_read_only: bool = False
+
+
+@frozen
+class MailCapability:
+    """What the account's mail can take (RFC 8621 section 1.3.1)."""
+
+    max_mailboxes_per_email: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
 
 
 @frozen
@@ -63,6 +71,17 @@ class RequestProblem:
 
 
 @frozen
+class MailboxRightsObject:
+    """What may be done with a mailbox (RFC 8621 section 2); a right that is not named is there."""
+
+    may_read_items: bool = True
+    may_add_items: bool = True
+    may_remove_items: bool = True
+    may_set_keywords: bool = True
+    may_create_child: bool = True
+
+
+@frozen
 class MailboxObject:
     """A mailbox (RFC 8621 section 2)."""
 
@@ -71,6 +90,7 @@ class MailboxObject:
     parent_id: str | None = None
     role: str | None = None
     total_emails: int = 0
+    my_rights: MailboxRightsObject | None = None
 
 
 @frozen

@@ -106,7 +106,7 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
         error=named(scheme.error_label),
         warning=named(scheme.warning_label) if scheme.warning_label else None,
         archive=by_role.get(ARCHIVE_ROLE),
-        protected=frozenset(by_role[role] for role in PROTECTED_ROLES & by_role.keys()),
+        protected=frozenset(mailbox.id for mailbox in mailboxes if mailbox.role in PROTECTED_ROLES),
     )
     if problems or missing:
         raise UserError([*problems, *_missing("mailbox", "mailboxes", missing)])

@@ -70,12 +70,45 @@ class Scheme:
 
 
 @frozen
+class MailboxRights:
+    """What may be done with a mailbox and the messages in it (RFC 8621 section 2, ``myRights``).
+
+    Attributes:
+        may_read: Whether its messages can be seen.
+        may_add: Whether messages may be put into it.
+        may_remove: Whether messages may be taken out of it.
+        may_set_keywords: Whether its messages may be given keywords.
+        may_create_child: Whether mailboxes may be made below it.
+    """
+
+    may_read: bool = True
+    may_add: bool = True
+    may_remove: bool = True
+    may_set_keywords: bool = True
+    may_create_child: bool = True
+
+
+@frozen
+class MailLimits:
+    """What an account lets nobody do with its mail (RFC 8620 section 2, RFC 8621 section 1.3.1).
+
+    Attributes:
+        is_read_only: Whether nothing may be changed at all, for example because the token may only read.
+        max_mailboxes_per_message: In how many mailboxes a message may be at once; None for any number.
+    """
+
+    is_read_only: bool = False
+    max_mailboxes_per_message: int | None = None
+
+
+@frozen
 class Mailbox:
     """A mailbox (RFC 8621 section 2): a folder to some clients, a label to others.
 
     Attributes:
-        role: What the mailbox is for, such as ``inbox``; None for most.
+        role: What the mailbox is for, such as ``inbox``; None for most. Spam has the role ``junk``.
         total_messages: How many messages it holds; two records that differ only in this are equal.
+        rights: What the token may do with it; everything where the server does not say.
     """
 
     id: MailboxId
@@ -83,6 +116,7 @@ class Mailbox:
     parent_id: MailboxId | None = None
     role: str | None = None
     total_messages: int = field(default=0, eq=False)
+    rights: MailboxRights = MailboxRights()
 
 
 @frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from mailroom.triage.address import Address
 from mailroom.triage.model import (
@@ -15,6 +15,7 @@ from mailroom.triage.model import (
     Letter,
     Mailbox,
     MailboxId,
+    MailLimits,
     Membership,
     Message,
     MessageId,
@@ -25,10 +26,18 @@ from mailroom.triage.model import (
 
 @frozen
 class Reading:
-    """The account's mailboxes, and messages of some of them, as of about the same moment."""
+    """The account's mailboxes, and messages of some of them, as of about the same moment.
+
+    Attributes:
+        limits: What the account lets nobody do; to be looked at before the first write.
+        left_out: Why a message that should be in the snapshot is not: the server gives it in a form
+            that cannot be read, or not at all. In words for a log.
+    """
 
     mailboxes: tuple[Mailbox, ...]
     snapshot: Snapshot
+    limits: MailLimits = Factory(MailLimits)
+    left_out: Mapping[MessageId, str] = Factory(dict)
 
 
 @frozen
@@ -56,8 +65,9 @@ class MailStore(Protocol):
     def read(self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...) -> Reading:
         """Read the mailbox list, and every message in any of `mailbox_ids` that `keep` wants.
 
-        One request where the messages fit; more only for very many. No message where one of
-        `mailbox_ids` is not (or no longer) in the mailbox list: resolve the names again and repeat.
+        One request where the messages fit; more only for very many, or very large ones. No message
+        where one of `mailbox_ids` is not (or no longer) in the mailbox list: resolve the names again
+        and repeat. A message that cannot be read is told in `Reading.left_out` and stops no other.
         """
         ...
 

@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from mailroom.triage.model import Change, Correspondent, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.model import (
+    Change,
+    Correspondent,
+    MailboxId,
+    MailboxRights,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from mailroom.triage.ports import MailStore
 from tests.contract.accounts import Account, label
 from tests.contract.on_cyrus import CyrusAccount
@@ -53,6 +61,12 @@ class TestReading:
         }
         assert roles["Screener"] is None
         assert all(mailbox.parent_id is None for mailbox in store.read([]).mailboxes)
+
+    def test_tells_what_may_be_done(self, account: Account, store: MailStore) -> None:
+        """In an account of one's own everything may be read and changed, and the reading says so."""
+        reading = store.read([])
+        assert {mailbox.rights for mailbox in reading.mailboxes if mailbox.role is None} == {MailboxRights()}
+        assert not reading.limits.is_read_only
 
     def test_counts_the_messages_of_a_mailbox(self, account: Account, store: MailStore) -> None:
         """A mailbox's total is the number of messages in it."""

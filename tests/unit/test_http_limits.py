@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailroom.errors import ProtocolError, TooLargeError, TransportError
+from mailroom.errors import ProtocolError, TooLargeError, TransportError, UntrustedHostError
 from mailroom.http import HttpClient
-from mailroom.http import answers as http_answers
 from mailroom.http import client as http_client
 from tests.scripted import Answer, Received, ScriptedServer, http
 
@@ -23,8 +22,7 @@ MEMORY_BYTES = 6 * LIMIT_BYTES
 
 
 @pytest.fixture(autouse=True)
-def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_answers, "MAX_RESPONSE_BYTES", LIMIT_BYTES)
+def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
 
 
@@ -38,9 +36,10 @@ def bounded_memory() -> Iterator[None]:
     assert peak < MEMORY_BYTES, f"{peak} bytes were allocated"
 
 
-def get(answer: Answer) -> bytes:
+def get(answer: Answer, max_bytes: int = LIMIT_BYTES) -> bytes:
     with ScriptedServer(answer) as server:
-        return HttpClient(server.url, "Bearer secret").request("GET", f"{server.url}/").body
+        client = HttpClient(server.url, "Bearer secret")
+        return client.request("GET", f"{server.url}/", max_bytes=max_bytes).body
 
 
 def pour(head: bytes, piece: bytes) -> Answer:
@@ -88,12 +87,19 @@ class TestSizes:
         with pytest.raises(TooLargeError, match="larger than"):
             get(pour(head, piece))
 
-    def test_tiny_chunks_cost_no_more_than_their_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_tiny_chunks_cost_no_more_than_their_bytes(self) -> None:
         """A body that arrives two bytes at a time takes no more memory than another."""
-        monkeypatch.setattr(http_answers, "MAX_RESPONSE_BYTES", LIMIT_BYTES // 8)
         with pytest.raises(TooLargeError, match="larger than"):
-            get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000))
+            get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000), LIMIT_BYTES // 8)
         assert tracemalloc.get_traced_memory()[1] < LIMIT_BYTES
+
+    def test_what_is_too_large_is_not_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It would be as large the next time: who asked may ask for less."""
+        monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 3)
+        with ScriptedServer(http("200 OK", b"x" * 11)) as server:
+            with pytest.raises(TooLargeError):
+                HttpClient(server.url, "Bearer secret").request("GET", f"{server.url}/", max_bytes=10)
+            assert len(server.received) == 1
 
     def test_a_chunk_that_claims_to_be_huge_costs_nothing(self) -> None:
         """Memory is taken for what arrives, not for what is announced."""
@@ -161,7 +167,7 @@ def test_a_redirect_to_what_is_no_url_is_a_protocol_error(location: str) -> None
 )
 def test_a_host_that_parsers_read_differently_gets_no_credentials(url: str) -> None:
     """Where the connection would go decides, not where some other parser thinks it would."""
-    with pytest.raises((ProtocolError, http_client.UntrustedHostError)):
+    with pytest.raises((ProtocolError, UntrustedHostError)):
         HttpClient("https://api.fastmail.com/jmap/session", "Bearer secret").check_trusted(url)
 
 

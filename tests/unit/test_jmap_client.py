@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from mailroom.errors import (
     AuthenticationError,
@@ -22,7 +23,16 @@ from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.client import Call
 from mailroom.jmap.wire import MailboxGet
-from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.model import (
+    Change,
+    Mailbox,
+    MailboxId,
+    MailboxRights,
+    MailLimits,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from tests.scripted import Answer, Received, ScriptedServer, http
 
 MAIL = "urn:ietf:params:jmap:mail"
@@ -113,6 +123,18 @@ class TestSession:
             with a_server(session=moved) as server, pytest.raises(UntrustedHostError):
                 client(server).call([ECHO])
             assert other.received == []
+
+    def test_it_tells_what_the_account_allows(self) -> None:
+        """A read-only account and a limit of mailboxes are told with every reading; silence allows all."""
+        mail = {"maxMailboxesPerEmail": 1}
+        account = {"isReadOnly": True, "accountCapabilities": {MAIL: mail}}
+        for accounts, limits in [
+            (SESSION["accounts"], MailLimits()),
+            ({"A1": account}, MailLimits(is_read_only=True, max_mailboxes_per_message=1)),
+            ({"A1": {"accountCapabilities": {MAIL: {"maxMailboxesPerEmail": None}}}}, MailLimits()),
+        ]:
+            with a_server(answers(GOOD), session=as_json(SESSION | {"accounts": accounts})) as server:
+                assert JmapMailStore(client(server)).read([]).limits == limits
 
     def test_it_is_asked_for_once(self) -> None:
         """The session is kept as long as the server does not say that it has changed."""
@@ -245,6 +267,36 @@ def a_mail_server(set_email: Setting, where: str = INBOX) -> AbstractContextMana
             peer.sendall(answers([[*set_email(arguments), call_id]]))
 
     return ScriptedServer(answer)
+
+
+class TestMailboxes:
+    def read(self, **properties: object) -> Mailbox:
+        """Return the record of a mailbox with these properties."""
+        mailboxes = [["Mailbox/get", {"list": [{"id": "a", "name": "x", **properties}]}, "0"]]
+        with a_server(answers(mailboxes)) as server:
+            (mailbox,) = JmapMailStore(client(server)).read([]).mailboxes
+        return mailbox
+
+    @pytest.mark.parametrize(
+        ("role", "expected"),
+        [("junk", "junk"), ("spam", "junk"), ("SPAM", "junk"), ("Trash", "trash"), ("", None), (None, None)],
+    )
+    def test_a_role_has_one_name(self, role: str | None, expected: str | None) -> None:
+        """Roles are lower case (RFC 8621 section 2), and what some servers call spam is junk."""
+        assert self.read(role=role).role == expected
+
+    def test_every_right_is_read(self) -> None:
+        """Each right is taken from its own property; what is not named is allowed."""
+        rights = {
+            "mayReadItems": "may_read",
+            "mayAddItems": "may_add",
+            "mayRemoveItems": "may_remove",
+            "maySetKeywords": "may_set_keywords",
+            "mayCreateChild": "may_create_child",
+        }
+        assert self.read().rights == self.read(myRights=None).rights == MailboxRights()
+        for name, attribute in rights.items():
+            assert self.read(myRights={name: False}).rights == evolve(MailboxRights(), **{attribute: False})
 
 
 class TestRead:

@@ -214,6 +214,11 @@ class TestLayout:
         with pytest.raises(UserError, match="'Screener'"):
             find_layout(nested, SCHEME)
 
+    def test_every_mailbox_with_such_a_role_is_protected(self) -> None:
+        """A server may have two of a kind, one of which it calls spam."""
+        junk = [Mailbox(MailboxId(name), name, role="junk") for name in ("Junk", "Spam")]
+        assert find_layout([*MAILBOXES, *junk], SCHEME).protected == {"Junk", "Spam", "Trash", "Sent"}
+
     def test_mailboxes_in_a_circle_have_names_too(self) -> None:
         """A server's nonsense does not hang the client."""
         circle = [Mailbox(MailboxId(x), x, parent_id=MailboxId(y)) for x, y in ("ab", "ba")]
