@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailroom.jmap.client import Call, JmapClient, result_of
-from mailroom.jmap.mail import correspondents
+from mailroom.jmap.mail import header_entries
 from mailroom.jmap.wire import EmailQuery, Json, LetterGet, LetterObject
+from mailroom.triage.correspondent import read_correspondents, read_sender
 from mailroom.triage.model import Letter, MailboxId
 from mailroom.triage.ports import LetterPage
 
@@ -46,8 +47,8 @@ class JmapMailHistory:
 def _letter(email: LetterObject) -> Letter:
     recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
     return Letter(
-        senders=correspondents(email.from_),
-        recipients=correspondents(recipients),
+        sender=read_sender(header_entries(email.from_)),
+        recipients=tuple(read_correspondents(header_entries(recipients))),
         received_at=email.received_at,
         message_id=(email.message_id or [""])[0],
     )

@@ -22,9 +22,9 @@ from mailroom.jmap.wire import (
     Json,
     SetError,
 )
+from mailroom.triage.correspondent import Entry, read_sender
 from mailroom.triage.model import (
     Change,
-    Correspondent,
     MailboxId,
     MailLimits,
     Message,
@@ -272,14 +272,14 @@ def _message(email: EmailObject) -> Message:
         id=MessageId(email.id),
         mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
         is_read=(email.keywords or {}).get("$seen", False),
-        senders=correspondents(email.from_),
+        sender=read_sender(header_entries(email.from_)),
         received_at=email.received_at,
     )
 
 
-def correspondents(entries: Iterable[EmailAddress] | None) -> tuple[Correspondent, ...]:
-    """Return the entries of an address header; none where it is missing."""
-    return tuple(Correspondent(entry.name or "", entry.email or "") for entry in entries or ())
+def header_entries(entries: Iterable[EmailAddress] | None) -> Iterator[Entry]:
+    """Return the entries of an address header as triage reads them; none where it is missing."""
+    return ((entry.name or "", entry.email or "") for entry in entries or ())
 
 
 def _pointer(mailbox_id: MailboxId) -> str:

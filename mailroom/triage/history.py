@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 
 from attrs import define, frozen
 
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.model import Correspondent, Letter
+from mailroom.triage.address import Address
+from mailroom.triage.correspondent import Correspondent
+from mailroom.triage.model import Letter
 from mailroom.triage.ports import Contacts
 
 MAX_REPLY_DOMAINS = 10
@@ -62,10 +63,10 @@ class Tallies:
             self._add(letter.recipients, letter.received_at)
 
     def add_senders(self, letters: Iterable[Letter]) -> None:
-        """Count whom letters came from; a letter with several senders, or none, counts for nobody."""
+        """Count whom letters came from; a letter without one sender counts for nobody."""
         for letter in letters:
-            if len(letter.senders) == 1:
-                self._add(letter.senders, letter.received_at)
+            if isinstance(letter.sender, Correspondent):
+                self._add([letter.sender], letter.received_at)
 
     def ranked(self) -> list[Tally]:
         """Return the tallies, the most frequent first, and of equals the latest."""
@@ -73,21 +74,15 @@ class Tallies:
         return sorted(by_date, key=lambda x: x.letters, reverse=True)
 
     def _add(self, correspondents: Iterable[Correspondent], at: str) -> None:
-        seen: set[Address] = set()
-        for correspondent in correspondents:
-            address = parse_address(correspondent.email)
-            if address is None or address in self._own or address in seen:
+        for each in correspondents:
+            if each.address in self._own:
                 continue
-            seen.add(address)
-            name = " ".join(correspondent.name.split())
-            if parse_address(name) == address:
-                name = ""
-            tally = self._by_address.get(address)
+            tally = self._by_address.get(each.address)
             if tally is None:
-                self._by_address[address] = Tally(address, correspondent.email.strip(), name, 1, at)
+                self._by_address[each.address] = Tally(each.address, each.email, each.name, 1, at)
             else:
                 tally.letters += 1
-                tally.name = tally.name or name
+                tally.name = tally.name or each.name
 
 
 def outlook(tallies: Iterable[Tally], contacts: Contacts) -> Outlook:

@@ -10,6 +10,7 @@ from typing import NewType
 from attrs import field, frozen
 
 from mailroom.triage.address import Address
+from mailroom.triage.correspondent import Correspondent, NoSender
 
 MailboxId = NewType("MailboxId", str)
 MessageId = NewType("MessageId", str)
@@ -120,41 +121,33 @@ class Mailbox:
 
 
 @frozen
-class Correspondent:
-    """One entry of an address header: a display name, perhaps empty, and an address as it was written."""
-
-    name: str
-    email: str
-
-
-@frozen
 class Message:
     """What triage needs to know of a message; never its subject or its body.
 
     Attributes:
         mailbox_ids: Every mailbox it is in; at least one.
         is_read: Whether the person has seen it.
-        senders: The entries of its From header, none where that is missing.
+        sender: Who wrote it, or why nobody can be told; read from its From once and for all.
         received_at: When it arrived, RFC 3339 in UTC, so that text order is time order.
     """
 
     id: MessageId
     mailbox_ids: frozenset[MailboxId]
     is_read: bool
-    senders: tuple[Correspondent, ...]
+    sender: Correspondent | NoSender
     received_at: str
 
 
 @frozen
 class Letter:
-    """The address headers of a message, of those that came and of those that the person sent.
+    """Who wrote a message to whom, of those that came and of those that the person sent.
 
     Attributes:
-        recipients: The entries of To, Cc and Bcc.
+        recipients: Those in To, Cc and Bcc, each address once.
         message_id: Its Message-ID without the angle brackets, or empty.
     """
 
-    senders: tuple[Correspondent, ...]
+    sender: Correspondent | NoSender
     recipients: tuple[Correspondent, ...]
     received_at: str
     message_id: str = ""

@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import frozen
 
-from mailroom.triage.address import Address, parse_address
+from mailroom.triage.address import Address
+from mailroom.triage.correspondent import Correspondent, NoSender
 from mailroom.triage.layout import Layout
 from mailroom.triage.model import (
     Card,
@@ -86,36 +87,35 @@ class Filing:
 
 
 def sender_of(message: Message) -> Address | None:
-    """Return the one address in From, or None where there is no such thing."""
-    return parse_address(message.senders[0].email) if len(message.senders) == 1 else None
+    """Return the sender's address, or None where there is no sender who could be filed."""
+    return message.sender.address if isinstance(message.sender, Correspondent) else None
 
 
 def judge(messages: Iterable[Message], layout: Layout, own: Collection[Address]) -> Verdicts:
     """Read the person's decisions off the labelled messages."""
     rejected: dict[MessageId, str] = {}
-    labelled: dict[Address, list[Message]] = defaultdict(list)
+    labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
     for message in messages:
         if not message.mailbox_ids & layout.labels.keys():
             continue
-        sender = sender_of(message)
-        if sender is None:
-            rejected[message.id] = _unusable(message)
-        elif sender in own:
+        if isinstance(message.sender, NoSender):
+            rejected[message.id] = message.sender.reason
+        elif message.sender.address in own:
             rejected[message.id] = "the sender is the account's own address"
         else:
-            labelled[sender].append(message)
+            labelled[message.sender.address].append((message, message.sender))
     decisions = []
     for sender, theirs in labelled.items():
         wanted = {
             layout.labels[x].title: layout.labels[x]
-            for m in theirs
+            for m, _ in theirs
             for x in m.mailbox_ids
             if x in layout.labels
         }
         if len(wanted) > 1:
             titles = " and ".join(sorted(wanted))
             rejected |= {
-                m.id: f"{sender} is labelled for {titles}: take all labels but one off" for m in theirs
+                m.id: f"{sender} is labelled for {titles}: take all labels but one off" for m, _ in theirs
             }
         else:
             (category,) = wanted.values()
@@ -230,10 +230,8 @@ def conclude(
 
 def name_differs(message: Message, name_on_card: str) -> bool:
     """Whether the sender calls himself otherwise than his card does; case and white space do not count."""
-    shown = message.senders[0].name if len(message.senders) == 1 else ""
-    if not shown.strip() or not name_on_card or parse_address(shown) == sender_of(message):
-        return False
-    return fold_name(shown) != fold_name(name_on_card)
+    shown = message.sender.name if isinstance(message.sender, Correspondent) else ""
+    return bool(shown and name_on_card) and fold_name(shown) != fold_name(name_on_card)
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:
@@ -245,24 +243,17 @@ def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[s
     ).name
 
 
-def _decision(sender: Address, category: Category, messages: Iterable[Message]) -> Decision:
-    newest_first = sorted(messages, key=lambda m: (m.received_at, m.id), reverse=True)
-    names = (" ".join(m.senders[0].name.split()) for m in newest_first)
+def _decision(
+    sender: Address, category: Category, theirs: Iterable[tuple[Message, Correspondent]]
+) -> Decision:
+    newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
     return Decision(
         sender=sender,
         category=category,
-        email=newest_first[0].senders[0].email.strip(),
-        name=next((name for name in names if name), ""),
-        message_ids=tuple(m.id for m in newest_first),
+        email=newest_first[0][1].email,
+        name=next((shown.name for _, shown in newest_first if shown.name), ""),
+        message_ids=tuple(message.id for message, _ in newest_first),
     )
-
-
-def _unusable(message: Message) -> str:
-    if not message.senders:
-        return "the message has no sender: its From is missing or empty"
-    if len(message.senders) > 1:
-        return f"the message has {len(message.senders)} senders in From; one is needed"
-    return "the sender in From is not an address at a domain"
 
 
 def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable
 from attrs import frozen
 
 from mailroom.triage.address import Address
+from mailroom.triage.correspondent import Correspondent
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import Category, Change, Message, Scheme
+from mailroom.triage.model import Change, Message, Scheme
 from mailroom.triage.plan import NO_CHANGE, Decision, Filing, file_sender, sender_of, sweep
 from mailroom.triage.ports import Contacts
 
@@ -48,16 +49,16 @@ def find_misplaced(
     Args:
         messages: Every message in Screener, and every one with a triage label wherever it lies.
     """
-    waiting: dict[Address, list[Message]] = {}
+    waiting: dict[Address, list[Correspondent]] = {}
     labelled: set[Address] = set()
     for message in messages:
-        sender = sender_of(message)
-        if sender is None or sender in own:
+        if not isinstance(message.sender, Correspondent) or message.sender.address in own:
             continue
+        sender = message.sender.address
         if message.mailbox_ids & layout.labels.keys():
             labelled.add(sender)
         if layout.screener in message.mailbox_ids and not message.mailbox_ids & layout.protected:
-            waiting.setdefault(sender, []).append(message)
+            waiting.setdefault(sender, []).append(message.sender)
     stragglers: dict[Address, Filing] = {}
     torn: dict[Address, tuple[str, ...]] = {}
     known: set[Address] = set()
@@ -71,7 +72,8 @@ def find_misplaced(
             torn[sender] = tuple(group for group in scheme.groups if group in categories)
         elif categories:
             (category,) = categories.values()
-            decision = _standing_decision(sender, category, theirs[0])
+            # The contact group stands for it.
+            decision = Decision(sender, category, theirs[0].email, theirs[0].name, message_ids=())
             stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
         else:
             known.add(sender)
@@ -91,8 +93,3 @@ def sweep_straggler(message: Message, misplaced: Misplaced, layout: Layout) -> C
     ):
         return NO_CHANGE
     return sweep(message, filing, layout)
-
-
-def _standing_decision(sender: Address, category: Category, message: Message) -> Decision:
-    """Return the decision that the sender's contact group stands for."""
-    return Decision(sender, category, message.senders[0].email, message.senders[0].name, message_ids=())

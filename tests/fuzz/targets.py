@@ -16,6 +16,7 @@ from mailroom.http import HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap.push import concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
+from mailroom.triage.correspondent import read_sender
 from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
 
 URL = "http://127.0.0.1/"
@@ -119,7 +120,7 @@ def jmap_reading(data: bytes) -> None:
 def jmap_writing(data: bytes) -> None:
     """The answer to a change of messages, followed by a good reading where one is asked for."""
     message = Message(
-        MessageId("e1"), frozenset({MailboxId("m1")}), is_read=False, senders=(), received_at=""
+        MessageId("e1"), frozenset({MailboxId("m1")}), is_read=False, sender=read_sender([]), received_at=""
     )
     store = JmapMailStore(_client(json.dumps(SESSION).encode(), data))
     store.update(Snapshot("s1", {message.id: message}), lambda _: Change(add=frozenset({MailboxId("m2")})))

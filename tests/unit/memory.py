@@ -40,8 +40,7 @@ class World:
 
     def __repr__(self) -> str:
         messages = "\n".join(
-            f"  {m.id} {sorted(m.mailbox_ids)} {'read' if m.is_read else 'unread'} "
-            f"{[(x.name, x.email) for x in m.senders]}"
+            f"  {m.id} {sorted(m.mailbox_ids)} {'read' if m.is_read else 'unread'} {m.sender}"
             for m in self.messages.values()
         )
         return f"World:\n{messages}\n  {self.cards}\n  {self.groups}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mailroom.triage.address import Address, parse_address
+from mailroom.triage.correspondent import read_correspondents, read_sender
 from mailroom.triage.history import Tallies, reply_domains
-from mailroom.triage.model import Correspondent, Letter
+from mailroom.triage.model import Letter
 
 
 def letter(*people: tuple[str, str], at: str = "2026-01-01T00:00:00Z", message_id: str = "") -> Letter:
     """A letter both from and to the same people."""
-    entries = tuple(Correspondent(*person) for person in people)
-    return Letter(entries, entries, at, message_id)
+    return Letter(read_sender(people), tuple(read_correspondents(people)), at, message_id)
 
 
 def tallied(*letters: Letter, own: str = "me@x.example") -> list[tuple[Address, str, int]]:

@@ -23,6 +23,7 @@ from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.client import Call
 from mailroom.jmap.wire import MailboxGet
+from mailroom.triage.correspondent import read_sender
 from mailroom.triage.model import (
     Change,
     Mailbox,
@@ -242,7 +243,7 @@ INBOX, FEED = MailboxId("in/box~1"), MailboxId("feed")
 
 def messages(count: int) -> Snapshot:
     ids = [MessageId(f"m{number}") for number in range(count)]
-    return Snapshot("e1", {x: Message(x, frozenset({INBOX}), False, (), "") for x in ids})
+    return Snapshot("e1", {x: Message(x, frozenset({INBOX}), False, read_sender([]), "") for x in ids})
 
 
 def to_feed(message: Message) -> Change:

@@ -7,13 +7,13 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.triage.address import Address, parse_address
+from mailroom.triage.correspondent import Entry, read_sender
 from mailroom.triage.layout import find_layout, mailbox_paths, missing_groups
 from mailroom.triage.model import (
     Card,
     CardKind,
     CardUid,
     Change,
-    Correspondent,
     Mailbox,
     MailboxId,
     Message,
@@ -31,7 +31,7 @@ def message(
     *mailboxes: str, read: bool = False, name: str = "Ann", email: str = ANN, at: str = "1"
 ) -> Message:
     ids = frozenset(map(MailboxId, mailboxes))
-    return Message(MessageId(f"m{at}"), ids, read, (Correspondent(name, email),), at)
+    return Message(MessageId(f"m{at}"), ids, read, read_sender([(name, email)]), at)
 
 
 def filing(title: str, *groups: str) -> Filing:
@@ -74,17 +74,17 @@ class TestJudge:
         assert "own address" in judge([message("@ToFeed")], LAYOUT, {ANN}).rejected[MessageId("m1")]
 
     @pytest.mark.parametrize(
-        ("senders", "said"),
+        ("header", "said"),
         [
-            ((), "no sender"),
-            ((Correspondent("A", ANN), Correspondent("B", "b@b.example")), "2 senders"),
-            ((Correspondent("A", "ann"),), "not an address"),
-            ((Correspondent("A", "ann@"),), "not an address"),
+            ([], "no sender"),
+            ([("A", ANN), ("B", "b@b.example")], "2 senders"),
+            ([("A", "ann")], "not an address"),
+            ([("A", "ann@")], "not an address"),
         ],
     )
-    def test_an_unusable_from_is_told(self, senders: tuple[Correspondent, ...], said: str) -> None:
+    def test_an_unusable_from_is_told(self, header: list[Entry], said: str) -> None:
         """The reason says what is wrong with From."""
-        unusable = evolve(message("@ToFeed"), senders=senders)
+        unusable = evolve(message("@ToFeed"), sender=read_sender(header))
         assert said in judge([unusable], LAYOUT, ()).rejected[MessageId("m1")]
 
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from attrs import evolve, field, frozen
 
 from mailroom.triage.address import Address, parse_address
+from mailroom.triage.correspondent import read_sender
 from mailroom.triage.layout import Layout, find_layout
 from mailroom.triage.model import (
     Card,
     CardUid,
-    Correspondent,
     MailboxId,
     Message,
     MessageId,
@@ -47,7 +47,7 @@ class Book:
 
 def message(sender: str, *mailboxes: str) -> Message:
     ids = frozenset(map(MailboxId, mailboxes))
-    return Message(MessageId(f"{sender} {mailboxes}"), ids, False, (Correspondent("", sender),), "2026")
+    return Message(MessageId(f"{sender} {mailboxes}"), ids, False, read_sender([("", sender)]), "2026")
 
 
 def misplaced(
