@@ -46,11 +46,6 @@ class Layout:
         marks = {self.error} | ({self.warning} if self.warning else set())
         return frozenset(self.labels) | marks
 
-    @property
-    def holding(self) -> frozenset[MailboxId]:
-        """Screener and the destinations other than the Inbox: no mail stays there against a decision."""
-        return frozenset({self.screener, *self.destinations.values()} - {self.inbox})
-
 
 def mailbox_paths(mailboxes: Iterable[Mailbox]) -> dict[MailboxId, str]:
     """Return each mailbox's full name, parents first, joined by slashes: ``Inbox/Screener``."""

@@ -3,9 +3,11 @@
 A cycle may end anywhere, and the next one sees only what is on the server. So each rule here reads
 the same from a half-finished state as from the first one:
 
-* Who changes category is told by the groups he is still in, and he leaves them only after his mail moved.
-* A labelled message that belongs in the Archive gets it besides and stays where it was until its
-  label comes off. Read, in the Archive, and in Screener or another destination: it is on its way.
+* Who changes category is told by the groups they are still in, and they leave them only after their
+  mail moved.
+* A message moves in one patch, and where it is then is where it stays: the place that the rules give
+  it is the same when they are asked again after the sender has left the old group. So there is no
+  half-finished message, and nothing to infer from where one lies: a person may have put it there.
 """
 
 from __future__ import annotations
@@ -172,27 +174,17 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
 
 
 def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
-    """Say how a message of the sender gets to where it belongs; its triage label stays on."""
+    """Say how a message of the sender gets to where it belongs; its triage label stays on.
+
+    Nothing is taken away but Screener and the mailboxes that the sender leaves.
+    """
     here = message.mailbox_ids
     leaving = here & ({layout.screener} | filing.left)
-    labelled = _carries_label(message, filing, layout)
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
-    if here & layout.protected or _on_its_way(message, filing, layout):
+    if here & layout.protected or not (leaving or _carries_label(message, filing, layout) or homeless):
         return NO_CHANGE
-    if not (leaving or labelled or homeless):
-        return NO_CHANGE
-    if filing.destination in here:
-        return Change(remove=leaving)
-    if (
-        leaving
-        and filing.leaves
-        and filing.destination == layout.inbox
-        and message.is_read
-        and layout.archive
-    ):
-        archive = frozenset({layout.archive})
-        return Change(add=archive - here, remove=frozenset() if labelled else leaving - archive)
-    return Change(add=frozenset({filing.destination}), remove=leaving)
+    place = _place(message, filing, layout, moves=bool(leaving))
+    return Change(add=frozenset({place}) - here, remove=leaving)
 
 
 def conclude(
@@ -217,8 +209,6 @@ def conclude(
             remove.update(
                 label for label, category in layout.labels.items() if category == filing.decision.category
             )
-            if _on_its_way(message, filing, layout):
-                remove.update(layout.holding)
         if layout.warning and not differs:
             remove.add(layout.warning)
         elif layout.warning and labelled and not here & layout.protected:
@@ -260,15 +250,16 @@ def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
     return any(layout.labels.get(x) == filing.decision.category for x in message.mailbox_ids)
 
 
-def _on_its_way(message: Message, filing: Filing, layout: Layout) -> bool:
-    """Whether a labelled message has the Archive already and leaves the rest with its label."""
+def _place(message: Message, filing: Filing, layout: Layout, *, moves: bool) -> MailboxId:
+    """Return where a message of the sender belongs.
+
+    What the person has read does not go to the Inbox where it would come from a mailbox that the
+    sender leaves, nor where it lies in the Archive already. The second half makes the first one
+    repeatable, since the groups that tell of the leaving are gone before the label is.
+    """
     here = message.mailbox_ids
-    return (
-        filing.destination == layout.inbox
-        and layout.inbox not in here
-        and layout.archive in here
-        and message.is_read
-        and bool(here & layout.holding)
-        and not here & layout.protected
-        and _carries_label(message, filing, layout)
-    )
+    if filing.destination != layout.inbox or layout.inbox in here:
+        return filing.destination
+    if layout.archive and message.is_read and ((moves and filing.leaves) or layout.archive in here):
+        return layout.archive
+    return layout.inbox

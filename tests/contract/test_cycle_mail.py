@@ -197,6 +197,26 @@ class TestTheLabelledMessage:
         run_cycle(account)
         assert account.mailboxes_of(message) == {"Feed"}
 
+    @pytest.mark.parametrize(
+        ("places", "groups", "ends_in"),
+        [
+            (["Archive", "Paper Trail"], [], {"Archive", "Paper Trail"}),
+            (["Feed", "Paper Trail"], ["Feed"], {"Archive", "Paper Trail"}),
+            (["Feed", "Paper Trail"], [], {"Feed", "Paper Trail", "Inbox"}),
+            (["Archive", "Screener"], [], {"Archive"}),
+            (["Family"], ["Feed"], {"Family", "Inbox"}),
+        ],
+    )
+    def test_read_it_loses_only_screener_and_what_the_sender_leaves(
+        self, account: Account, places: list[str], groups: list[str], ends_in: set[str]
+    ) -> None:
+        """A mailbox that the person put it into is kept, and what was archived stays out of the Inbox."""
+        if groups:
+            add_contact(account, *ANN, groups=groups)
+        message = account.receive([ANN], *places, "@ToImbox", read=True)
+        run_cycle(account)
+        assert account.mailboxes_of(message) == ends_in
+
     def test_its_read_flag_stays(self, account: Account) -> None:
         """Mailroom moves mail; whether it was read is the person's."""
         add_contact(account, *ANN, groups=["Feed"])

@@ -104,6 +104,23 @@ def change_of_mind(stage: Stage) -> None:
     stage.mail("Dan's, in the Inbox", [DAN], "Inbox")
 
 
+def read_and_put_away(stage: Stage) -> None:
+    """Read messages with a label in several mailboxes at once, of senders in a group, in two and in none."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Feed"])
+    add_contact(account, DAN[0], DAN[1], groups=["Feed", "Jail"])
+    stage.mail("Ann's, archived", [ANN], "Archive", "Paper Trail", "@ToImbox", read=True)
+    stage.mail("Ann's, in two", [ANN], "Feed", "Paper Trail", "@ToImbox", read=True)
+    stage.mail("Ann's, waiting and archived", [ANN], "Archive", "Screener", "@ToImbox", read=True)
+    stage.mail("Ann's, waiting", [ANN], "Screener", read=True)
+    stage.mail("Bob's, in two", [BOB], "Feed", "Paper Trail", "@ToPerson", read=True)
+    stage.mail("Bob's, archived", [BOB], "Archive", "Feed", "Paper Trail", "@ToPerson", read=True)
+    stage.mail("Bob's, kept", [BOB], "Family", "@ToPerson", read=True)
+    stage.mail("Bob's, in the Feed", [BOB], "Feed", read=True)
+    stage.mail("Dan's, in both", [DAN], "Feed", "Jail", "@ToImbox", read=True)
+    stage.mail("Dan's, in none of them", [DAN], "Archive", "Paper Trail", "@ToImbox", read=True)
+
+
 def trouble(stage: Stage) -> None:
     """Conflicts, unusable senders, the person's own address, odd names, and marks without a cause."""
     account = stage.account
@@ -181,7 +198,7 @@ def everything(stage: Stage) -> None:
 
 SCENARIOS: dict[str, Scenario] = {
     each.__name__.replace("_", " "): each
-    for each in (everything, new_senders, change_of_mind, trouble, cards, many)
+    for each in (everything, new_senders, change_of_mind, read_and_put_away, trouble, cards, many)
 }
 
 CRAMPED = Limits(

@@ -145,6 +145,45 @@ class TestSweep:
         change = sweep(message("Feed", read=True), filing("Imbox", "Feed"), evolve(LAYOUT, archive=None))
         assert change == Change(frozenset({MailboxId("Inbox")}), frozenset({MailboxId("Feed")}))
 
+    def test_only_who_goes_over_to_the_inbox_has_read_mail_archived(self) -> None:
+        """Between other categories, and for a new sender, what was read moves like the rest."""
+        assert swept(message("Feed", read=True), filing("Jail", "Feed")) == {"Jail"}
+        assert swept(message("Inbox", read=True), filing("Paper Trail", "Imbox")) == {"Paper Trail"}
+        assert swept(message("Family", "@ToImbox", read=True), filing("Imbox", "Feed")) == {
+            "Family", "Inbox", "@ToImbox",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("places", "groups", "ends_in"),
+        [
+            ({"Archive", "Paper Trail"}, [], {"Archive", "Paper Trail"}),
+            ({"Archive", "Paper Trail"}, ["Feed"], {"Archive", "Paper Trail"}),
+            ({"Feed", "Paper Trail"}, ["Feed"], {"Archive", "Paper Trail"}),
+            ({"Feed", "Paper Trail"}, [], {"Feed", "Paper Trail", "Inbox"}),
+            ({"Archive", "Screener", "Jail"}, [], {"Archive", "Jail"}),
+            ({"Archive", "Feed"}, ["Feed"], {"Archive"}),
+            ({"Archive"}, [], {"Archive"}),
+            ({"Family"}, [], {"Family", "Inbox"}),
+            ({"Family"}, ["Feed"], {"Family", "Inbox"}),
+            ({"Inbox", "Archive"}, [], {"Inbox", "Archive"}),
+        ],
+    )
+    def test_a_read_labelled_message_loses_only_screener_and_what_the_sender_leaves(
+        self, places: set[str], groups: list[str], ends_in: set[str]
+    ) -> None:
+        """A mailbox that the person put it into is kept; what was read and archived stays archived.
+
+        And it ends there, too, where the process died after the sender had left the old group.
+        """
+        for after_leaving in (groups, []):
+            labelled = message(*places, "@ToImbox", read=True)
+            now = swept(labelled, filing("Imbox", *groups))
+            again = swept(message(*now, read=True), filing("Imbox", *after_leaving))
+            concluded = conclude(
+                message(*again, read=True), filing("Imbox"), LAYOUT, rejected=False, differs=False
+            )
+            assert again - concluded.remove | concluded.add == ends_in
+
     @pytest.mark.parametrize("place", ["Trash", "Sent"])
     def test_protected_mail_stays(self, place: str) -> None:
         """Trash, Junk, Sent and Drafts are never touched, whatever else the message is in."""

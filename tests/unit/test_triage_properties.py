@@ -125,6 +125,30 @@ def test_no_message_is_lost_and_no_other_message_is_touched(world: World) -> Non
 
 @given(worlds())
 @settings(max_examples=300, deadline=None)
+def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World) -> None:
+    """A message loses no mailbox but Screener, the mailboxes of groups that its sender was in, and labels."""
+    before = dict(world.messages)
+    destinations = {category.group: category.mailbox or "Inbox" for category in SCHEME.categories}
+    left: dict[Address, set[str]] = {}
+    for uid, (_, addresses) in world.cards.items():
+        for address in addresses:
+            left.setdefault(address, set()).update(
+                destinations[group] for group in SCHEME.groups if uid in world.groups[group]
+            )
+    # A group may hold the line of a card that is gone, and that is made again.
+    for group in SCHEME.groups:
+        for uid in world.groups[group]:
+            left.setdefault(Address(uid.removeprefix("uid of ")), set()).add(destinations[group])
+    after = run_cycle(world).messages
+    for message_id, message in before.items():
+        who = sender(message)
+        lost = message.mailbox_ids - after[message_id].mailbox_ids
+        allowed = {"Screener", *LABELS, *MARKS} | (left.get(who, set()) if who else set())
+        assert lost <= allowed, f"{message.mailbox_ids} lost {lost - allowed}"
+
+
+@given(worlds())
+@settings(max_examples=300, deadline=None)
 def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_his_waits(world: World) -> None:
     """When a sender's label is off, all his cards together are in one triage group: the label's."""
     before = dict(world.messages)
