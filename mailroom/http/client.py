@@ -39,7 +39,8 @@ MAX_CONNECTIONS = 8
 MAX_ATTEMPTS = 3
 MAX_REDIRECTS = 5
 
-_BUSY = frozenset({429, 502, 503, 504})
+# 423: another write holds the lock (RFC 4918 section 11.3); Xandikos says it of two writes at once.
+_BUSY = frozenset({423, 429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-QUICK = ("idle", "filing", "memory", "start")
+QUICK = ("idle", "filing", "memory", "start", "hostile")
 LONG = ("latency", "soak", "volume")
 
 

@@ -48,6 +48,7 @@ class TestRepeating:
             pytest.param(b"", id="closed without an answer"),
             pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfi", id="cut short"),
             pytest.param(http("503 Busy", Retry_After="0"), id="503"),
+            pytest.param(http("423 Locked"), id="423"),
             pytest.param(http("429 Too Many", Retry_After="0"), id="429"),
         ],
     )
