@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mailroom import __version__
-from mailroom.errors import MailroomError, UserError
-from mailroom.redaction import redact
-
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
+from mailroom.errors import MailroomError, OutputError, UserError
+from mailroom.exits import Exit
+from mailroom.redaction import presentable
+from mailroom.streams import prepare_streams, settle_streams, tell, write
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the process's exit code (2 for wrong usage)."""
-    options = _parser().parse_args(arguments)
+    """Run the command line; return the process's exit code (see `Exit`)."""
+    prepare_streams()
+    try:
+        return _run_command(_options(arguments))
+    except OutputError as error:
+        if not isinstance(error.__cause__, BrokenPipeError):  # whoever read the output has seen enough
+            tell(f"mailroom: {error}")
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug keeps its traceback, but tells no secret
+        tell(traceback.format_exc().rstrip())
+        return Exit.FAILED
+    finally:
+        settle_streams()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(arguments)
+    except SystemExit:
+        write(sys.stdout, "")  # the help may not have gone out yet
+        raise
+
+
+def _run_command(options: argparse.Namespace) -> int:
     try:
         code: int = options.call(options)
-        sys.stdout.flush()
         return code
     except UserError as error:
         _tell_problems(options.command, error.problems)
-        return EXIT_FAILED
+    except OutputError:
+        raise
     except MailroomError as error:
         _tell_problems(options.command, [str(error)])
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+    return Exit.FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,7 +180,7 @@ def _count(text: str) -> int:
 
 def _tell_problems(command: str | None, problems: Sequence[str]) -> None:
     if command in (None, "run"):
-        print(redact(f"mailroom: cannot start: {'; '.join(problems)}"), file=sys.stderr)
+        tell(f"mailroom: cannot start: {presentable('; '.join(problems))}")
         return
     for problem in problems:
-        print(redact(f"mailroom: {problem}"), file=sys.stderr)
+        tell(f"mailroom: {presentable(problem)}")

@@ -21,6 +21,10 @@ class UserError(MailroomError):
         super().__init__("; ".join(self.problems))
 
 
+class OutputError(MailroomError):
+    """What there is to say cannot be written: nobody reads it any more, or there is no room for it."""
+
+
 class AuthenticationError(MailroomError):
     """The server refused the credentials (HTTP 401 or 403 on the way in)."""
 

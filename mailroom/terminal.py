@@ -1,7 +1,12 @@
-"""What people see: aligned tables, and colour where there is a terminal to show it."""
+"""What people see: aligned tables, and colour where there is a terminal to show it; and JSON for programs.
+
+Everything passes through `presentable`: what a sender or a server calls itself neither tells a secret nor
+steers the terminal.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,11 +14,13 @@ import threading
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
 from mailroom.errors import UserError
-from mailroom.redaction import redact
+from mailroom.redaction import presentable, redact
+from mailroom.streams import in_encoding_of, speaks_unicode, write
 
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 COLUMN_GAP = 2
@@ -39,21 +46,29 @@ class Terminal:
             shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if self._is_terminal else DEFAULT_WIDTH
         )
 
-    def line(self, text: str = "") -> None:
-        """Write one line."""
-        self._stream.write(f"{redact(text)}\n")
-        self._stream.flush()
+    def line(self, text: str = "", *codes: str) -> None:
+        """Write one line, in colour where `codes` ask for it.
+
+        Raises:
+            OutputError: It cannot be written; so too by everything below.
+        """
+        self._write_line(self.paint(self._shown(text), *codes))
+
+    def json(self, value: object) -> None:
+        """Write a value for programs."""
+        text = redact(json.dumps(value, ensure_ascii=not speaks_unicode(self._stream), indent=2))
+        write(self._stream, "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text) + "\n")
 
     def paint(self, text: str, *codes: str) -> str:
         """Return `text` in colour where there is a terminal that wants it."""
-        if not self._is_coloured or not text:
+        if not self._is_coloured or not text or not codes:
             return text
         return f"\033[{';'.join(codes)}m{text}\033[0m"
 
     def heading(self, text: str) -> None:
         """Write a heading with an empty line before it."""
         self.line()
-        self.line(self.paint(text, BOLD))
+        self.line(text, BOLD)
 
     def agrees(self, question: str) -> bool:
         """Ask a question and return whether the person says yes.
@@ -62,24 +77,24 @@ class Terminal:
             UserError: There is nobody to ask.
         """
         if not sys.stdin.isatty():
-            raise UserError(["there is no terminal to ask on: --yes says yes"])
-        self._stream.write(f"{question} [y/N] ")
-        self._stream.flush()
+            raise UserError(["there is nobody to ask, because this is no terminal: add --yes to agree"])
+        write(self._stream, f"{self._shown(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def paragraph(self, text: str, mark: str = "", *codes: str) -> None:
         """Write text in lines that fit, after a mark in colour, and indented as far as the mark reaches."""
+        mark = self._shown(mark)
         indent = " " * display_width(mark)
-        mark = self.paint(mark, *codes) if codes else mark
-        words = _one_line(text).split()
+        mark = self.paint(mark, *codes)
+        words = self._shown(text).split()
         line = words.pop(0) if words else ""
         for word in words:
             if display_width(f"{indent}{line} {word}") > self.width:
-                self.line(mark + line)
+                self._write_line(mark + line)
                 mark, line = indent, word
             else:
                 line = f"{line} {word}"
-        self.line(mark + line)
+        self._write_line(mark + line)
 
     def table(
         self,
@@ -92,7 +107,7 @@ class Terminal:
         Args:
             colours: The colour of a row by what stands in its last column.
         """
-        cells = [[_one_line(str(cell)) for cell in row] for row in [header, *rows]]
+        cells = [[self._shown(str(cell)) for cell in row] for row in [header, *rows]]
         widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
         while sum(widths) + COLUMN_GAP * (len(widths) - 1) > self.width and max(widths) > LEAST_COLUMN_WIDTH:
             widest = max(widths[1:], default=0)
@@ -104,7 +119,14 @@ class Terminal:
             if number and (colour := (colours or {}).get(row[-1])):
                 fitted[-1] = self.paint(fitted[-1], colour)
             text = (" " * COLUMN_GAP).join(fitted).rstrip()
-            self.line(text if number else self.paint(text, DIM))
+            self._write_line(text if number else self.paint(text, DIM))
+
+    def _shown(self, text: str) -> str:
+        """Make a text fit to be shown before it is measured or cut."""
+        return in_encoding_of(self._stream, presentable(text))
+
+    def _write_line(self, text: str) -> None:
+        write(self._stream, f"{text}\n")
 
 
 class Progress:
@@ -140,6 +162,10 @@ class Progress:
         self._done, self._total = self._done + count, total
 
     def _draw(self) -> None:
+        with suppress(OSError, ValueError):  # the terminal has gone: nobody wonders any more
+            self._draw_until_finished()
+
+    def _draw_until_finished(self) -> None:
         if self._finished.wait(PROGRESS_AFTER_SECONDS):
             return
         while True:
@@ -174,6 +200,6 @@ def fit(text: str, width: int) -> str:
     return text + " " * (width - display_width(text))
 
 
-def _one_line(text: str) -> str:
-    """Keep what a sender calls himself from steering the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
+def _escape(character: str) -> str:
+    """Return how JSON writes a character that must not reach a terminal."""
+    return json.dumps(character)[1:-1]

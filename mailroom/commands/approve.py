@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from attrs import define, field
 
 from mailroom.account import Account, open_account
 from mailroom.errors import ServerError, UserError
+from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.address import Address
@@ -49,8 +49,8 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
         account.check()
     people = _correspondents(account, settings.scheme)[:limit]
     if as_json and not yes:
-        terminal.line(json.dumps(_as_json(people, None), ensure_ascii=False, indent=2))
-        return 0
+        terminal.json(_as_json(people, None))
+        return Exit.DONE
     if not as_json:
         _show(terminal, people)
     question = f"Put these {len(people)} into the contact group {category.group!r}?"
@@ -59,10 +59,10 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
     else:
         outcome = _approve(account, people, category)
     if as_json:
-        terminal.line(json.dumps(_as_json(people, outcome), ensure_ascii=False, indent=2))
+        terminal.json(_as_json(people, outcome))
     else:
         _conclude(terminal, outcome, category)
-    return 1 if outcome.failed else 0
+    return Exit.FAILED if outcome.failed else Exit.DONE
 
 
 def _approving_category(scheme: Scheme) -> Category:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 from attrs import asdict, frozen
@@ -39,7 +38,7 @@ def check(*, as_json: bool) -> int:
         findings = list(_findings())
     terminal = Terminal()
     if as_json:
-        terminal.line(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        terminal.json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             mark, colour = ("✓", GREEN) if finding.is_right else ("✗", RED)

@@ -13,6 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from mailroom.account import open_account
+from mailroom.exits import Exit
 from mailroom.logs import configure_logs
 from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.messages import Message
@@ -64,7 +65,7 @@ def demo(*, serve: bool) -> int:
             _serve(terminal, sandbox)
         else:
             _show(terminal, account, sandbox)
-    return 0
+    return Exit.DONE
 
 
 def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
@@ -83,15 +84,16 @@ def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
         mailroom.check()
         run_cycle(mailroom.triage)
         for line in log_lines.getvalue().splitlines():
-            terminal.line(textwrap.fill(line, terminal.width, subsequent_indent="  ", break_long_words=False))
+            for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):
+                terminal.line(part)
         _show_changes(terminal, before, _look(account))
         _show_left(terminal, account)
         sandbox.reset_requests()
         report = mailroom.triage.run()
     terminal.heading("Nothing is left to do")
-    terminal.line(
+    terminal.paragraph(
         f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
-        "The provider's rules now file\nthese senders' mail by their contact group."
+        "The provider's rules now file these senders' mail by their contact group."
     )
 
 
@@ -125,9 +127,7 @@ def _put_labels(terminal: Terminal, account: Account) -> None:
     for email, label in ACTS:
         newest = account.messages_from(email)[-1]
         account.label(newest.id, label)
-        terminal.line(
-            f"  {terminal.paint(f'{label:<14}', BOLD)} on “{newest.subject}” from {_sender(newest)}"
-        )
+        terminal.paragraph(f"on “{newest.subject}” from {_sender(newest)}", f"  {label:<14} ", BOLD)
 
 
 def _show_screener(terminal: Terminal, account: Account) -> None:
@@ -189,7 +189,7 @@ def _show_left(terminal: Terminal, account: Account) -> None:
     for message in account.messages_in("@MailroomError"):
         labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))
         terminal.line(f"  “{message.subject}” from {_sender(message)} carries {labels}.")
-        terminal.line(terminal.paint("  It got @MailroomError; with one label taken off, it is filed.", DIM))
+        terminal.line("  It got @MailroomError; with one label taken off, it is filed.", DIM)
 
 
 def _sender(message: Message) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from mailroom.account import open_account
+from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.plan import Filing
@@ -19,11 +18,11 @@ def plan(*, as_json: bool) -> int:
         forecast = account.triage.forecast()
     terminal = Terminal()
     if as_json:
-        terminal.line(json.dumps(_as_json(forecast), ensure_ascii=False, indent=2))
-        return 0
+        terminal.json(_as_json(forecast))
+        return Exit.DONE
     if not forecast.filings and not forecast.rejected and not forecast.stragglers:
         terminal.line("Nothing to do: no message carries a triage label.")
-        return 0
+        return Exit.DONE
     if forecast.filings:
         rows = [
             (
@@ -46,7 +45,7 @@ def plan(*, as_json: bool) -> int:
         terminal.heading("Left to you")
         for message_id, reason in forecast.rejected.items():
             terminal.paragraph(f"message {message_id}: {reason}", "  ✗ ", RED)
-    return 0
+    return Exit.DONE
 
 
 def _card(filing: Filing) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from mailroom.account import open_account
+from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
 
@@ -18,7 +17,7 @@ def rescue(*, as_json: bool) -> int:
     terminal = Terminal()
     if as_json:
         report = {"moved": swept.moved, "failed": swept.failed}
-        terminal.line(json.dumps(report, ensure_ascii=False, indent=2))
+        terminal.json(report)
     elif swept.moved:
         terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in swept.moved.items()])
         terminal.line()
@@ -28,4 +27,4 @@ def rescue(*, as_json: bool) -> int:
     if not as_json:
         for sender, reason in swept.failed.items():
             terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
-    return 1 if swept.failed else 0
+    return Exit.FAILED if swept.failed else Exit.DONE

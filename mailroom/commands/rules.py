@@ -9,8 +9,10 @@ from pathlib import Path
 
 from mailroom.account import Account, open_account
 from mailroom.errors import UserError
+from mailroom.exits import Exit
 from mailroom.rules import Bearings, GroupTest, render_fastmail, render_sieve, render_text
 from mailroom.settings import load_settings
+from mailroom.streams import write_in_utf8
 from mailroom.terminal import Progress, Terminal
 from mailroom.triage.history import reply_domains
 from mailroom.triage.layout import mailbox_paths, with_role
@@ -43,12 +45,12 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
         account.check()
         text = _render(account, listed, form, DIALECTS[dialect] if dialect else None)
     if output is None:
-        sys.stdout.write(text)
-        return 0
+        write_in_utf8(sys.stdout, text)
+        return Exit.DONE
     _write(output, text, force=force)
     terminal = Terminal()
     terminal.paragraph(f"{len(listed)} rules are in {output}. {_NEXT_STEPS[form]}")
-    return 0
+    return Exit.DONE
 
 
 def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: GroupTest | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ from attrs import evolve, frozen
 
 from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account, advising, open_account
 from mailroom.errors import ServerError
+from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.history import Outlook, Tallies, outlook
@@ -59,10 +59,11 @@ def setup(*, apply: bool, as_json: bool) -> int:
         _show(terminal, lines, applied=apply)
     found, why_not = _look_ahead(account, mailboxes, contacts)
     if as_json:
-        terminal.line(json.dumps(_as_json(lines, found), ensure_ascii=False, indent=2))
+        terminal.json(_as_json(lines, found))
     else:
         _show_outlook(terminal, found, why_not)
-    return 1 if apply and any(line.state not in {"present", "made"} for line in lines) else 0
+    is_undone = apply and any(line.state not in {"present", "made"} for line in lines)
+    return Exit.FAILED if is_undone else Exit.DONE
 
 
 def variables_by_name(scheme: Scheme) -> Mapping[tuple[Kind, str], str]:

@@ -13,6 +13,7 @@ import urllib3
 from attrs import frozen
 
 from mailroom.errors import TooLargeError, TransportError
+from mailroom.redaction import presentable
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 120.0
@@ -20,6 +21,7 @@ READ_CHUNK_BYTES = 256 * 1024
 STREAM_CHUNK_BYTES = 16 * 1024
 
 _SHOWN_BODY_CHARACTERS = 200
+_EXAMINED_BODY_BYTES = 4_096
 
 
 @frozen
@@ -42,9 +44,10 @@ class Response:
         return _media_type(self.headers)
 
     def excerpt(self) -> str:
-        """Return the beginning of the body as one printable line, for an error message."""
-        text = " ".join(self.body[: 4 * _SHOWN_BODY_CHARACTERS].decode("utf-8", "replace").split())
-        return text[:_SHOWN_BODY_CHARACTERS]
+        """Return the beginning of the body as one printable line without secrets, for an error message."""
+        # Cut last: of a secret that is cut in the middle, nothing would be recognised.
+        text = presentable(self.body[:_EXAMINED_BODY_BYTES].decode("utf-8", "replace"))
+        return " ".join(text.split())[:_SHOWN_BODY_CHARACTERS]
 
 
 class Stream:

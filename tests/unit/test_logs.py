@@ -50,3 +50,48 @@ def test_what_is_below_the_level_is_not_written(lines: io.StringIO) -> None:
     """MAILROOM_LOG_LEVEL decides what is said."""
     log(logging.DEBUG, "message_rejected")
     assert lines.getvalue() == ""
+
+
+def test_what_others_said_carries_no_control_characters(lines: io.StringIO) -> None:
+    """Neither the line nor, once it is read, any of its texts steers the terminal of who looks at it."""
+    hostile = "\x1b[2J\x9b1A\u202e\u2028\x7f\ud800"
+    log(logging.ERROR, "sender_failed", reason=hostile, senders={hostile: 1}, problems=[(hostile,)])
+    (text,) = lines.getvalue().splitlines()
+    assert text.isprintable()
+    read = json.loads(text)
+    assert read["reason"].isprintable()
+    assert all(name.isprintable() for name in read["senders"])
+    assert read["problems"][0][0].isprintable()
+
+
+def test_a_server_that_says_much_is_cut_short(lines: io.StringIO) -> None:
+    """A line of the log is for reading."""
+    log(logging.ERROR, "poll_failed", reason="x" * 1_000_000)
+    assert len(lines.getvalue()) < 5_000
+
+
+class Full(io.StringIO):
+    """A stream with no room; until there is."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on standard error, whatever number of lines is lost; and with room there is a log again."""
+    stream = Full()
+    configure_logs("info", stream)
+    try:
+        for _ in range(20):
+            log(logging.INFO, "poll_complete")
+        (told,) = capsys.readouterr().err.splitlines()
+        assert "No space left on device" in told
+        stream.is_full = False
+        log(logging.INFO, "poll_complete")
+        assert json.loads(stream.getvalue())["event"] == "poll_complete"
+    finally:
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.redaction import conceal, forget_secrets
 from mailroom.terminal import RED, Terminal, display_width, fit
 
 
@@ -62,3 +64,41 @@ def test_colour_is_for_terminals_that_want_it(
 def test_fit_makes_exactly_that_width(text: str, width: int) -> None:
     """Cut or padded, a cell has the width that was asked for."""
     assert display_width(fit(text, width)) == width
+
+
+HOSTILE = "\x1b[31mred\x1b]0;owned\x07\x9b2J\u202e\ud800"
+
+
+@pytest.mark.parametrize("write", ["line", "heading", "paragraph", "json"])
+def test_nothing_that_is_written_steers_the_terminal(write: str) -> None:
+    """Whatever it is written by, a server's text is only text; JSON says it in escapes."""
+    stream = io.StringIO()
+    getattr(Terminal(stream), write)(HOSTILE)
+    told = stream.getvalue()
+    assert all(line.isprintable() for line in told.split("\n"))
+    if write == "json":
+        assert json.loads(told) == HOSTILE
+
+
+@pytest.mark.parametrize("cut", range(20, 60, 3))
+def test_a_cell_is_redacted_before_it_is_cut(cut: int) -> None:
+    """Where a column is too narrow for a secret, the part that would fit is not shown either."""
+    secret = "fmu1-0123456789abcdefghijklmnopqrstuvwxyz"
+    conceal(secret)
+    try:
+        shown = "\n".join(table(("n" * cut, f"the token {secret} is refused")))
+    finally:
+        forget_secrets()
+    assert "fmu1-" not in shown
+
+
+def test_a_secret_is_not_told_by_breaking_the_line_in_it() -> None:
+    """A password with spaces is struck out before the text is laid out in lines."""
+    conceal("correct horse battery staple")
+    stream = io.StringIO()
+    try:
+        Terminal(stream).paragraph(f"{'x' * 60} correct horse battery staple")
+    finally:
+        forget_secrets()
+    assert "correct" not in stream.getvalue()
+    assert "staple" not in stream.getvalue()
