@@ -8,7 +8,14 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from mailroom.errors import MethodError, ProtocolError, ServerError, StatusError, TransportError
+from mailroom.errors import (
+    MethodError,
+    ProtocolError,
+    ServerError,
+    StatusError,
+    TooLargeError,
+    TransportError,
+)
 from mailroom.http import HttpClient, Response, resolve
 from mailroom.jmap.wire import (
     AccountObject,
@@ -26,6 +33,10 @@ CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 
+MAX_ANSWER_BYTES = 6 * 1024 * 1024
+"""As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
+
+_TOO_LARGE = frozenset({"requestTooLarge", "tooLarge", "limit"})
 _MOVED = frozenset({404, 410, 421})
 _PROBLEM_TYPES = "urn:ietf:params:jmap:error:"
 
@@ -68,11 +79,16 @@ def result_of(index: int, method: str, path: str) -> Json:
 
 @frozen
 class Answer:
-    """The answer to one method call."""
+    """The answer to one method call.
+
+    Attributes:
+        response_bytes: The size of the whole response that it came in.
+    """
 
     call: Call
     name: str
     arguments: Json = field(repr=False)
+    response_bytes: int
 
     def as_record(self, record: type[T]) -> T:
         """Return the answer as a record.
@@ -88,6 +104,11 @@ class Answer:
         if self.name != self.call.method:
             raise ProtocolError(f"{self.call.method} was answered by {self.name}")
         return structure(self.arguments, record, self.call.method)
+
+
+def is_too_large(error: ServerError) -> bool:
+    """Whether asking for less at once may help: our own limit was passed, or the server says so."""
+    return isinstance(error, TooLargeError) or (isinstance(error, MethodError) and error.type in _TOO_LARGE)
 
 
 class JmapClient:
@@ -122,11 +143,14 @@ class JmapClient:
         Raises:
             AuthenticationError: The token is refused.
             MethodError: The request as a whole was refused for its size (type ``requestTooLarge``).
+            TooLargeError: The answer is larger than `MAX_ANSWER_BYTES`.
             ServerError: No proper answer arrived.
         """
         session = self.session
         try:
             response = self._post(session, calls)
+        except TooLargeError:
+            raise
         except (StatusError, TransportError) as error:
             # The session's URLs may have moved (RFC 8620 section 2): ask for them again, once.
             if isinstance(error, StatusError) and error.status not in _MOVED:
@@ -154,6 +178,7 @@ class JmapClient:
             headers={"Content-Type": "application/json", "Accept": "application/json"},
             body=json.dumps(body, separators=(",", ":")).encode(),
             accept={400, 413},
+            max_bytes=MAX_ANSWER_BYTES,
         )
         if response.status >= 400:
             raise _request_error(response)
@@ -170,7 +195,8 @@ class JmapClient:
         by_index = {index: (name, arguments) for name, arguments, index in parsed.method_responses}
         if missing := [call.method for index, call in enumerate(calls) if str(index) not in by_index]:
             raise ProtocolError(f"{what} lacks an answer to {', '.join(missing)}")
-        return [Answer(call, *by_index[str(index)]) for index, call in enumerate(calls)]
+        size = len(response.body)
+        return [Answer(call, *by_index[str(index)], size) for index, call in enumerate(calls)]
 
     def _fetch_session(self) -> Session:
         response = self._http.request("GET", self._session_url, headers={"Accept": "application/json"})
@@ -210,7 +236,8 @@ def _request_error(response: Response) -> ServerError:
     except ProtocolError:
         problem = RequestProblem()
     kind = problem.type.removeprefix(_PROBLEM_TYPES)
-    if kind == "limit" or response.status == 413:
+    is_busy = problem.limit == "maxConcurrentRequests"  # that has nothing to do with this one's size
+    if (kind == "limit" and not is_busy) or response.status == 413:
         return MethodError(f"the server's limit is exceeded: {problem.limit}", "requestTooLarge")
     said = problem.detail or response.excerpt()
     return StatusError(f"POST {response.url}: HTTP {response.status} {kind} ({said})", response.status)

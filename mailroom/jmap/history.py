@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from mailroom.jmap.client import Call, JmapClient, result_of
-from mailroom.jmap.mail import header_entries
-from mailroom.jmap.wire import EmailQuery, Json, LetterGet, LetterObject
+from mailroom.errors import ProtocolError, ServerError
+from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.messages import header_entries
+from mailroom.jmap.wire import EmailGet, Json, LetterObject, Query, structure
 from mailroom.triage.correspondent import read_correspondents, read_sender
 from mailroom.triage.model import Letter, MailboxId
 from mailroom.triage.ports import LetterPage
 
 PAGE_LETTERS = 500
+MAX_LEFT_OUT_IN_A_ROW = 20
+MAX_LETTERS = 10_000_000
+"""More than anybody has: where a server goes on and on, reading ends."""
 
 _PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId")
 
@@ -25,30 +29,56 @@ class JmapMailHistory:
     def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
         """Read a mailbox, newest mail first; see `MailHistory.letters`."""
         condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
-        page_letters = min(PAGE_LETTERS, self._client.session.limits.max_objects_in_get)
-        position, total = 0, 1
-        while position < total:
-            query: Json = {
-                "filter": condition,
-                "sort": [{"property": "receivedAt", "isAscending": False}],
-                "position": position,
-                "limit": page_letters,
-                "calculateTotal": True,
-            }
-            get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
-            answers = self._client.call([Call("Email/query", query), Call("Email/get", get)])
-            found = answers[0].as_record(EmailQuery)
-            letters = answers[1].as_record(LetterGet).list_
+        most = page_letters = min(PAGE_LETTERS, self._client.session.limits.max_objects_in_get)
+        position = left_out_in_a_row = 0
+        while position < MAX_LETTERS:
+            try:
+                query_answer, answer = self._ask(condition, position, page_letters)
+                found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
+            except ServerError as error:
+                if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
+                    raise
+                if page_letters > 1:
+                    page_letters //= 2
+                else:
+                    position += 1
+                    left_out_in_a_row += 1
+                    yield LetterPage((), position, left_out=1)
+                continue
+            left_out_in_a_row = 0
             position += len(found.ids)
-            total = (found.total or 0) if found.ids else position
-            yield LetterPage(tuple(map(_letter, letters)), max(total, position))
+            letters = tuple(_letters(emails))
+            yield LetterPage(letters, max(found.total or 0, position), left_out=len(emails) - len(letters))
+            # A server need not tell the total even where it is asked to.
+            if not found.ids or (found.total is not None and position >= found.total):
+                return
+            if answer.response_bytes < MAX_ANSWER_BYTES // 4:
+                page_letters = min(most, 2 * page_letters)
+        raise ProtocolError(f"Email/query finds more than {MAX_LETTERS} letters")
+
+    def _ask(self, condition: Json, position: int, page_letters: int) -> list[Answer]:
+        query: Json = {
+            "filter": condition,
+            "sort": [{"property": "receivedAt", "isAscending": False}],
+            "position": position,
+            "limit": page_letters,
+            "calculateTotal": True,
+        }
+        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
+        return self._client.call([Call("Email/query", query), Call("Email/get", get)])
 
 
-def _letter(email: LetterObject) -> Letter:
-    recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
-    return Letter(
-        sender=read_sender(header_entries(email.from_)),
-        recipients=tuple(read_correspondents(header_entries(recipients))),
-        received_at=email.received_at,
-        message_id=(email.message_id or [""])[0],
-    )
+def _letters(emails: Iterable[Json]) -> Iterator[Letter]:
+    """Make letters of what the server has; one of an odd form is passed over."""
+    for value in emails:
+        try:
+            email = structure(value, LetterObject, "the letter")
+        except ProtocolError:
+            continue
+        recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
+        yield Letter(
+            sender=read_sender(header_entries(email.from_)),
+            recipients=tuple(read_correspondents(header_entries(recipients))),
+            received_at=email.received_at,
+            message_id=(email.message_id or [""])[0],
+        )

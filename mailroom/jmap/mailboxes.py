@@ -4,21 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mailroom.errors import MethodError, ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient
-from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet
+from attrs import frozen
+
+from mailroom.errors import MethodError, ProtocolError, ServerError
+from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
 from mailroom.triage.layout import mailbox_paths
 from mailroom.triage.model import Mailbox, MailboxId, MailboxRights
 
+MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5
 MAX_WRITES = 100
+PAGE_MAILBOXES = 500
+MAX_MAILBOXES = 1_000_000
+"""More than anybody has: where a server goes on and on, reading ends."""
+
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails", "myRights")
 
 _ROLE_SYNONYMS = {"spam": "junk"}
 """Not every server keeps to the names of RFC 6154 section 2."""
 
 
-def create_mailboxes(client: JmapClient, paths: Sequence[str]) -> Mapping[str, str]:
+GET_MAILBOXES = Call("Mailbox/get", {"ids": None, "properties": MAILBOX_PROPERTIES})
+
+
+@frozen
+class Mailboxes:
+    """The mailbox list in one state of the account."""
+
+    mailboxes: tuple[Mailbox, ...]
+    state: str
+
+
+class MailboxList:
+    """Reads the mailbox list by itself: page after page, where the server gives it in no other way."""
+
+    def __init__(self, client: JmapClient) -> None:
+        self._client = client
+        self._comes_in_pages = False
+
+    def read(self) -> Mailboxes:
+        """Read every mailbox.
+
+        Raises:
+            ServerError: The server as a whole fails, or the list does not hold still.
+        """
+        if not self._comes_in_pages:
+            try:
+                (answer,) = self._client.call([GET_MAILBOXES])
+                return Mailboxes(read_mailboxes(answer), answer.as_record(MailboxGet).state)
+            except ServerError as error:
+                # More of them than maxObjectsInGet (RFC 8620 section 5.1).
+                if not is_too_large(error):
+                    raise
+            self._comes_in_pages = True
+        for _ in range(MAX_READ_ATTEMPTS):
+            if found := self._read_pages():
+                return found
+        raise ServerError("the mailboxes change faster than they can be listed")
+
+    def _read_pages(self) -> Mailboxes | None:
+        """Read page after page; None where the list changed on the way."""
+        mailboxes: dict[MailboxId, Mailbox] = {}
+        position, states = 0, set[str]()
+        page_mailboxes = min(PAGE_MAILBOXES, self._client.session.limits.max_objects_in_get)
+        while position <= MAX_MAILBOXES:
+            query: Json = {"position": position, "limit": page_mailboxes}
+            get: Json = {"#ids": result_of(0, "Mailbox/query", "/ids"), "properties": MAILBOX_PROPERTIES}
+            query_answer, answer = self._client.call([Call("Mailbox/query", query), Call("Mailbox/get", get)])
+            mailboxes |= {mailbox.id: mailbox for mailbox in read_mailboxes(answer)}
+            states.add(answer.as_record(MailboxGet).state)
+            if len(states) > 1:
+                return None
+            ids = query_answer.as_record(Query).ids
+            if not ids:
+                return Mailboxes(tuple(sorted(mailboxes.values(), key=lambda x: x.id)), *states)
+            position += len(ids)
+        raise ProtocolError(f"Mailbox/query finds more than {MAX_MAILBOXES} mailboxes")
+
+
+def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence[str]) -> Mapping[str, str]:
     """Make mailboxes by their full names; see `MailStore.create_mailboxes`.
 
     Each write names the state it starts from, so that one whose answer was lost is not done twice.
@@ -26,13 +91,13 @@ def create_mailboxes(client: JmapClient, paths: Sequence[str]) -> Mapping[str, s
     failed: dict[str, str] = {}
     stale_attempts = 0
     for _ in range(MAX_WRITES):
-        (answer,) = client.call([Call("Mailbox/get", {"ids": None, "properties": MAILBOX_PROPERTIES})])
-        there = {path: mailbox_id for mailbox_id, path in mailbox_paths(read_mailboxes(answer)).items()}
+        found = mailboxes.read()
+        there = {path: mailbox_id for mailbox_id, path in mailbox_paths(found.mailboxes).items()}
         missing = _with_parents([path for path in paths if path not in failed], there)
         if not missing:
             return failed
         batch = missing[: client.session.limits.max_objects_in_set]
-        arguments = {"ifInState": answer.as_record(MailboxGet).state, "create": _creations(batch, there)}
+        arguments = {"ifInState": found.state, "create": _creations(batch, there)}
         try:
             (answer,) = client.call([Call("Mailbox/set", arguments)])
             refused = answer.as_record(MailboxSet).not_created or {}

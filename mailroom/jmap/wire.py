@@ -133,15 +133,8 @@ class LetterObject:
 
 
 @frozen
-class LetterGet:
-    """The answer of Email/get for old emails."""
-
-    list_: list[LetterObject]
-
-
-@frozen
-class EmailQuery:
-    """The answer of Email/query (RFC 8620 section 5.5)."""
+class Query:
+    """The answer of a /query (RFC 8620 section 5.5)."""
 
     ids: list[str]
     query_state: str
@@ -151,10 +144,14 @@ class EmailQuery:
 
 @frozen
 class EmailGet:
-    """The answer of Email/get (RFC 8620 section 5.1)."""
+    """The answer of Email/get (RFC 8620 section 5.1).
+
+    Attributes:
+        list_: What should be emails: each is read by itself, so that an odd one stops no other.
+    """
 
     state: str
-    list_: list[EmailObject]
+    list_: list[Json]
 
 
 @frozen

@@ -91,10 +91,16 @@ class MailStore(Protocol):
 
 @frozen
 class LetterPage:
-    """Some letters of a mailbox, and how many it has in all."""
+    """Some letters of a mailbox.
+
+    Attributes:
+        total: How many it has in all, or has had so far where the server does not tell.
+        left_out: How many of this page could not be read.
+    """
 
     letters: tuple[Letter, ...]
     total: int
+    left_out: int = 0
 
 
 class MailHistory(Protocol):

@@ -302,7 +302,7 @@ class TestMailboxes:
 
 class TestRead:
     def read(self, monkeypatch: pytest.MonkeyPatch, **page: object) -> None:
-        monkeypatch.setattr("mailroom.jmap.mail.MAX_MESSAGES", 30)
+        monkeypatch.setattr("mailroom.jmap.reading.MAX_MESSAGES", 30)
         query = {"ids": ["m1", "m2", "m3"], "queryState": "q1", **page}
         emails = {"state": "e1", "list": []}
         mailboxes = {"list": [{"id": FEED, "name": "Feed"}]}

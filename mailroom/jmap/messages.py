@@ -1,0 +1,153 @@
+"""Messages by their ids: what the server has of them becomes triage's records, and none stops another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from attrs import Factory, define, evolve
+
+from mailroom.errors import ProtocolError, ServerError
+from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large
+from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
+from mailroom.triage.correspondent import Entry, read_sender
+from mailroom.triage.model import MailboxId, Message, MessageId
+
+EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
+CHANGEABLE_PROPERTIES = ("id", "mailboxIds", "keywords")
+"""All else of a message is immutable (RFC 8621 section 4.1)."""
+
+MAX_ADDRESS_CHARACTERS = 1_000
+LARGE_MESSAGE_BYTES = 4_096
+"""More than the properties of a usual message take."""
+
+LARGE_SENDER_CHARACTERS = 2_000
+"""A From that is longer is transferred once and no more."""
+
+MAX_REMEMBERED = 10_000
+TOO_LARGE = "the properties of the message are too large to be read"
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@define
+class Found:
+    """What was read of messages.
+
+    Attributes:
+        states: The states of the account in which that was so, the first one first.
+        left_out: Why a message could not be read.
+    """
+
+    messages: dict[MessageId, Message] = Factory(dict)
+    left_out: dict[MessageId, str] = Factory(dict)
+    states: dict[str, None] = Factory(dict)
+
+    def take(
+        self,
+        emails: EmailGet,
+        make: Callable[[EmailObject], Message],
+        keep: Callable[[Message], bool] = lambda _: True,
+    ) -> None:
+        """Add what an Email/get has found; an email of an odd form is left out alone."""
+        self.states[emails.state] = None
+        for value in emails.list_:
+            try:
+                message = make(structure(value, EmailObject, "the message"))
+            except ProtocolError as error:
+                self.left_out[MessageId(str(value.get("id", "")))] = str(error)
+            else:
+                if keep(message):
+                    self.messages[message.id] = message
+
+
+class Messages:
+    """Reads messages by their ids, in as many requests as their size asks for.
+
+    What is large is transferred only once: who wrote a message never changes, and neither does that
+    nobody can tell because its headers are larger than there is room for.
+    """
+
+    def __init__(self, client: JmapClient) -> None:
+        self._client = client
+        self._at_once = MAX_REMEMBERED
+        self._large: dict[MessageId, Message] = {}
+        self._too_large: dict[MessageId, str] = {}
+
+    def read(self, ids: Collection[MessageId], keep: Callable[[Message], bool] = lambda _: True) -> Found:
+        """Read messages; those that are gone are missing, those that cannot be read are told.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        found = Found(left_out={x: self._too_large[x] for x in ids if x in self._too_large})
+        known = [x for x in ids if x in self._large]
+        new = [x for x in ids if x not in self._large and x not in found.left_out]
+        for answer in self._get(new, EMAIL_PROPERTIES, found):
+            found.take(answer.as_record(EmailGet), self._read_whole, keep)
+        for answer in self._get(known, CHANGEABLE_PROPERTIES, found):
+            found.take(answer.as_record(EmailGet), self._read_changed, keep)
+        return found
+
+    def _get(self, ids: Sequence[MessageId], properties: Sequence[str], found: Found) -> Iterator[Answer]:
+        """Ask for these properties in batches that fit; a message that fits in no answer is left out."""
+        rest = list(ids)
+        while rest:
+            limit = self._client.session.limits.max_objects_in_get
+            batch = rest[: min(self._at_once, limit)]
+            get: Json = {"ids": batch, "properties": properties}
+            try:
+                (answer,) = self._client.call([Call("Email/get", get)])
+                answer.as_record(EmailGet)
+            except ServerError as error:
+                if not is_too_large(error):
+                    raise
+                if len(batch) > 1:
+                    self._at_once = len(batch) // 2
+                    continue
+                found.left_out[batch[0]] = TOO_LARGE
+                _remember(self._too_large, {batch[0]: TOO_LARGE})
+            else:
+                yield answer
+                if answer.response_bytes < MAX_ANSWER_BYTES // 4:
+                    self._at_once = min(MAX_REMEMBERED, 2 * self._at_once)
+            del rest[: len(batch)]
+
+    def _read_whole(self, email: EmailObject) -> Message:
+        message = read_message(email)
+        if sum(len(x.name or "") + len(x.email or "") for x in email.from_ or ()) > LARGE_SENDER_CHARACTERS:
+            _remember(self._large, {message.id: message})
+        return message
+
+    def _read_changed(self, email: EmailObject) -> Message:
+        now = read_message(email)
+        return evolve(self._large[now.id], mailbox_ids=now.mailbox_ids, is_read=now.is_read)
+
+
+def read_message(email: EmailObject) -> Message:
+    """Make a message of what the server has of it."""
+    return Message(
+        id=MessageId(email.id),
+        mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
+        is_read=(email.keywords or {}).get("$seen", False),
+        sender=read_sender(header_entries(email.from_)),
+        received_at=email.received_at,
+    )
+
+
+def header_entries(entries: Iterable[EmailAddress] | None) -> Iterator[Entry]:
+    """Return the entries of an address header as triage reads them; none where it is missing."""
+    return ((entry.name or "", _address(entry.email or "")) for entry in entries or ())
+
+
+def _address(text: str) -> str:
+    # A part of it would be another address; blanks make it none.
+    return text if len(text) <= MAX_ADDRESS_CHARACTERS else "(an address that is too long)"
+
+
+def _remember(memory: dict[K, V], more: dict[K, V]) -> None:
+    """Add to what is remembered, and forget the oldest beyond `MAX_REMEMBERED`."""
+    memory |= more
+    for key in list(memory)[: max(0, len(memory) - MAX_REMEMBERED)]:
+        del memory[key]

@@ -1,0 +1,144 @@
+"""Changes messages, each by one patch (RFC 8621 section 4.6), on a view of them that still holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+
+from attrs import define, evolve, field
+
+from mailroom.errors import MethodError, ServerError
+from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.messages import Found, Messages
+from mailroom.jmap.wire import EmailSet, Json, SetError
+from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.ports import Update
+
+MAX_STALE_ATTEMPTS = 5
+REQUEST_OVERHEAD_BYTES = 4_096
+
+
+def update_messages(
+    client: JmapClient, messages: Messages, snapshot: Snapshot, change: Callable[[Message], Change]
+) -> Update:
+    """Change messages; see `MailStore.update`."""
+    work = _Updating(snapshot.state, dict(snapshot.messages), change)
+    most = client.session.limits.max_objects_in_set
+    stale_attempts = 0
+    while batch := work.next_batch(most, client.session.limits.max_size_request):
+        arguments = {"ifInState": work.state, "update": batch}
+        try:
+            (answer,) = client.call([Call("Email/set", arguments)])
+            work.take(batch, answer.as_record(EmailSet))
+        except ServerError as error:
+            if isinstance(error, MethodError) and error.type == "stateMismatch":
+                stale_attempts += 1
+                if stale_attempts > MAX_STALE_ATTEMPTS:
+                    work.give_up("the mail changes faster than it can be filed")
+                else:
+                    work.renew(messages.read(work.pending))
+            elif is_too_large(error) and len(batch) > 1:
+                most = len(batch) // 2
+            else:
+                raise
+    return Update(Snapshot(work.state, work.messages), frozenset(work.changed), work.failed)
+
+
+@define
+class _Updating:
+    """An update under way.
+
+    Attributes:
+        pending: Messages not looked at yet, or to be looked at again.
+        attempted: Where messages are if their patch was applied although no answer said so.
+    """
+
+    state: str
+    messages: dict[MessageId, Message]
+    change: Callable[[Message], Change]
+    pending: dict[MessageId, None] = field(init=False)
+    attempted: dict[MessageId, frozenset[MailboxId]] = field(init=False, factory=dict)
+    changed: set[MessageId] = field(init=False, factory=set)
+    failed: dict[MessageId, str] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.pending = dict.fromkeys(self.messages)
+
+    def next_batch(self, most: int, max_size_bytes: int) -> dict[MessageId, Json]:
+        """Return the next patches by message, as many as one request may carry."""
+        batch: dict[MessageId, Json] = {}
+        size_bytes = REQUEST_OVERHEAD_BYTES
+        for message_id in list(self.pending):
+            message = self.messages[message_id]
+            patch = self._patch(message)
+            if patch is None:
+                self.pending.pop(message_id)
+                continue
+            size_bytes += len(json.dumps({message_id: patch}))
+            if batch and (len(batch) >= most or size_bytes > max_size_bytes):
+                break
+            batch[message_id] = patch
+            self.attempted[message_id] = self._target(message)
+        return batch
+
+    def take(self, batch: Iterable[MessageId], answer: EmailSet) -> None:
+        """Note what the server did of a batch."""
+        refused = answer.not_updated or {}
+        for message_id in batch:
+            self.pending.pop(message_id)
+            if error := refused.get(message_id):
+                self._note_refusal(message_id, error)
+            else:
+                message = self.messages[message_id]
+                self.messages[message_id] = evolve(message, mailbox_ids=self._target(message))
+                self.changed.add(message_id)
+        self.state = answer.new_state
+
+    def renew(self, found: Found) -> None:
+        """Go on from messages read again; those that are gone are left out."""
+        for message_id in list(self.pending):
+            if message_id in found.messages:
+                self.messages[message_id] = found.messages[message_id]
+                continue
+            self.pending.pop(message_id)
+            if reason := found.left_out.get(message_id):
+                self.failed[message_id] = reason
+            else:
+                del self.messages[message_id]
+        self.state = next(iter(found.states), self.state)
+
+    def give_up(self, reason: str) -> None:
+        """Count everything that is not done as failed."""
+        self.failed |= dict.fromkeys(self.pending, reason)
+        self.pending.clear()
+
+    def _target(self, message: Message) -> frozenset[MailboxId]:
+        change = self.change(message)
+        return (message.mailbox_ids - change.remove) | change.add
+
+    def _patch(self, message: Message) -> Json | None:
+        """Return a message's patch (RFC 8620 section 5.3); None where there is nothing to do."""
+        here, target = message.mailbox_ids, self._target(message)
+        if here == target:
+            if self.attempted.get(message.id) == here:
+                self.changed.add(message.id)  # by a request whose answer was lost
+            return None
+        if not target:
+            # Never left to the server: one that keeps deleted mail for a while may destroy it here.
+            self.failed[message.id] = "the message would be left in no mailbox"
+            return None
+        added, removed = sorted(target - here), sorted(here - target)
+        return {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
+
+    def _note_refusal(self, message_id: MessageId, error: SetError) -> None:
+        if error.type == "notFound":
+            del self.messages[message_id]
+        else:
+            self.failed[message_id] = (
+                f"the server refused to move a message: {error.description or error.type}"
+            )
+
+
+def _pointer(mailbox_id: MailboxId) -> str:
+    """Return the patch path of a mailbox id (RFC 6901)."""
+    return f"mailboxIds/{mailbox_id.replace('~', '~0').replace('/', '~1')}"
