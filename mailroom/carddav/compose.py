@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 
 from attrs import frozen
 
-from mailroom.carddav.vcard import fold
+from mailroom.carddav.vcard import fold, summarize
 from mailroom.errors import ProtocolError
-from mailroom.triage.address import parse_address
+from mailroom.triage.address import parse_address, spellings
 from mailroom.triage.model import CardKind, CardUid, NewCard
+from mailroom.triage.names import clean_name
 
 _ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\,;"})
 _TITLES = frozenset(
@@ -54,16 +54,14 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
     """Make a new card.
 
     Raises:
-        ProtocolError: No card can carry the address.
+        ProtocolError: No card can carry the address, or what was made does not read as the sender's card.
     """
     import vobject  # noqa: PLC0415 - takes time and memory, and most cycles make no card
 
-    email = card.email.strip()
-    if parse_address(email) != card.address or clean(email) != email:
-        email = card.address
-    if parse_address(clean(email)) != card.address:
-        raise ProtocolError(f"a contact card cannot carry the address {email!r}")
-    name = clean(card.name) or clean(email)
+    emails = spellings(card.email if parse_address(card.email) == card.address else card.address)
+    if not emails:
+        raise ProtocolError(f"a contact card cannot carry the address {card.address!r}")
+    name = clean_name(card.name) or clean_name(emails[0])
     vcard = vobject.vCard()
     vcard.add("uid").value = uid
     vcard.add("fn").value = name
@@ -82,10 +80,16 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
         # The Contacts programs of Apple and Fastmail show such a card as a company.
         vcard.add("x-abshowas").value = "COMPANY"
     vcard.add("n").value = parts
-    vcard.add("email").value = email
+    for email in emails:
+        vcard.add("email").value = email
     # vobject's own folding goes over 75 octets where characters are longer than one.
     lines: str = vcard.serialize(lineLength=sys.maxsize)
-    return b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)
+    octets = b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)
+    # A card that is not found again would be made again in every cycle.
+    made = summarize(octets)
+    if card.address not in made.addresses or (made.uid, made.name, made.is_group) != (uid, name, False):
+        raise ProtocolError(f"the contact card of {card.address} does not read as it was meant")
+    return octets
 
 
 def compose_group(name: str, uid: CardUid) -> bytes:
@@ -94,7 +98,7 @@ def compose_group(name: str, uid: CardUid) -> bytes:
     Raises:
         ProtocolError: No card can carry the name.
     """
-    if not name or clean(name) != name:
+    if not name or clean_name(name) != name:
         raise ProtocolError(f"a contact group cannot be called {name!r}")
     escaped = name.translate(_ESCAPES)
     lines = (
@@ -107,12 +111,6 @@ def compose_group(name: str, uid: CardUid) -> bytes:
         "END:VCARD",
     )
     return b"".join(fold(line.encode()) for line in lines)
-
-
-def clean(text: str) -> str:
-    """Put text on one line, without control characters and without what UTF-8 cannot say."""
-    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cs"})
-    return " ".join("".join(kept).split())
 
 
 def split_name(name: str) -> PersonName:

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from mailroom.errors import ProtocolError
 from mailroom.triage.address import Address, parse_address
+from mailroom.triage.names import clean_name
 
 MAX_LINE_OCTETS = 75
 
@@ -66,7 +67,7 @@ class CardSummary:
 
     Attributes:
         uid: Its identifier as written, or empty.
-        name: The name it shows on one line: FN, else N, else ORG, else empty.
+        name: The name it shows, as `clean_name` gives it: FN, else N, else ORG, else empty.
         addresses: Its mail addresses in comparable form, each once.
         is_group: Whether it stands for a contact group.
         members: For a group, the bare identifiers of its members (see `bare_uid`).
@@ -93,7 +94,7 @@ def summarize(card: bytes) -> CardSummary:
     is_group = False
     for line in _own_lines(card):
         if line.name == "EMAIL":
-            if address := _address(line.value):
+            if address := parse_address(unescape(line.value)):
                 addresses[address] = None
         elif line.name in _KINDS:
             is_group = is_group or line.value.strip().lower() == "group"
@@ -237,15 +238,6 @@ def _decode(octets: bytes, charset: str = "utf-8") -> str:
         return octets.decode("cp1252", "replace")
 
 
-def _address(value: str) -> Address | None:
-    text = unescape(value).strip()
-    if text[:7].lower() == "mailto:":
-        text = text[7:]
-    if text.endswith(">"):
-        text = text[text.rfind("<") + 1 : -1]
-    return parse_address(text)
-
-
 def _name(values: dict[str, str]) -> str:
     name = unescape(values.get("FN", ""))
     if not name.strip() and "N" in values:
@@ -253,7 +245,7 @@ def _name(values: dict[str, str]) -> str:
         name = " ".join((prefix, given, additional, family, suffix))
     if not name.strip() and "ORG" in values:
         name = _components(values["ORG"])[0]
-    return " ".join(name.split())
+    return clean_name(name)
 
 
 def _components(value: str) -> list[str]:

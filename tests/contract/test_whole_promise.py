@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract import vcards
-from tests.contract.accounts import add_contact, groups_of, join, label
+from tests.contract.accounts import add_contact, contacts, groups_of, join, label, members
 from tests.contract.on_cyrus import CyrusAccount
 from tests.contract.running import run_process
 from tests.cyrus.front import Front
@@ -93,6 +93,51 @@ def test_one_label_files_a_stranger_and_the_rule_files_his_next_mail(
     assert account.mailboxes_of(following) == {destination}
     assert account.state() != state, "a message was delivered"
     assert len(account.requests()) == requests, "and Mailroom had no hand in it"
+
+
+ODD_SENDERS = (
+    "<mailto:ann@odd1.example>",
+    "<<ann@odd2.example>>",
+    '"ann"@odd3.example',
+    '"ann doe"@odd4.example',
+    "Ann ann@odd5.example",
+    '"ann; doe, \\"a\\" <ann>"@odd6.example',
+    "<ann:doe@odd7.example>",
+    "ann@odd8.example <ann@odd8.example>",
+    "Doe, Ann <ann@odd9.example>",
+    "<Ann.@xn--bcher-kva.example>",
+    "=?utf-8?Q?=E2=80=AEAnn=07?= <ann@odd11.example>",
+)
+
+
+def test_senders_who_are_written_oddly_are_filed_like_any_other(account: CyrusAccount, mail: Mail) -> None:
+    """One card each, the label comes off and no other goes on, and the rule files what comes next."""
+    first = {sender: mail.arrives(sender) for sender in ODD_SENDERS}
+    for message in first.values():
+        assert account.mailboxes_of(message) == {"Screener"}
+        label(account, message, "@ToFeed")
+    for _ in range(3):
+        done = run_process(account, "run", "--once")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {sender: account.mailboxes_of(first[sender]) for sender in first} == dict.fromkeys(
+            first, {"Feed"}
+        )
+        assert len(contacts(account)) == len(first)
+    for sender in first:
+        assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}, sender
+
+
+def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: CyrusAccount, mail: Mail) -> None:
+    """Neither the rules nor triage take them for one: the label of one decides nothing about the other."""
+    known = add_contact(account, "PayPal", "service@paypal.com", groups=["Imbox"])
+    for domain in ("xn--paypal-.com", "xn--paypalcom-b854c"):
+        stranger = mail.arrives(f"service@{domain}")
+        assert account.mailboxes_of(stranger) == {"Screener"}
+        label(account, stranger, "@ToJail")
+        assert run_process(account, "run", "--once").returncode == 0
+        assert account.mailboxes_of(stranger) == {"Jail"}
+        assert known not in members(account, "Jail")
+        assert members(account, "Imbox") == [known]
 
 
 def test_mail_of_a_contact_in_no_group_stays_in_the_inbox(account: CyrusAccount, mail: Mail) -> None:

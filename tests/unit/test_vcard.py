@@ -28,21 +28,19 @@ EXPECTED = {
         "5F0D1A2B-77AA-4E0C-9B1A-0C2D3E4F5A6B:ABPerson",
         "Bücherstube Café, Wien",
         "post@buecherstube.example",
-        "info@bücher.example",
+        "info@xn--bcher-kva.example",
     ),
     "apple-person-with-photo": contact(
         "8c4b6f0e-1f3f-4b4b-8a53-9a7f6dc9c001", "Dr. Mary Jane O'Brien", "mj@obrien.example"
     ),
     "blank-lines": contact("blank", "Blank Line", "blank@line.example"),
     "byte-order-mark": contact("bom", "Bom Bay", "bom@bay.example"),
-    "control-characters": contact("control", "Bell\x07 Ring", "bell@ring.example"),
-    "emoji-and-right-to-left": contact(
-        "rtl", "\u202bשלום\u202c 👨\u200d👩\u200d👧 مرحبا", "shalom@marhaba.example"
-    ),
+    "control-characters": contact("control", "Bell Ring", "bell@ring.example"),
+    "emoji-and-right-to-left": contact("rtl", "שלום 👨\u200d👩\u200d👧 مرحبا", "shalom@marhaba.example"),
     "empty": contact("", ""),
     "end-missing": contact("cut-off", "Cut Off", "cut@off.example"),
     "escaped-line-breaks": contact("escaped", "Two Lines, one name; and a \\ backslash", "two@lines.example"),
-    "folded-inside-a-character": contact("folded-utf8", "Zürich Grüße", "folded@zürich.example"),
+    "folded-inside-a-character": contact("folded-utf8", "Zürich Grüße", "folded@xn--zrich-kva.example"),
     "google-export": contact(
         "google-1f2e",
         "Ada King, Countess of Lovelace",
