@@ -59,7 +59,7 @@ def test_an_address_is_kept_as_it_was_written() -> None:
     assert found.address == found.address.lower()
 
 
-@pytest.mark.parametrize("name", ["ann@example.com", " ANN@example.com "])
+@pytest.mark.parametrize("name", ["ann@example.com", " ANN@example.com ", "<ann@example.com>"])
 def test_an_address_in_the_place_of_a_name_is_no_name(name: str) -> None:
     """Mail programs put the address there where they know no name."""
     (found,) = read_correspondents([(name, ANN)])
