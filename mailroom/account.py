@@ -10,7 +10,7 @@ from attrs import frozen
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.http import HttpClient
+from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.settings import Settings
 from mailroom.triage.address import Address, parse_addresses
@@ -67,17 +67,26 @@ class Account:
         return []
 
 
-def open_account(settings: Settings, stop: threading.Event | None = None) -> Account:
+def open_account(
+    settings: Settings,
+    stop: threading.Event | None = None,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    before_attempt: Callable[[], None] = lambda: None,
+) -> Account:
     """Wire an account up; nothing is asked of a server yet.
 
     Args:
         stop: Set when the process is to end; cuts waits of the HTTP clients short.
+        bounds: How long servers are waited for, and how much is taken from them.
+        before_attempt: Called before each attempt to send a request; what it raises ends the request.
     """
-    jmap = JmapClient(
-        HttpClient(settings.jmap_session_url, settings.jmap_authorization, stop), settings.jmap_session_url
-    )
+
+    def http(url: str, authorization: str) -> HttpClient:
+        return HttpClient(url, authorization, stop, bounds, before_attempt)
+
+    jmap = JmapClient(http(settings.jmap_session_url, settings.jmap_authorization), settings.jmap_session_url)
     book = CardDavAddressBook(
-        HttpClient(settings.carddav_url, settings.carddav_authorization, stop),
+        http(settings.carddav_url, settings.carddav_authorization),
         settings.carddav_url,
         settings.scheme.groups,
     )

@@ -1,4 +1,4 @@
-"""HTTP for both protocols: one connection pool, bounded retries, and credentials that stay with their host.
+"""HTTP for both protocols: bounded waiting, reading and repeating, and credentials that stay with their host.
 
 Everything Mailroom sends may be sent again: reads change nothing, a new card is written only where
 there is none, and all other writes name the state they start from. So a request whose answer was
@@ -6,11 +6,14 @@ lost is repeated; the repetition meets the finished work and changes nothing.
 """
 
 from mailroom.http.answers import Response, Stream, retry_after_seconds
-from mailroom.http.client import MAX_CONNECTIONS, HttpClient
+from mailroom.http.bounds import DEFAULT_BOUNDS, MAX_CONNECTIONS, Bounds
+from mailroom.http.client import HttpClient
 from mailroom.http.urls import is_loopback, resolve
 
 __all__ = [
+    "DEFAULT_BOUNDS",
     "MAX_CONNECTIONS",
+    "Bounds",
     "HttpClient",
     "Response",
     "Stream",

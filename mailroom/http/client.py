@@ -1,15 +1,17 @@
-"""The client: one connection pool, bounded repetition, and credentials that stay with their host."""
+"""The client: bounded repetition, and credentials that stay with their host."""
 
 from __future__ import annotations
 
+import logging
 import random
 import ssl
 import threading
-from collections.abc import Collection, Mapping
-from functools import cache
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
 from http.client import HTTPException
 
 import urllib3
+from attrs import evolve
 
 from mailroom import __version__
 from mailroom.errors import (
@@ -22,22 +24,11 @@ from mailroom.errors import (
     TransportError,
     UntrustedHostError,
 )
-from mailroom.http.answers import (
-    MAX_RESPONSE_BYTES,
-    Response,
-    Stream,
-    read_response,
-    reason,
-    retry_after_seconds,
-)
+from mailroom.http.answers import Response, Stream, retry_after_seconds, trouble
+from mailroom.http.bounds import DEFAULT_BOUNDS, Bounds
+from mailroom.http.connections import Connections, Patience, Request, exchange
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
-
-CONNECT_TIMEOUT_SECONDS = 10.0
-READ_TIMEOUT_SECONDS = 20.0
-RETRY_AFTER_CAP_SECONDS = 60.0
-MAX_CONNECTIONS = 8
-MAX_ATTEMPTS = 3
-MAX_REDIRECTS = 5
+from mailroom.logs import log
 
 # 423: another write holds the lock (RFC 4918 section 11.3); Xandikos says it of two writes at once.
 _BUSY = frozenset({423, 429, 502, 503, 504})
@@ -51,19 +42,26 @@ class HttpClient:
         home: The configured URL. Credentials go to its host and to hosts below it, and no further.
         authorization: The value of the Authorization header.
         stop: Set when the process is to end; cuts waits between attempts short.
+        bounds: How long it waits, and how much it takes.
+        before_attempt: Called before each attempt; what it raises ends the request.
     """
 
-    def __init__(self, home: str, authorization: str, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        home: str,
+        authorization: str,
+        stop: threading.Event | None = None,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        before_attempt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._home = parse(home)
         self._authorization = authorization
         self._stop = stop or threading.Event()
-        self._pool = urllib3.PoolManager(
-            maxsize=MAX_CONNECTIONS,
-            block=True,
-            retries=False,
-            # Plain http needs no certificate authorities; they take a while and a megabyte to read.
-            ssl_context=_tls_context() if self._home.scheme == "https" else None,
-        )
+        self._bounds = bounds
+        self._before_attempt = before_attempt
+        # Plain http needs no certificate authorities; they take a while and a megabyte to read.
+        tls = _tls_context() if self._home.scheme == "https" else None
+        self._connections = Connections(bounds, tls)
 
     def request(
         self,
@@ -73,45 +71,43 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         accept: Collection[int] = (),
-        max_bytes: int = MAX_RESPONSE_BYTES,
+        max_bytes: int | None = None,
     ) -> Response:
         """Send a request and return its answer, following redirects and repeating what failed in passing.
 
         Args:
             accept: Statuses besides 2xx that are an answer and not an error.
-            max_bytes: How large an answer the caller has room for.
+            max_bytes: How large an answer the caller has room for, if not for all that `bounds` allow.
 
         Raises:
             AuthenticationError: The server answered 401.
             PreconditionFailedError: It answered 412.
             StatusError: It answered with another status that is neither 2xx nor in `accept`.
-            TooLargeError: The answer is larger than `max_bytes`; it is not asked for again.
-            TransportError: No whole answer arrived in `MAX_ATTEMPTS` attempts.
+            TooLargeError: The answer is larger than that; it is not asked for again.
+            TransportError: No whole answer arrived, in any of the attempts.
             UntrustedHostError: It referred to a host that must not see the credentials.
             StoppedError: The process is to end and an attempt would have to be repeated.
         """
-        for _ in range(MAX_REDIRECTS + 1):
-            response = self._attempt_repeatedly(method, url, headers or {}, body, max_bytes)
-            if response.status not in _REDIRECTS:
-                return self._checked(method, response, accept)
-            url = _redirected(method, url, response)
-        raise ProtocolError(f"{method} {url}: more than {MAX_REDIRECTS} redirects")
+        request = Request(method, url, self._headers(headers or {}), body)
+        return self._checked(method, self._attempt_repeatedly(request, max_bytes), accept)
 
-    def open_stream(self, url: str, headers: Mapping[str, str], read_timeout_seconds: float) -> Stream:
+    def open_stream(self, url: str, headers: Mapping[str, str], silence_seconds: float) -> Stream:
         """Send a GET and return its answer unread, following redirects; nothing is repeated.
+
+        Whoever gets it must close it.
+
+        Args:
+            silence_seconds: How long the server may say nothing before the stream counts as broken.
 
         Raises:
             TransportError: No answer arrived.
             UntrustedHostError: The URL leads to a host that must not see the credentials.
         """
-        headers = {"Accept-Encoding": "identity", **headers}
-        for _ in range(MAX_REDIRECTS + 1):
-            stream = Stream(url, self._send("GET", url, headers, None, read_timeout_seconds))
-            if stream.status not in _REDIRECTS:
-                return stream
-            stream.close()
-            url = _redirected("GET", url, stream)
-        raise ProtocolError(f"GET {url}: more than {MAX_REDIRECTS} redirects")
+        request = Request("GET", url, self._headers({"Accept-Encoding": "identity", **headers}))
+        patience = Patience(self._bounds, silence_seconds)
+        stream = self._open(request, patience)
+        patience.lift()
+        return stream
 
     def check_trusted(self, url: str) -> None:
         """Raise unless the credentials may be sent to `url`.
@@ -135,8 +131,8 @@ class HttpClient:
             raise UntrustedHostError(f"{target.scheme}://{host} is not encrypted; only https is, or loopback")
 
     def close(self) -> None:
-        """Close the pool's idle connections."""
-        self._pool.clear()
+        """Close the connections that are idle."""
+        self._connections.close()
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -146,14 +142,12 @@ class HttpClient:
             "Authorization": self._authorization,
         }
 
-    def _attempt_repeatedly(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int
-    ) -> Response:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            last = attempt == MAX_ATTEMPTS
+    def _attempt_repeatedly(self, request: Request, max_bytes: int | None) -> Response:
+        for attempt in range(1, self._bounds.attempts + 1):
+            last = attempt == self._bounds.attempts
             wait_seconds = 0.2 * 4 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
             try:
-                response = self._attempt(method, url, headers, body, max_bytes)
+                response = self._attempt(request, max_bytes)
             except TransportError as error:
                 if last or isinstance(error, TooLargeError):
                     raise
@@ -164,42 +158,41 @@ class HttpClient:
             asked_seconds = retry_after_seconds(response.headers.get("retry-after"))
             if asked_seconds is not None:
                 wait_seconds = asked_seconds
-            if wait_seconds > RETRY_AFTER_CAP_SECONDS:
+            if wait_seconds > self._bounds.wait_seconds:
                 return response
             self._wait(wait_seconds, None)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_bytes: int
-    ) -> Response:
-        return read_response(self._send(method, url, headers, body), method, url, max_bytes)
+    def _attempt(self, request: Request, max_bytes: int | None) -> Response:
+        with self._open(request, Patience(self._bounds)) as stream:
+            return stream.read_whole(max_bytes or self._bounds.answer_bytes)
 
-    def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        read_timeout_seconds: float | None = None,
-    ) -> urllib3.BaseHTTPResponse:
+    def _open(self, request: Request, patience: Patience) -> Stream:
+        """Send a request and return its answer unread, following redirects."""
+        self._before_attempt()
+        for _ in range(self._bounds.redirects + 1):
+            stream = self._send(request, patience)
+            if stream.status not in _REDIRECTS:
+                return stream
+            with stream:
+                request = _redirected(request, stream)
+        raise ProtocolError(f"{request}: more than {self._bounds.redirects} redirects")
+
+    def _send(self, request: Request, patience: Patience) -> Stream:
         """Send one request; whatever is sent, is sent from here."""
-        self.check_trusted(url)
-        timeout = urllib3.Timeout(
-            connect=CONNECT_TIMEOUT_SECONDS, read=read_timeout_seconds or READ_TIMEOUT_SECONDS
-        )
+        self.check_trusted(request.url)
+        url = parse(request.url)
+        connection = self._connections.take(url, patience)
+        give_back = partial(self._connections.give_back, url, connection)
         try:
-            return self._pool.request(
-                method,
-                url,
-                headers=self._headers(headers),
-                body=body,
-                timeout=timeout,
-                preload_content=False,
-                redirect=False,
-                retries=False,
-            )
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise TransportError(f"{method} {url}: {reason(error)}") from error
+            answer, sock = exchange(connection, request, url.request_uri, patience)
+            log(logging.DEBUG, "http_request", method=request.method, url=request.url, status=answer.status)
+            return Stream(request, answer, sock, patience, give_back)
+        except BaseException as error:
+            give_back(is_done=False)
+            if isinstance(error, urllib3.exceptions.HTTPError | HTTPException | OSError):
+                raise TransportError(f"{request}: {trouble(error, patience)}") from error
+            raise
 
     def _wait(self, seconds: float, cause: Exception | None) -> None:
         if self._stop.wait(seconds):
@@ -225,8 +218,8 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _redirected(method: str, url: str, answer: Response | Stream) -> str:
-    """Return where a redirect leads."""
+def _redirected(request: Request, answer: Stream) -> Request:
+    """Return the request that a redirect leads to."""
     if "location" not in answer.headers:
-        raise ProtocolError(f"{method} {url}: redirected (HTTP {answer.status}) without a Location")
-    return resolve(url, answer.headers["location"])
+        raise ProtocolError(f"{request}: redirected (HTTP {answer.status}) without a Location")
+    return evolve(request, url=resolve(request.url, answer.headers["location"]))

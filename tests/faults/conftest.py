@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.http import client as http_client
 from tests.conftest import open_account_on
 from tests.contract.accounts import Account
 from tests.faults.scenarios import FaultySandboxAccount
@@ -16,9 +15,3 @@ def faulty_account(request: pytest.FixtureRequest) -> Account:
     if request.param == "cyrus":
         return open_account_on("cyrus", request)
     return FaultySandboxAccount()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client give a silent server up after a moment."""
-    monkeypatch.setattr(http_client, "READ_TIMEOUT_SECONDS", 0.15)

@@ -11,12 +11,16 @@ from attrs import define, field
 from mailroom.account import Account as Mailroom
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
+from mailroom.http import DEFAULT_BOUNDS, Bounds
 from mailroom.triage.report import Report
 from tests.contract.accounts import Account
 from tests.contract.running import settings_for
 from tests.faults.observer import Observer, final_state
 from tests.faults.proxy import Exchange, Plan, Proxy
 from tests.faults.scenarios import FaultySandboxAccount, Scenario, Stage, set_up
+
+IMPATIENT = Bounds(silence_seconds=0.15)
+"""Lets a client give a silent server up after a moment."""
 
 
 class ShortWait(threading.Event):
@@ -43,11 +47,13 @@ class Rig:
     stage: Stage
     proxy: Proxy
     observer: Observer
+    bounds: Bounds = DEFAULT_BOUNDS
     stop: ShortWait = field(factory=ShortWait)
 
     def mailroom(self, stop: threading.Event | None = None) -> Mailroom:
         """Wire Mailroom up through the proxy, as after a fresh start."""
-        return open_account(settings_for(self.stage.account, self.environment()), stop or self.stop)
+        settings = settings_for(self.stage.account, self.environment())
+        return open_account(settings, stop or self.stop, self.bounds)
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that lead through the proxy."""
@@ -89,7 +95,7 @@ def cycle(mailroom: Mailroom) -> Report:
 
 
 @contextmanager
-def rig(account: Account, scenario: Scenario) -> Iterator[Rig]:
+def rig(account: Account, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Rig]:
     """Play a scenario on a new account, behind a proxy that does no harm yet.
 
     In an account that is in memory, the observer looks before and after each request. On a real server
@@ -99,7 +105,7 @@ def rig(account: Account, scenario: Scenario) -> Iterator[Rig]:
         stage = set_up(account, scenario)
         upstream = account.environment["MAILROOM_CARDDAV_URL"].rstrip("/")
         with Proxy(upstream) as proxy:
-            made = Rig(stage, proxy, Observer(stage))
+            made = Rig(stage, proxy, Observer(stage), bounds)
             if isinstance(account, FaultySandboxAccount):
                 proxy.watch = made.observer.look
             yield made

@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from attrs import evolve
 
 from mailroom.errors import AuthenticationError
 from tests.faults import harm
 from tests.faults.harm import Choice, Harm
 from tests.faults.proxy import Exchange, Plan
-from tests.faults.running import rig
+from tests.faults.running import IMPATIENT, rig
 from tests.faults.scenarios import SCENARIOS, FaultySandboxAccount
 
 SCENARIO = SCENARIOS["everything"]
@@ -72,13 +73,14 @@ EVERY_LASTING_HARM = [
     *((kind, plan, choice) for kind, plan in LASTING_FOR_JMAP.items() for choice in IN_JMAP),
 ]
 
-pytestmark = pytest.mark.usefixtures("impatient")
+HASTY = evolve(IMPATIENT, attempts=1)
+TIMES = 20
 
 
 @cache
 def undisturbed() -> dict[str, object]:
     """Return where the scenario leads to when nobody does harm."""
-    with rig(FaultySandboxAccount(), SCENARIO) as quiet:
+    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as quiet:
         quiet.run()
         return quiet.final()
 
@@ -87,7 +89,7 @@ def undisturbed() -> dict[str, object]:
 @pytest.mark.parametrize("kind", IN_PASSING)
 def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: str, choice: str) -> None:
     """Harm that comes twice in a row is made good by sending the request again; nobody has to wait."""
-    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
@@ -110,7 +112,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
     kind: str, plan: Plan, choice: str
 ) -> None:
     """Harm without end does no damage, is told in Mailroom's own errors, and leaves the rest for later."""
-    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = lasting = Harm(plan, CHOICES[choice])
@@ -125,10 +127,26 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
         assert hit.writes_of(lambda: hit.run(mailroom)) == []
 
 
+@pytest.mark.parametrize("choice", ["JMAP", "reports"])
+@pytest.mark.parametrize("kind", LASTING | LASTING_FOR_TEXT)
+def test_after_twenty_failed_cycles_the_next_one_works(kind: str, choice: str) -> None:
+    """However often the same process has failed in the same way, it works as soon as it is let."""
+    with rig(FaultySandboxAccount(), SCENARIO, HASTY) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = lasting = Harm((LASTING | LASTING_FOR_TEXT)[kind], CHOICES[choice])
+        for _ in range(TIMES):
+            hit.attempt(mailroom)
+        assert lasting.hits >= TIMES
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert hit.final() == undisturbed()
+
+
 @pytest.mark.parametrize("kind", LASTING | LASTING_FOR_TEXT)
 def test_what_lasts_at_the_start_ends_the_process_with_advice_or_a_typed_error(kind: str) -> None:
     """Harm without end from the first request on lets nothing start, and is told in Mailroom's own errors."""
-    with rig(FaultySandboxAccount(), SCENARIO) as hit:
+    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
         hit.proxy.plan = Harm((LASTING | LASTING_FOR_TEXT)[kind], harm.any_request)
         assert hit.attempt() is not None
         hit.proxy.plan = Exchange.pass_on

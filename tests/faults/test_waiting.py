@@ -7,14 +7,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-import pytest
-
 from mailroom.errors import StatusError, StoppedError, TransportError
 from tests.contract.accounts import Account, label
 from tests.faults import harm
 from tests.faults.harm import Harm
 from tests.faults.proxy import Exchange
-from tests.faults.running import ShortWait, cycle, rig
+from tests.faults.running import IMPATIENT, ShortWait, cycle, rig
 from tests.faults.scenarios import new_senders
 
 
@@ -73,10 +71,9 @@ def test_retry_after_is_interrupted_by_a_stop(faulty_account: Account) -> None:
         timer.join()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_server_that_says_nothing_is_given_up(faulty_account: Account) -> None:
     """A stall is a TransportError after the read time-out, tried three times; later all is made good."""
-    with rig(faulty_account, new_senders) as hit:
+    with rig(faulty_account, new_senders, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write)

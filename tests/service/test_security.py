@@ -42,10 +42,9 @@ OK = http("200 OK", b"fine")
 
 
 @pytest.fixture(autouse=True)
-def _fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let each test have its own certificate authorities and secrets, and no patience."""
+def _fresh_state() -> Iterator[None]:
+    """Let each test have its own certificate authorities and secrets."""
     redaction.forget_secrets()
-    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
     http_client._tls_context.cache_clear()
     yield
     http_client._tls_context.cache_clear()

@@ -6,10 +6,13 @@ import gzip
 import socket
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 
 from mailroom.errors import (
     AuthenticationError,
@@ -20,13 +23,12 @@ from mailroom.errors import (
     TransportError,
     UntrustedHostError,
 )
-from mailroom.http import HttpClient, is_loopback
-from mailroom.http import answers as http_answers
-from mailroom.http import client as http_client
-from tests.scripted import Received, ScriptedServer, http
+from mailroom.http import Bounds, HttpClient, is_loopback, retry_after_seconds
+from tests.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer fmu1-very-secret"
 OK = http("200 OK", b"fine", Content_Type="text/plain")
+BOUNDS = Bounds()
 
 
 def reset(client: socket.socket, request: Received) -> None:
@@ -35,8 +37,14 @@ def reset(client: socket.socket, request: Received) -> None:
     client.close()
 
 
-def ask(server: ScriptedServer, method: str = "GET", stop: threading.Event | None = None) -> bytes:
-    return HttpClient(server.url, SECRET, stop).request(method, f"{server.url}/x", body=b"{}").body
+def ask(
+    server: ScriptedServer,
+    method: str = "GET",
+    stop: threading.Event | None = None,
+    bounds: Bounds = BOUNDS,
+) -> bytes:
+    with closing(HttpClient(server.url, SECRET, stop, bounds)) as client:
+        return client.request(method, f"{server.url}/x", body=b"{}").body
 
 
 class TestRepeating:
@@ -64,7 +72,7 @@ class TestRepeating:
         with ScriptedServer(reset) as server:
             with pytest.raises(TransportError):
                 ask(server)
-            assert len(server.received) == http_client.MAX_ATTEMPTS
+            assert len(server.received) == BOUNDS.attempts
 
     def test_a_busy_server_is_told_with_its_status(self) -> None:
         """When 503 remains after all attempts, it is the error."""
@@ -72,7 +80,7 @@ class TestRepeating:
             with pytest.raises(StatusError, match=r"503.*maintenance") as caught:
                 ask(server)
             assert caught.value.status == 503
-            assert len(server.received) == http_client.MAX_ATTEMPTS
+            assert len(server.received) == BOUNDS.attempts
 
     @pytest.mark.parametrize("status", ["400 Bad", "403 Forbidden", "404 Not Found", "500 Oops"])
     def test_a_refusal_is_not_repeated(self, status: str) -> None:
@@ -107,6 +115,29 @@ class TestRepeating:
             assert time.monotonic() - began < 1
             assert len(server.received) == 1
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "9" * 5_000,
+            "Fri, 31 Dec 9999 23:59:59 -9959",
+            "Fri, 31 Dec 99999 23:59:59 GMT",
+            "Mon, 01 Jan 0001 00:00:00 +2359",
+            "Fri, 32 Foo 2026 25:61:61 +99999999999999999999",
+        ],
+    )
+    def test_an_absurd_retry_after_is_capped_or_passed_over(self, value: str) -> None:
+        """Neither a number nor a date that no calendar has breaks anything, or asks for more than a day."""
+        seconds = retry_after_seconds(value)
+        assert seconds is None or 0 <= seconds <= 24 * 3600
+        with ScriptedServer(http("503 Busy", Retry_After=value)) as server, pytest.raises(StatusError):
+            ask(server)
+
+    @given(text())
+    def test_no_retry_after_whatever_is_a_bug(self, value: str) -> None:
+        """Whatever stands there, it is a time of at most a day or nothing."""
+        seconds = retry_after_seconds(value)
+        assert seconds is None or 0 <= seconds <= 24 * 3600
+
     @pytest.mark.parametrize("value", ["soon", "-5", "", "1e3", "²"])
     def test_a_senseless_retry_after_is_passed_over(self, value: str) -> None:
         """Nonsense in Retry-After leaves the usual back-off."""
@@ -124,27 +155,63 @@ class TestRepeating:
                 ask(server, stop=stop)
             assert time.monotonic() - began < 5
 
-    def test_a_hanging_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A server that takes the request and says nothing costs the read time-out, per attempt."""
-        monkeypatch.setattr(http_client, "READ_TIMEOUT_SECONDS", 0.2)
+    def test_a_hanging_server_is_given_up(self) -> None:
+        """A server that takes the request and says nothing costs the time for silence, per attempt."""
         server = ScriptedServer(lambda *_: time.sleep(1))
         with server, pytest.raises(TransportError, match="timed out"):
-            ask(server)
+            ask(server, bounds=Bounds(silence_seconds=0.2))
 
-    def test_a_dripping_server_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A server that sends a byte now and then does not hold a cycle for ever."""
-        monkeypatch.setattr(http_answers, "RESPONSE_DEADLINE_SECONDS", 0.3)
-        monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
-        monkeypatch.setattr(http_answers, "READ_CHUNK_BYTES", 1)
 
-        def drip(client: socket.socket, request: Received) -> None:
-            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-            for _ in range(100):
-                client.sendall(b"x")
-                time.sleep(0.02)
+def dripping(head: bytes, drop: bytes) -> Answer:
+    """Return an answer that goes on, drop by drop, until the client hangs up."""
 
-        with ScriptedServer(drip) as server, pytest.raises(TransportError, match="no whole answer"):
-            ask(server)
+    def answer(client: socket.socket, request: Received) -> None:
+        client.sendall(head)
+        for _ in range(500):
+            client.sendall(drop)
+            time.sleep(0.02)
+
+    return answer
+
+
+class TestTheDeadline:
+    @pytest.mark.parametrize(
+        ("head", "drop"),
+        [
+            pytest.param(b"", b"H", id="status line"),
+            pytest.param(b"HTTP/1.1 200 OK\r\nX-Endless: ", b"x", id="one header"),
+            pytest.param(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n", id="headers"),
+            pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"x", id="body"),
+            pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0", id="chunk length"),
+            pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nX: ", b"y", id="redirect"),
+        ],
+    )
+    def test_a_dripping_server_is_given_up(self, head: bytes, drop: bytes) -> None:
+        """Wherever a byte comes now and then, the time for the whole exchange counts."""
+        bounds = Bounds(exchange_seconds=0.4, attempts=1)
+        with ScriptedServer(dripping(head, drop)) as server:
+            began = time.monotonic()
+            with pytest.raises(TransportError, match=r"no whole answer in 0\.4 s"):
+                ask(server, bounds=bounds)
+            assert time.monotonic() - began < 1.0
+
+    def test_redirects_do_not_lengthen_it(self) -> None:
+        """A chain of slow redirects has the time of one exchange."""
+
+        def slowly_away(client: socket.socket, request: Received) -> None:
+            time.sleep(0.15)
+            client.sendall(http("302 Found", Location="/x"))
+
+        with ScriptedServer(slowly_away) as server, pytest.raises(TransportError, match="no whole answer"):
+            ask(server, bounds=Bounds(exchange_seconds=0.4, attempts=1))
+
+    def test_a_server_that_does_not_take_the_request_is_given_up(self) -> None:
+        """A body that nobody reads is not sent for longer than the exchange may take."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            client = HttpClient(url, SECRET, None, Bounds(silence_seconds=0.3, attempts=1))
+            with closing(client), pytest.raises(TransportError, match="timed out"):
+                client.request("PUT", url, body=bytes(32_000_000))
 
 
 class TestStatuses:
@@ -195,7 +262,7 @@ class TestRedirects:
         with ScriptedServer(http("302 Found", Location="/x")) as server:
             with pytest.raises(ProtocolError, match="redirects"):
                 ask(server)
-            assert len(server.received) == http_client.MAX_REDIRECTS + 1
+            assert len(server.received) == BOUNDS.redirects + 1
 
     def test_a_redirect_to_nowhere_is_an_error(self) -> None:
         """A redirect without a Location breaks the protocol."""

@@ -8,22 +8,18 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from mailroom.errors import ProtocolError, TooLargeError, TransportError, UntrustedHostError
-from mailroom.http import HttpClient
-from mailroom.http import client as http_client
+from mailroom.http import Bounds, HttpClient
 from tests.scripted import Answer, Received, ScriptedServer, http
 
+SECRET = "Bearer secret"
 LIMIT_BYTES = 1024 * 1024
 MEMORY_BYTES = 6 * LIMIT_BYTES
 """The limit, once more while the pieces are joined, and the buffers on both ends of the socket."""
-
-
-@pytest.fixture(autouse=True)
-def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 1)
 
 
 @pytest.fixture
@@ -36,10 +32,10 @@ def bounded_memory() -> Iterator[None]:
     assert peak < MEMORY_BYTES, f"{peak} bytes were allocated"
 
 
-def get(answer: Answer, max_bytes: int = LIMIT_BYTES) -> bytes:
-    with ScriptedServer(answer) as server:
-        client = HttpClient(server.url, "Bearer secret")
-        return client.request("GET", f"{server.url}/", max_bytes=max_bytes).body
+def get(answer: Answer, answer_bytes: int = LIMIT_BYTES) -> bytes:
+    bounds = Bounds(answer_bytes=answer_bytes, attempts=1)
+    with ScriptedServer(answer) as server, closing(HttpClient(server.url, SECRET, None, bounds)) as client:
+        return client.request("GET", f"{server.url}/").body
 
 
 def pour(head: bytes, piece: bytes) -> Answer:
@@ -90,15 +86,14 @@ class TestSizes:
     def test_tiny_chunks_cost_no_more_than_their_bytes(self) -> None:
         """A body that arrives two bytes at a time takes no more memory than another."""
         with pytest.raises(TooLargeError, match="larger than"):
-            get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000), LIMIT_BYTES // 8)
+            get(pour(CHUNKED, b"2\r\nxx\r\n" * 1_000), answer_bytes=LIMIT_BYTES // 8)
         assert tracemalloc.get_traced_memory()[1] < LIMIT_BYTES
 
-    def test_what_is_too_large_is_not_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_too_large_is_not_asked_for_again(self) -> None:
         """It would be as large the next time: who asked may ask for less."""
-        monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 3)
         with ScriptedServer(http("200 OK", b"x" * 11)) as server:
-            with pytest.raises(TooLargeError):
-                HttpClient(server.url, "Bearer secret").request("GET", f"{server.url}/", max_bytes=10)
+            with closing(HttpClient(server.url, SECRET)) as client, pytest.raises(TooLargeError):
+                client.request("GET", f"{server.url}/", max_bytes=10)
             assert len(server.received) == 1
 
     def test_a_chunk_that_claims_to_be_huge_costs_nothing(self) -> None:
@@ -168,7 +163,7 @@ def test_a_redirect_to_what_is_no_url_is_a_protocol_error(location: str) -> None
 def test_a_host_that_parsers_read_differently_gets_no_credentials(url: str) -> None:
     """Where the connection would go decides, not where some other parser thinks it would."""
     with pytest.raises((ProtocolError, UntrustedHostError)):
-        HttpClient("https://api.fastmail.com/jmap/session", "Bearer secret").check_trusted(url)
+        HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
 
 
 def test_the_connection_of_a_whole_answer_is_used_again() -> None:
@@ -183,7 +178,7 @@ def test_the_connection_of_a_whole_answer_is_used_again() -> None:
         client.sendall(whole)
 
     with ScriptedServer(answer_twice) as server:
-        client = HttpClient(server.url, "Bearer secret")
+        client = HttpClient(server.url, SECRET)
         for _ in range(2):
             assert client.request("GET", f"{server.url}/").body == b"ok"
         client.close()
