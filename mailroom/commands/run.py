@@ -58,7 +58,7 @@ def _run_service(settings: Settings) -> int:
     def on_good_cycle() -> None:
         health.note_good_cycle()
         if push:
-            push.note_session_state(account.jmap.session_state)
+            push.note_session(account.jmap.known_session)
 
     server = HealthServer(health, settings.health_host, settings.health_port)
     server.start()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from attrs import field, frozen
@@ -35,6 +37,9 @@ SUBMISSION = "urn:ietf:params:jmap:submission"
 
 MAX_ANSWER_BYTES = 6 * 1024 * 1024
 """As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
+
+LEAST_SESSION_SECONDS = 60.0
+MAX_SESSION_STATES = 16
 
 _TOO_LARGE = frozenset({"requestTooLarge", "tooLarge", "limit"})
 _MOVED = frozenset({404, 410, 421})
@@ -112,13 +117,29 @@ def is_too_large(error: ServerError) -> bool:
 
 
 class JmapClient:
-    """Sends method calls for one account."""
+    """Sends method calls for one account.
 
-    def __init__(self, http: HttpClient, session_url: str) -> None:
+    Args:
+        clock: Seconds that never go back.
+        least_seconds: How long a session counts at least that was fetched because its state had changed.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        session_url: str,
+        clock: Callable[[], float] = time.monotonic,
+        least_seconds: float = LEAST_SESSION_SECONDS,
+    ) -> None:
         self._http = http
         self._session_url = session_url
+        self._clock = clock
+        self._least_seconds = least_seconds
         self._session: Session | None = None
-        self._session_state: str | None = None
+        # Two back ends may each have their own word for the state of one and the same session.
+        self._session_states: set[str] = set()
+        self._other_state: str | None = None
+        self._renewed_at = -math.inf
 
     @property
     def session(self) -> Session:
@@ -130,12 +151,22 @@ class JmapClient:
         """
         if self._session is None:
             self._session = self._fetch_session()
+        elif self._other_state is not None and self._clock() >= self._renewed_at + self._least_seconds:
+            self._renew(self._session, self._other_state)
         return self._session
 
     @property
-    def session_state(self) -> str | None:
-        """What the server last called the session's state (RFC 8620 section 3.4); None before any call."""
-        return self._session_state
+    def known_session(self) -> Session | None:
+        """The session as it was last fetched; None where there is none. Asks nobody."""
+        return self._session
+
+    def _renew(self, known: Session, state: str) -> None:
+        """Fetch the session again, because an answer called its state otherwise (RFC 8620 section 3.4)."""
+        self._session, self._renewed_at, self._other_state = None, self._clock(), None
+        self._session = self._fetch_session()
+        if self._session != known or len(self._session_states) >= MAX_SESSION_STATES:
+            self._session_states.clear()
+        self._session_states.add(state)
 
     def call(self, calls: Sequence[Call]) -> list[Answer]:
         """Send method calls in one request and return their answers, in the same order.
@@ -155,7 +186,8 @@ class JmapClient:
             # The session's URLs may have moved (RFC 8620 section 2): ask for them again, once.
             if isinstance(error, StatusError) and error.status not in _MOVED:
                 raise
-            self._session = None
+            self._session, self._other_state = None, None
+            self._session_states.clear()
             if self.session.api_url == session.api_url:
                 raise
             response = self._post(self.session, calls)
@@ -188,10 +220,10 @@ class JmapClient:
         _check_json(response)
         what = "the JMAP response"
         parsed = structure(parse_json(response.body, what), ResponseObject, what)
-        if parsed.session_state != self._session_state:
-            if self._session_state is not None:
-                self._session = None  # it has changed (RFC 8620 section 3.4): fetched again when next needed
-            self._session_state = parsed.session_state
+        if not self._session_states:
+            self._session_states.add(parsed.session_state)  # of the session that was fetched just now
+        is_known = parsed.session_state in self._session_states
+        self._other_state = None if is_known else parsed.session_state
         by_index = {index: (name, arguments) for name, arguments, index in parsed.method_responses}
         if missing := [call.method for index, call in enumerate(calls) if str(index) not in by_index]:
             raise ProtocolError(f"{what} lacks an answer to {', '.join(missing)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import math
 import random
 import re
 import threading
@@ -15,34 +16,53 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from mailroom.errors import AuthenticationError, MailroomError, StoppedError, UntrustedHostError
+from attrs import frozen
+
+from mailroom.errors import AuthenticationError, MailroomError, UntrustedHostError
 from mailroom.http import HttpClient, Stream, retry_after_seconds
-from mailroom.jmap.client import JmapClient
+from mailroom.jmap.client import JmapClient, Session
 from mailroom.jmap.sse import EventStreamParser, ServerSentEvent
 from mailroom.jmap.wire import StateChange, parse_json, structure
 from mailroom.logs import log
 
 TYPES = ("Email", "Mailbox")
-PING_SECONDS = 30
-"""An interval that every server must grant (RFC 8620 section 7.3)."""
-
-SILENT_PINGS = 2.5
-LEAST_WAIT_SECONDS = 0.5
-FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 60.0
-REFUSED_WAIT_SECONDS = 300.0
-RARELY_SECONDS = 1800.0
-"""How long to wait before a server that has no push is asked again."""
-
-STABLE_SECONDS = 60.0
-"""A connection that lasts so long makes the failures before it forgotten."""
-
 STOP_PATIENCE_SECONDS = 1.0
 MAX_EVENT_ID_CHARACTERS = 1_024
 
 _EVENT_STREAM = "text/event-stream"
 _NO_PUSH = frozenset({204, 404, 405, 410, 501})
 _VARIABLE = re.compile(r"\{(\w+)\}")
+
+
+@frozen
+class PushTimes:
+    """When push gives up, and when it tries again.
+
+    Attributes:
+        ping_seconds: How often the server shall give a sign of life; RFC 8620 section 7.3 makes every
+            server grant 30.
+        silence_seconds: After how long without one the connection counts as lost.
+        first_seconds: The wait after the first failure, unless the server says another; it doubles.
+        least_seconds: The shortest wait that a server may ask for.
+        longest_seconds: The longest wait after failures.
+        refused_seconds: The wait after the token was refused; if it is revoked, the next poll says so.
+        rarely_seconds: The wait before a server that has no push is asked again.
+        stable_seconds: A connection that lasts so long makes the failures before it forgotten.
+        move_seconds: How long a connection counts at least that was made because the session had changed.
+    """
+
+    ping_seconds: int = 30
+    silence_seconds: float = 75.0
+    first_seconds: float = 1.0
+    least_seconds: float = 0.5
+    longest_seconds: float = 60.0
+    refused_seconds: float = 300.0
+    rarely_seconds: float = 1800.0
+    stable_seconds: float = 60.0
+    move_seconds: float = 60.0
+
+
+DEFAULT_TIMES = PushTimes()
 
 
 class PushState(enum.StrEnum):
@@ -60,14 +80,16 @@ class _LostError(Exception):
     """The connection has ended, or there is none to be had.
 
     Attributes:
-        is_offered: Whether the server offers push at all.
         wait_seconds: The least time before the next attempt.
     """
 
-    def __init__(self, reason: str, *, is_offered: bool = True, wait_seconds: float = 0.0) -> None:
+    def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
         super().__init__(reason)
-        self.is_offered = is_offered
         self.wait_seconds = wait_seconds
+
+
+class _NoPushError(_LostError):
+    """The server offers no push."""
 
 
 class Push:
@@ -76,7 +98,7 @@ class Push:
     Args:
         http: A client that no other thread uses.
         on_change: Called, in a thread of this object, when the mail has or may have changed.
-        ping_seconds: How often the server shall give a sign of life.
+        clock: Seconds that never go back.
     """
 
     def __init__(
@@ -84,17 +106,20 @@ class Push:
         http: HttpClient,
         session_url: str,
         on_change: Callable[[], None],
-        ping_seconds: int = PING_SECONDS,
+        times: PushTimes = DEFAULT_TIMES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._session_url = session_url
         self._on_change = on_change
-        self._ping_seconds = ping_seconds
+        self._times = times
+        self._clock = clock
         self._state = PushState.CONNECTING
         self._told: PushState | None = None
-        self._session_state: str | None = None
+        self._place: tuple[str | None, str] | None = None
+        self._moved_at = -math.inf
         self._last_event_id = ""
-        self._first_wait_seconds = FIRST_WAIT_SECONDS
+        self._first_seconds = times.first_seconds
         self._lock = threading.Lock()
         self._stream: Stream | None = None
         self._is_stopped = False
@@ -115,12 +140,22 @@ class Push:
         self._is_stopped = True
         self._interrupt()
         self._thread.join(STOP_PATIENCE_SECONDS)
+        self._http.close()
 
-    def note_session_state(self, session_state: str | None) -> None:
-        """Connect anew if the session has changed since the last call: push may have moved with it."""
-        known, self._session_state = self._session_state, session_state
-        if known not in (None, session_state):
+    def note_session(self, session: Session | None) -> None:
+        """Connect anew if the event source or the account is another than at the last call.
+
+        Where two back ends take turns with different sessions, not more often than `move_seconds` say.
+        """
+        place = (session.event_source_url, session.account_id) if session else self._place
+        if place == self._place:
+            return
+        if self._place is not None:
+            if self._clock() < self._moved_at + self._times.move_seconds:
+                return
+            self._moved_at = self._clock()
             self._interrupt()
+        self._place = place
 
     def _interrupt(self) -> None:
         """End the present connection, or the wait for the next."""
@@ -132,16 +167,17 @@ class Push:
     def _run(self) -> None:
         failures = 0
         while not self._is_stopped:
-            began = time.monotonic()
+            began = self._clock()
             lost = self._listen()
             if self._is_stopped:
                 return
-            if time.monotonic() - began >= STABLE_SECONDS:
+            if self._clock() - began >= self._times.stable_seconds:
                 failures = 0
-            self._enter(PushState.CONNECTING if lost.is_offered else PushState.POLLING, str(lost))
-            self._hurry.wait(max(lost.wait_seconds, _backoff_seconds(self._first_wait_seconds, failures)))
+            is_offered = not isinstance(lost, _NoPushError)
+            self._enter(PushState.CONNECTING if is_offered else PushState.POLLING, str(lost))
+            if not self._hurry.wait(max(lost.wait_seconds, self._backoff_seconds(failures))):
+                failures += 1
             self._hurry.clear()
-            failures += 1
 
     def _listen(self) -> _LostError:
         """Connect and listen; return what ended it."""
@@ -150,10 +186,9 @@ class Push:
         except _LostError as error:
             return error
         except AuthenticationError as error:
-            # If the token is really revoked, the next poll says so.
-            return _LostError(str(error), wait_seconds=REFUSED_WAIT_SECONDS)
+            return _LostError(str(error), self._times.refused_seconds)
         except UntrustedHostError as error:
-            return _LostError(str(error), is_offered=False, wait_seconds=RARELY_SECONDS)
+            return _NoPushError(str(error), self._times.rarely_seconds)
         except MailroomError as error:
             return _LostError(str(error))
         except Exception:  # a bug here must not take push away for good
@@ -164,24 +199,39 @@ class Push:
         # A session of its own for each connection: it may have moved, and the cycles' client is theirs.
         session = JmapClient(self._http, self._session_url).session
         if session.event_source_url is None:
-            raise _no_push("the session names no eventSourceUrl")
+            raise _NoPushError("the session names no eventSourceUrl", self._times.rarely_seconds)
         headers = {"Accept": _EVENT_STREAM, "Cache-Control": "no-store"}
         if self._last_event_id:
             headers["Last-Event-ID"] = self._last_event_id
-        url = event_source_url(session.event_source_url, self._ping_seconds)
-        stream = self._http.open_stream(url, headers, SILENT_PINGS * self._ping_seconds)
-        try:
-            _check(stream)
-            with self._lock:
-                self._stream = stream
-            if self._is_stopped:
-                raise StoppedError("stopped while connecting")
-            self._hear(stream, session.account_id)
-        finally:
-            with self._lock:
-                self._stream = None
-            stream.close()
+        url = event_source_url(session.event_source_url, self._times.ping_seconds)
+        with self._http.open_stream(url, headers, self._times.silence_seconds) as stream:
+            self._check(stream)
+            try:
+                with self._lock:
+                    self._stream = stream
+                if self._hurry.is_set():
+                    raise _LostError("stopped, or moved, while connecting")
+                self._hear(stream, session.account_id)
+            finally:
+                with self._lock:
+                    self._stream = None
         return _LostError("the server ended the stream")
+
+    def _check(self, stream: Stream) -> None:
+        """Raise unless the answer is an event stream."""
+        status = stream.status
+        if status == 200 and stream.media_type == _EVENT_STREAM:
+            return
+        said = f"HTTP {status}"
+        if status == 200:
+            said = stream.media_type or "no content type"
+        reason = f"the event source answers with {said}"
+        if status == 200 or status in _NO_PUSH:
+            raise _NoPushError(reason, self._times.rarely_seconds)
+        if status in (401, 403):
+            raise _LostError(f"{reason}: the token is refused", self._times.refused_seconds)
+        asked_seconds = retry_after_seconds(stream.headers.get("retry-after")) or 0.0
+        raise _LostError(reason, min(asked_seconds, self._times.rarely_seconds))
 
     def _hear(self, stream: Stream, account_id: str) -> None:
         self._enter(PushState.CONNECTED)
@@ -193,7 +243,12 @@ class Push:
                     self._on_change()
             self._last_event_id = _sendable(parser.last_event_id)
             if parser.retry_seconds is not None:
-                self._first_wait_seconds = max(parser.retry_seconds, LEAST_WAIT_SECONDS)
+                self._first_seconds = max(parser.retry_seconds, self._times.least_seconds)
+
+    def _backoff_seconds(self, failures: int) -> float:
+        """Return how long to wait after so many failures; never twice the same, so that clients spread."""
+        longest = min(self._times.longest_seconds, self._first_seconds * 2.0 ** min(failures, 10))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
     def _enter(self, state: PushState, reason: str = "") -> None:
         """Note the state, and log it if it is not the one before."""
@@ -233,32 +288,6 @@ def concerns(event: ServerSentEvent, account_id: str) -> bool:
     what = "a push event"
     change = structure(parse_json(event.data.encode(), what), StateChange, what)
     return not change.changed.get(account_id, {}).keys().isdisjoint(TYPES)
-
-
-def _check(stream: Stream) -> None:
-    """Raise unless the answer is an event stream."""
-    status = stream.status
-    if status == 200 and stream.media_type == _EVENT_STREAM:
-        return
-    said = f"HTTP {status}"
-    if status == 200:
-        raise _no_push(f"the event source answers with {stream.media_type or 'no content type'}")
-    if status in _NO_PUSH:
-        raise _no_push(f"the event source answers {said}")
-    if status in (401, 403):
-        raise AuthenticationError(f"the event source refuses the token: {said}")
-    asked_seconds = retry_after_seconds(stream.headers.get("retry-after")) or 0.0
-    raise _LostError(f"the event source answers {said}", wait_seconds=min(asked_seconds, RARELY_SECONDS))
-
-
-def _no_push(reason: str) -> _LostError:
-    return _LostError(reason, is_offered=False, wait_seconds=RARELY_SECONDS)
-
-
-def _backoff_seconds(first_seconds: float, failures: int) -> float:
-    """Return how long to wait after so many failures; never twice the same, so that clients spread."""
-    longest = min(LONGEST_WAIT_SECONDS, first_seconds * 2.0 ** min(failures, 10))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 def _sendable(event_id: str) -> str:

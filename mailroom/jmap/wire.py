@@ -10,7 +10,10 @@ import cattrs
 from attrs import Factory, field, fields, frozen, has, validators
 from cattrs.gen import make_dict_structure_fn, override
 
-from mailroom.errors import ProtocolError
+from mailroom.errors import ProtocolError, TooLargeError
+
+MAX_JSON_ELEMENTS = 500_000
+"""Two thousand messages have 44,000. None takes more than a hundred bytes of memory, strings apart."""
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -199,12 +202,20 @@ class StateChange:
     changed: dict[str, Json]
 
 
-def parse_json(body: bytes, what: str) -> object:
+def parse_json(body: bytes, what: str, max_elements: int = MAX_JSON_ELEMENTS) -> object:
     """Parse JSON.
 
+    A few megabytes of text can stand for a gigabyte of lists and objects, so these are counted first: by
+    the signs that begin and separate them, also where such a sign stands in a string. How deep they are
+    nested, the interpreter bounds.
+
     Raises:
+        TooLargeError: It may have more than `max_elements` elements.
         ProtocolError: It is none, or nested absurdly deep.
     """
+    # No more elements than bytes: what is short needs no counting.
+    if len(body) > max_elements and sum(map(body.count, b",:[{")) > max_elements:
+        raise TooLargeError(f"{what} has more than {max_elements} elements")
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:

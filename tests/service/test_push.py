@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from mailroom.errors import ProtocolError
 from mailroom.http import HttpClient
-from mailroom.jmap import push as push_module
-from mailroom.jmap.push import Push, PushState, concerns, event_source_url
+from mailroom.jmap.client import Session
+from mailroom.jmap.push import Push, PushState, PushTimes, concerns, event_source_url
 from mailroom.jmap.sse import ServerSentEvent
+from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.people import seeded_account
 from mailroom.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
@@ -28,16 +30,15 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\nC
 CHANGE = b'event: state\ndata: {"@type":"StateChange","changed":{"a1":{"Email":"s2"}}}\n\n'
 SLOW_POLL = {"MAILROOM_POLL_INTERVAL": "300"}
 
+QUICK = PushTimes(ping_seconds=1, silence_seconds=0.3, first_seconds=0.05, least_seconds=0.01)
+"""Waits that a test lives through; those for later stay long."""
+
+PATIENT = evolve(QUICK, silence_seconds=60.0)
+HASTY = evolve(QUICK, first_seconds=0.001, longest_seconds=0.002, refused_seconds=0.001, rarely_seconds=0.001)
+TIMES = 20
+
 Behaviour = Callable[[socket.socket, Received], None] | bytes
 """What the event source does at a connection: these bytes and no more, or something of its own."""
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tests live through waits that take minutes otherwise; those for later stay long."""
-    monkeypatch.setattr(push_module, "FIRST_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(push_module, "LEAST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(push_module, "SILENT_PINGS", 0.3)
 
 
 @pytest.fixture
@@ -68,6 +69,10 @@ def session(url: str | None) -> bytes:
     return http("200 OK", json.dumps(value).encode(), Content_Type="application/json")
 
 
+def session_at(event_source: str) -> Session:
+    return Session("/api", "a1", frozenset(), CoreCapability(), event_source_url=event_source)
+
+
 def stay_silent(client: socket.socket, request: Received) -> None:
     """Open a stream and send nothing on it until the client goes."""
     client.sendall(STREAM)
@@ -79,11 +84,13 @@ class Server(ScriptedServer):
 
     Attributes:
         event_source: The session's eventSourceUrl.
+        sessions: What is answered in the place of the next sessions.
     """
 
     def __init__(self, *behaviours: Behaviour) -> None:
         super().__init__(self._dispatch)
         self.event_source: str | None = "/events?types={types}&closeafter={closeafter}&ping={ping}"
+        self.sessions: list[bytes] = []
         self._behaviours = behaviours
 
     @property
@@ -93,7 +100,7 @@ class Server(ScriptedServer):
 
     def _dispatch(self, client: socket.socket, request: Received) -> None:
         if request.target == "/session":
-            client.sendall(session(self.event_source))
+            client.sendall(self.sessions.pop(0) if self.sessions else session(self.event_source))
             return
         behaviour = self._behaviours[min(len(self.connections), len(self._behaviours)) - 1]
         if callable(behaviour):
@@ -109,9 +116,9 @@ class Listening:
         changes: How often it has called.
     """
 
-    def __init__(self, url: str, token: str = TOKEN) -> None:
+    def __init__(self, url: str, times: PushTimes, token: str) -> None:
         self.changes = 0
-        self.push = Push(HttpClient(url, f"Bearer {token}"), url, self._count, ping_seconds=1)
+        self.push = Push(HttpClient(url, f"Bearer {token}"), url, self._count, times)
 
     def _count(self) -> None:
         self.changes += 1
@@ -121,8 +128,8 @@ class Listening:
 
 
 @contextmanager
-def listening(url: str, token: str = TOKEN) -> Iterator[Listening]:
-    listening = Listening(url, token)
+def listening(url: str, times: PushTimes = QUICK, token: str = TOKEN) -> Iterator[Listening]:
+    listening = Listening(url, times, token)
     listening.push.start()
     try:
         yield listening
@@ -131,9 +138,36 @@ def listening(url: str, token: str = TOKEN) -> Iterator[Listening]:
 
 
 @contextmanager
-def listening_to(*behaviours: Behaviour) -> Iterator[tuple[Server, Listening]]:
-    with Server(*behaviours) as server, listening(f"{server.url}/session") as listener:
+def listening_to(*behaviours: Behaviour, times: PushTimes = QUICK) -> Iterator[tuple[Server, Listening]]:
+    with Server(*behaviours) as server, listening(f"{server.url}/session", times) as listener:
         yield server, listener
+
+
+def end_by_reset(client: socket.socket, request: Received) -> None:
+    """Open a stream and break it off with a TCP reset."""
+    client.sendall(STREAM + b": hello\n\n")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+BROKEN: dict[str, Behaviour] = {
+    "malformed event": STREAM + b"event: state\ndata: {\n\n",
+    "endless line": STREAM + b"data: " + b"x" * 100_000,
+    "wrong chunk": STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"zz\r\n",
+    "cut short": STREAM.replace(b"Connection: close", b"Content-Length: 99") + b"short",
+    "end": STREAM,
+    "reset": end_by_reset,
+    "silence": stay_silent,
+    "500": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+    "503": http("503 Busy", b"a page"),
+    "204": http("204 No Content"),
+    "401": http("401 Unauthorized"),
+    "404": http("404 Not Found"),
+    "another type": http("200 OK", b"<html>", Content_Type="text/html"),
+    "a redirect abroad": http("307 Moved", Location="http://127.0.0.2/"),
+    "a redirect to nowhere": http("307 Moved"),
+    "no HTTP": b"no HTTP at all\r\n\r\n",
+    "nothing": b"",
+}
 
 
 class TestTheEventSource:
@@ -186,7 +220,7 @@ class TestTheEventSource:
 class TestListening:
     def test_a_change_is_heard_of_as_it_happens(self, sandbox: Sandbox) -> None:
         """Connecting counts as a change, and then each change does, at once."""
-        with listening(sandbox.session_url, sandbox.account.token) as listener:
+        with listening(sandbox.session_url, token=sandbox.account.token) as listener:
             assert listener.reaches(PushState.CONNECTED)
             assert eventually(lambda: listener.changes == 1)
             sandbox.account.deliver([("", "a@b.example")], ["Screener"])
@@ -236,25 +270,27 @@ class TestListening:
             assert "last-event-id" not in server.connections[0].headers
             assert server.connections[1].headers["last-event-id"] == "s2"
 
-    @pytest.mark.parametrize(
-        "broken",
-        [
-            STREAM + b"event: state\ndata: {\n\n",
-            STREAM + b"data: " + b"x" * 100_000,
-            STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"zz\r\n",
-            STREAM.replace(b"Connection: close", b"Content-Length: 99") + b"short",
-            b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
-            b"no HTTP at all\r\n\r\n",
-            b"",
-        ],
-        ids=["malformed event", "endless line", "wrong chunk", "cut short", "500", "no HTTP", "nothing"],
-    )
-    def test_after_any_failure_it_connects_anew(self, broken: bytes) -> None:
-        """What is broken is given up, and the next connection works as the first would have."""
-
-        with listening_to(broken, stay_silent) as (server, listener):
-            assert eventually(lambda: len(server.connections) == 2)
+    @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+    def test_after_any_failures_it_connects_anew(self, broken: Behaviour) -> None:
+        """However often it fails, the connection after that works as the first would have."""
+        times = evolve(HASTY, silence_seconds=0.1 if broken is BROKEN["silence"] else 60.0)
+        with listening_to(*[broken] * TIMES, stay_silent, times=times) as (server, listener):
+            assert eventually(lambda: len(server.connections) == TIMES + 1, patience_seconds=20)
             assert listener.reaches(PushState.CONNECTED)
+
+    def test_after_any_failures_to_get_a_session_it_connects_anew(self) -> None:
+        """Nor does it matter how often there was no session to be had."""
+        answers = [
+            http("503 Busy", b"x", Content_Encoding="br"),
+            http("401 Unauthorized"),
+            b"",
+            http("200 OK"),
+        ]
+        with Server(stay_silent) as server:
+            server.sessions = answers * (TIMES // len(answers))
+            with listening(f"{server.url}/session", evolve(HASTY, silence_seconds=60.0)) as listener:
+                assert eventually(lambda: listener.push.state is PushState.CONNECTED, patience_seconds=30)
+                assert server.sessions == []
 
     def test_waits_between_attempts_grow(self) -> None:
         """A server that is down is not hammered."""
@@ -269,10 +305,10 @@ class TestListening:
             time.sleep(0.8)
             assert 3 <= len(server.connections) <= 7
 
-    def test_the_server_may_say_how_long_to_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_server_may_say_how_long_to_wait(self) -> None:
         """A retry field takes the place of the first wait."""
-        monkeypatch.setattr(push_module, "FIRST_WAIT_SECONDS", 60.0)
-        with listening_to(STREAM + b"retry: 50\n\n") as (server, _):
+        times = evolve(QUICK, first_seconds=60.0)
+        with listening_to(STREAM + b"retry: 50\n\n", times=times) as (server, _):
             assert eventually(lambda: len(server.connections) >= 3, patience_seconds=2)
 
     @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
@@ -335,33 +371,58 @@ class TestListening:
             assert [request.target for request in server.connections[1:]] == ["/elsewhere"]
             assert foreign.received == []
 
-    def test_when_the_session_changes_it_moves_along(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The cycles see that the session has changed; push then asks for its URL again at once."""
-        monkeypatch.setattr(push_module, "SILENT_PINGS", 60)
-        with listening_to(stay_silent) as (server, listener):
-            listener.push.note_session_state("one")
+    def test_when_the_event_source_moves_it_moves_along(self) -> None:
+        """The cycles see that the session is another; push then asks for it and connects anew at once."""
+        with listening_to(stay_silent, times=PATIENT) as (server, listener):
+            listener.push.note_session(None)
+            listener.push.note_session(session_at("/events"))
             assert listener.reaches(PushState.CONNECTED)
-            listener.push.note_session_state("one")
+            listener.push.note_session(session_at("/events"))
             server.event_source = "/new"
             time.sleep(0.1)
             assert len(server.connections) == 1
-            listener.push.note_session_state("two")
+            listener.push.note_session(session_at("/new"))
             assert eventually(lambda: len(server.connections) == 2)
             assert server.connections[1].target.startswith("/new?")
 
-    def test_stopping_interrupts_whatever_it_waits_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It stops at once while the stream is silent, and while it waits to connect anew."""
-        monkeypatch.setattr(push_module, "SILENT_PINGS", 60)
-        with listening_to(stay_silent) as (_, listener):
+    def test_sessions_that_take_turns_do_not_drive_it_to_and_fro(self) -> None:
+        """Where each cycle sees another session, push moves once in `move_seconds` and no more."""
+        now = 0.0
+        with Server(stay_silent) as server:
+            url = f"{server.url}/session"
+            push = Push(HttpClient(url, "Bearer t"), url, lambda: None, PATIENT, clock=lambda: now)
+            push.start()
+            assert eventually(lambda: len(server.connections) == 1)
+            for minute in range(3):
+                now = 60.0 * minute + 1
+                for number in range(TIMES):
+                    push.note_session(session_at(f"/{number % 2}"))
+                assert eventually(lambda: push.state is PushState.CONNECTED)
+                time.sleep(0.1)
+                assert len(server.connections) == minute + 2
+            push.stop()
+
+    def test_another_limit_in_the_session_does_not_disturb_it(self) -> None:
+        """Only the event source and the account matter."""
+        with listening_to(stay_silent, times=PATIENT) as (server, listener):
             assert listener.reaches(PushState.CONNECTED)
-            began = time.monotonic()
-            listener.push.stop()
-            assert time.monotonic() - began < 0.5
-        with listening_to(http("204 No Content")) as (_, listener):
-            assert listener.reaches(PushState.POLLING)
-            began = time.monotonic()
-            listener.push.stop()
-            assert time.monotonic() - began < 0.5
+            for number in range(TIMES):
+                listener.push.note_session(evolve(session_at("/events"), api_url=f"/api/{number}"))
+            time.sleep(0.1)
+            assert len(server.connections) == 1
+
+    def test_stopping_interrupts_whatever_it_waits_for(self) -> None:
+        """It stops at once while the stream is silent, and while it waits to connect anew."""
+        waits: list[tuple[Behaviour, PushState]] = [
+            (stay_silent, PushState.CONNECTED),
+            (http("204 No Content"), PushState.POLLING),
+        ]
+        for behaviour, state in waits * (TIMES // 2):
+            with listening_to(behaviour, times=PATIENT) as (_, listener):
+                assert listener.reaches(state)
+                began = time.monotonic()
+                listener.push.stop()
+                assert time.monotonic() - began < 0.5
         assert not any(thread.name == "push" for thread in threading.enumerate())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,12 +19,13 @@ from mailroom.errors import (
     ProtocolError,
     ServerError,
     StatusError,
+    TooLargeError,
     UntrustedHostError,
 )
 from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.client import Call
-from mailroom.jmap.wire import MailboxGet
+from mailroom.jmap.wire import MailboxGet, parse_json
 from mailroom.triage.correspondent import read_sender
 from mailroom.triage.model import (
     Change,
@@ -77,8 +80,18 @@ def a_server(*api: Answer, session: bytes = as_json(SESSION)) -> ScriptedServer:
     return ScriptedServer(answer)
 
 
-def client(server: ScriptedServer) -> JmapClient:
-    return JmapClient(HttpClient(server.url, "Bearer t"), f"{server.url}/session")
+class FakeClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def client(server: ScriptedServer, clock: Callable[[], float] = time.monotonic) -> JmapClient:
+    return JmapClient(HttpClient(server.url, "Bearer t"), f"{server.url}/session", clock)
 
 
 class TestSession:
@@ -153,6 +166,45 @@ class TestSession:
                 jmap.call([ECHO])
             assert [r.method for r in server.received] == ["GET", "POST", "POST", "GET", "POST", "POST"]
 
+    def test_states_that_take_turns_for_one_session_are_two_names_for_it(self) -> None:
+        """Two back ends may call the same session differently: it is looked at once more, and no oftener."""
+        api = [answers(GOOD, f"s{number % 2}") for number in range(20)]
+        with a_server(*api) as server:
+            jmap = client(server, FakeClock())
+            for _ in api:
+                jmap.call([ECHO])
+            assert [r.method for r in server.received].count("GET") == 2
+
+    def test_states_that_are_always_new_are_looked_into_once_a_minute(self) -> None:
+        """However often an answer calls the session otherwise, there is a least time between two readings."""
+        clock = FakeClock()
+        api = [answers(GOOD, f"s{number}") for number in range(60)]
+        with a_server(*api) as server:
+            jmap = client(server, clock)
+            for number in range(60):
+                clock.now = 3.0 * number
+                jmap.call([ECHO])
+            assert [r.method for r in server.received].count("GET") == 1 + 3
+
+    def test_sessions_that_take_turns_are_read_once_a_minute(self) -> None:
+        """Nor do two back ends whose sessions really differ drive it to and fro."""
+        clock, count = FakeClock(), 0
+
+        def answer(peer: socket.socket, request: Received) -> None:
+            nonlocal count
+            count += 1
+            if request.method == "GET":
+                peer.sendall(as_json(SESSION | {"eventSourceUrl": f"/events/{count % 2}"}))
+            else:
+                peer.sendall(answers(GOOD, f"s{count % 2}"))
+
+        with ScriptedServer(answer) as server:
+            jmap = client(server, clock)
+            for number in range(60):
+                clock.now = 3.0 * number
+                jmap.call([ECHO])
+            assert [r.method for r in server.received].count("GET") <= 1 + 3
+
     def test_a_moved_api_is_found_again(self) -> None:
         """Where the API answers 404 and the session names another URL, that one is taken."""
         first = True
@@ -168,6 +220,47 @@ class TestSession:
         with ScriptedServer(answer) as server:
             client(server).call([ECHO])
             assert [r.target for r in server.received] == ["/session", "/api/", "/session", "/elsewhere/"]
+
+
+class TestSizeOfJson:
+    """A small text can stand for much memory."""
+
+    @pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"":0},', b"1,", b'"",', b'["",[]],'])
+    def test_what_has_too_many_elements_is_not_even_parsed(self, piece: bytes) -> None:
+        """Whatever the elements are, they are counted before they take memory."""
+        body = b"[" + piece * (8_000_000 // len(piece)) + b"0]"
+        tracemalloc.start()
+        with pytest.raises(TooLargeError, match="elements"):
+            parse_json(body, "the answer")
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+
+    @pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"":0},', b"1.5,", b'"",', b'["",[]],'])
+    def test_what_is_parsed_takes_bounded_memory(self, piece: bytes) -> None:
+        """As many elements as there may be take less than the pod has."""
+        signs = sum(map(piece.count, b",:[{"))
+        body = b"[" + piece * (499_000 // signs) + b"0]"
+        tracemalloc.start()
+        assert parse_json(body, "the answer")
+        assert tracemalloc.get_traced_memory()[1] < 48 * 1024 * 1024
+        tracemalloc.stop()
+
+    def test_eight_thousand_messages_are_not_too_many(self) -> None:
+        """The largest request that Mailroom makes is answered within the bound, and well."""
+        message = {
+            "id": "M" * 30,
+            "mailboxIds": {"P1": True, "P2": True},
+            "keywords": {"$seen": True, "$flagged": True},
+            "from": [{"name": "Ann, of the Daily", "email": "a@b.example"}],
+            "receivedAt": "2026-01-01T00:00:00Z",
+        }
+        assert parse_json(json.dumps([message] * 8_000).encode(), "the answer")
+
+    @pytest.mark.parametrize("piece", [b"[", b'{"":', b'[{"":'])
+    def test_what_is_nested_absurdly_deep_is_an_error(self, piece: bytes) -> None:
+        """Neither the parser nor what follows runs out of stack."""
+        with pytest.raises(ProtocolError):
+            parse_json(piece * 100_000, "the answer")
 
 
 class TestCalls:
