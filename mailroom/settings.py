@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import environs
 from attrs import field, frozen
 from environs.exceptions import EnvValidationError
 
 from mailroom.errors import UserError
-from mailroom.http import is_loopback
+from mailroom.http import find_url_problem
 from mailroom.redaction import conceal
 from mailroom.triage.model import CardKind, Category, Scheme
+from mailroom.triage.names import MAX_NAME_CHARACTERS, fold_name
 
 PREFIX: Final = "MAILROOM_"
 
@@ -101,8 +101,8 @@ def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
         log_level=reader.text("MAILROOM_LOG_LEVEL", _one_of(LOG_LEVELS), str.lower),
         scheme=_scheme(reader),
-        jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", _safe_url),
-        carddav_url=reader.text("MAILROOM_CARDDAV_URL", _safe_url),
+        jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", find_url_problem),
+        carddav_url=reader.text("MAILROOM_CARDDAV_URL", find_url_problem),
         health_host=reader.text("MAILROOM_HEALTH_HOST", _plain_name),
         health_port=int(reader.number("MAILROOM_HEALTH_PORT", env.int, 0, 65_535)),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
@@ -111,7 +111,7 @@ def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
     )
-    if problems := [*reader.problems, *_doubled_names(settings.scheme)]:
+    if problems := [*reader.problems, *_doubled_names(reader.texts, settings.scheme)]:
         raise UserError(problems)
     for authorization in (settings.jmap_authorization, settings.carddav_authorization):
         conceal(authorization.partition(" ")[2])
@@ -150,11 +150,16 @@ Check = Callable[[str], str | None]
 
 
 class _Reader:
-    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+    """Reads variables and gathers what is wrong with them instead of stopping at the first.
+
+    Attributes:
+        texts: The texts read so far, by their variables.
+    """
 
     def __init__(self, env: environs.Env) -> None:
         self._env = env
         self._problems: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
 
     @property
     def problems(self) -> list[str]:
@@ -185,6 +190,7 @@ class _Reader:
         value = convert(self._env.str(name, _default(name)))
         if wrong := check(value):
             self._problems[name] = f"{name}: {wrong}"
+        self.texts[name] = value
         return value
 
     def secret(self, name: str, check: Check = lambda _: None) -> str:
@@ -223,6 +229,8 @@ def _plain_name(value: str) -> str | None:
         return "must not be empty"
     if value != value.strip() or not value.isprintable():
         return "must not begin or end with a space or contain control characters"
+    if len(value) > MAX_NAME_CHARACTERS:
+        return f"must not be longer than {MAX_NAME_CHARACTERS} characters"
     return None
 
 
@@ -234,34 +242,25 @@ def _basic_username(value: str) -> str | None:
     return "must not contain a colon" if ":" in value else None
 
 
-def _safe_url(value: str) -> str | None:
-    try:
-        url = urlsplit(value)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        return "is not a URL"
-    if url.scheme not in ("https", "http") or not host:
-        return "must be a URL that begins with https://"
-    if "@" in url.netloc:
-        return "must not contain a user name or password"
-    if url.scheme == "http" and not is_loopback(host):
-        return "must begin with https://; http is only for this machine's loopback"
-    return None
+def _doubled_names(names: Mapping[str, str], scheme: Scheme) -> list[str]:
+    """Find names that would make two things of the scheme one, to people or to a server.
+
+    Args:
+        names: The names by their variables.
+    """
+    groups = [name for name in PUBLIC_DEFAULTS if name.startswith("MAILROOM_GROUP_")]
+    mailboxes = [name for name in PUBLIC_DEFAULTS if name.startswith("MAILROOM_LABEL_")]
+    mailboxes += [*groups, "MAILROOM_SCREENER_MAILBOX"]
+    mailboxes.remove("MAILROOM_GROUP_IMBOX")  # its mail goes to the Inbox
+    if scheme.warning_label is None:
+        mailboxes.remove("MAILROOM_LABEL_MAILROOM_WARNING")
+    doubled = dict.fromkeys((*_alike(names, groups), *_alike(names, mailboxes)))
+    return [f"{', '.join(variables)}: each needs a name of its own" for variables in doubled]
 
 
-def _doubled_names(scheme: Scheme) -> list[str]:
-    """Find names that would make two things of the scheme one."""
-    groups = list(scheme.groups)
-    labels = [category.label for category in scheme.categories]
-    mailboxes = [*labels, scheme.error_label, scheme.warning_label, scheme.screener]
-    mailboxes += dict.fromkeys(c.mailbox for c in scheme.categories)
-    problems = []
-    if len(groups) < len({category.title for category in scheme.categories}) - 1:
-        problems.append("MAILROOM_GROUP_…: each of the four contact groups needs a name of its own")
-    folded = [name.casefold() for name in mailboxes if name]
-    if doubled := sorted({name for name in folded if folded.count(name) > 1}):
-        problems.append(
-            "MAILROOM_LABEL_…, MAILROOM_GROUP_…, MAILROOM_SCREENER_MAILBOX: "
-            f"used for more than one mailbox: {', '.join(doubled)}"
-        )
-    return problems
+def _alike(names: Mapping[str, str], variables: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return those of the variables that have the same name, together."""
+    by_name: dict[str, list[str]] = {}
+    for variable in variables:
+        by_name.setdefault(fold_name(names[variable]), []).append(variable)
+    return [tuple(same) for name, same in by_name.items() if name and len(same) > 1]

@@ -8,7 +8,7 @@ lost is repeated; the repetition meets the finished work and changes nothing.
 from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, MAX_CONNECTIONS, Bounds
 from mailroom.http.client import HttpClient
-from mailroom.http.urls import is_loopback, resolve
+from mailroom.http.urls import find_url_problem, is_loopback, resolve
 
 __all__ = [
     "DEFAULT_BOUNDS",
@@ -17,6 +17,7 @@ __all__ = [
     "HttpClient",
     "Response",
     "Stream",
+    "find_url_problem",
     "is_loopback",
     "resolve",
     "retry_after_seconds",

@@ -48,6 +48,23 @@ def parse(url: str) -> Url:
     return parsed
 
 
+def find_url_problem(url: str) -> str | None:
+    """Say why a URL from the settings cannot be where a server is, without quoting it, or None."""
+    try:
+        parsed = parse(url)
+    except ProtocolError:
+        if url.isascii():
+            return "is not a URL"
+        return "is not a URL; an international domain is to be written in its ASCII form (xn--…)"
+    if parsed.scheme not in ("https", "http") or not parsed.host:
+        return "must be a URL that begins with https://"
+    if parsed.auth is not None:
+        return "must not contain a user name or password"
+    if parsed.scheme == "http" and not is_loopback(parsed.host):
+        return "must begin with https://; http is only for this machine's loopback"
+    return None
+
+
 def port_of(url: Url) -> int | None:
     """Return the port that a URL leads to."""
     return url.port or {"https": 443, "http": 80}.get(url.scheme or "")

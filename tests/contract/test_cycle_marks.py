@@ -84,6 +84,28 @@ class TestWarningLabel:
         run_cycle(account)
         assert account.mailboxes_of(message) == {"Feed"}
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("Ann\u202e\u2066 Lee", id="bidirectional overrides"),
+            pytest.param("Ann\u200b Lee\ufeff", id="zero width"),
+            pytest.param("Ann\x07 \x1b[31mLee", id="controls"),
+            pytest.param("Ann\uffff Lee", id="no character"),
+            pytest.param("می\u200cخواهم", id="a joiner that belongs there"),
+            pytest.param("Lee " * 200, id="very long"),
+            pytest.param("Ann\t  Lee, Ltd.; \\n", id="white space and escapes"),
+        ],
+    )
+    def test_a_name_that_its_card_cannot_bear_is_no_other_name(self, account: Account, name: str) -> None:
+        """What a name is cleaned of for the card does not count where it is compared, then and later."""
+        first = account.receive([(name, ANN[1])], "Screener", "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(first) == {"Feed"}
+        assert len(contacts(account)) == 1
+        later = account.receive([(name, ANN[1])], "Feed", "@ToImbox")
+        run_cycle(account)
+        assert WARNING not in account.mailboxes_of(first) | account.mailboxes_of(later)
+
     def test_it_stays_without_further_writes_while_the_names_differ(self, account: Account) -> None:
         """A second cycle writes nothing."""
         add_contact(account, "Ann Smith", "ann@example.net")

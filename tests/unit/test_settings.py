@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailroom.errors import UserError
+from mailroom.http import HttpClient, find_url_problem, resolve
 from mailroom.settings import (
     OTHER_DEFAULTS,
     PUBLIC_DEFAULTS,
@@ -170,14 +173,44 @@ def test_secrets_do_not_show(environment: pytest.MonkeyPatch) -> None:
         ("MAILROOM_LABEL_TO_JAIL", "Screener"),
         ("MAILROOM_LABEL_MAILROOM_ERROR", "@MailroomWarning"),
         ("MAILROOM_GROUP_FEED", "Jail"),
+        ("MAILROOM_GROUP_FEED", "Ｊail"),
+        ("MAILROOM_GROUP_FEED", "JAIL"),
         ("MAILROOM_GROUP_FEED", "Imbox"),
+        ("MAILROOM_GROUP_FEED", "Ｉmbox"),
         ("MAILROOM_GROUP_FEED", "@ToFeed"),
+        ("MAILROOM_SCREENER_MAILBOX", "Paper  trail"),
     ],
 )
 def test_a_name_may_not_mean_two_things(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A label that is also another label, a destination or Screener would make triage eat its own tail."""
     environment.setenv(name, value)
-    assert problems()
+    told = problems()
+    assert name in told
+    assert told.count("each needs a name of its own") == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"MAILROOM_GROUP_IMBOX": "Screener"},
+        {"MAILROOM_LABEL_MAILROOM_WARNING": "Screener", "MAILROOM_WARNINGS_ENABLED": "false"},
+    ],
+)
+def test_a_group_and_a_mailbox_may_share_a_name(
+    environment: pytest.MonkeyPatch, values: dict[str, str]
+) -> None:
+    """What is no mailbox, or is not used, is in nobody's way."""
+    for name, value in values.items():
+        environment.setenv(name, value)
+    assert load_settings()
+
+
+def test_a_name_has_the_length_of_a_name(environment: pytest.MonkeyPatch) -> None:
+    """A longer one could not be told from others: names are cut there when they are read."""
+    environment.setenv("MAILROOM_GROUP_FEED", "x" * 256)
+    assert load_settings()
+    environment.setenv("MAILROOM_GROUP_FEED", "x" * 257)
+    assert "MAILROOM_GROUP_FEED: must not be longer" in problems()
 
 
 @pytest.mark.parametrize(
@@ -191,12 +224,44 @@ def test_plain_http_is_for_loopback_only(environment: pytest.MonkeyPatch, url: s
 
 @pytest.mark.parametrize(
     "url",
-    ["http://mail.example/", "https://u:p@mail.example/", "file:///etc/passwd", "https://", "https://[/", ""],
+    [
+        "http://mail.example/",
+        "http://localhost.mail.example/",
+        "https://u:p@mail.example/",
+        "https://u@mail.example/",
+        "file:///etc/passwd",
+        "https://",
+        "https:/mail.example/",
+        "https://[/",
+        "https://mail.example:99999/",
+        "https://mail .example/",
+        "mail.example",
+        "",
+    ],
 )
-def test_other_urls_are_refused(environment: pytest.MonkeyPatch, url: str) -> None:
-    """No unencrypted server, no password in a URL."""
-    environment.setenv("MAILROOM_CARDDAV_URL", url)
-    assert "MAILROOM_CARDDAV_URL" in problems()
+@pytest.mark.parametrize("name", ["MAILROOM_CARDDAV_URL", "MAILROOM_JMAP_SESSION_URL"])
+def test_other_urls_are_refused(environment: pytest.MonkeyPatch, name: str, url: str) -> None:
+    """No unencrypted server, no password in a URL, and nothing that could not be connected to later."""
+    environment.setenv(name, url)
+    assert f"{name}: " in problems()
+
+
+@pytest.mark.parametrize("host", ["exämple.com", "ｅxample.com", "mail。example"])
+def test_an_international_domain_is_written_in_ascii(environment: pytest.MonkeyPatch, host: str) -> None:
+    """Which ASCII form it has is not for a guess; what is refused says how to write it."""
+    environment.setenv("MAILROOM_CARDDAV_URL", f"https://{host}/")
+    assert "MAILROOM_CARDDAV_URL: is not a URL; an international domain" in problems()
+    environment.setenv("MAILROOM_CARDDAV_URL", "https://xn--exmple-cua.com/Jörg/")
+    assert load_settings()
+
+
+@given(st.text(st.sampled_from("https:/@.[]%\\?# aä1。") | st.characters(codec="utf-8"), max_size=30))
+def test_what_the_settings_take_can_be_connected_to(rest: str) -> None:
+    """Settings and connections read a URL by one reader, so that neither is surprised by the other."""
+    url = f"https://{rest}"
+    if find_url_problem(url) is None:
+        HttpClient(url, "Bearer x")
+        assert resolve(url, "")
 
 
 def test_the_environment_wins_over_a_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
