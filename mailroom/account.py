@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,8 +14,8 @@ from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.settings import Settings
-from mailroom.triage.address import Address, parse_addresses
 from mailroom.triage.cycle import Triage
+from mailroom.triage.own import OwnAddresses
 
 JMAP_ADVICE = (
     "MAILROOM_JMAP_TOKEN: the mail server refuses the token; make a new one "
@@ -37,9 +38,16 @@ class Account:
     triage: Triage
     username: str
 
-    def own_addresses(self) -> frozenset[Address]:
-        """Return the addresses of the person himself, as far as the servers tell."""
-        return parse_addresses((self.username, *self.mail.own_addresses()))
+    def own_addresses(self) -> OwnAddresses:
+        """Return the person's own addresses.
+
+        Raises:
+            ServerError: The server has more of them than it tells now.
+        """
+        own = OwnAddresses.read([self.username]).joined(self.mail.own_addresses())
+        if not own.is_complete:
+            raise ServerError("the server does not say now from which addresses you send: try again later")
+        return own
 
     def check(self) -> None:
         """Look whether credentials, mailboxes and contact groups are as triage needs them.
@@ -72,6 +80,7 @@ def open_account(
     stop: threading.Event | None = None,
     bounds: Bounds = DEFAULT_BOUNDS,
     before_attempt: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Account:
     """Wire an account up; nothing is asked of a server yet.
 
@@ -79,6 +88,7 @@ def open_account(
         stop: Set when the process is to end; cuts waits of the HTTP clients short.
         bounds: How long servers are waited for, and how much is taken from them.
         before_attempt: Called before each attempt to send a request; what it raises ends the request.
+        clock: Tells triage the seconds; only differences count.
     """
 
     def http(url: str, authorization: str) -> HttpClient:
@@ -95,8 +105,9 @@ def open_account(
         mail,
         book,
         settings.scheme,
-        parse_addresses([settings.carddav_username]),
+        OwnAddresses.read([settings.carddav_username], is_complete=False),
         sweeps_stragglers=settings.sweep_stragglers,
+        clock=clock,
     )
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, settings.carddav_username)
 

@@ -66,7 +66,7 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
         mailbox_ids={path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()},
         group_uids=account.book.latest().group_uids(),
         group_test=group_test,
-        own=sorted(account.own_addresses()),
+        own=account.own_addresses(),
         reply_domains=reply_domains(_newest_sent(account, mailboxes)),
     )
     return render_sieve(listed, bearings)

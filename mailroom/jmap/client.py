@@ -58,6 +58,7 @@ class Session:
         limits: What the server takes at once.
         is_read_only: Whether nothing in the account may be changed.
         max_mailboxes_per_email: In how many mailboxes a message may be; None for any number.
+        names: The user name and the account's name; on most servers addresses of the person.
     """
 
     api_url: str
@@ -67,6 +68,7 @@ class Session:
     event_source_url: str | None = None
     is_read_only: bool = False
     max_mailboxes_per_email: int | None = None
+    names: tuple[str, ...] = ()
 
 
 @frozen
@@ -250,6 +252,7 @@ class JmapClient:
             else None,
             is_read_only=account.is_read_only,
             max_mailboxes_per_email=mail.max_mailboxes_per_email,
+            names=(value.username, account.name),
         )
 
 

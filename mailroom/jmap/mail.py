@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from mailroom.errors import MethodError, StatusError
+from mailroom.errors import MethodError, ServerError, StatusError
 from mailroom.jmap.client import SUBMISSION, Call, JmapClient
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes
 from mailroom.jmap.messages import Messages
@@ -12,7 +12,10 @@ from mailroom.jmap.reading import MailReader
 from mailroom.jmap.updating import update_messages
 from mailroom.jmap.wire import IdentityGet
 from mailroom.triage.model import Change, MailboxId, Message, Snapshot
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.ports import Reading, Update
+
+_NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSupportedByMethod"})
 
 
 class JmapMailStore:
@@ -24,19 +27,21 @@ class JmapMailStore:
         self._messages = Messages(client)
         self._reader = MailReader(client, self._mailboxes, self._messages)
 
-    def own_addresses(self) -> tuple[str, ...]:
-        """Return the addresses the person sends from, as far as the token may know them.
+    def own_addresses(self) -> OwnAddresses:
+        """Return the addresses the person sends from; see `MailStore.own_addresses`.
 
-        Raises:
-            ServerError: The server could not be asked.
+        Where the token's scope offers no identities, the user name and the account's name are all
+        there is to know.
         """
-        if SUBMISSION not in self._client.session.capabilities:
-            return ()
+        session = self._client.session
+        if SUBMISSION not in session.capabilities:
+            return OwnAddresses.read(session.names)
         try:
             (answer,) = self._client.call([Call("Identity/get", {"ids": None})])
-            return tuple(identity.email for identity in answer.as_record(IdentityGet).list_)
-        except (MethodError, StatusError):
-            return ()  # listed, but not for this token
+            identities = answer.as_record(IdentityGet).list_
+        except ServerError as error:
+            return OwnAddresses.read(session.names, is_complete=_is_final(error))
+        return OwnAddresses.read([*session.names, *(identity.email for identity in identities)])
 
     def read(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
@@ -51,3 +56,10 @@ class JmapMailStore:
     def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Make mailboxes; see `MailStore.create_mailboxes`."""
         return create_mailboxes(self._client, self._mailboxes, paths)
+
+
+def _is_final(error: ServerError) -> bool:
+    """Whether a refusal is the token's, not the moment's: the session lists what it may not use."""
+    if isinstance(error, MethodError):
+        return error.type in _NOT_FOR_THIS_TOKEN
+    return isinstance(error, StatusError) and error.status in {400, 403}

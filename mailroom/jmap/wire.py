@@ -34,6 +34,7 @@ class AccountObject:
     """An account that the session offers (RFC 8620 section 2)."""
 
     account_capabilities: Json = Factory(dict)
+    name: str = ""
     is_read_only: bool = False
 
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mailroom.triage.model import CardUid, MailboxId
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.routing import Rule
 
 
@@ -26,7 +27,7 @@ class Bearings:
     Attributes:
         mailbox_ids: Where mail is filed, by full name; a script finds a mailbox again after it was renamed.
         group_uids: The identifiers of the contact groups, by name.
-        own: Addresses of the account; mail that the person sends himself is not screened.
+        own: The account's own addresses; mail that the person sends himself is not screened.
         reply_domains: What stands behind the @ in the Message-ID of mail that the person sends: a
             message that refers to such a one is a reply, and not screened.
     """
@@ -34,7 +35,7 @@ class Bearings:
     mailbox_ids: Mapping[str, MailboxId]
     group_uids: Mapping[str, CardUid]
     group_test: GroupTest
-    own: Sequence[str] = ()
+    own: OwnAddresses = field(factory=OwnAddresses)
     reply_domains: Sequence[str] = ()
 
 
@@ -50,8 +51,10 @@ def _block(rule: Rule, bearings: Bearings) -> str:
         return f"# {rule.name}\nif {test}{_filing(rule, bearings)}"
     stranger = _jmapquery({"operator": "NOT", "conditions": [{"fromAnyContact": True}]})
     tests = []
-    if bearings.own:
-        tests.append(f'not address :is "from" {_strings(bearings.own)}')
+    if bearings.own.addresses:
+        tests.append(f'not address :is "from" {_strings(sorted(bearings.own.addresses))}')
+    if bearings.own.domains:
+        tests.append(f'not address :domain :is "from" {_strings(sorted(bearings.own.domains))}')
     if bearings.reply_domains:
         ends = _strings([f"@{domain}>" for domain in bearings.reply_domains])
         tests.append(f'not header :contains ["in-reply-to", "references"] {ends}')

@@ -1,75 +1,55 @@
 """The cycle: see what the person labelled, file its senders, move their mail, take the labels off.
 
 Each step works for all senders at once. A failure is noted against its sender, who drops out of the
-later steps and keeps his label for the next cycle.
+later steps and keeps the label for the next cycle.
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 
-from attrs import Factory, define, evolve, field
+from attrs import evolve
 
 from mailroom.errors import UserError
-from mailroom.triage.address import Address, parse_addresses
+from mailroom.triage.address import Address
 from mailroom.triage.layout import Layout, missing_groups
-from mailroom.triage.model import (
-    Card,
-    CardUid,
-    Change,
-    MailboxId,
-    Membership,
-    Message,
-    MessageId,
-    Scheme,
-    Snapshot,
-)
+from mailroom.triage.model import Card, CardUid, Change, Membership, Message, MessageId, Scheme, Snapshot
+from mailroom.triage.own import OwnAddresses
+from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import (
     NO_CHANGE,
-    Decision,
     Filing,
     card_name,
     conclude,
     file_sender,
-    judge,
+    fits,
     name_differs,
-    sender_of,
     shared_card_conflicts,
     sweep,
 )
 from mailroom.triage.ports import AddressBook, Contacts, MailStore, Update
-from mailroom.triage.report import Filed, Forecast, Rejected, Report
-from mailroom.triage.sight import Sight
+from mailroom.triage.report import Forecast, Report
+from mailroom.triage.sight import Look, Sight
 from mailroom.triage.stragglers import Stragglers
+from mailroom.triage.verdicts import Decision, judge, reject, sender_of
+from mailroom.triage.work import Task, Work, task_of
 
-
-@define
-class _Work:
-    """What is under way in one cycle: a sender stands in `filings` until he fails."""
-
-    decisions: tuple[Decision, ...]
-    rejected: dict[MessageId, str]
-    filings: dict[Address, Filing] = Factory(dict)
-    failed: dict[Address, str] = Factory(dict)
-    moved: dict[Address, int] = field(factory=lambda: defaultdict(int))
-
-    def fail(self, sender: Address, reason: str) -> None:
-        self.filings.pop(sender, None)
-        self.failed.setdefault(sender, reason)
-
-    def filing_of(self, message: Message) -> Filing | None:
-        sender = sender_of(message)
-        return self.filings.get(sender) if sender else None
+LOOK_PATIENCE_SECONDS = 1.0
+"""How old a look at the labels may be when the first write follows. Reading the contacts' changes takes
+a moment, and a person who takes a label off in it is no slower than the write; a whole book takes long."""
 
 
 class Triage:
     """Files senders on one account.
 
     Args:
-        own: Addresses of the account besides those its mail store knows; they are never filed.
+        own: Addresses of the account besides those its mail store knows; they are never filed. Where
+            it is not complete, the mail store is asked until it is.
         sweeps_stragglers: Whether a cycle looks after senders decided on before, too.
+        clock: Tells seconds; only differences count.
 
     Attributes:
         stragglers: Sweeps their mail out of Screener, in a cycle or by itself.
@@ -80,28 +60,33 @@ class Triage:
         mail: MailStore,
         book: AddressBook,
         scheme: Scheme,
-        own: Collection[Address] = (),
+        own: OwnAddresses,
         *,
         sweeps_stragglers: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mail = mail
         self._book = book
         self._scheme = scheme
-        self._own = frozenset(own)
+        self._own = own
         self._sweeps_stragglers = sweeps_stragglers
         self._sight = Sight(mail, scheme, reads_screener_along=sweeps_stragglers)
-        self.stragglers = Stragglers(self._sight, mail, book, scheme, lambda: self._own)
+        self._clock = clock
+        self._pauses: Pauses[Task] = Pauses(clock)
+        self._told: frozenset[MessageId] = frozenset()
+        self.stragglers = Stragglers(
+            self._sight, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
+        )
 
     def check_mail(self) -> None:
         """Look whether the account has every mailbox that the scheme names, and whose account it is.
 
         Raises:
-            UserError: Names every mailbox that is missing.
+            UserError: Names every mailbox that is missing, or may not be changed.
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        self._own |= parse_addresses(self._mail.own_addresses())
-        self._sight.look()
+        self._look()
 
     def check_book(self) -> None:
         """Look whether the address book has every contact group that the scheme names.
@@ -118,39 +103,47 @@ class Triage:
         """Do one cycle.
 
         Raises:
-            UserError: A mailbox that the scheme names has gone.
+            UserError: A mailbox that the scheme names has gone, or may not be changed.
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
-        look = self._sight.look()
-        layout, marked = look.layout, look.marked
-        work = self._begin(marked, layout)
-        names: dict[Address, str] = {}
-        if work.decisions or _has_warnings(marked, layout):
+        began = self._clock()
+        look = self._look()
+        work = self._begin(look)
+        contacts: Contacts | None = None
+        if work.has_work or _has_warnings(look):
             contacts = self._book.refresh()
-            self._file(work, contacts, layout)
+            if self._clock() - began > LOOK_PATIENCE_SECONDS:
+                look = self._look()  # a label may have come off in the meantime
+                work = self._begin(look)
+        layout = look.layout
+        names: dict[Address, str] = {}
+        if contacts is not None:
+            self._file(work, look, contacts)
             self._join_groups(work)
-            names = _names_for(marked, contacts, work, layout)
-        snapshot = marked
+            names = _names_for(look.marked, contacts, work, layout)
+        snapshot = look.marked
         if work.filings:
-            snapshot = self._sweep(work, layout, marked)
+            snapshot = self._sweep(work, layout, look.marked)
             self._leave_groups(work)
         update = self._conclude(work, layout, snapshot, names)
-        report = _report(work, layout, snapshot, update)
+        self._pauses.settle(work.refusals(), work.held)
+        report = work.report(layout, snapshot, update, self._told)
+        self._told = frozenset(work.rejected)
         if not self._sweeps_stragglers:
             return report
-        return evolve(report, swept=self.stragglers.sweep_after(look, update.snapshot.state))
+        swept = self.stragglers.sweep_after(
+            look, update.snapshot.state, has_read_contacts=contacts is not None
+        )
+        return evolve(report, swept=swept)
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
-        look = self._sight.look()
+        look = self._look()
         layout = look.layout
-        work = self._begin(look.marked, layout)
+        work = self._begin(look)
         contacts = self._book.refresh()
-        for decision in self._resolve(work, contacts, layout):
-            unborn = Card(CardUid(""), decision.new_card().name)
-            work.filings[decision.sender] = file_sender(
-                decision, [unborn], lambda _: (), layout, created=True
-            )
+        for decision in self._resolve(work, look, contacts):
+            work.filings[decision.sender] = _file_unborn(decision, layout)
         if work.filings:
             for message in self._read_for(work, layout).messages.values():
                 filing = work.filing_of(message)
@@ -161,26 +154,55 @@ class Triage:
         if self._sweeps_stragglers:
             misplaced = self.stragglers.find(layout, contacts)
             stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
-        return Forecast(filings, work.rejected, stragglers)
+        left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
+        reasons = work.postponed | work.failed
+        for message in look.marked.messages.values():
+            if message.mailbox_ids & layout.labels.keys() and (sender := sender_of(message)) in reasons:
+                left[message.id] = reasons[sender]
+        return Forecast(filings, left, stragglers)
 
-    def _begin(self, marked: Snapshot, layout: Layout) -> _Work:
-        verdicts = judge(marked.messages.values(), layout, self._own)
-        return _Work(verdicts.decisions, dict(verdicts.rejected))
+    def _look(self) -> Look:
+        """See the labelled messages, and learn the own addresses where they are not all known yet."""
+        look = self._sight.look()
+        if not self._own.is_complete:
+            self._own = self._own.joined(self._mail.own_addresses())
+        return look
 
-    def _resolve(self, work: _Work, contacts: Contacts, layout: Layout) -> list[Decision]:
+    def _begin(self, look: Look) -> Work:
+        marked = look.marked.messages
+        verdicts = judge(marked.values(), look.layout, self._own)
+        tasks: set[Task] = {(message_id, "") for message_id in marked}
+        tasks.update(task_of(decision) for decision in verdicts.decisions)
+        held = frozenset(filter(self._pauses.holds, tasks))
+        return Work(verdicts.decisions, verdicts.rejected, verdicts.postponed, held)
+
+    def _resolve(self, work: Work, look: Look, contacts: Contacts) -> list[Decision]:
         """File the senders that have a card, and return the decisions about the others."""
+        layout, marked = look.layout, look.marked.messages
         without_card = []
         for decision in work.decisions:
             if cards := contacts.cards(decision.sender):
                 work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
             else:
                 without_card.append(decision)
+        conflicts: dict[str, list[Message]] = defaultdict(list)
         for sender, reason in shared_card_conflicts(work.filings.values()).items():
-            work.rejected |= dict.fromkeys(work.filings.pop(sender).decision.message_ids, reason)
-        return without_card
+            conflicts[reason] += [marked[x] for x in work.filings.pop(sender).decision.message_ids]
+        for reason, messages in conflicts.items():
+            work.rejected |= reject(messages, reason, layout)
+        unborn = {decision.sender: _file_unborn(decision, layout) for decision in without_card}
+        for decision in work.decisions:
+            filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
+            if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
+                reason = f"the server keeps a message in at most {layout.max_mailboxes} mailboxes at once"
+                work.fail(decision.sender, f"{reason}: take the labelled ones out of one")
+        for decision in work.decisions:  # not before: they may share a card with others
+            if task_of(decision) in work.held:
+                work.filings.pop(decision.sender, None)
+        return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
 
-    def _file(self, work: _Work, contacts: Contacts, layout: Layout) -> None:
-        without_card = self._resolve(work, contacts, layout)
+    def _file(self, work: Work, look: Look, contacts: Contacts) -> None:
+        without_card = self._resolve(work, look, contacts)
         created = (
             self._book.create([decision.new_card() for decision in without_card]) if without_card else {}
         )
@@ -188,12 +210,12 @@ class Triage:
             card = created[decision.sender]
             if isinstance(card, Card):
                 work.filings[decision.sender] = file_sender(
-                    decision, [card], contacts.groups, layout, created=True
+                    decision, [card], contacts.groups, look.layout, created=True
                 )
             else:
                 work.fail(decision.sender, card)
 
-    def _join_groups(self, work: _Work) -> None:
+    def _join_groups(self, work: Work) -> None:
         joining = [filing for filing in work.filings.values() if filing.joins]
         cards = _by_group((filing.decision.category.group, filing.card.uid) for filing in joining)
         failures = self._regroup({group: Membership(add=uids) for group, uids in cards.items()})
@@ -201,7 +223,7 @@ class Triage:
             if reason := failures.get(filing.decision.category.group):
                 work.fail(filing.decision.sender, reason)
 
-    def _leave_groups(self, work: _Work) -> None:
+    def _leave_groups(self, work: Work) -> None:
         leaving = [filing for filing in work.filings.values() if filing.leaves]
         cards = _by_group(chain.from_iterable(filing.leaves for filing in leaving))
         failures = self._regroup({group: Membership(remove=uids) for group, uids in cards.items()})
@@ -213,7 +235,7 @@ class Triage:
     def _regroup(self, memberships: dict[str, Membership]) -> dict[str, str]:
         return dict(self._book.regroup(memberships)) if memberships else {}
 
-    def _read_for(self, work: _Work, layout: Layout) -> Snapshot:
+    def _read_for(self, work: Work, layout: Layout) -> Snapshot:
         """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
         mailboxes = {layout.screener} | layout.watched
         mailboxes.update(*(filing.left for filing in work.filings.values()))
@@ -224,7 +246,7 @@ class Triage:
 
         return self._sight.read(mailboxes, keep)
 
-    def _sweep(self, work: _Work, layout: Layout, marked: Snapshot) -> Snapshot:
+    def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
         """Move the filed senders' messages, and return the labelled ones as they are now."""
         snapshot = self._read_for(work, layout)
 
@@ -241,51 +263,42 @@ class Triage:
                 work.moved[sender] += 1
         return update.snapshot.only(marked.messages)
 
-    def _conclude(self, work: _Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
+    def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""
 
         def change(message: Message) -> Change:
-            sender = sender_of(message)
-            if sender in work.failed:
+            if work.rests(message):
                 return NO_CHANGE
+            sender = sender_of(message)
             return conclude(
                 message,
                 work.filing_of(message),
                 layout,
-                rejected=message.id in work.rejected,
+                rejection=work.rejected.get(message.id),
                 differs=name_differs(message, names.get(sender, "") if sender else ""),
             )
 
         update = self._mail.update(snapshot, change)
         for message_id, reason in update.failed.items():
-            if sender := sender_of(snapshot.messages[message_id]):
-                work.fail(sender, reason)
+            filing = work.filing_of(snapshot.messages[message_id])
+            if filing:
+                work.fail(filing.decision.sender, reason)
+            else:
+                work.refused[message_id] = reason
         return update
 
 
-def _report(work: _Work, layout: Layout, snapshot: Snapshot, update: Update) -> Report:
-    """Say what the cycle did; `snapshot` is from before its last step."""
-
-    def got(message_id: MessageId, label: MailboxId | None) -> bool:
-        before, after = snapshot.messages.get(message_id), update.snapshot.messages.get(message_id)
-        return bool(before and after and label in after.mailbox_ids - before.mailbox_ids)
-
-    return Report(
-        filed=tuple(Filed(filing, work.moved[sender]) for sender, filing in work.filings.items()),
-        rejected=tuple(
-            Rejected(message_id, reason, got(message_id, layout.error))
-            for message_id, reason in work.rejected.items()
-        ),
-        failed=dict(work.failed),
-        warned=tuple(message_id for message_id in update.changed if got(message_id, layout.warning)),
-    )
+def _file_unborn(decision: Decision, layout: Layout) -> Filing:
+    """Say how a sender without a card is filed, before there is one."""
+    unborn = Card(CardUid(""), decision.new_card().name)
+    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
 
 
-def _has_warnings(snapshot: Snapshot, layout: Layout) -> bool:
-    return any(layout.warning in message.mailbox_ids for message in snapshot.messages.values())
+def _has_warnings(look: Look) -> bool:
+    return any(look.layout.warning in message.mailbox_ids for message in look.marked.messages.values())
 
 
-def _names_for(snapshot: Snapshot, contacts: Contacts, work: _Work, layout: Layout) -> dict[Address, str]:
+def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Address, str]:
     """Return the name on each sender's card: the one he is filed under in this cycle, or would be."""
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
     names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}

@@ -10,6 +10,7 @@ from attrs import define, frozen
 from mailroom.triage.address import Address
 from mailroom.triage.correspondent import Correspondent
 from mailroom.triage.model import Letter
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.ports import Contacts
 
 MAX_REPLY_DOMAINS = 10
@@ -53,7 +54,7 @@ class Tallies:
         own: Addresses of the account, which do not count.
     """
 
-    def __init__(self, own: Collection[Address]) -> None:
+    def __init__(self, own: OwnAddresses) -> None:
         self._own = own
         self._by_address: dict[Address, Tally] = {}
 

@@ -15,8 +15,14 @@ from mailroom.triage.model import (
     Category,
     Mailbox,
     MailboxId,
+    MailLimits,
     Scheme,
 )
+
+LEAST_MAILBOXES = 2
+"""A message has its label besides its place."""
+
+NO_LIMITS = MailLimits()
 
 
 @frozen
@@ -29,6 +35,7 @@ class Layout:
         archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
         warning: The warning label; None where warnings are off.
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
+        max_mailboxes: In how many mailboxes a message may be at once; None for any number.
     """
 
     labels: dict[MailboxId, Category]
@@ -39,12 +46,23 @@ class Layout:
     archive: MailboxId | None = None
     warning: MailboxId | None = None
     protected: frozenset[MailboxId] = frozenset()
+    max_mailboxes: int | None = None
 
     @property
     def watched(self) -> frozenset[MailboxId]:
         """The labels; a cycle begins with the messages that carry one."""
         marks = {self.error} | ({self.warning} if self.warning else set())
         return frozenset(self.labels) | marks
+
+    @property
+    def written(self) -> frozenset[MailboxId]:
+        """Every mailbox that triage puts messages into or takes them out of."""
+        places = {self.screener, self.inbox, *self.destinations.values()}
+        return self.watched | places | ({self.archive} if self.archive else set())
+
+    def has_room(self, mailboxes: int) -> bool:
+        """Whether a message may be in so many mailboxes at once."""
+        return self.max_mailboxes is None or mailboxes <= self.max_mailboxes
 
 
 def mailbox_paths(mailboxes: Iterable[Mailbox]) -> dict[MailboxId, str]:
@@ -65,11 +83,11 @@ def with_role(mailboxes: Iterable[Mailbox], role: str) -> list[MailboxId]:
     return [mailbox.id for mailbox in mailboxes if mailbox.role == role]
 
 
-def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
-    """Resolve the scheme's names.
+def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits = NO_LIMITS) -> Layout:
+    """Resolve the scheme's names, and see whether the account lets triage do its work.
 
     Raises:
-        UserError: Names every mailbox that is missing, or is for something else.
+        UserError: Names every mailbox that is missing, is for something else, or may not be changed.
     """
     by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
     by_path = {path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()}
@@ -102,10 +120,36 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme) -> Layout:
         warning=named(scheme.warning_label) if scheme.warning_label else None,
         archive=by_role.get(ARCHIVE_ROLE),
         protected=frozenset(mailbox.id for mailbox in mailboxes if mailbox.role in PROTECTED_ROLES),
+        max_mailboxes=limits.max_mailboxes_per_message,
     )
-    if problems or missing:
-        raise UserError([*problems, *_missing("mailbox", "mailboxes", missing)])
+    problems += _missing("mailbox", "mailboxes", missing)
+    problems += _hindrances(mailboxes, layout, limits)
+    if problems:
+        raise UserError(problems)
     return layout
+
+
+def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits) -> list[str]:
+    """Say what the account does not let triage do, before it has done half of it."""
+    if limits.is_read_only:
+        return ["the mail may only be read with this token: make one that may read and write Email"]
+    if not layout.has_room(LEAST_MAILBOXES):
+        return [
+            f"the server keeps a message in at most {layout.max_mailboxes} mailboxes at once; "
+            f"labels need {LEAST_MAILBOXES}"
+        ]
+    changeable = {x.id for x in mailboxes if x.rights.may_read and x.rights.may_add and x.rights.may_remove}
+    shut = [
+        repr(path)
+        for mailbox_id, path in mailbox_paths(mailboxes).items()
+        if mailbox_id in layout.written - changeable
+    ]
+    if not shut:
+        return []
+    return [
+        f"messages may not be read in, put into and taken out of {', '.join(shut)} with this token: "
+        "make one that may, or ask who shares the mailboxes with you for the rights"
+    ]
 
 
 def missing_groups(group_names: Iterable[str], scheme: Scheme) -> list[str]:

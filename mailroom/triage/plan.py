@@ -18,50 +18,19 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from attrs import frozen
 
 from mailroom.triage.address import Address
-from mailroom.triage.correspondent import Correspondent, NoSender
+from mailroom.triage.correspondent import Correspondent
 from mailroom.triage.layout import Layout
 from mailroom.triage.model import (
     Card,
     CardUid,
-    Category,
     Change,
     MailboxId,
     Message,
-    MessageId,
-    NewCard,
 )
 from mailroom.triage.names import fold_name
+from mailroom.triage.verdicts import Decision, Rejection
 
 NO_CHANGE = Change()
-
-
-@frozen
-class Decision:
-    """What the person decided about one sender.
-
-    Attributes:
-        email: The sender's address as he writes it.
-        name: His display name in the newest labelled message that has one; otherwise empty.
-        message_ids: The messages that carry the label.
-    """
-
-    sender: Address
-    category: Category
-    email: str
-    name: str
-    message_ids: tuple[MessageId, ...]
-
-    def new_card(self) -> NewCard:
-        """Return the card that the sender gets if he has none."""
-        return NewCard(self.sender, self.email, self.name or self.email, self.category.kind)
-
-
-@frozen
-class Verdicts:
-    """The decisions to carry out, and why the other labelled messages are left to the person."""
-
-    decisions: tuple[Decision, ...]
-    rejected: dict[MessageId, str]
 
 
 @frozen
@@ -86,43 +55,6 @@ class Filing:
     leaves: frozenset[tuple[str, CardUid]]
     destination: MailboxId
     left: frozenset[MailboxId]
-
-
-def sender_of(message: Message) -> Address | None:
-    """Return the sender's address, or None where there is no sender who could be filed."""
-    return message.sender.address if isinstance(message.sender, Correspondent) else None
-
-
-def judge(messages: Iterable[Message], layout: Layout, own: Collection[Address]) -> Verdicts:
-    """Read the person's decisions off the labelled messages."""
-    rejected: dict[MessageId, str] = {}
-    labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
-    for message in messages:
-        if not message.mailbox_ids & layout.labels.keys():
-            continue
-        if isinstance(message.sender, NoSender):
-            rejected[message.id] = message.sender.reason
-        elif message.sender.address in own:
-            rejected[message.id] = "the sender is the account's own address"
-        else:
-            labelled[message.sender.address].append((message, message.sender))
-    decisions = []
-    for sender, theirs in labelled.items():
-        wanted = {
-            layout.labels[x].title: layout.labels[x]
-            for m, _ in theirs
-            for x in m.mailbox_ids
-            if x in layout.labels
-        }
-        if len(wanted) > 1:
-            titles = " and ".join(sorted(wanted))
-            rejected |= {
-                m.id: f"{sender} is labelled for {titles}: take all labels but one off" for m, _ in theirs
-            }
-        else:
-            (category,) = wanted.values()
-            decisions.append(_decision(sender, category, theirs))
-    return Verdicts(tuple(decisions), rejected)
 
 
 def file_sender(
@@ -187,32 +119,44 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     return Change(add=frozenset({place}) - here, remove=leaving)
 
 
+def fits(message: Message, filing: Filing, layout: Layout) -> bool:
+    """Whether the server lets a message be in all the mailboxes it has to be in at once."""
+    change = sweep(message, filing, layout)
+    return layout.has_room(len((message.mailbox_ids - change.remove) | change.add))
+
+
 def conclude(
-    message: Message, filing: Filing | None, layout: Layout, *, rejected: bool, differs: bool
+    message: Message, filing: Filing | None, layout: Layout, *, rejection: Rejection | None, differs: bool
 ) -> Change:
     """Say which labels come off a message, and which go on, now that all else is done.
 
     Args:
         filing: How the message's sender was filed in this cycle, if he was.
-        rejected: Whether its triage is left to the person.
+        rejection: Why its triage is left to the person, if it is.
         differs: Whether its display name differs from the sender's card.
     """
     here = message.mailbox_ids
     add: set[MailboxId] = set()
     remove: set[MailboxId] = set()
-    if rejected:
-        add.add(layout.error)
+    is_protected = bool(here & layout.protected)
+    drops_label = rejection is not None and rejection.drops_label and is_protected
+    if rejection and not drops_label:
+        (remove if is_protected else add).add(layout.error)
     else:
         labelled = filing is not None and _carries_label(message, filing, layout)
         remove.add(layout.error)
+        if drops_label:
+            remove.update(layout.labels)
         if filing and labelled:
             remove.update(
                 label for label, category in layout.labels.items() if category == filing.decision.category
             )
         if layout.warning and not differs:
             remove.add(layout.warning)
-        elif layout.warning and labelled and not here & layout.protected:
+        elif layout.warning and labelled and not is_protected:
             add.add(layout.warning)
+    if not layout.has_room(len((here - remove) | add)):
+        add.clear()  # a mark is told in the log as well
     if not (here - remove) | add:
         add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
     return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
@@ -231,19 +175,6 @@ def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[s
     return min(
         cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), x.seniority)
     ).name
-
-
-def _decision(
-    sender: Address, category: Category, theirs: Iterable[tuple[Message, Correspondent]]
-) -> Decision:
-    newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
-    return Decision(
-        sender=sender,
-        category=category,
-        email=newest_first[0][1].email,
-        name=next((shown.name for _, shown in newest_first if shown.name), ""),
-        message_ids=tuple(message.id for message, _ in newest_first),
-    )
 
 
 def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:

@@ -22,6 +22,7 @@ from mailroom.triage.model import (
     NewCard,
     Snapshot,
 )
+from mailroom.triage.own import OwnAddresses
 
 
 @frozen
@@ -58,8 +59,8 @@ class Update:
 class MailStore(Protocol):
     """A person's mail. Every method raises `ServerError` when the server as a whole fails."""
 
-    def own_addresses(self) -> Collection[str]:
-        """Return the addresses that the person sends from, as far as the server tells."""
+    def own_addresses(self) -> OwnAddresses:
+        """Return the addresses that the person sends from, as far as the server tells now."""
         ...
 
     def read(self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...) -> Reading:

@@ -26,7 +26,8 @@ class Rejected:
     """A labelled message that is left to the person, and why.
 
     Attributes:
-        is_new: Whether it was marked with the error label in this cycle.
+        is_new: Whether it is told for the first time: it got the error label in this cycle, or can bear
+            none and has not been told of since the start.
     """
 
     message_id: MessageId

@@ -7,7 +7,7 @@ came late or reaches too far, or when mail and triage crossed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -15,8 +15,10 @@ from mailroom.triage.address import Address
 from mailroom.triage.correspondent import Correspondent
 from mailroom.triage.layout import Layout
 from mailroom.triage.model import Change, Message, Scheme
-from mailroom.triage.plan import NO_CHANGE, Decision, Filing, file_sender, sender_of, sweep
+from mailroom.triage.own import OwnAddresses
+from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep
 from mailroom.triage.ports import Contacts
+from mailroom.triage.verdicts import Decision, sender_of
 
 
 @frozen
@@ -42,7 +44,7 @@ def find_misplaced(
     contacts: Contacts,
     layout: Layout,
     scheme: Scheme,
-    own: Collection[Address],
+    own: OwnAddresses,
 ) -> Misplaced:
     """Sort the senders of the mail in Screener.
 
@@ -52,9 +54,11 @@ def find_misplaced(
     waiting: dict[Address, list[Correspondent]] = {}
     labelled: set[Address] = set()
     for message in messages:
-        if not isinstance(message.sender, Correspondent) or message.sender.address in own:
+        if not isinstance(message.sender, Correspondent):
             continue
         sender = message.sender.address
+        if sender in own or own.may_hold(sender):
+            continue
         if message.mailbox_ids & layout.labels.keys():
             labelled.add(sender)
         if layout.screener in message.mailbox_ids and not message.mailbox_ids & layout.protected:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from attrs import frozen
 
 from mailroom.errors import ServerError
-from mailroom.triage.layout import Layout, find_layout
+from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
 from mailroom.triage.model import Mailbox, MailboxId, Message, Scheme, Snapshot
 from mailroom.triage.ports import MailStore
 
@@ -46,6 +46,7 @@ class Sight:
         self._scheme = scheme
         self._reads_screener_along = reads_screener_along
         self._mailboxes: tuple[Mailbox, ...] = ()
+        self._limits = NO_LIMITS
         self._layout: Layout | None = None
         self._wanted: frozenset[MailboxId] = frozenset()
 
@@ -59,12 +60,12 @@ class Sight:
         wanted = self._wanted if self._layout else frozenset()
         seen = self._mail.read(wanted)
         layout = self._layout
-        if layout is None or seen.mailboxes != self._mailboxes:
+        if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
-            layout = find_layout(seen.mailboxes, self._scheme)
+            layout = find_layout(seen.mailboxes, self._scheme, seen.limits)
             if wanted != (wanted := self._to_look_at(layout, seen.mailboxes)):
                 seen = self._mail.read(wanted)
-            self._layout, self._mailboxes = layout, seen.mailboxes
+            self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
         self._wanted = self._to_look_at(layout, seen.mailboxes)
         return Look(layout, seen.snapshot, layout.screener in wanted)
 

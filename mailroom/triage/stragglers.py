@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+
+from attrs import evolve
 
 from mailroom.errors import ServerError
 from mailroom.triage.address import Address
 from mailroom.triage.layout import Layout
 from mailroom.triage.model import Scheme, Snapshot
-from mailroom.triage.plan import sender_of
+from mailroom.triage.own import OwnAddresses
+from mailroom.triage.pauses import Pauses
 from mailroom.triage.ports import AddressBook, Contacts, MailStore
 from mailroom.triage.report import Swept
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
 from mailroom.triage.sight import Look, Sight
+from mailroom.triage.verdicts import sender_of
 
 
 class Stragglers:
@@ -21,6 +25,7 @@ class Stragglers:
 
     Args:
         own: Returns the account's own addresses.
+        pauses: Remembers senders of whom the server refused to move a message.
     """
 
     def __init__(
@@ -29,37 +34,54 @@ class Stragglers:
         mail: MailStore,
         book: AddressBook,
         scheme: Scheme,
-        own: Callable[[], Collection[Address]],
+        *,
+        own: Callable[[], OwnAddresses],
+        pauses: Pauses[Address],
     ) -> None:
         self._sight = sight
         self._mail = mail
         self._book = book
         self._scheme = scheme
         self._own = own
+        self._pauses = pauses
         self._swept_state: str | None = None
 
-    def sweep_after(self, look: Look, state: str) -> Swept:
-        """Sweep at the end of a cycle; at most two requests, none where the mail is as it was the last time.
+    def sweep_after(self, look: Look, state: str, *, has_read_contacts: bool) -> Swept:
+        """Sweep at the end of a cycle; no request where the mail is as it was the last time.
 
-        It goes by the contacts of the moment. Only where Screener has to be read by itself, because it
-        was too full to be seen or the cycle has written, it goes by those of the last reading.
+        What is swept is decided by contacts that were read for it, and by mail that was read before them.
 
         Args:
             look: What the cycle saw at its beginning.
             state: The state in which it left the mail.
+            has_read_contacts: Whether the cycle has read the contacts, so that they are good enough
+                to see that there is nothing to sweep.
         """
         if state == self._swept_state:
             return Swept()
+        layout = look.layout
         try:
-            if look.has_screener and look.snapshot.state == state:
-                waits = any(look.layout.screener in x.mailbox_ids for x in look.snapshot.messages.values())
-                contacts = self._book.refresh() if waits else self._book.latest()
-                return self._sweep(
-                    look.snapshot, self._sort(look.snapshot, contacts, look.layout), look.layout
-                )
-            return self._sweep(*self._read(look.layout, self._book.latest()), look.layout)
+            snapshot = look.snapshot
+            if not look.has_screener or snapshot.state != state:
+                snapshot = self._sight.read({layout.screener} | layout.watched)
+            if not any(layout.screener in x.mailbox_ids for x in snapshot.messages.values()):
+                self._swept_state = snapshot.state
+                return Swept()
+            if has_read_contacts and not self._sort(snapshot, self._book.latest(), layout).stragglers:
+                self._swept_state = snapshot.state
+                return Swept()
+            return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
             return Swept(postponed=str(error))
+
+    def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> Swept:
+        """Sweep, but leave alone for a while what the server refuses."""
+        misplaced = self._sort(snapshot, self._book.refresh(), layout)
+        held = set(filter(self._pauses.holds, misplaced.stragglers))
+        stragglers = {x: filing for x, filing in misplaced.stragglers.items() if x not in held}
+        swept = self._sweep(snapshot, evolve(misplaced, stragglers=stragglers), layout)
+        self._pauses.settle(swept.failed, held)
+        return swept
 
     def rescue(self) -> Swept:
         """Sweep at once, by mail and contacts as they are now.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.contract import vcards
-from tests.contract.accounts import Account, add_contact, contacts, groups_of, unlabel
-from tests.contract.running import run_cycle
+from tests.contract.accounts import PROTECTED, Account, add_contact, contacts, groups_of, unlabel
+from tests.contract.running import opened, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 ERROR, WARNING = "@MailroomError", "@MailroomWarning"
@@ -46,6 +46,43 @@ class TestErrorLabel:
         marked = account.receive([ANN], ERROR)
         run_cycle(account)
         assert account.mailboxes_of(labelled) == account.mailboxes_of(marked) == {"Feed"}
+
+
+class TestProtectedMail:
+    """In Trash, Junk, Sent and Drafts no error label is put on."""
+
+    @pytest.mark.parametrize("place", PROTECTED)
+    @pytest.mark.parametrize(
+        ("senders", "labels"),
+        [(None, ["@ToFeed"]), ([ANN], ["@ToFeed", "@ToJail"]), ([("Me", "")], ["@ToImbox"])],
+        ids=["no sender", "two labels", "the person"],
+    )
+    def test_the_triage_label_just_comes_off(
+        self, account: Account, place: str, senders: list[tuple[str, str]] | None, labels: list[str]
+    ) -> None:
+        """Nothing is filed, the message keeps its place and no more, and the reason is told once."""
+        if senders and not senders[0][1]:
+            senders = [("Me", account.address)]
+        message = account.receive(senders, place, *labels)
+        report = run_cycle(account)
+        assert account.mailboxes_of(message) == {place}
+        assert [(x.message_id, x.is_new) for x in report.rejected] == [(message, True)]
+        assert "comes off" in report.rejected[0].reason
+        assert not contacts(account)
+        assert not run_cycle(account).rejected
+
+    def test_a_conflict_with_another_message_is_left_to_the_person(self, account: Account) -> None:
+        """Taking one label off would leave the other as a decision; only the other message is marked."""
+        thrown_away = account.receive([ANN], "Trash", "@ToJail")
+        waiting = account.receive([ANN], "Screener", "@ToFeed")
+        mailroom = opened(account)
+        reports = [mailroom.triage.run() for _ in range(2)]
+        assert account.mailboxes_of(thrown_away) == {"Trash", "@ToJail"}
+        assert account.mailboxes_of(waiting) == {"Screener", "@ToFeed", ERROR}
+        assert [sorted(x.is_new for x in report.rejected) for report in reports] == [[True] * 2, [False] * 2]
+        unlabel(account, thrown_away, "@ToJail")
+        mailroom.triage.run()
+        assert account.mailboxes_of(waiting) == {"Feed"}
 
 
 class TestWarningLabel:

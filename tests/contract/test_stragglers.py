@@ -10,8 +10,10 @@ import pytest
 
 from mailroom.account import Account as OpenAccount
 from mailroom.service import run_cycle
-from tests.contract.accounts import Account, add_contact, label
+from tests.contract import vcards
+from tests.contract.accounts import Account, add_contact, join, label
 from tests.contract.running import opened, run_command
+from tests.faults.harm import Harm, mail_write
 from tests.faults.proxy import Exchange, Proxy
 
 ANN = ("Ann", "ann@example.net")
@@ -130,9 +132,46 @@ class TestInTheService:
             account.receive([BOB], "Screener")
         run_cycle(mailroom.triage)
         late = account.receive([ANN], "Screener")
-        assert requests_of_a_cycle(account, mailroom) == 3
+        assert requests_of_a_cycle(account, mailroom) == 4, "labels, Screener, contacts, and the move"
         assert account.mailboxes_of(late) == {"Feed"}
         assert requests_of_a_cycle(account, mailroom) == 1
+
+    def test_however_full_screener_is_it_goes_by_the_contacts_of_the_moment(
+        self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A decision that the person makes by hand is not overruled from memory."""
+        monkeypatch.setattr("mailroom.triage.sight.MAX_READ_ALONG_MESSAGES", 2)
+        for _ in range(3):
+            account.receive([BOB], "Screener")
+        uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        run_cycle(mailroom.triage)
+        account.put_card("Feed.vcf", vcards.group("Feed"))
+        join(account, "Jail", uid)
+        late = account.receive([ANN], "Screener")
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(late) == {"Jail"}
+
+    def test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment(
+        self, account: Account, mailroom: OpenAccount
+    ) -> None:
+        """The person regroups a sender while another one is filed."""
+        uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        late = account.receive([ANN], "Screener")
+        label(account, account.receive([BOB], "Screener"), "@ToFeed")
+        url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
+        with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
+            again = opened(account, **proxy.environment(account.environment))
+            again.check()
+
+            def regroup(exchange: Exchange) -> None:
+                account.put_card("Feed.vcf", vcards.group("Feed"))
+                join(account, "Jail", uid)
+                exchange.pass_on()
+
+            proxy.plan = Harm(regroup, mail_write, times=1)
+            run_cycle(again.triage)
+            proxy.check()
+        assert account.mailboxes_of(late) == {"Jail"}
 
     def test_it_costs_two_requests_and_an_idle_cycle_stays_one(
         self, account: Account, mailroom: OpenAccount

@@ -135,6 +135,10 @@ def trouble(stage: Stage) -> None:
     stage.mail("a settled conflict", [ANN], "Screener", "@ToJail", "@MailroomError")
     stage.mail("an old error", [BOB], "Screener", "@MailroomError")
     stage.mail("thrown away", [BOB], "Trash", "@ToFeed")
+    stage.mail("from nobody, thrown away", None, "Trash", "@ToFeed", "@MailroomError")
+    stage.mail("a conflict, sent", [SHOP], "Sent", "@ToFeed", "@ToJail", "@MailroomWarning")
+    stage.mail("half a conflict, thrown away", [SHOP_NEWS], "Trash", "@ToFeed")
+    stage.mail("the other half, spam", [SHOP_NEWS], "Junk", "@ToJail")
 
 
 def cards(stage: Stage) -> None:

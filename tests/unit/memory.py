@@ -19,6 +19,7 @@ from mailroom.triage.model import (
     NewCard,
     Snapshot,
 )
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.ports import Reading, Update
 
 
@@ -62,8 +63,8 @@ class World:
 
     # --- mail store
 
-    def own_addresses(self) -> Collection[str]:
-        return self.own
+    def own_addresses(self) -> OwnAddresses:
+        return OwnAddresses.read(self.own)
 
     def read(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True

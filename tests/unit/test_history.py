@@ -6,6 +6,7 @@ from mailroom.triage.address import Address, parse_address
 from mailroom.triage.correspondent import read_correspondents, read_sender
 from mailroom.triage.history import Tallies, reply_domains
 from mailroom.triage.model import Letter
+from mailroom.triage.own import OwnAddresses
 
 
 def letter(*people: tuple[str, str], at: str = "2026-01-01T00:00:00Z", message_id: str = "") -> Letter:
@@ -16,7 +17,7 @@ def letter(*people: tuple[str, str], at: str = "2026-01-01T00:00:00Z", message_i
 def tallied(*letters: Letter, own: str = "me@x.example") -> list[tuple[Address, str, int]]:
     address = parse_address(own)
     assert address
-    tallies = Tallies({address})
+    tallies = Tallies(OwnAddresses.read([address]))
     tallies.add_recipients(letters)
     return [(each.address, each.name, each.letters) for each in tallies.ranked()]
 
@@ -60,7 +61,7 @@ def test_own_addresses_and_what_is_none_do_not_count() -> None:
 
 def test_a_letter_of_several_senders_is_of_nobody() -> None:
     """As in triage, the sender is the one address in From."""
-    tallies = Tallies(())
+    tallies = Tallies(OwnAddresses())
     tallies.add_senders([letter(("", "a@x.example"), ("", "b@x.example")), letter()])
     assert tallies.ranked() == []
 

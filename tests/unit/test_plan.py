@@ -16,14 +16,28 @@ from mailroom.triage.model import (
     Change,
     Mailbox,
     MailboxId,
+    MailboxRights,
+    MailLimits,
     Message,
     MessageId,
 )
-from mailroom.triage.plan import Decision, Filing, conclude, file_sender, judge, name_differs, sweep
+from mailroom.triage.own import OwnAddresses
+from mailroom.triage.plan import (
+    NO_CHANGE,
+    Filing,
+    conclude,
+    file_sender,
+    fits,
+    name_differs,
+    shared_card_conflicts,
+    sweep,
+)
+from mailroom.triage.verdicts import Decision, Rejection, judge
 from tests.unit.default_account import MAILBOXES, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)
 ANN = Address("ann@a.example")
+NOBODY = OwnAddresses()
 CATEGORY = {category.title: category for category in SCHEME.categories}
 
 
@@ -40,6 +54,10 @@ def filing(title: str, *groups: str) -> Filing:
     return file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: groups, LAYOUT)
 
 
+def rejected(message: Message, rejection: Rejection = Rejection("so")) -> Change:  # noqa: B008 - frozen
+    return conclude(message, None, LAYOUT, rejection=rejection, differs=False)
+
+
 def swept(message: Message, filing: Filing) -> set[str]:
     change = sweep(message, filing, LAYOUT)
     return set((message.mailbox_ids - change.remove) | change.add)
@@ -53,25 +71,40 @@ class TestJudge:
             message("@ToFeed", name="  New   Name ", email="ANN@a.example", at="2"),
             message("@ToFeed", name="", at="3"),
         ]
-        (decision,) = judge(messages, LAYOUT, ()).decisions
+        (decision,) = judge(messages, LAYOUT, NOBODY).decisions
         assert (decision.name, decision.email) == ("New Name", "ann@a.example")
         assert decision.message_ids == ("m3", "m2", "m1")
 
     def test_a_card_without_a_name_shows_the_address(self) -> None:
         """Who shows no name is called by his address."""
-        (decision,) = judge([message("@ToPerson", name="")], LAYOUT, ()).decisions
+        (decision,) = judge([message("@ToPerson", name="")], LAYOUT, NOBODY).decisions
         card = decision.new_card()
         assert (card.name, card.kind) == (ANN, CardKind.PERSON)
 
     def test_imbox_and_person_are_two_categories(self) -> None:
         """They share a group, but they make different cards: the person has to say which."""
-        verdicts = judge([message("@ToImbox", at="1"), message("@ToPerson", at="2")], LAYOUT, ())
+        verdicts = judge([message("@ToImbox", at="1"), message("@ToPerson", at="2")], LAYOUT, NOBODY)
         assert verdicts.decisions == ()
         assert verdicts.rejected.keys() == {"m1", "m2"}
 
     def test_the_own_address_is_not_filed(self) -> None:
         """Whoever labels his own message gets it back."""
-        assert "own address" in judge([message("@ToFeed")], LAYOUT, {ANN}).rejected[MessageId("m1")]
+        (rejection,) = judge([message("@ToFeed")], LAYOUT, OwnAddresses.read([ANN])).rejected.values()
+        assert "own address" in rejection.reason
+
+    def test_everybody_at_a_domain_of_the_persons_own_is_the_person(self) -> None:
+        """An identity ``*@…`` may send as any address of that domain, though of no other."""
+        own = OwnAddresses.read(["*@A.example"])
+        assert not judge([message("@ToFeed")], LAYOUT, own).decisions
+        assert judge([message("@ToFeed", email="ann@below.a.example")], LAYOUT, own).decisions
+
+    def test_who_may_be_the_person_waits(self) -> None:
+        """Nothing is decided about a sender at the user name's domain while the own aliases are unknown."""
+        own = OwnAddresses.read(["me@a.example"], is_complete=False)
+        verdicts = judge([message("@ToFeed"), message("@ToJail", email="b@b.example", at="2")], LAYOUT, own)
+        assert verdicts.postponed.keys() == {ANN}
+        assert [decision.sender for decision in verdicts.decisions] == ["b@b.example"]
+        assert not verdicts.rejected
 
     @pytest.mark.parametrize(
         ("header", "said"),
@@ -85,7 +118,7 @@ class TestJudge:
     def test_an_unusable_from_is_told(self, header: list[Entry], said: str) -> None:
         """The reason says what is wrong with From."""
         unusable = evolve(message("@ToFeed"), sender=read_sender(header))
-        assert said in judge([unusable], LAYOUT, ()).rejected[MessageId("m1")]
+        assert said in judge([unusable], LAYOUT, NOBODY).rejected[MessageId("m1")].reason
 
 
 class TestCards:
@@ -180,7 +213,7 @@ class TestSweep:
             now = swept(labelled, filing("Imbox", *groups))
             again = swept(message(*now, read=True), filing("Imbox", *after_leaving))
             concluded = conclude(
-                message(*again, read=True), filing("Imbox"), LAYOUT, rejected=False, differs=False
+                message(*again, read=True), filing("Imbox"), LAYOUT, rejection=None, differs=False
             )
             assert again - concluded.remove | concluded.add == ends_in
 
@@ -199,6 +232,11 @@ class TestSweep:
         assert swept(message("Archive", "@ToImbox"), filing("Imbox")) == {"Archive", "Inbox", "@ToImbox"}
         assert swept(message("@ToFeed"), filing("Feed")) == {"Feed", "@ToFeed"}
 
+    def test_a_message_that_has_nothing_but_marks_goes_along(self) -> None:
+        """When they come off it must not be nowhere; with a place of its own it stays there."""
+        assert swept(message("@MailroomError"), filing("Feed")) == {"@MailroomError", "Feed"}
+        assert swept(message("@MailroomError", "Family"), filing("Feed")) == {"@MailroomError", "Family"}
+
 
 class TestConclude:
     def test_the_labels_come_off(self) -> None:
@@ -207,7 +245,7 @@ class TestConclude:
             message("Feed", "@ToFeed", "@MailroomError"),
             filing("Feed"),
             LAYOUT,
-            rejected=False,
+            rejection=None,
             differs=False,
         )
         assert change.remove == {"@ToFeed", "@MailroomError"}
@@ -215,14 +253,124 @@ class TestConclude:
     def test_a_label_put_on_meanwhile_stays(self) -> None:
         """It is a new decision, for the next cycle."""
         change = conclude(
-            message("Feed", "@ToFeed", "@ToJail"), filing("Feed"), LAYOUT, rejected=False, differs=False
+            message("Feed", "@ToFeed", "@ToJail"), filing("Feed"), LAYOUT, rejection=None, differs=False
         )
         assert change.remove == {"@ToFeed"}
 
     def test_a_rejected_message_is_marked_and_keeps_its_label(self) -> None:
         """The person sees which message it is."""
-        change = conclude(message("Screener", "@ToFeed"), None, LAYOUT, rejected=True, differs=False)
+        change = rejected(message("Screener", "@ToFeed"))
         assert change == Change(add=frozenset({MailboxId("@MailroomError")}))
+
+    @pytest.mark.parametrize("place", ["Trash", "Sent"])
+    def test_in_protected_mail_the_label_just_comes_off(self, place: str) -> None:
+        """No error label goes onto it, and one that is there goes."""
+        labelled = message(place, "@ToFeed", "@ToJail", "@MailroomError")
+        (rejection,) = judge([labelled], LAYOUT, NOBODY).rejected.values()
+        assert "just comes off" in rejection.reason
+        change = conclude(labelled, None, LAYOUT, rejection=rejection, differs=False)
+        assert change == Change(remove=labelled.mailbox_ids - {place})
+
+    @pytest.mark.parametrize(("place", "marks"), [("Screener", {"@MailroomError"}), ("Sent", set())])
+    def test_a_conflict_with_another_message_keeps_its_label_in_protected_mail(
+        self, place: str, marks: set[str]
+    ) -> None:
+        """Without it, the label on the other message would be a decision that nobody has taken."""
+        thrown_away, other = message("Trash", "@ToJail", at="1"), message(place, "@ToFeed", at="2")
+        rejections = judge([thrown_away, other], LAYOUT, NOBODY).rejected
+        assert rejected(thrown_away, rejections[thrown_away.id]) == NO_CHANGE
+        assert rejected(other, rejections[other.id]) == Change(add=frozenset(map(MailboxId, marks)))
+
+    def test_thrown_away_meanwhile_it_gets_no_mark_and_keeps_its_label(self) -> None:
+        """The next cycle decides about the message as it is then."""
+        assert rejected(message("Trash", "@ToFeed"), Rejection("so")) == NO_CHANGE
+        assert rejected(message("Inbox", "@ToFeed"), Rejection("so", drops_label=True)).remove == set()
+
+    def test_a_mark_that_would_be_one_mailbox_too_many_is_not_put_on(self) -> None:
+        """Where the server allows no more mailboxes for a message, the log alone tells."""
+        layout = evolve(LAYOUT, max_mailboxes=2)
+        labelled = message("Screener", "@ToFeed")
+        change = conclude(labelled, None, layout, rejection=Rejection("so"), differs=False)
+        assert change == NO_CHANGE
+
+
+class TestConflicts:
+    def shared(self, *titles: str) -> set[str]:
+        """Senders who share a card are labelled so; return those in conflict."""
+        filings = [
+            file_sender(
+                Decision(Address(f"{n}@a.example"), CATEGORY[title], "", "", ()),
+                [Card(CardUid("c"), "")],
+                lambda _: (),
+                LAYOUT,
+            )
+            for n, title in enumerate(titles)
+        ]
+        return set(shared_card_conflicts(filings))
+
+    def test_senders_of_one_card_agree_on_a_group_or_are_left_to_the_person(self) -> None:
+        """A card can be in one triage group only; whoever shares it is in the conflict."""
+        assert self.shared("Feed") == set()
+        assert self.shared("Feed", "Feed") == set()
+        assert self.shared("Imbox", "Person") == set(), "two categories, one group"
+        assert self.shared("Feed", "Jail") == {"0@a.example", "1@a.example"}
+        assert self.shared("Feed", "Jail", "Jail") == {"0@a.example", "1@a.example", "2@a.example"}
+
+    def test_other_cards_are_not_in_it(self) -> None:
+        """Who shares no card with another is filed."""
+        cards = [[Card(CardUid(uid), "") for uid in uids] for uids in ("ab", "b", "c")]
+        filings = [
+            file_sender(Decision(Address(str(n)), CATEGORY[title], "", "", ()), theirs, lambda _: (), LAYOUT)
+            for n, (theirs, title) in enumerate(zip(cards, ("Feed", "Jail", "Imbox"), strict=True))
+        ]
+        conflicts = shared_card_conflicts(filings)
+        assert set(conflicts) == {"0", "1"}
+        assert "0 and 1 share a contact card" in conflicts[Address("0")]
+
+
+class TestRoom:
+    def test_a_labelled_message_must_have_room_for_the_destination(self) -> None:
+        """A message that moves needs no more room than before; one that lies elsewhere needs one more."""
+        for most, fits_in in ((2, False), (3, True), (None, True)):
+            layout = evolve(LAYOUT, max_mailboxes=most)
+            assert fits(message("Family", "@ToFeed"), filing("Feed"), layout) is fits_in
+            assert fits(message("Screener", "@ToFeed"), filing("Feed"), layout)
+
+    def test_an_account_that_may_only_be_read_is_told_so(self) -> None:
+        """That is the one thing to say, and it is said before anything is written."""
+        with pytest.raises(UserError) as caught:
+            find_layout(MAILBOXES, SCHEME, MailLimits(is_read_only=True))
+        (problem,) = caught.value.problems
+        assert "only be read" in problem
+
+    def test_mailboxes_that_may_not_be_changed_are_named(self) -> None:
+        """All in one sentence, those that triage does not work with left out."""
+        shut = MailboxRights(may_add=False, may_remove=False)
+        mailboxes = [
+            evolve(x, rights=shut) if x.name in {"Feed", "@ToJail", "Family", "Trash"} else x
+            for x in MAILBOXES
+        ]
+        with pytest.raises(UserError) as caught:
+            find_layout(mailboxes, SCHEME)
+        (problem,) = caught.value.problems
+        assert "'Feed', '@ToJail'" in problem
+        assert "Family" not in problem
+        assert "Trash" not in problem
+
+    @pytest.mark.parametrize("right", ["may_read", "may_add", "may_remove"])
+    @pytest.mark.parametrize("name", ["Inbox", "Archive", "Screener", "Feed", "@ToFeed", "@MailroomError"])
+    def test_each_right_counts_where_mail_goes_and_comes_from(self, right: str, name: str) -> None:
+        """One right that is missing in one of them would leave a filing half done."""
+        rights = evolve(MailboxRights(), **{right: False})
+        mailboxes = [evolve(x, rights=rights) if x.name == name else x for x in MAILBOXES]
+        with pytest.raises(UserError, match=name):
+            find_layout(mailboxes, SCHEME)
+
+    def test_a_server_of_folders_is_told_so(self) -> None:
+        """Where a message can be in one mailbox only, it cannot bear a label."""
+        with pytest.raises(UserError, match="at most 1 mailboxes"):
+            find_layout(MAILBOXES, SCHEME, MailLimits(max_mailboxes_per_message=1))
+        assert find_layout(MAILBOXES, SCHEME, MailLimits(max_mailboxes_per_message=2))
 
 
 class TestNames:

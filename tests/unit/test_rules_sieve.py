@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailroom.rules import Bearings, GroupTest, render_sieve
 from mailroom.triage.model import CardUid, MailboxId
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.routing import Rule
 
 FEED = Rule("Mailroom: Feed", "Feed", "Feed")
@@ -32,7 +33,7 @@ def bearings(
         mailbox_ids={mailbox: MailboxId("P1"), "Inbox/Screener": MailboxId("P2")},
         group_uids={group: CardUid(uid)},
         group_test=group_test,
-        own=own,
+        own=OwnAddresses.read(own),
         reply_domains=reply_domains,
     )
 
@@ -72,8 +73,10 @@ def test_no_rule_ends_the_script() -> None:
 
 def test_own_mail_and_replies_are_left_out_where_they_can_be_told() -> None:
     """Only what is known of the person's addresses and Message-IDs is written down."""
-    script = render_sieve([SCREENER], bearings(own=("me@x.example",), reply_domains=("mx.x.example",)))
+    own = ("me@x.example", "*@Mine.example")
+    script = render_sieve([SCREENER], bearings(own=own, reply_domains=("mx.x.example",)))
     assert 'not address :is "from" ["me@x.example"]' in script
+    assert 'not address :domain :is "from" ["mine.example"]' in script, "an identity that is a whole domain"
     assert 'not header :contains ["in-reply-to", "references"] ["@mx.x.example>"]' in script
     assert "header" not in render_sieve([SCREENER], bearings())
     assert "address" not in render_sieve([SCREENER], bearings())

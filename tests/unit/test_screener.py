@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from attrs import evolve, field, frozen
 
-from mailroom.triage.address import Address, parse_address
+from mailroom.triage.address import Address
 from mailroom.triage.correspondent import read_sender
 from mailroom.triage.layout import Layout, find_layout
 from mailroom.triage.model import (
@@ -17,6 +17,7 @@ from mailroom.triage.model import (
     MessageId,
     Scheme,
 )
+from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import NO_CHANGE
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
 from tests.unit.default_account import MAILBOXES, SCHEME
@@ -53,8 +54,7 @@ def message(sender: str, *mailboxes: str) -> Message:
 def misplaced(
     book: Book, *messages: Message, own: Collection[str] = (), scheme: Scheme = SCHEME
 ) -> Misplaced:
-    addresses = {address for text in own if (address := parse_address(text))}
-    return find_misplaced(messages, book, LAYOUT, scheme, addresses)
+    return find_misplaced(messages, book, LAYOUT, scheme, OwnAddresses.read(own))
 
 
 def test_senders_are_sorted_by_their_triage_groups() -> None:

@@ -1,0 +1,125 @@
+"""What the person decided: the labelled messages read as decisions about their senders. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from attrs import frozen
+
+from mailroom.triage.address import Address
+from mailroom.triage.correspondent import Correspondent, NoSender
+from mailroom.triage.layout import Layout
+from mailroom.triage.model import Category, Message, MessageId, NewCard
+from mailroom.triage.own import OwnAddresses
+
+
+@frozen
+class Decision:
+    """What the person decided about one sender.
+
+    Attributes:
+        email: The sender's address as he writes it.
+        name: His display name in the newest labelled message that has one; otherwise empty.
+        message_ids: The messages that carry the label.
+    """
+
+    sender: Address
+    category: Category
+    email: str
+    name: str
+    message_ids: tuple[MessageId, ...]
+
+    def new_card(self) -> NewCard:
+        """Return the card that the sender gets if he has none."""
+        return NewCard(self.sender, self.email, self.name or self.email, self.category.kind)
+
+
+@frozen
+class Rejection:
+    """Why a labelled message is left to the person.
+
+    Attributes:
+        drops_label: Whether its triage label just comes off, because it lies in a protected mailbox.
+    """
+
+    reason: str
+    drops_label: bool = False
+
+
+@frozen
+class Verdicts:
+    """What becomes of the labelled messages.
+
+    Attributes:
+        rejected: Messages that are left to the person.
+        postponed: For each sender about whom nothing can be decided yet, why.
+    """
+
+    decisions: tuple[Decision, ...]
+    rejected: dict[MessageId, Rejection]
+    postponed: dict[Address, str]
+
+
+def sender_of(message: Message) -> Address | None:
+    """Return the sender's address, or None where there is no sender who could be filed."""
+    return message.sender.address if isinstance(message.sender, Correspondent) else None
+
+
+def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Verdicts:
+    """Read the person's decisions off the labelled messages."""
+    rejected: dict[MessageId, Rejection] = {}
+    labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
+    for message in messages:
+        if not message.mailbox_ids & layout.labels.keys():
+            continue
+        if isinstance(message.sender, NoSender):
+            rejected |= reject([message], message.sender.reason, layout)
+        elif message.sender.address in own:
+            rejected |= reject([message], "the sender is the account's own address", layout)
+        else:
+            labelled[message.sender.address].append((message, message.sender))
+    decisions = []
+    postponed = {}
+    for sender, theirs in labelled.items():
+        if own.may_hold(sender):
+            postponed[sender] = "it may be one of the account's own addresses, which cannot be read now"
+            continue
+        wanted = {
+            layout.labels[x].title: layout.labels[x]
+            for m, _ in theirs
+            for x in m.mailbox_ids
+            if x in layout.labels
+        }
+        if len(wanted) > 1:
+            reason = f"{sender} is labelled for {' and '.join(sorted(wanted))}: take all labels but one off"
+            rejected |= reject([m for m, _ in theirs], reason, layout)
+        else:
+            (category,) = wanted.values()
+            decisions.append(_decision(sender, category, theirs))
+    return Verdicts(tuple(decisions), rejected, postponed)
+
+
+def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[MessageId, Rejection]:
+    """Leave messages to the person for one common reason.
+
+    No error label goes onto protected mail: there the triage label just comes off. In a conflict of
+    several messages it stays: one label taken off leaves the other as a decision that nobody has taken.
+    """
+    drops_label = len(messages) == 1 and all(x.mailbox_ids & layout.protected for x in messages)
+    if drops_label:
+        reason += "; in Trash, Junk, Sent or Drafts the label just comes off"
+    return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
+
+
+def _decision(
+    sender: Address, category: Category, theirs: Iterable[tuple[Message, Correspondent]]
+) -> Decision:
+    newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
+    return Decision(
+        sender=sender,
+        category=category,
+        email=newest_first[0][1].email,
+        name=next((shown.name for _, shown in newest_first if shown.name), ""),
+        message_ids=tuple(message.id for message, _ in newest_first),
+    )

@@ -1,0 +1,109 @@
+"""What is under way in one cycle, and the report that becomes of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from attrs import Factory, define, field
+
+from mailroom.triage.address import Address
+from mailroom.triage.layout import Layout
+from mailroom.triage.model import MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.plan import Filing
+from mailroom.triage.ports import Update
+from mailroom.triage.report import Filed, Rejected, Report
+from mailroom.triage.verdicts import Decision, Rejection, sender_of
+
+Task = tuple[str, str]
+"""What may be refused again and again: a sender and the category, or a message and nothing."""
+
+
+@define
+class Work:
+    """Senders and messages on their way through a cycle.
+
+    Attributes:
+        decisions: What the person decided.
+        rejected: Labelled messages that are left to the person.
+        postponed: For each sender about whom nothing can be decided yet, why.
+        held: What was refused lately, and is left alone in this cycle.
+        filings: How senders are filed; a sender stands here until something of theirs fails.
+        failed: For each sender of whom something failed, why.
+        refused: For each message besides whose marks could not be changed, why.
+        moved: For each sender how many messages were moved.
+    """
+
+    decisions: tuple[Decision, ...]
+    rejected: dict[MessageId, Rejection]
+    postponed: dict[Address, str] = Factory(dict)
+    held: frozenset[Task] = frozenset()
+    filings: dict[Address, Filing] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
+    refused: dict[MessageId, str] = Factory(dict)
+    moved: dict[Address, int] = field(factory=lambda: defaultdict(int))
+    _resting: frozenset[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._resting = frozenset(key for key, _ in self.held) | self.postponed.keys()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a decision is to be carried out in this cycle."""
+        return any(task_of(decision) not in self.held for decision in self.decisions)
+
+    def fail(self, sender: Address, reason: str) -> None:
+        """Let a sender drop out of the steps that follow."""
+        self.filings.pop(sender, None)
+        self.failed.setdefault(sender, reason)
+
+    def filing_of(self, message: Message) -> Filing | None:
+        """Return how the message's sender is filed, if they are."""
+        sender = sender_of(message)
+        return self.filings.get(sender) if sender else None
+
+    def rests(self, message: Message) -> bool:
+        """Whether nothing more is to be done to a message in this cycle."""
+        sender = sender_of(message)
+        return sender in self.failed or sender in self._resting or message.id in self._resting
+
+    def refusals(self) -> set[Task]:
+        """Return what was refused in this cycle."""
+        senders = {task_of(decision) for decision in self.decisions if decision.sender in self.failed}
+        return senders | {(message_id, "") for message_id in self.refused}
+
+    def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
+        """Say what the cycle did.
+
+        Args:
+            before: The labelled messages before its last step, which was `update`.
+            told: Messages whose rejection an earlier cycle has told. Not all of them bear the error label.
+        """
+
+        def got(message_id: MessageId, label: MailboxId | None) -> bool:
+            was, now = before.messages.get(message_id), update.snapshot.messages.get(message_id)
+            return bool(was and now and label in now.mailbox_ids - was.mailbox_ids)
+
+        def is_new(message_id: MessageId) -> bool:
+            was = before.messages.get(message_id)
+            is_marked = was is not None and layout.error in was.mailbox_ids
+            return got(message_id, layout.error) or not (is_marked or message_id in told)
+
+        refused = {
+            sender_of(before.messages[message_id]) or Address(""): f"message {message_id}: {reason}"
+            for message_id, reason in self.refused.items()
+        }
+        return Report(
+            filed=tuple(Filed(filing, self.moved[sender]) for sender, filing in self.filings.items()),
+            rejected=tuple(
+                Rejected(message_id, rejection.reason, is_new(message_id))
+                for message_id, rejection in self.rejected.items()
+            ),
+            failed=refused | self.postponed | self.failed,
+            warned=tuple(message_id for message_id in update.changed if got(message_id, layout.warning)),
+        )
+
+
+def task_of(decision: Decision) -> Task:
+    """Return what a decision is remembered by; another label on the sender is another task."""
+    return decision.sender, decision.category.title

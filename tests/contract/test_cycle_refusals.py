@@ -1,0 +1,212 @@
+"""A whole cycle: what a server refuses, or does not allow, and what the person takes back meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from mailroom.errors import UserError
+from mailroom.triage.cycle import LOOK_PATIENCE_SECONDS
+from tests.contract.accounts import Account, contacts, groups_of, label, unlabel
+from tests.contract.behind import Behind, behind
+from tests.contract.running import run_command
+from tests.faults import harm
+from tests.faults.harm import Harm
+from tests.faults.proxy import Exchange, Request
+
+ANN = ("Ann", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+EVENTS = 40
+SECONDS_BETWEEN_EVENTS = 5.0
+
+
+@pytest.fixture
+def hit(account: Account) -> Iterator[Behind]:
+    """An account with everything that triage needs, behind a proxy."""
+    with behind(account) as made:
+        yield made
+
+
+def card_of(address: str) -> Callable[[Request], bool]:
+    """Choose the writing of a card with an address."""
+    return lambda request: harm.card_write(request) and address.encode() in request.body.lower()
+
+
+class TestRefused:
+    """What the server refuses again and again."""
+
+    def test_a_sender_is_not_tried_again_at_every_event(self, hit: Behind) -> None:
+        """The pause grows, the others are filed at once, and nobody is forgotten."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = refused = Harm(harm.status(403), card_of(ANN[1]))
+        label_on = hit.account.receive([ANN], "Screener", "@ToFeed")
+        for number in range(EVENTS):
+            other = hit.account.receive([(f"P{number}", f"p{number}@example.net")], "Screener", "@ToFeed")
+            report = mailroom.triage.run()
+            assert hit.account.mailboxes_of(other) == {"Feed"}
+            assert set(report.failed) <= {ANN[1]}
+            hit.now += SECONDS_BETWEEN_EVENTS
+        assert 3 <= refused.hits <= 5, "200 seconds: at once, and after 5, 35 and 95"
+        assert hit.account.mailboxes_of(label_on) == {"Screener", "@ToFeed"}
+        hit.proxy.plan = Exchange.pass_on
+        hit.now += 3_600
+        assert not mailroom.triage.run().failed
+        assert hit.account.mailboxes_of(label_on) == {"Feed"}
+
+    def test_while_it_waits_an_event_costs_no_more_than_an_idle_cycle(self, hit: Behind) -> None:
+        """Not even the contacts are read for a sender who is left alone."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = Harm(harm.status(403), card_of(ANN[1]))
+        hit.account.receive([ANN], "@ToFeed")
+        for _ in range(3):
+            mailroom.triage.run()
+        before = len(hit.proxy.requests)
+        report = mailroom.triage.run()
+        assert len(hit.proxy.requests) - before == 1
+        assert not report.failed
+
+    def test_another_label_is_another_decision_and_is_tried_at_once(self, hit: Behind) -> None:
+        """So is the same one, taken off and put on again."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = refused = Harm(harm.status(403), card_of(ANN[1]))
+        message = hit.account.receive([ANN], "Screener", "@ToFeed")
+        for _ in range(4):
+            mailroom.triage.run()
+        assert refused.hits == 2
+        unlabel(hit.account, message, "@ToFeed")
+        label(hit.account, message, "@ToJail")
+        mailroom.triage.run()
+        assert refused.hits == 3
+        unlabel(hit.account, message, "@ToJail")
+        mailroom.triage.run()
+        hit.proxy.plan = Exchange.pass_on
+        label(hit.account, message, "@ToJail")
+        mailroom.triage.run()
+        assert hit.account.mailboxes_of(message) == {"Jail"}
+
+    def test_a_message_that_may_not_be_marked_is_not_tried_at_every_event(self, hit: Behind) -> None:
+        """A refused error label is told, and holds nobody up."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        message = hit.account.receive(None, "Screener", "@ToFeed")
+        hit.proxy.plan = refused = Harm(harm.refuse_messages([message]), harm.mail_write)
+        reports = [mailroom.triage.run() for _ in range(5)]
+        assert refused.hits == 2
+        assert [bool(report.failed) for report in reports] == [True, True, False, False, False]
+
+    def test_a_straggler_that_may_not_be_moved_is_not_tried_at_every_event(self, hit: Behind) -> None:
+        """Each message that arrives is an event; the refused one is left alone for a while."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        label(hit.account, hit.account.receive([ANN], "Screener"), "@ToFeed")
+        mailroom.triage.run()
+        late = hit.account.receive([ANN], "Screener")
+        hit.proxy.plan = refused = Harm(harm.refuse_messages([late]), harm.mail_write)
+        for _ in range(6):
+            hit.account.receive([BOB], "Screener")
+            mailroom.triage.run()
+        assert refused.hits == 2
+        hit.now += 3_600
+        hit.proxy.plan = Exchange.pass_on
+        hit.account.receive([BOB], "Screener")
+        mailroom.triage.run()
+        assert hit.account.mailboxes_of(late) == {"Feed"}
+
+
+class TestTakenBack:
+    """A label that the person takes off while the cycle reads contacts."""
+
+    def reading_takes(self, hit: Behind, seconds: float, message: str) -> None:
+        """Let the next reading of contacts take some time, in which the label comes off."""
+
+        def slow(exchange: Exchange) -> None:
+            hit.now += seconds
+            unlabel(hit.account, message, "@ToFeed")
+            exchange.pass_on()
+
+        hit.proxy.plan = Harm(slow, harm.report, times=1)
+
+    def test_where_that_took_long_the_labels_are_looked_at_again(self, hit: Behind) -> None:
+        """Nothing is written for a label that is off; another sender's is worked off."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        taken_back = hit.account.receive([ANN], "Screener", "@ToFeed")
+        stays = hit.account.receive([BOB], "Screener", "@ToFeed")
+        self.reading_takes(hit, 2 * LOOK_PATIENCE_SECONDS, taken_back)
+        report = mailroom.triage.run()
+        assert [filed.filing.decision.sender for filed in report.filed] == [BOB[1]]
+        assert hit.account.mailboxes_of(taken_back) == {"Screener"}
+        assert hit.account.mailboxes_of(stays) == {"Feed"}
+        assert groups_of(hit.account, ANN[1]) == []
+        assert len(contacts(hit.account)) == 1
+
+    def test_in_the_usual_case_it_costs_nothing(self, hit: Behind) -> None:
+        """A cycle that reads contacts in a moment looks once."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        mailroom.triage.run()
+        hit.account.receive([ANN], "Screener", "@ToFeed")
+        before = len(hit.proxy.requests)
+        mailroom.triage.run()
+        kinds = [x.method for x in hit.proxy.requests[before:] if not x.is_write]
+        assert kinds == ["POST", "REPORT", "POST", "POST"], "labels, contacts, what waits, and what is left"
+
+
+class TestNotAllowed:
+    """What the account does not let anybody do is known before the first write."""
+
+    def restrict(self, hit: Behind, *, read_only: bool = False, most: int | None = None) -> None:
+        """Let the session say so."""
+
+        def plan(exchange: Exchange) -> None:
+            if not exchange.request.is_session:
+                exchange.pass_on()
+                return
+            answer = exchange.forward()
+            session: dict[str, Any] = json.loads(answer.body)
+            for account in session["accounts"].values():
+                account["isReadOnly"] = read_only
+                if most is not None:
+                    mail = account["accountCapabilities"]["urn:ietf:params:jmap:mail"]
+                    mail["maxMailboxesPerEmail"] = most
+            exchange.reply(evolve(answer, body=json.dumps(session).encode()))
+
+        hit.proxy.plan = plan
+
+    def test_a_read_only_token_writes_nothing_at_all(self, hit: Behind) -> None:
+        """It is told at the start and by check, with what to do; no half of a filing is left behind."""
+        self.restrict(hit, read_only=True)
+        hit.account.receive([ANN], "Screener", "@ToFeed")
+        mailroom = hit.mailroom()
+        with pytest.raises(UserError, match="only be read"):
+            mailroom.check()
+        with pytest.raises(UserError, match="only be read"):
+            mailroom.triage.run()
+        found = run_command(hit.proxy.environment(hit.account.environment), "check")
+        assert found.code == 1
+        assert "only be read" in found.output
+        assert hit.writes() == []
+        assert not contacts(hit.account)
+
+    def test_a_message_with_no_room_for_the_destination_stops_its_sender_alone(self, hit: Behind) -> None:
+        """They get no card either, and the reason says what to do."""
+        self.restrict(hit, most=3)
+        full = hit.account.receive([ANN], "Family", "Archive", "@ToFeed")
+        roomy = hit.account.receive([BOB], "Screener", "Family", "@ToFeed")
+        mailroom = hit.mailroom()
+        mailroom.check()
+        report = mailroom.triage.run()
+        assert set(report.failed) == {ANN[1]}
+        assert "at most 3 mailboxes" in next(iter(report.failed.values()))
+        assert hit.account.mailboxes_of(full) == {"Family", "Archive", "@ToFeed"}
+        assert hit.account.mailboxes_of(roomy) == {"Feed", "Family"}
+        assert len(contacts(hit.account)) == 1
+        planned = run_command(hit.proxy.environment(hit.account.environment), "plan")
+        assert "at most 3 mailboxes" in " ".join(planned.output.split())

@@ -1,0 +1,153 @@
+"""The person's own addresses are nobody's contact, and nothing is decided while they are unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.contract.accounts import Account, contacts, furnish, groups_of
+from tests.contract.behind import Behind, behind
+from tests.contract.on_sandbox import SandboxAccount
+from tests.contract.running import run_command, run_cycle
+from tests.faults import harm
+from tests.faults.harm import Harm
+from tests.faults.proxy import Exchange, Plan, Request
+
+ANN = ("Ann", "ann@example.net")
+
+
+@pytest.fixture
+def hit(account: Account) -> Iterator[Behind]:
+    """An account with everything that triage needs, behind a proxy."""
+    with behind(account) as made:
+        yield made
+
+
+@pytest.fixture
+def aliased() -> Iterator[Callable[..., SandboxAccount]]:
+    """Opens an account whose person sends from more addresses; only the sandbox can have such."""
+    opened: list[SandboxAccount] = []
+
+    def open_with(*identities: str) -> SandboxAccount:
+        account = SandboxAccount(identities=identities)
+        opened.append(account)
+        furnish(account)
+        return account
+
+    yield open_with
+    for account in opened:
+        account.close()
+
+
+def identities(request: Request) -> bool:
+    """Choose the question for the addresses that the person sends from."""
+    return "Identity/get" in request.calls
+
+
+def colleague(account: Account) -> tuple[str, str]:
+    """Somebody at the domain of the user name."""
+    return "Zoe", f"zoe@{account.address.rpartition('@')[2]}"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [harm.method_error("serverFail"), harm.status(500), harm.lose_answer, harm.spoilt_text],
+    ids=["serverFail", "500", "no answer", "nonsense"],
+)
+def test_until_they_are_known_the_own_domain_waits_and_all_others_go_on(hit: Behind, plan: Plan) -> None:
+    """A failed question is asked again in each cycle; then senders there are filed like others."""
+    zoe = colleague(hit.account)
+    at_home = hit.account.receive([zoe], "Screener", "@ToJail")
+    other = hit.account.receive([ANN], "Screener", "@ToFeed")
+    hit.proxy.plan = failing = Harm(plan, identities)
+    mailroom = hit.mailroom()
+    mailroom.check()
+    hits = failing.hits
+    report = mailroom.triage.run()
+    assert failing.hits > hits, "it is asked again"
+    assert set(report.failed) == {zoe[1]}
+    assert hit.account.mailboxes_of(at_home) == {"Screener", "@ToJail"}
+    assert groups_of(hit.account, zoe[1]) == []
+    assert hit.account.mailboxes_of(other) == {"Feed"}
+    hit.proxy.plan = Exchange.pass_on
+    assert not mailroom.triage.run().failed
+    assert hit.account.mailboxes_of(at_home) == {"Jail"}
+    asked = sum(identities(request) for request in hit.proxy.requests)
+    mailroom.triage.run()
+    assert sum(identities(request) for request in hit.proxy.requests) == asked, "known is known"
+
+
+@pytest.mark.parametrize(
+    "plan", [harm.method_error("forbidden"), harm.status(403)], ids=["method", "request"]
+)
+def test_a_token_that_may_not_ask_knows_all_there_is_to_know(hit: Behind, plan: Plan) -> None:
+    """What is refused for good is not asked for again, and holds nobody up."""
+    zoe = colleague(hit.account)
+    at_home = hit.account.receive([zoe], "Screener", "@ToJail")
+    hit.proxy.plan = refused = Harm(plan, identities)
+    mailroom = hit.mailroom()
+    mailroom.check()
+    mailroom.triage.run()
+    assert refused.hits == 1
+    assert hit.account.mailboxes_of(at_home) == {"Jail"}
+
+
+def test_one_failure_at_the_start_makes_no_stranger_of_an_alias(
+    aliased: Callable[..., SandboxAccount],
+) -> None:
+    """An alias that becomes known later is the person's from then on, and never got a card."""
+    account = aliased("alias@mailroom.example")
+    with behind(account) as hit:
+        message = account.receive([("Me", "Alias@Mailroom.example")], "Inbox", "@ToJail")
+        hit.proxy.plan = Harm(harm.method_error("serverFail"), identities, times=1)
+        mailroom = hit.mailroom()
+        mailroom.check()
+        mailroom.triage.run()
+        assert account.mailboxes_of(message) == {"Inbox", "@ToJail", "@MailroomError"}
+        assert not contacts(account)
+
+
+def test_an_identity_for_a_whole_domain_is_everybody_there(aliased: Callable[..., SandboxAccount]) -> None:
+    """``*@mine.example`` (RFC 8621 section 6) counts in triage, approve, setup and the Sieve script."""
+    account = aliased("*@Mine.example")
+    mine, beside = ("Shop", "shop@mine.example"), ("Eve", "eve@below.mine.example")
+    message = account.receive([mine], "Inbox", "@ToFeed")
+    account.receive([mine], "Inbox")
+    account.receive([beside], "Inbox")
+    account.send(mine, beside)
+    run_cycle(account)
+    assert account.mailboxes_of(message) == {"Inbox", "@ToFeed", "@MailroomError"}
+    assert not contacts(account)
+    approved = run_command(account.environment, "approve", "--correspondents", "--json")
+    assert [each["email"] for each in approved.json()["correspondents"]] == [beside[1]]
+    strangers = run_command(account.environment, "setup", "--json").json()["screener_rule"]["not_contacts"]
+    assert [each["email"] for each in strangers] == [beside[1]]
+    script = run_command(account.environment, "rules", "--format", "sieve").output
+    assert 'not address :domain :is "from" ["mine.example"]' in script
+
+
+def test_approve_adds_nobody_while_they_are_unknown(aliased: Callable[..., SandboxAccount]) -> None:
+    """An alias would get a card as a correspondent of its own: it says so, and writes nothing."""
+    account = aliased("alias@mailroom.example")
+    account.send(("Me", "alias@mailroom.example"), ANN)
+    with behind(account) as hit:
+        hit.proxy.plan = Harm(harm.method_error("serverFail"), identities)
+        environment = hit.proxy.environment(account.environment)
+        done = run_command(environment, "approve", "--correspondents", "--yes")
+        assert done.code == 1
+        assert "from which addresses you send" in done.errors
+        assert hit.writes() == []
+
+
+def test_a_session_without_identities_offers_the_user_name_alone() -> None:
+    """A token without that scope: nothing is asked for, and nobody waits."""
+    with closing(SandboxAccount()) as account:
+        account._store.offers_submission = False
+        furnish(account)
+        own = account.receive([("Me", account.address)], "Inbox", "@ToFeed")
+        zoe = account.receive([colleague(account)], "Screener", "@ToFeed")
+        run_cycle(account)
+        assert account.mailboxes_of(own) == {"Inbox", "@ToFeed", "@MailroomError"}
+        assert account.mailboxes_of(zoe) == {"Feed"}
