@@ -9,11 +9,13 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from mailroom.carddav.client import CardDavClient, StoredCard, in_parallel, member_name
+from mailroom.carddav.cards import StoredCard, card_name
+from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.compose import compose_card, compose_group
+from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import read_uid_conflict
 from mailroom.carddav.replica import Entry, Group, Replica
-from mailroom.carddav.vcard import bare_uid, edit_members, summarize
+from mailroom.carddav.vcard import summarize
 from mailroom.errors import PreconditionFailedError, ServerError, StatusError
 from mailroom.http import HttpClient
 from mailroom.triage.address import Address
@@ -46,8 +48,7 @@ class ContactsView:
 
     def groups(self, uid: CardUid) -> Collection[str]:
         """The names of the triage groups that have this card as a member."""
-        bare = bare_uid(uid)
-        return frozenset(group.name for group in self._groups if bare in group.members)
+        return frozenset(group.name for group in self._groups if uid in group.members)
 
     def group_names(self) -> Sequence[str]:
         """The names of all contact groups; a name that two groups share stands twice."""
@@ -236,33 +237,65 @@ class CardDavAddressBook:
             conflict = read_uid_conflict(error.body) if error.status == 403 else None
             if conflict is None:
                 raise
-            return self._client.read_card(replica.book, member_name(conflict)) if conflict else None
+            return self._client.read_card(replica.book, card_name(conflict)) if conflict else None
         return StoredCard(resource, etag, card, is_exact=True, created=int(time.time()))
 
     def _regroup(self, replica: Replica, task: tuple[Group, Membership]) -> Group | str:
         """Change one group; return it as it is now, or why it could not be changed."""
         group, membership = task
+        refused = ""
         try:
             for _ in range(MAX_REGROUP_ATTEMPTS):
                 try:
+                    if group.octets is None or not group.etag:
+                        group = self._reread(replica, group)
                     return self._change_members(replica, group, membership)
                 except PreconditionFailedError:
+                    if group.octets is None:
+                        continue  # it changed while it was read
+                    if group.etag == refused:
+                        return f"the server refuses the ETag that it gives the contact group {group.name!r}"
+                    refused = group.etag
                     group = evolve(group, octets=None)
             return f"the contact group {group.name!r} changed {MAX_REGROUP_ATTEMPTS} times while being edited"
         except ServerError as error:
             return str(error)
 
     def _change_members(self, replica: Replica, group: Group, membership: Membership) -> Group:
-        if group.octets is None or not group.etag:
-            group = self._reread(replica, group)
         assert group.octets is not None
-        edited = edit_members(group.octets, sorted(membership.add), membership.remove)
-        members = summarize(edited).members
-        if edited is group.octets:
-            return evolve(group, members=members)
-        etag = self._client.write_card(replica.book, group.resource, edited, group.etag)
+        joining = sorted(membership.add - group.members)
+        # An older Cyrus reads MEMBER in a way of its own; the members that are there may tell.
+        as_written = summarize(group.octets).members
+        is_read_otherwise = bool(as_written) and as_written.isdisjoint(group.members)
+        changed = group
+        for prefixed in (is_read_otherwise, not is_read_otherwise):
+            edited = edit_members(group.octets, joining, membership.remove, prefixed=prefixed)
+            if edited is not group.octets:
+                changed = self._write(
+                    replica, changed if changed.etag else self._reread(replica, group), edited
+                )
+            if changed.members.issuperset(joining):
+                return changed
+        raise ServerError(f"the server does not see the new members of the contact group {group.name!r}")
+
+    def _write(self, replica: Replica, group: Group, card: bytes) -> Group:
+        """Write a group's card over the version that is known.
+
+        Raises:
+            PreconditionFailedError: There is another version now.
+        """
+        etag = self._client.write_card(replica.book, group.resource, card, group.etag)
+        members = summarize(card).members
+        if group.is_shown_otherwise:
+            # Whom the provider's rules will take for a member, only the provider knows.
+            shown = self._client.read_card(replica.book, group.resource)
+            if shown is None or (etag and shown.etag and shown.etag != etag):
+                raise PreconditionFailedError(f"{group.resource} changed as soon as it was written")
+            etag = etag or shown.etag
+            members = summarize(shown.octets).members
+            return evolve(group, etag=etag, octets=None, members=members)
         # Without an ETag the server has stored something else: it is read before the next edit.
-        return evolve(group, etag=etag, octets=edited, members=members)
+        return evolve(group, etag=etag, octets=card, members=members)
 
     def _reread(self, replica: Replica, group: Group) -> Group:
         """Read a group's card byte for byte.
@@ -273,12 +306,18 @@ class CardDavAddressBook:
         stored = self._client.read_exact_card(replica.book, group.resource)
         if stored is None:
             raise ServerError(f"the contact group {group.name!r} is gone")
-        summary = summarize(stored.octets)
+        summary = summarize(stored.shown or stored.octets)
         if not summary.is_group or summary.name != group.name:
             raise ServerError(f"the contact group {group.name!r} has become something else")
         if not stored.etag:
             raise ServerError(f"the server gives the contact group {group.name!r} no ETag")
-        return evolve(group, etag=stored.etag, octets=stored.octets)
+        return evolve(
+            group,
+            etag=stored.etag,
+            octets=stored.octets,
+            members=summary.members,
+            is_shown_otherwise=stored.shown is not None,
+        )
 
 
 def _card(entry: Entry) -> Card:

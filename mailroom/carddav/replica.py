@@ -6,7 +6,8 @@ from collections.abc import Collection as Container
 
 from attrs import define, frozen
 
-from mailroom.carddav.client import CardDavClient, StoredCard
+from mailroom.carddav.cards import StoredCard
+from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.carddav.vcard import CardSummary, summarize
 from mailroom.triage.address import Address
@@ -38,7 +39,8 @@ class Group:
         name: What people call it.
         etag: The version on the server, as far as it is known.
         octets: The card of that version byte for byte; None where it must be read before it is edited.
-        members: Bare identifiers of its members; empty for a group that is not a triage group.
+        members: Identifiers (UID) of its members; empty for a group that is not a triage group.
+        is_shown_otherwise: Whether the server shows the card in another version than it stores.
     """
 
     resource: str
@@ -47,6 +49,7 @@ class Group:
     etag: str
     octets: bytes | None
     members: frozenset[str]
+    is_shown_otherwise: bool = False
 
 
 class Replica:
@@ -88,9 +91,15 @@ class Replica:
             resource for resource, etag in changes.changed.items() if not self._is_known(resource, etag)
         )
         changes.changed.clear()  # ten thousand ETags that nobody needs any more
+        groups: list[StoredCard] = []
         for stored in self._client.read_cards(self.book, list(pending)):
             del pending[stored.name]
-            self.keep(stored)
+            summary = self.keep(stored)
+            if summary.is_group and summary.name in self._triage_groups:
+                groups.append(stored)
+        if groups:
+            for stored in self._client.find_stored(self.book, groups):
+                self.keep(stored)
         for resource in pending:
             self._forget(resource)
         self._sync_token = changes.sync_token
@@ -112,7 +121,8 @@ class Replica:
 
     def keep(self, stored: StoredCard) -> CardSummary:
         """Take over a card as it is on the server now."""
-        summary = summarize(stored.octets)
+        # A server that converts cards says in version 3.0 whom it takes for a member.
+        summary = summarize(stored.shown or stored.octets)
         self._forget(stored.name)
         if summary.is_group:
             is_triage_group = summary.name in self._triage_groups
@@ -123,6 +133,7 @@ class Replica:
                 etag=stored.etag,
                 octets=stored.octets if is_triage_group and stored.is_exact else None,
                 members=summary.members if is_triage_group else frozenset(),
+                is_shown_otherwise=stored.shown is not None,
             )
         else:
             self._add(stored.name, summary, stored.created)

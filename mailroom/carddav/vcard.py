@@ -1,24 +1,28 @@
-"""Reads contact cards tolerantly, and edits the members of a contact group without touching another byte.
+"""Reads contact cards tolerantly (see `members` for how a contact group is edited).
 
 A card is a list of content lines (RFC 6350 section 3.3, RFC 2426 section 4). What people's address
 books really hold is often not quite that, and reading a card into a model and writing it back loses
 what the model does not know. So every line keeps its bytes here, a line that makes no sense is
-passed over, and a group is changed by adding and dropping whole lines.
+passed over.
 """
 
 from __future__ import annotations
 
 import quopri
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from attrs import frozen
 
-from mailroom.errors import ProtocolError
 from mailroom.triage.address import Address, parse_address
 from mailroom.triage.names import clean_name
 
 MAX_LINE_OCTETS = 75
+URN_UUID = "urn:uuid:"
+MEMBER = "MEMBER"
+APPLE_MEMBER = "X-ADDRESSBOOKSERVER-MEMBER"
+KINDS = frozenset({"X-ADDRESSBOOKSERVER-KIND", "KIND"})
+MEMBERS = frozenset({APPLE_MEMBER, MEMBER})
 
 _LINE = re.compile(
     r"""(?:(?P<group>[^;:."]*)\.)?          # item1.
@@ -35,11 +39,9 @@ _FOLD = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _SOFT_BREAK = re.compile(rb"=(?:\r\n|\r|\n)[ \t]?")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SEMICOLON = re.compile(r"(?<!\\)(?:(?:\\\\)*);")
+_CARET = re.compile(r"\^([\^'n])")
 _CHARSET = re.compile(r';CHARSET="?([\w.:-]+)', re.IGNORECASE)
-_URN_UUID = "urn:uuid:"
-_KINDS = frozenset({"X-ADDRESSBOOKSERVER-KIND", "KIND"})
-_MEMBERS = frozenset({"X-ADDRESSBOOKSERVER-MEMBER", "MEMBER"})
-_OF_INTEREST = _KINDS | _MEMBERS | {"UID", "FN", "N", "ORG", "EMAIL"}
+_OF_INTEREST = KINDS | MEMBERS | {"UID", "FN", "N", "ORG", "EMAIL"}
 
 
 @frozen
@@ -70,7 +72,8 @@ class CardSummary:
         name: The name it shows, as `clean_name` gives it: FN, else N, else ORG, else empty.
         addresses: Its mail addresses in comparable form, each once.
         is_group: Whether it stands for a contact group.
-        members: For a group, the bare identifiers of its members (see `bare_uid`).
+        members: For a group, the identifiers (UID) of the cards that its lines make members, as
+            servers compare them that route mail by it.
     """
 
     uid: str
@@ -96,10 +99,11 @@ def summarize(card: bytes) -> CardSummary:
         if line.name == "EMAIL":
             if address := parse_address(unescape(line.value)):
                 addresses[address] = None
-        elif line.name in _KINDS:
+        elif line.name in KINDS:
             is_group = is_group or line.value.strip().lower() == "group"
-        elif line.name in _MEMBERS:
-            members.add(bare_uid(unescape(line.value)))
+        elif line.name in MEMBERS:
+            if uid := member_uid(line):
+                members.add(uid)
         elif line.name in _OF_INTEREST and line.value.strip(" ;"):
             first.setdefault(line.name, line.value)
     return CardSummary(
@@ -111,57 +115,31 @@ def summarize(card: bytes) -> CardSummary:
     )
 
 
-def edit_members(card: bytes, add: Collection[str] = (), remove: Collection[str] = ()) -> bytes:
-    """Return a group's card with members added and removed; the same object where nothing changes.
+def version_and_uid(card: bytes) -> tuple[str, str]:
+    """Return a card's version and identifier, each empty where it is missing."""
+    found = {"VERSION": "", "UID": ""}
+    for line in _own_lines(card):
+        if line.name in found:
+            found[line.name] = found[line.name] or unescape(line.value).strip()
+    return found["VERSION"], found["UID"]
 
-    Lines of members that leave are dropped, lines of members that come stand before the end of
-    the card in the manner of the card; every other byte stays. Who is both to come and to go, comes.
 
-    Args:
-        add: Identifiers (UID) of cards, as those cards write them.
-        remove: Likewise.
+def member_uid(line: ContentLine, prefixed: bool = False) -> str | None:
+    """Return the identifier (UID) of the card that a line makes a member; None where it makes none.
 
-    Raises:
-        ProtocolError: The card has no end to put a line before.
+    This is what servers compare that route mail by contact groups (Cyrus, and so Fastmail): MEMBER
+    is an identifier just as it stands, X-ADDRESSBOOKSERVER-MEMBER is one after ``urn:uuid:``, which
+    may have quotes around it.
     """
-    coming = {bare_uid(uid): uid for uid in add}
-    leaving = {bare_uid(uid) for uid in remove} - coming.keys()
-    kept: list[bytes] = []
-    end: int | None = None
-    modern = False
-    eol = b"\r\n"
-    for line in content_lines(card):
-        if line.name in _MEMBERS:
-            uid = bare_uid(unescape(line.value))
-            if uid in leaving:
-                continue
-            coming.pop(uid, None)
-        elif line.name == "KIND":
-            modern = True
-        elif line.name == "END" and line.value.strip().upper() == "VCARD":
-            end = len(kept)
-            eol = _line_ending(kept[-1] if kept else line.raw)
-        kept.append(line.raw)
-    if coming:
-        if end is None:
-            raise ProtocolError("the group's card has no END:VCARD")
-        while end and _is_open(kept[end - 1]):
-            end -= 1
-        kept[end:end] = [_member_line(uid, modern, eol) for uid in coming.values()]
-    edited = b"".join(kept)
-    return card if edited == card else edited
-
-
-def bare_uid(text: str) -> str:
-    """Reduce an identifier to what is compared: neither ``urn:uuid:`` nor quotes around it."""
-    text = text.strip()
-    while True:
-        if text[: len(_URN_UUID)].lower() == _URN_UUID:
-            text = text[len(_URN_UUID) :]
-        elif len(text) > 1 and text[0] == text[-1] == '"':
-            text = text[1:-1]
-        else:
-            return text
+    value = unescape(line.value).strip()
+    if line.name == MEMBER and not prefixed:
+        return value
+    if not value.startswith(URN_UUID):
+        return None
+    uid = value.removeprefix(URN_UUID)
+    if len(uid) > 1 and uid[0] == uid[-1] == '"':
+        return _caret_decoded(uid[1:-1])
+    return uid
 
 
 def unescape(value: str) -> str:
@@ -171,16 +149,22 @@ def unescape(value: str) -> str:
     return _ESCAPE.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
 
 
+def is_open(line: bytes) -> bool:
+    """Whether a quoted-printable line goes on after this (RFC 2045 section 6.7)."""
+    return line.rstrip(b"\r\n").endswith(b"=")
+
+
 def fold(line: bytes, eol: bytes = b"\r\n") -> bytes:
     """Fold a content line at `MAX_LINE_OCTETS`, never inside a character, and end it."""
     pieces: list[bytes] = []
-    while len(line) > MAX_LINE_OCTETS - bool(pieces):
-        cut = MAX_LINE_OCTETS - bool(pieces)
+    start, room = 0, MAX_LINE_OCTETS
+    while len(line) - start > room:
+        cut = start + room
         while line[cut] & 0xC0 == 0x80:
             cut -= 1
-        pieces.append(line[:cut])
-        line = line[cut:]
-    pieces.append(line)
+        pieces.append(line[start:cut])
+        start, room = cut, MAX_LINE_OCTETS - 1
+    pieces.append(line[start:])
     return (eol + b" ").join(pieces) + eol
 
 
@@ -193,14 +177,9 @@ def _logical_lines(card: bytes) -> Iterator[bytes]:
             yield b"".join(pending)
             pending = []
         pending.append(physical)
-        soft = _is_open(physical) and _QUOTED_PRINTABLE.match(pending[0]) is not None
+        soft = is_open(physical) and _QUOTED_PRINTABLE.match(pending[0]) is not None
     if pending:
         yield b"".join(pending)
-
-
-def _is_open(line: bytes) -> bool:
-    """Whether a quoted-printable line goes on after this (RFC 2045 section 6.7)."""
-    return line.rstrip(b"\r\n").endswith(b"=")
 
 
 def _own_lines(card: bytes) -> Iterator[ContentLine]:
@@ -257,20 +236,5 @@ def _components(value: str) -> list[str]:
     return [unescape(component) for component in (*components, value[start:])]
 
 
-def _member_line(uid: str, modern: bool, eol: bytes) -> bytes:
-    bare = bare_uid(uid)
-    reference = uid.strip()
-    if modern:
-        reference = reference if ":" in reference else _URN_UUID + bare
-    else:
-        reference = f'{_URN_UUID}"{reference}"' if ":" in reference else _URN_UUID + bare
-    reference = reference.replace("\\", "\\\\").replace("\n", "\\n")
-    name = "MEMBER" if modern else "X-ADDRESSBOOKSERVER-MEMBER"
-    return fold(f"{name}:{reference}".encode("utf-8", "surrogatepass"), eol)
-
-
-def _line_ending(raw: bytes) -> bytes:
-    for eol in (b"\r\n", b"\n", b"\r"):
-        if raw.endswith(eol):
-            return eol
-    return b"\r\n"
+def _caret_decoded(text: str) -> str:
+    return _CARET.sub(lambda match: {"^": "^", "'": '"', "n": "\n"}[match[1]], text)

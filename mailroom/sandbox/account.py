@@ -77,6 +77,7 @@ class Account(Mail, Contacts):
         self.announces_state = announces_state
         self.rules = rules
         self.identities: list[Identity] = []
+        self.blobs: dict[str, bytes] = {}
         self.add_identity("", username)
 
     def add_identity(self, name: str, email: str) -> str:

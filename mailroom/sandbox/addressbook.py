@@ -111,15 +111,10 @@ def group_card(title: str, members: tuple[str, ...] = ()) -> tuple[str, bytes]:
         f"N:{vcards.escape(title)};;;;",
         f"FN:{vcards.escape(title)}",
         "X-ADDRESSBOOKSERVER-KIND:group",
-        *(f"X-ADDRESSBOOKSERVER-MEMBER:{member_urn(member)}" for member in members),
+        *(f"X-ADDRESSBOOKSERVER-MEMBER:{vcards.member_urn(member)}" for member in members),
         "END:VCARD",
     ]
     return uid, "".join(map(vcards.fold, lines)).encode()
-
-
-def member_urn(uid: str) -> str:
-    """Return how a contact group names a member; Fastmail quotes a UID that holds a colon."""
-    return f'urn:uuid:"{uid}"' if ":" in uid else f"urn:uuid:{uid}"
 
 
 def contact_card(name: str, *emails: str) -> tuple[str, bytes]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from mailroom.sandbox import dav_resources as resources
-from mailroom.sandbox import dav_xml, vcards
+from mailroom.sandbox import dav_xml, vcard_versions, vcards
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.addressbook import AddressBook, Card
 from mailroom.sandbox.carddav_reports import report
@@ -111,8 +111,9 @@ def _get(place: Place, request: Request) -> Reply:
     unless = request.headers.get("if-none-match")
     if unless is not None and _matches(unless, card, weakly=True):
         return Reply(304, {"ETag": card.etag})
+    version = vcard_versions.accepted(request.headers.get("accept", ""))
     headers = {"Content-Type": "text/vcard; charset=utf-8", "ETag": card.etag}
-    return Reply(200, headers, card.data)
+    return Reply(200, headers, vcard_versions.shown(card, version))
 
 
 def _put(account: Account, book: AddressBook, name: str, request: Request) -> Reply:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from attrs import frozen
 
 from mailroom.sandbox import dav_resources as resources
-from mailroom.sandbox import vcards
+from mailroom.sandbox import vcard_versions, vcards
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.addressbook import AddressBook, Card
 from mailroom.sandbox.changes import UnknownStateError
@@ -51,14 +51,16 @@ class _Asked:
 
     Attributes:
         selection: The vCard properties that address-data is to be cut down to; None for the whole card.
+        version: The version in which it is to be shown.
     """
 
     names: tuple[Name, ...]
     selection: frozenset[str] | None
+    version: str = vcard_versions.VERSION_3
 
     def response(self, account: Account, book: AddressBook, card: Card) -> str:
         properties = card_properties(account, card)
-        properties[_ADDRESS_DATA] = lambda: _as_xml(card.data, self.selection)
+        properties[_ADDRESS_DATA] = lambda: _as_xml(vcard_versions.shown(card, self.version), self.selection)
         return property_response(Found(card_path(account, book, card.name), properties), self.names)
 
 
@@ -118,12 +120,10 @@ def _query(account: Account, book: AddressBook, request: Request, root: ET.Eleme
     if request.headers.get("depth", "0") not in ("0", "1", "infinity"):
         raise DavError(400)
     asked, filter = _asked(root), root.find(carddav("filter"))
-    if filter is None:
-        raise DavError(400)
     limit = _limit(root, carddav("limit"), carddav("nresults"))
     if request.headers.get("depth", "0") == "0":
         return multistatus([])  # the collection itself is not a card
-    found = [card for card in book.cards.values() if _passes(card, filter)]
+    found = [card for card in book.cards.values() if filter is None or _passes(card, filter)]
     responses = [asked.response(account, book, card) for card in found[:limit]]
     if limit is not None and len(found) > limit:
         path = resources.book_path(account, book)
@@ -136,13 +136,15 @@ def _asked(root: ET.Element) -> _Asked:
     if prop is None:
         return _Asked((), None)
     selection: frozenset[str] | None = None
+    version = vcard_versions.VERSION_3
     data = prop.find(_ADDRESS_DATA)
     if data is not None:
-        if data.get("content-type", "text/vcard") != "text/vcard" or data.get("version", "3.0") != "3.0":
+        version = data.get("version", version)
+        if data.get("content-type", "text/vcard") != "text/vcard" or version not in vcard_versions.VERSIONS:
             raise DavError(403, carddav("supported-address-data"))
         if parts := data.findall(carddav("prop")):
             selection = frozenset(part.get("name", "") for part in parts)
-    return _Asked(tuple(child.tag for child in prop), selection)
+    return _Asked(tuple(child.tag for child in prop), selection, version)
 
 
 def _limit(root: ET.Element, limit: Name, nresults: Name) -> int | None:

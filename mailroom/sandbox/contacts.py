@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable
 
-from mailroom.sandbox.addressbook import AddressBook, Card, contact_card, group_card, member_urn
+from mailroom.sandbox import vcards
+from mailroom.sandbox.addressbook import AddressBook, Card, contact_card, group_card
 
 DEFAULT_BOOK = "Default"
 
@@ -71,7 +72,9 @@ class Contacts:
         """Put a card into a contact group by a line before the group's END."""
         with self.lock:
             card = self.book.group(group)
-            line = f"X-ADDRESSBOOKSERVER-MEMBER:{member_urn(uid)}\r\n".encode()
+            is_modern = card.summary.version == "4.0"
+            member = f"MEMBER:{uid}" if is_modern else f"X-ADDRESSBOOKSERVER-MEMBER:{vcards.member_urn(uid)}"
+            line = vcards.fold(member).encode()
             head, end, tail = card.data.rpartition(b"END:VCARD")
             self.book.put(card.name, head + line + end + tail)
 

@@ -19,12 +19,13 @@ from mailroom.sandbox.jmap_arguments import (
     is_integer,
 )
 from mailroom.sandbox.jmap_core import Context
-from mailroom.sandbox.messages import Mailbox, Message
+from mailroom.sandbox.messages import Mailbox, Message, moment
 
 Predicate = Callable[[Any], bool]
 Compile = Callable[[Account, Any], Predicate]
 
-UTC_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d*[1-9])?Z")
+# RFC 8620 section 1.4: no fraction of a second that is zero; one that ends in zeros is none of those.
+UTC_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!0+Z)\d+)?Z")
 _PHRASE = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -137,8 +138,8 @@ _ADDRESSES = {name: _header(name) for name in ("from", "to", "cc", "bcc")}
 _EMAIL_CONDITIONS: Mapping[str, Condition] = {
     "inMailbox": Condition(is_id, lambda _, v: lambda m: v in m.mailbox_ids),
     "inMailboxOtherThan": Condition(_is_ids, lambda _, v: lambda m: not m.mailbox_ids <= frozenset(v)),
-    "before": Condition(_is_date, lambda _, v: lambda m: m.received_at < v),
-    "after": Condition(_is_date, lambda _, v: lambda m: m.received_at >= v),
+    "before": Condition(_is_date, lambda _, v: lambda m: moment(m.received_at) < moment(v)),
+    "after": Condition(_is_date, lambda _, v: lambda m: moment(m.received_at) >= moment(v)),
     "minSize": Condition(_is_size, lambda _, v: lambda m: m.size >= v),
     "maxSize": Condition(_is_size, lambda _, v: lambda m: m.size < v),
     "hasKeyword": Condition(_is_string, lambda _, v: lambda m: v.lower() in m.keywords),
@@ -155,7 +156,7 @@ _EMAIL_CONDITIONS: Mapping[str, Condition] = {
 _UNSUPPORTED = frozenset({"header"})
 
 _EMAIL_SORTS: Mapping[str, Callable[[Message], Any]] = {
-    "receivedAt": lambda m: m.received_at,
+    "receivedAt": lambda m: moment(m.received_at),
     "sentAt": lambda m: m.sent_at,
     "size": lambda m: m.size,
     "from": lambda m: _header_text(m, "from"),

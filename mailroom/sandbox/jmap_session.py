@@ -7,6 +7,7 @@ import json
 
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.jmap_arguments import Json
+from mailroom.sandbox.jmap_blobs import TEMPLATES
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
@@ -62,8 +63,7 @@ def session(account: Account, base_url: str) -> Json:
         "primaryAccounts": {name: account.id for name in offered if name != CORE},
         "username": account.username,
         "apiUrl": f"{base_url}/jmap/api/",
-        "downloadUrl": f"{base_url}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?type={{type}}",
-        "uploadUrl": f"{base_url}/jmap/upload/{{accountId}}/",
+        **{name: base_url + template for name, template in TEMPLATES.items()},
         "eventSourceUrl": f"{base_url}/jmap/event/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
         "state": session_state(account),
     }

@@ -14,12 +14,18 @@ SEEN = "$seen"
 DRAFT = "$draft"
 
 
+def moment(date: str) -> str:
+    """Make a UTCDate comparable: text order is time order, whether or not it has a fraction."""
+    whole, _, fraction = date.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction.rstrip('0')}"
+
+
 @define(eq=False)
 class Message:
     """One message.
 
     Attributes:
-        received_at: RFC 3339 in UTC, so that text order is time order.
+        received_at: RFC 3339 in UTC.
         addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
         mailbox_ids: Every mailbox it is in; at least one.
         keywords: In lower case.
@@ -40,7 +46,7 @@ class Message:
     key: tuple[str, str] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.key = (self.received_at, self.id)
+        self.key = (moment(self.received_at), self.id)
 
     @property
     def is_unread(self) -> bool:

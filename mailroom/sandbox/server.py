@@ -15,7 +15,7 @@ from typing import Self, cast
 
 from attrs import frozen
 
-from mailroom.sandbox import carddav, eventsource, jmap_core, jmap_session
+from mailroom.sandbox import carddav, eventsource, jmap_blobs, jmap_core, jmap_session
 from mailroom.sandbox.account import Account
 from mailroom.sandbox.exchange import Reply, Request, Stream, json_reply, problem
 from mailroom.sandbox.handler import Handler
@@ -23,7 +23,12 @@ from mailroom.sandbox.jmap import METHODS
 
 _POLL_SECONDS = 0.02
 _SESSION, _API, _EVENTS = "/jmap/session", "/jmap/api/", "/jmap/event/"
-_JMAP_METHODS = {_SESSION: ("GET", "HEAD"), _API: ("POST",), _EVENTS: ("GET",)}
+_JMAP_METHODS = {
+    _SESSION: ("GET", "HEAD"),
+    _API: ("POST",),
+    _EVENTS: ("GET",),
+    **jmap_blobs.METHODS,
+}
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
 _UNCACHED = {"Cache-Control": "no-store"}
 _TOO_MANY = jmap_core.RequestError("limit", "too many requests at once", limit="maxConcurrentRequests").reply
@@ -162,11 +167,16 @@ class Sandbox:
             return carddav.answer(self.account, request), ()
         if request.headers.get("authorization") != f"Bearer {self.account.token}":
             return problem(401, "about:blank", "the token is not valid", _CHALLENGE), ()
-        allowed = _JMAP_METHODS.get(request.path)
+        resource = next((path for path in jmap_blobs.METHODS if request.path.startswith(path)), request.path)
+        allowed = _JMAP_METHODS.get(resource)
         if allowed is None:
             return problem(404, "about:blank", "nothing is here"), ()
         if request.method not in allowed:
             return Reply(405, {"Allow": ", ".join(allowed)}), ()
+        if resource == jmap_blobs.UPLOAD_PATH:
+            return jmap_blobs.upload(self.account, request), ()
+        if resource == jmap_blobs.DOWNLOAD_PATH:
+            return jmap_blobs.download(self.account, request), ()
         if request.path == _API:
             return jmap_core.handle(self.account, METHODS, request)
         if request.path == _EVENTS:

@@ -16,6 +16,7 @@ _LINE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TYPES = re.compile(r";TYPE=([^\";:]*,[^\";:]*)", re.IGNORECASE)
 FOLD_OCTETS = 75
+URN_UUID = "urn:uuid:"
 
 
 class InvalidCardError(ValueError):
@@ -49,7 +50,7 @@ class Summary:
 
     Attributes:
         emails: The values of EMAIL properties, grouped ones too.
-        members: UIDs, where the card is a contact group.
+        members: The UIDs of the cards that its lines make members, as `member_uid` reads them.
     """
 
     uid: str | None
@@ -57,6 +58,7 @@ class Summary:
     emails: tuple[str, ...]
     is_group: bool
     members: tuple[str, ...]
+    version: str
 
 
 def unfold(data: bytes) -> list[str]:
@@ -67,19 +69,41 @@ def unfold(data: bytes) -> list[str]:
 
 def content_lines(data: bytes) -> Iterator[ContentLine]:
     """Yield every line that can be read; what cannot is passed over."""
-    for line in unfold(data):
-        if match := _LINE.fullmatch(line):
-            yield _content_line(match)
+    return (line for text in unfold(data) if (line := parse(text)))
 
 
-def _content_line(match: re.Match[str]) -> ContentLine:
+def parse(text: str) -> ContentLine | None:
+    """Read one unfolded line; None where it is none."""
+    match = _LINE.fullmatch(text)
+    if match is None:
+        return None
     return ContentLine(match["group"] or "", match["name"].upper(), match["params"], match["value"])
+
+
+def member_uid(line: ContentLine) -> str | None:
+    """Return whom a line makes a member of a group; None for nobody.
+
+    As Cyrus, and so Fastmail, compares: MEMBER holds a UID just as it stands, the other property one
+    after ``urn:uuid:``, in this case only, perhaps in quotes.
+    """
+    value = unescape(line.value).strip()
+    if line.name == "MEMBER":
+        return value
+    if not value.startswith(URN_UUID):
+        return None
+    uid = value.removeprefix(URN_UUID)
+    return uid[1:-1] if len(uid) > 1 and uid[0] == uid[-1] == '"' else uid
+
+
+def member_urn(uid: str) -> str:
+    """Return how a version 3.0 group names a member; Fastmail quotes a UID that holds a colon."""
+    return f'{URN_UUID}"{uid}"' if ":" in uid else URN_UUID + uid
 
 
 def summarize(data: bytes) -> Summary:
     """Read the properties that contact groups and mail rules rest on."""
     uid: str | None = None
-    name = ""
+    name = version = ""
     emails: list[str] = []
     members: list[str] = []
     is_group = False
@@ -88,13 +112,15 @@ def summarize(data: bytes) -> Summary:
             uid = line.value.strip()
         elif line.name == "FN" and not name:
             name = unescape(line.value)
+        elif line.name == "VERSION":
+            version = version or line.value.strip()
         elif line.name == "EMAIL":
             emails.append(unescape(line.value).strip())
         elif line.name in ("X-ADDRESSBOOKSERVER-KIND", "KIND"):
             is_group = line.value.strip().lower() == "group"
         elif line.name in ("X-ADDRESSBOOKSERVER-MEMBER", "MEMBER"):
-            members.append(line.value.strip().removeprefix("urn:uuid:").strip('"'))
-    return Summary(uid, name, tuple(emails), is_group, tuple(members))
+            members.extend([member] if (member := member_uid(line)) else [])
+    return Summary(uid, name, tuple(emails), is_group, tuple(members), version)
 
 
 def unescape(value: str) -> str:
@@ -141,10 +167,10 @@ def check(data: bytes) -> Summary:
 
 
 def _checked_line(text: str) -> ContentLine:
-    match = _LINE.fullmatch(text)
-    if match is None:
+    line = parse(text)
+    if line is None:
         raise InvalidCardError(f"not a content line: {text[:40]!r}")
-    return _content_line(match)
+    return line
 
 
 def _is(line: ContentLine, name: str, value: str) -> bool:
@@ -156,8 +182,8 @@ def select(data: bytes, names: Collection[str]) -> bytes:
     wanted = {name.upper() for name in names} | {"BEGIN", "VERSION", "END"}
     lines = []
     for text in unfold(data):
-        match = _LINE.fullmatch(text)
-        if match is not None and match["name"].upper() in wanted:
+        line = parse(text)
+        if line is not None and line.name in wanted:
             lines.append(fold(text))
     return "".join(lines).encode()
 

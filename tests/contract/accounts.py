@@ -38,12 +38,15 @@ class Account(Protocol):
         environment: The MAILROOM_ variables that point Mailroom to it.
         keeps_card_bytes: Whether a card comes back just as it was written.
         max_objects: The server's limit for the objects in one Email/get or Email/set.
+        member_prefix: What stands before a UID in the MEMBER lines that the server counts: nothing, or
+            ``urn:uuid:`` on Cyrus up to 3.10.
     """
 
     address: str
     environment: Mapping[str, str]
     keeps_card_bytes: bool
     max_objects: int
+    member_prefix: str
 
     def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
         """Make mailboxes at the top, each with its role if it has one."""

@@ -22,6 +22,7 @@ class CyrusAccount(Account):
 
     keeps_card_bytes = False
     max_objects = MAX_OBJECTS
+    member_prefix = "urn:uuid:"
 
     def __init__(self, front: Front) -> None:
         self._front = front

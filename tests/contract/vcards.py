@@ -67,22 +67,48 @@ def contact(uid: str, name: str, *emails: str, extra: Iterable[str] = ()) -> byt
     return _card("3.0", [*lines, *(f"EMAIL;TYPE=INTERNET:{email}" for email in emails), *extra])
 
 
-def group(name: str, member_uids: Sequence[str] = (), *, uid: str = "", extra: Iterable[str] = ()) -> bytes:
-    """Write a contact group as Fastmail does, in version 3.0."""
-    lines = [
-        f"UID:{uid or _group_uid(name)}",
-        f"FN:{name}",
-        f"N:{name};;;;",
-        "X-ADDRESSBOOKSERVER-KIND:group",
-    ]
+def group(
+    name: str,
+    member_uids: Sequence[str] = (),
+    *,
+    uid: str = "",
+    extra: Iterable[str] = (),
+    version: str = "3.0",
+    kind: str = "X-ADDRESSBOOKSERVER-KIND",
+) -> bytes:
+    """Write a contact group as Fastmail does; with another version or kind, as some programs do."""
+    lines = [f"UID:{uid or _group_uid(name)}", f"FN:{name}", f"N:{name};;;;", f"{kind}:group"]
     references = [f"X-ADDRESSBOOKSERVER-MEMBER:{_reference(member)}" for member in member_uids]
-    return _card("3.0", [*lines, *references, *extra])
+    return _card(version, [*lines, *references, *extra])
 
 
-def group_4(name: str, member_uids: Sequence[str] = (), *, extra: Iterable[str] = ()) -> bytes:
-    """Write a contact group in version 4.0 (RFC 6350 section 6.1.4)."""
+GROUP_FORMS = ("3.0", "3.0 that says KIND", "4.0", "4.0 with the lines of 3.0")
+
+
+def group_in(
+    form: str, prefix: str, name: str, member_uids: Sequence[str] = (), *, extra: Iterable[str] = ()
+) -> bytes:
+    """Write a contact group in one of `GROUP_FORMS`.
+
+    Args:
+        prefix: What the server wants before a member's UID in MEMBER; see `Account.member_prefix`.
+    """
+    if form == "4.0":
+        return group_4(name, member_uids, extra=extra, prefix=prefix)
+    kind = "KIND" if form.endswith("KIND") else "X-ADDRESSBOOKSERVER-KIND"
+    return group(name, member_uids, extra=extra, version=form[:3], kind=kind)
+
+
+def group_4(
+    name: str, member_uids: Sequence[str] = (), *, extra: Iterable[str] = (), prefix: str = ""
+) -> bytes:
+    """Write a contact group in version 4.0 (RFC 6350 section 6.1.4).
+
+    Args:
+        prefix: What the server wants before each member's UID; see `Account.member_prefix`.
+    """
     lines = [f"UID:{_group_uid(name)}", "KIND:group", f"FN:{name}", f"N:{name};;;;"]
-    return _card("4.0", [*lines, *(f"MEMBER:urn:uuid:{member}" for member in member_uids), *extra])
+    return _card("4.0", [*lines, *(f"MEMBER:{prefix}{member}" for member in member_uids), *extra])
 
 
 def _card(version: str, lines: Iterable[str]) -> bytes:

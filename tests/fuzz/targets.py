@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import Multistatus, read_uid_conflict
-from mailroom.carddav.vcard import content_lines, edit_members, summarize
+from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import MailroomError
 from mailroom.http import HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore

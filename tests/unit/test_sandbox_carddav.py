@@ -230,7 +230,7 @@ class TestCards:
 
     def test_a_vcard_4_needs_no_n(self, dav: RawDav) -> None:
         """N is optional in vCard 4.0 (RFC 6350 section 6.2.2), and groups may be of that form."""
-        data = card("u1", "KIND:group", "MEMBER:urn:uuid:u2", version="4.0").replace(b"N:Bob;;;;\r\n", b"")
+        data = card("u1", "KIND:group", "MEMBER:u2", version="4.0").replace(b"N:Bob;;;;\r\n", b"")
         assert dav.put("a.vcf", data).status == 201
         assert dav.account.group_members("Bob") == ["u2"]
 
@@ -439,10 +439,54 @@ class TestMultiget:
         assert text == "BEGIN:VCARD\r\nNOTE:��\r\nEND:VCARD\r\n"
 
     def test_other_formats_are_refused(self, dav: RawDav) -> None:
-        """Cards are not converted on the way out."""
-        content = '<d:prop><c:address-data version="4.0"/></d:prop><d:href>/x</d:href>'
-        answer = dav.report("c:addressbook-multiget", content)
-        assert (answer.status, answer.condition()) == (403, f"{CARD}supported-address-data")
+        """Cards are shown in version 3.0 or 4.0, and in nothing else."""
+        for attributes in ('version="2.1"', 'content-type="application/vcard+json" version="4.0"'):
+            content = f"<d:prop><c:address-data {attributes}/></d:prop><d:href>/x</d:href>"
+            answer = dav.report("c:addressbook-multiget", content)
+            assert (answer.status, answer.condition()) == (403, f"{CARD}supported-address-data")
+
+    def test_a_card_is_shown_in_the_version_asked_for(self, dav: RawDav) -> None:
+        """By default in 3.0, as Cyrus does it; what is stored, and its length and ETag, is another matter."""
+        lines_3 = ("X-ADDRESSBOOKSERVER-KIND:group", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:u2")
+        lines_4 = ("KIND:group", "MEMBER:u2")
+        three, four = card("u3", *lines_3), card("u4", *lines_4, version="4.0")
+        dav.account.put_card("3.vcf", three)
+        dav.account.put_card("4.vcf", four)
+        for asked, expected in (
+            ("", (three, card("u4", *lines_3))),
+            ("3.0", (three, card("u4", *lines_3))),
+            ("4.0", (card("u3", *lines_4, version="4.0").replace(b"UID:", b"UID;VALUE=TEXT:"), four)),
+        ):
+            for name, stored, shown in zip(("3.vcf", "4.vcf"), (three, four), expected, strict=True):
+                accept = {"Accept": f"text/vcard; version={asked}"} if asked else {}
+                got = dav.dav("GET", dav.book + name, **accept)
+                assert (got.body, got.headers["etag"]) == (shown, dav.account.card(name).etag)
+                attribute = f' version="{asked}"' if asked else ""
+                content = (
+                    f"<d:prop><d:getcontentlength/><c:address-data{attribute}/></d:prop>"
+                    f"<d:href>{dav.book}{name}</d:href>"
+                )
+                props = properties(dav.report("c:addressbook-multiget", content).xml)[dav.book + name]
+                assert (props[DATA].text or "").encode() == shown
+                assert props[f"{DAV}getcontentlength"].text == str(len(stored))
+
+    @pytest.mark.parametrize(
+        ("line", "member"),
+        [
+            ("MEMBER:u2", "u2"),
+            ("MEMBER:urn:uuid:u2", "urn:uuid:u2"),
+            ("X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:u2", "u2"),
+            ('X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:"urn:uuid:u2"', "urn:uuid:u2"),
+            ("X-ADDRESSBOOKSERVER-MEMBER:URN:UUID:u2", None),
+            ("X-ADDRESSBOOKSERVER-MEMBER:u2", None),
+        ],
+    )
+    def test_members_are_compared_as_cyrus_compares_them(
+        self, dav: RawDav, line: str, member: str | None
+    ) -> None:
+        """A MEMBER is a UID just as it stands; the other line holds one after urn:uuid:."""
+        dav.put("a.vcf", card("u1", "KIND:group", line, version="4.0"))
+        assert dav.account.group_members("Bob") == ([member] if member else [])
 
     def test_without_hrefs_it_is_refused(self, dav: RawDav) -> None:
         """A multiget of nothing is malformed (RFC 6352 section 10.7)."""

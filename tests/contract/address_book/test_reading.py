@@ -71,10 +71,11 @@ class TestFinding:
         assert set(seen.groups(CardUid(uid))) >= {"Feed", "Paper Trail"}
         assert not {"Imbox", "Jail"} & set(seen.groups(CardUid(uid)))
 
-    def test_reads_groups_of_either_version(self, account: Account, book: AddressBook) -> None:
+    @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
+    def test_reads_groups_of_every_form(self, account: Account, book: AddressBook, form: str) -> None:
         """A contact group of version 4.0 is a group like those with X-ADDRESSBOOKSERVER lines."""
         uid = add_contact(account, "Ann", "ann@example.net")
-        account.put_card("Jail.vcf", vcards.group_4("Jail", [uid]))
+        account.put_card("Jail.vcf", vcards.group_in(form, account.member_prefix, "Jail", [uid]))
         seen = book.refresh()
         assert "Jail" in seen.group_names()
         assert "Jail" in seen.groups(CardUid(uid))
