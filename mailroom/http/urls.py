@@ -43,7 +43,9 @@ def parse(url: str) -> Url:
         parsed = parse_url(url)
     except LocationParseError as error:
         raise ProtocolError(f"not a URL: {url[:_SHOWN_CHARACTERS]!r}") from error
-    if " " in (parsed.host or ""):  # older versions of the parser let it pass
+    host = parsed.host or ""
+    # Older versions of the parser let a space pass; with `idna` installed, it translates a domain.
+    if " " in host or host not in url.lower():
         raise ProtocolError(f"not a URL: {url[:_SHOWN_CHARACTERS]!r}")
     return parsed
 
