@@ -12,9 +12,10 @@ from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.address import Address
-from mailroom.triage.history import Tallies, Tally, undecided
+from mailroom.triage.approval import approving_category, plan_approval, undecided
+from mailroom.triage.history import Tallies, Tally
 from mailroom.triage.layout import with_role
-from mailroom.triage.model import SENT_ROLE, Card, CardKind, CardUid, Category, Membership, NewCard, Scheme
+from mailroom.triage.model import SENT_ROLE, Category, Membership, Scheme
 
 BATCH_CARDS = 50
 """How many cards are made before the group is written: what an interruption loses is done again."""
@@ -26,10 +27,12 @@ class Outcome:
 
     Attributes:
         approved: Who is in the group now.
+        decided: Who was in triage groups meanwhile, and in which; their decision stands.
         failed: Why somebody is not.
     """
 
     approved: list[Address] = field(factory=list)
+    decided: dict[Address, tuple[str, ...]] = field(factory=dict)
     failed: dict[Address, str] = field(factory=dict)
 
 
@@ -44,7 +47,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
     settings = load_settings()
     account = open_account(settings)
     terminal = Terminal()
-    category = _approving_category(settings.scheme)
+    category = approving_category(settings.scheme)
     with Progress("reading the account"):
         account.check()
     people = _correspondents(account, settings.scheme)[:limit]
@@ -57,17 +60,12 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
     if not people or not (yes or terminal.agrees(question)):
         outcome = Outcome()
     else:
-        outcome = _approve(account, people, category)
+        outcome = _approve(account, people, settings.scheme)
     if as_json:
         terminal.json(_as_json(people, outcome))
     else:
         _conclude(terminal, outcome, category)
     return Exit.FAILED if outcome.failed else Exit.DONE
-
-
-def _approving_category(scheme: Scheme) -> Category:
-    """Return what one decides by writing to somebody: he is a person."""
-    return next(category for category in scheme.categories if category.kind is CardKind.PERSON)
 
 
 def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
@@ -82,43 +80,47 @@ def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
             for page in account.history.letters(mailbox_id):
                 tallies.add_recipients(page.letters)
                 progress.advance(len(page.letters), page.total)
-    return undecided(tallies.ranked(), account.book.latest(), scheme.groups)
+    return undecided(tallies.ranked(), account.book.refresh(), scheme)
 
 
-def _approve(account: Account, people: Sequence[Tally], category: Category) -> Outcome:
+def _approve(account: Account, people: Sequence[Tally], scheme: Scheme) -> Outcome:
     outcome = Outcome()
-    with Progress(f"adding to {category.group}") as progress:
+    with Progress(f"adding to {approving_category(scheme).group}") as progress:
         progress.advance(0, len(people))
         for start in range(0, len(people), BATCH_CARDS):
             batch = people[start : start + BATCH_CARDS]
-            _approve_batch(account, batch, category, outcome)
+            try:
+                _approve_batch(account, batch, scheme, outcome)
+            except ServerError as error:
+                done = {*outcome.approved, *outcome.decided, *outcome.failed}
+                left = (tally.address for tally in batch if tally.address not in done)
+                outcome.failed |= dict.fromkeys(left, str(error))
             progress.advance(len(batch), len(people))
     return outcome
 
 
-def _approve_batch(account: Account, batch: Sequence[Tally], category: Category, outcome: Outcome) -> None:
-    contacts = account.book.latest()
-    uids: dict[Address, CardUid] = {}
-    unknown: list[NewCard] = []
-    for tally in batch:
-        if cards := contacts.cards(tally.address):
-            uids[tally.address] = min(cards, key=lambda card: card.seniority).uid
-        else:
-            name = tally.name or tally.email
-            unknown.append(NewCard(tally.address, tally.email, name, category.kind))
-    try:
-        for address, made in account.book.create(unknown).items():
-            if isinstance(made, Card):
-                uids[address] = made.uid
-            else:
-                outcome.failed[address] = made
-        failures = account.book.regroup({category.group: Membership(add=frozenset(uids.values()))})
-    except ServerError as error:
-        failures = {category.group: str(error)}
-    if reason := failures.get(category.group):
-        outcome.failed |= dict.fromkeys(uids, reason)
+def _approve_batch(account: Account, batch: Sequence[Tally], scheme: Scheme, outcome: Outcome) -> None:
+    """Put a batch into the group, by contacts read after the answer and again after cards were made.
+
+    The person may have decided about somebody between the question and now.
+    """
+    group = approving_category(scheme).group
+    approval = plan_approval(batch, account.book.refresh(), scheme)
+    if approval.new_cards:
+        made = account.book.create(approval.new_cards)
+        failed = {address: card for address, card in made.items() if isinstance(card, str)}
+        outcome.failed |= failed
+        rest = [tally for tally in batch if tally.address not in failed]
+        approval = plan_approval(rest, account.book.refresh(), scheme)
+        lost = "the card just made is not in the address book"
+        outcome.failed |= dict.fromkeys((card.address for card in approval.new_cards), lost)
+    outcome.decided |= approval.decided
+    members = frozenset(approval.joins.values())
+    failures = account.book.regroup({group: Membership(add=members)}) if members else {}
+    if reason := failures.get(group):
+        outcome.failed |= dict.fromkeys(approval.joins, reason)
     else:
-        outcome.approved += uids
+        outcome.approved += approval.joins
 
 
 def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
@@ -135,6 +137,8 @@ def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
         terminal.line(f"In {category.group!r} now: {len(outcome.approved)} more. No mail was moved.")
     elif not outcome.failed:
         terminal.line("Nothing was changed.")
+    for address, groups in outcome.decided.items():
+        terminal.paragraph(f"{address} was put into {', '.join(groups)} meanwhile, and stays there.", "  ")
     for address, reason in outcome.failed.items():
         terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
 
@@ -146,5 +150,6 @@ def _as_json(people: Sequence[Tally], outcome: Outcome | None) -> dict[str, obje
             for each in people
         ],
         "approved": outcome.approved if outcome else [],
+        "decided_meanwhile": {x: list(groups) for x, groups in outcome.decided.items()} if outcome else {},
         "failed": outcome.failed if outcome else {},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from attrs import define, frozen
 
@@ -90,17 +90,6 @@ def outlook(tallies: Iterable[Tally], contacts: Contacts) -> Outlook:
     """Say which of the senders are no contacts."""
     senders = tuple(tallies)
     return Outlook(len(senders), tuple(each for each in senders if not contacts.cards(each.address)))
-
-
-def undecided(tallies: Iterable[Tally], contacts: Contacts, triage_groups: Collection[str]) -> list[Tally]:
-    """Return those who are in no triage group."""
-
-    def is_decided(address: Address) -> bool:
-        return any(
-            group in triage_groups for card in contacts.cards(address) for group in contacts.groups(card.uid)
-        )
-
-    return [tally for tally in tallies if not is_decided(tally.address)]
 
 
 def reply_domains(letters: Iterable[Letter]) -> list[str]:

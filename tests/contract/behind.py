@@ -10,6 +10,7 @@ from attrs import define, field
 
 from mailroom.account import Account as OpenAccount
 from mailroom.account import open_account
+from mailroom.http import DEFAULT_BOUNDS, Bounds
 from tests.contract.accounts import Account
 from tests.contract.running import settings_for
 from tests.faults.proxy import Proxy
@@ -28,10 +29,12 @@ class Behind:
     proxy: Proxy
     now: float = field(default=1_000.0)
 
-    def mailroom(self) -> OpenAccount:
+    def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> OpenAccount:
         """Wire Mailroom up, as after a fresh start."""
         environment = self.proxy.environment(self.account.environment)
-        return open_account(settings_for(self.account, environment), ShortWait(), clock=lambda: self.now)
+        return open_account(
+            settings_for(self.account, environment), ShortWait(), bounds, clock=lambda: self.now
+        )
 
     def writes(self) -> list[str]:
         """Return every request for a change so far: its method and target, or its JMAP calls."""

@@ -13,17 +13,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.account import Account as OpenAccount
 from mailroom.account import open_account
 from mailroom.cli import main
+from mailroom.http import DEFAULT_BOUNDS
 from mailroom.settings import Settings, load_settings
 from mailroom.triage.report import Report
 from tests.contract.accounts import Account
 
 PROJECT = Path(__file__).parents[2]
 PROCESS_TIMEOUT_SECONDS = 30.0
+ONE_ATTEMPT = evolve(DEFAULT_BOUNDS, attempts=1)
+"""For what is to break off at once: a dead process tries nothing again."""
 
 
 def opened(account: Account, **variables: str) -> OpenAccount:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 
+from mailroom.account import open_account
+from mailroom.carddav.book import UID_NAMESPACE
 from tests.contract import vcards
-from tests.contract.accounts import Account, Sender, add_contact, contacts_of, groups_of, members
-from tests.contract.running import run_command
+from tests.contract.accounts import (
+    Account,
+    Sender,
+    add_contact,
+    contacts_of,
+    groups_of,
+    join,
+    members,
+)
+from tests.contract.behind import behind
+from tests.contract.running import ONE_ATTEMPT, run_command
+from tests.faults import harm
+from tests.faults.harm import Harm
 from tests.faults.proxy import Exchange, Proxy
 
 ANN = ("Ann Example", "ann@example.net")
@@ -122,6 +137,62 @@ class TestApproving:
         assert approve(account) == []
         assert account.state() == before
 
+    def test_who_is_decided_on_after_the_question_is_passed_over(self, account: Account) -> None:
+        """The contacts of the moment count, batch by batch: nobody ends in Jail and in the Imbox group."""
+        account.send(ANN, BOB, EVE)
+        known = add_contact(account, "Bob", BOB[1])
+
+        def put_into_jail(exchange: Exchange) -> None:
+            add_contact(account, "Ann", ANN[1], groups=["Jail"])
+            exchange.pass_on()
+
+        def put_another_into_jail(exchange: Exchange) -> None:
+            join(account, "Jail", known)
+            exchange.pass_on()
+
+        with behind(account) as hit:
+            while_reading = Harm(put_into_jail, lambda request: "Email/query" in request.calls, times=1)
+            while_writing = Harm(put_another_into_jail, harm.card_write, times=1)
+            hit.proxy.plan = lambda exchange: (
+                while_reading if while_reading.choice(exchange.request) else while_writing
+            )(exchange)
+            arguments = ("approve", "--correspondents", "--yes", "--json")
+            done = run_command(hit.proxy.environment(account.environment), *arguments).json()
+        assert done["approved"] == [EVE[1]]
+        assert {each["email"] for each in done["correspondents"]} == {BOB[1], EVE[1]}
+        assert done["decided_meanwhile"] == {BOB[1]: ["Jail"]}
+        assert groups_of(account, ANN[1]) == groups_of(account, BOB[1]) == ["Jail"]
+        assert groups_of(account, EVE[1]) == ["Imbox"]
+
+    def test_a_batch_goes_by_the_contacts_of_its_own_moment(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who is put into a group while an earlier batch is made gets neither a card nor a second group."""
+        monkeypatch.setattr("mailroom.commands.approve.BATCH_CARDS", 1)
+        account.send(ANN)
+        account.send(ANN, BOB)
+
+        def put_into_jail(exchange: Exchange) -> None:
+            add_contact(account, "Bob", BOB[1], groups=["Jail"])
+            exchange.pass_on()
+
+        with behind(account) as hit:
+            hit.proxy.plan = Harm(put_into_jail, harm.card_write, times=1)
+            environment = hit.proxy.environment(account.environment)
+            done = run_command(environment, "approve", "--correspondents", "--yes")
+        assert f"{BOB[1]} was put into Jail meanwhile" in " ".join(done.output.split())
+        assert groups_of(account, BOB[1]) == ["Jail"]
+        assert len(contacts_of(account, BOB[1])) == 1
+        assert groups_of(account, ANN[1]) == ["Imbox"]
+
+    def test_a_new_card_that_a_group_was_waiting_for_joins_no_second_one(self, account: Account) -> None:
+        """A group may still hold the line of a card that was deleted, and that is made again."""
+        account.send(ANN, BOB)
+        join(account, "Jail", str(uuid.uuid5(UID_NAMESPACE, ANN[1])))
+        assert approve(account) == [BOB[1]]
+        assert groups_of(account, ANN[1]) == ["Jail"]
+        assert approve(account) == []
+
     def test_many_take_one_write_of_the_group_a_batch(self, account: Account) -> None:
         """The number of requests grows with the cards that are made, and with nothing else."""
         people: list[Sender] = [(f"P {n}", f"p{n}@example.net") for n in range(60)]
@@ -141,7 +212,8 @@ class TestApproving:
         is_done: bool,
     ) -> None:
         """Wherever it ends, the next run puts everybody into the group, with one card each."""
-        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        once = partial(open_account, bounds=ONE_ATTEMPT)
+        monkeypatch.setattr("mailroom.commands.approve.open_account", once)
         monkeypatch.setattr("mailroom.commands.approve.BATCH_CARDS", 2)
         for writes_left in range(10):
             account = new_account()

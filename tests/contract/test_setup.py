@@ -9,17 +9,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from mailroom.account import open_account
 from mailroom.sandbox.account import Account as Store
 from mailroom.sandbox.account import Limits
 from mailroom.sandbox.server import Sandbox
 from tests.contract import vcards
 from tests.contract.accounts import GROUPS, LABELS, Account, add_contact
-from tests.contract.running import PROJECT, run_command
+from tests.contract.running import ONE_ATTEMPT, PROJECT, run_command
 from tests.faults.proxy import Answer, Exchange, Proxy
 
 MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
@@ -231,7 +233,8 @@ class TestInterruption:
         self, new_account: Callable[[], Account], monkeypatch: pytest.MonkeyPatch, is_done: bool
     ) -> None:
         """For every request: the line goes dead there, and a second run makes the same account."""
-        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)  # a dead process tries nothing again
+        once = partial(open_account, bounds=ONE_ATTEMPT)
+        monkeypatch.setattr("mailroom.commands.setup.open_account", once)
         undisturbed = new_account()
         run_command(undisturbed.environment, "setup", "--apply")
         expected = picture(undisturbed)

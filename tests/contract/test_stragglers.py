@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,9 +11,10 @@ from mailroom.account import Account as OpenAccount
 from mailroom.service import run_cycle
 from tests.contract import vcards
 from tests.contract.accounts import Account, add_contact, join, label
-from tests.contract.running import opened, run_command
+from tests.contract.behind import behind
+from tests.contract.running import ONE_ATTEMPT, opened, run_command
 from tests.faults.harm import Harm, mail_write
-from tests.faults.proxy import Exchange, Proxy
+from tests.faults.proxy import Exchange
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -101,24 +101,21 @@ class TestInTheService:
         assert account.mailboxes_of(put_in) == {"Jail"}
 
     def test_a_contacts_server_that_is_down_postpones_it(
-        self, account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, account: Account, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The cycle itself is good, the log says why nothing was swept, and the next cycle does it."""
-        monkeypatch.setattr("mailroom.http.client.MAX_ATTEMPTS", 1)
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
-        url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
-        with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
-            mailroom = opened(account, **proxy.environment(account.environment))
+        with behind(account) as hit:
+            mailroom = hit.mailroom(ONE_ATTEMPT)
             mailroom.check()
             message = account.receive([ANN], "Screener")
-            proxy.plan = lambda hit: hit.reset() if hit.request.is_carddav else hit.pass_on()
+            hit.proxy.plan = lambda hit: hit.reset() if hit.request.is_carddav else hit.pass_on()
             with caplog.at_level(logging.WARNING, "mailroom"):
                 run_cycle(mailroom.triage)
             assert [record.getMessage() for record in caplog.records] == ["sweep_postponed"]
             assert account.mailboxes_of(message) == {"Screener"}
-            proxy.plan = Exchange.pass_on
+            hit.proxy.plan = Exchange.pass_on
             run_cycle(mailroom.triage)
-            proxy.check()
         assert account.mailboxes_of(message) == {"Feed"}
 
     def test_a_full_screener_is_read_by_itself(
@@ -158,9 +155,8 @@ class TestInTheService:
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         late = account.receive([ANN], "Screener")
         label(account, account.receive([BOB], "Screener"), "@ToFeed")
-        url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
-        with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
-            again = opened(account, **proxy.environment(account.environment))
+        with behind(account) as hit:
+            again = hit.mailroom()
             again.check()
 
             def regroup(exchange: Exchange) -> None:
@@ -168,9 +164,8 @@ class TestInTheService:
                 join(account, "Jail", uid)
                 exchange.pass_on()
 
-            proxy.plan = Harm(regroup, mail_write, times=1)
+            hit.proxy.plan = Harm(regroup, mail_write, times=1)
             run_cycle(again.triage)
-            proxy.check()
         assert account.mailboxes_of(late) == {"Jail"}
 
     def test_it_costs_two_requests_and_an_idle_cycle_stays_one(

@@ -1,29 +1,62 @@
-"""`mailroom approve` chooses among a person's cards as triage does."""
+"""Who of the correspondents joins the group, and under which card."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
-from mailroom.commands.approve import Outcome, _approve_batch
 from mailroom.triage.address import Address
+from mailroom.triage.approval import approving_category, plan_approval, undecided
 from mailroom.triage.history import Tally
-from mailroom.triage.model import Card, CardUid
+from mailroom.triage.model import Card, CardKind, CardUid
 from tests.unit.default_account import MAILBOXES, SCHEME
 from tests.unit.memory import Book, World
 
 ANN = Address("ann@a.example")
 
 
-def test_a_card_of_unknown_age_is_not_taken_for_the_oldest() -> None:
-    """Of several cards the oldest is put into the group; one of unknown age comes last."""
-    ages = {"unknown": 0, "young": 9, "old": 5}
-    cards = {
-        CardUid(uid): (Card(CardUid(uid), "Ann", created), frozenset({ANN})) for uid, created in ages.items()
-    }
-    world = World(MAILBOXES, {}, cards, {"Imbox": frozenset()})
-    account = cast("Any", SimpleNamespace(book=Book(world)))
-    outcome = Outcome()
-    _approve_batch(account, [Tally(ANN, ANN, "Ann", 1, "2026")], SCHEME.categories[-1], outcome)
-    assert outcome.approved == [ANN]
-    assert world.groups["Imbox"] == {"old"}
+def tally(address: Address, name: str = "") -> Tally:
+    return Tally(address, address.upper(), name, 1, "2026")
+
+
+def book(cards: dict[str, int], **groups: set[str]) -> Book:
+    """Ann's cards by UID, each with its age, and the members of the contact groups."""
+    everybody = {CardUid(x): (Card(CardUid(x), "Ann", age), frozenset({ANN})) for x, age in cards.items()}
+    members = {name: frozenset(map(CardUid, groups.get(name, ()))) for name in (*SCHEME.groups, "Friends")}
+    return Book(World(MAILBOXES, {}, everybody, members))
+
+
+def test_whom_one_writes_to_is_a_person() -> None:
+    """The category is the one that makes persons' cards."""
+    assert approving_category(SCHEME).kind is CardKind.PERSON
+    assert approving_category(SCHEME).group == "Imbox"
+
+
+def test_of_several_cards_the_oldest_joins() -> None:
+    """As in triage; one of unknown age is not taken for the oldest."""
+    approval = plan_approval(
+        [tally(ANN)], book({"unknown": 0, "young": 9, "old": 5}, Friends={"young"}), SCHEME
+    )
+    assert approval.joins == {ANN: "old"}
+    assert not approval.new_cards
+    assert not approval.decided
+
+
+def test_who_has_no_card_gets_one() -> None:
+    """It shows the name, or the address as it was written."""
+    stranger = Address("eve@e.example")
+    for name, shown in (("Eve", "Eve"), ("", "EVE@E.EXAMPLE")):
+        (card,) = plan_approval([tally(stranger, name)], book({"c": 1}), SCHEME).new_cards
+        assert (card.address, card.name, card.kind) == (stranger, shown, CardKind.PERSON)
+
+
+def test_a_decision_stands_whichever_card_and_group_it_is() -> None:
+    """Who is in a triage group joins no other, and gets no card."""
+    for groups, found in (
+        ({"Jail": {"b"}}, ("Jail",)),
+        ({"Imbox": {"a"}}, ("Imbox",)),
+        ({"Jail": {"a"}, "Feed": {"b"}}, ("Feed", "Jail")),
+    ):
+        approval = plan_approval([tally(ANN)], book({"a": 1, "b": 2}, **groups), SCHEME)
+        assert approval.decided == {ANN: found}
+        assert not approval.joins
+        assert not approval.new_cards
+        assert undecided([tally(ANN)], book({"a": 1, "b": 2}, **groups), SCHEME) == []
+    assert undecided([tally(ANN)], book({"a": 1}, Friends={"a"}), SCHEME) == [tally(ANN)]

@@ -1,0 +1,62 @@
+"""Who of those the person has written to joins a contact group, and under which card. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from mailroom.triage.address import Address
+from mailroom.triage.history import Tally
+from mailroom.triage.model import CardKind, CardUid, Category, NewCard, Scheme
+from mailroom.triage.ports import Contacts
+
+
+@frozen
+class Approval:
+    """What approving some correspondents takes, by the contacts of one moment.
+
+    Attributes:
+        joins: Whose card joins the group, and which one.
+        new_cards: The cards of those who have none yet.
+        decided: Who is in triage groups already, whoever put them there; a decision stands.
+    """
+
+    joins: dict[Address, CardUid]
+    new_cards: tuple[NewCard, ...]
+    decided: dict[Address, tuple[str, ...]]
+
+
+def approving_category(scheme: Scheme) -> Category:
+    """Return what one decides by writing to somebody: they are a person."""
+    return next(category for category in scheme.categories if category.kind is CardKind.PERSON)
+
+
+def triage_groups_of(address: Address, contacts: Contacts, scheme: Scheme) -> tuple[str, ...]:
+    """Return the triage groups that some card of an address is in."""
+    found = {group for card in contacts.cards(address) for group in contacts.groups(card.uid)}
+    return tuple(group for group in scheme.groups if group in found)
+
+
+def undecided(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> list[Tally]:
+    """Return those who are in no triage group."""
+    return [tally for tally in tallies if not triage_groups_of(tally.address, contacts, scheme)]
+
+
+def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> Approval:
+    """Say what is to be done for correspondents; asked again after cards were made, it says the rest.
+
+    A new card may be in a group at once, one that still holds the line of an earlier card of theirs.
+    """
+    kind = approving_category(scheme).kind
+    joins: dict[Address, CardUid] = {}
+    new_cards: list[NewCard] = []
+    decided: dict[Address, tuple[str, ...]] = {}
+    for tally in tallies:
+        if groups := triage_groups_of(tally.address, contacts, scheme):
+            decided[tally.address] = groups
+        elif cards := contacts.cards(tally.address):
+            joins[tally.address] = min(cards, key=lambda card: card.seniority).uid
+        else:
+            new_cards.append(NewCard(tally.address, tally.email, tally.name or tally.email, kind))
+    return Approval(joins, tuple(new_cards), decided)
