@@ -67,11 +67,17 @@ def read_correspondents(entries: Iterable[Entry]) -> Iterator[Correspondent]:
             continue
         email = found[address].email if address in found else written.strip()
         name = clean_name(shown)
-        if " " not in name and parse_address(name) == address:
-            name = ""  # mail programs put the address there where they know no name
+        if _is_address(name, address):
+            name = ""  # mail programs put it there where they know no name
         # Equal strings are kept once: very many messages may be held at the same time.
         found[address] = Correspondent(address, address if email == address else email, name)
     yield from found.values()
+
+
+def _is_address(name: str, address: Address) -> bool:
+    """Whether a name is that address and nothing besides; most names are told from one at a glance."""
+    bare = name.strip("<>")
+    return "@" in bare and not set(" <") & set(bare) and parse_address(bare) == address
 
 
 _MISSING = NoSender("the message has no sender: its From is missing or empty")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mailroom.carddav.compose import compose_card
 from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import Multistatus, read_uid_conflict
 from mailroom.carddav.vcard import content_lines, summarize
@@ -17,8 +18,18 @@ from mailroom.http import HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap.push import concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
-from mailroom.triage.correspondent import read_sender
-from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.triage.correspondent import NoSender, read_sender
+from mailroom.triage.model import (
+    CardKind,
+    CardUid,
+    Change,
+    MailboxId,
+    Message,
+    MessageId,
+    NewCard,
+    Snapshot,
+)
+from mailroom.triage.names import clean_name
 
 URL = "http://127.0.0.1/"
 FIRST_CHUNK_BYTES = 7
@@ -140,6 +151,18 @@ def jmap_others(data: bytes) -> None:
             continue
 
 
+def from_header(data: bytes) -> None:
+    """The entries of a From, a line each, name and address apart by a tab: who has an address gets a card."""
+    lines = [line.partition("\t") for line in data.decode("utf-8", "surrogateescape").split("\n")]
+    sender = read_sender((name, email) for name, _, email in lines)
+    if isinstance(sender, NoSender):
+        return
+    name = sender.name or sender.email
+    card = summarize(compose_card(NewCard(sender.address, sender.email, name, CardKind.PERSON), CardUid("1")))
+    if sender.address not in card.addresses or card.name != clean_name(name):
+        raise AssertionError("the card is not the sender's")
+
+
 def multistatus(data: bytes) -> None:
     """The XML of WebDAV."""
     read_uid_conflict(data)
@@ -168,6 +191,14 @@ TARGETS: Mapping[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "JMAP reading": (jmap_reading, _json(READING, METHOD_ERROR)),
     "JMAP writing": (jmap_writing, _json(WRITING, REFUSAL, METHOD_ERROR)),
     "JMAP others": (jmap_others, _json(LETTERS)),
+    "From": (
+        from_header,
+        (
+            b"Ann\tann@x.example",
+            b'\t<mailto:"a b"@x.example>\nA\tann@b\xc3\xbccher.example',
+            b"a@b.c\ta@b.c\n\t",
+        ),
+    ),
     "multistatus": (
         multistatus,
         (

@@ -66,10 +66,13 @@ def test_an_address_in_the_place_of_a_name_is_no_name(name: str) -> None:
     assert found.name == ""
 
 
-def test_a_name_that_holds_the_address_is_a_name() -> None:
-    """What else it says is for the person to see."""
-    (found,) = read_correspondents([("Bank <ann@example.com>", ANN)])
-    assert found.name == "Bank <ann@example.com>"
+@pytest.mark.parametrize(
+    "name", ["Bank <ann@example.com>", "Bank<ann@example.com>", "ann@example.com, Bank", "bank@example.com"]
+)
+def test_a_name_that_says_more_is_a_name(name: str) -> None:
+    """What else it says is for the person to see, and to be warned of."""
+    (found,) = read_correspondents([(name, ANN)])
+    assert found.name == name
 
 
 @given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4) | st.sampled_from([ANN, "b@x.example"]))))

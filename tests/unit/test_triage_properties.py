@@ -29,6 +29,9 @@ SENDERS = (
     "news@xn--bcher-kva.example",
     "news@bücher.example",
     OWN,
+    "mailto:ann@a.example",
+    '"Bob"@B.example',
+    "bob b@b.example",
     "nobody",
     "",
 )

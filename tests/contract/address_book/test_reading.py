@@ -31,6 +31,11 @@ class TestFinding:
             pytest.param(["EMAIL:ann@xn--bcher-kva.example"], "ann@bücher.example", id="card in ASCII"),
             pytest.param(["EMAIL:ann@bücher.example"], "ann@XN--BCHER-KVA.example", id="card in Unicode"),
             pytest.param(["email:ann@example.net"], "ann@example.net", id="small letters"),
+            pytest.param(['EMAIL:"ann"@example.net'], "ann@example.net", id="needless quotes"),
+            pytest.param(['EMAIL:"ann doe"@example.net'], "ann doe@example.net", id="quotes"),
+            pytest.param(["EMAIL:ann doe@example.net"], '"ann doe"@example.net', id="quotes left out"),
+            pytest.param(["EMAIL:mailto:ann@example.net"], "ann@example.net", id="as a URI"),
+            pytest.param(["EMAIL:Ann <ann@example.net>"], "ann@example.net", id="with a name"),
             pytest.param([f"EMAIL;X-LONG={'x' * 60}:ann@example", " .net"], "ann@example.net", id="folded"),
         ],
     )
