@@ -11,7 +11,6 @@
       systems = [
         "x86_64-linux"
         "aarch64-linux"
-        "x86_64-darwin"
         "aarch64-darwin"
       ];
       forAllSystems = f: lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system} self.packages.${system});
@@ -20,16 +19,17 @@
       packages = forAllSystems (
         pkgs: _:
         let
-          mailroom = import ./nix/package.nix { inherit pkgs; };
-          runtime = import ./nix/runtime.nix { inherit pkgs mailroom; };
+          mailroom = pkgs.callPackage ./nix/package.nix { };
+          interpreter = pkgs.callPackage ./nix/interpreter.nix { inherit (mailroom) python; };
+          runtime = pkgs.callPackage ./nix/runtime.nix { inherit interpreter mailroom; };
         in
         {
           default = mailroom;
         }
-        // lib.optionalAttrs pkgs.stdenv.isLinux {
+        // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
           inherit runtime;
-          image = import ./nix/image.nix {
-            inherit pkgs mailroom runtime;
+          image = pkgs.callPackage ./nix/image.nix {
+            inherit mailroom runtime;
             revision = self.rev or self.dirtyRev or "unknown";
           };
         }

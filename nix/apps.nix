@@ -26,6 +26,9 @@ in
   seal = script "seal" "Asks for the secrets and writes them into the overlay, encrypted" {
     runtimeInputs = [
       pkgs.age
+      pkgs.coreutils
+      pkgs.gnugrep
+      pkgs.gnused
       pkgs.jq
       pkgs.sops
     ];
@@ -40,9 +43,11 @@ in
     ];
   };
 }
-// lib.optionalAttrs pkgs.stdenv.isLinux {
+// lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
   push = script "push" "Sends the image to a registry" {
     runtimeInputs = [
+      pkgs.coreutils
+      pkgs.git
       pkgs.jq
       pkgs.skopeo
     ];

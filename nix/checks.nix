@@ -99,9 +99,9 @@ in
         END
       '';
 }
-// lib.optionalAttrs pkgs.stdenv.isLinux {
-  image-content = pkgs.runCommand "mailroom-image-content" { nativeBuildInputs = [ pkgs.python313 ]; } ''
-    python3 ${./image_content.py} ${packages.image}
+// lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
+  image-content = pkgs.runCommand "mailroom-image-content" { nativeBuildInputs = [ mailroom.python ]; } ''
+    python3 ${packages.image.guards}/image_content.py ${packages.image}
     touch $out
   '';
 

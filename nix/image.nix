@@ -1,15 +1,15 @@
 # The container image: the runtime and the CA certificates, no shell, one layer for each store path.
 {
-  pkgs,
+  lib,
+  runCommand,
+  writeText,
+  dockerTools,
+  cacert,
   mailroom,
   runtime,
   revision,
 }:
-pkgs.dockerTools.buildLayeredImage {
-  name = "mailroom";
-  tag = mailroom.version;
-  created = "1970-01-01T00:00:01Z"; # the same sources give the same digest, whenever they are built
-
+let
   config = {
     # -I: neither the working directory nor variables of the interpreter decide what is imported
     Entrypoint = [
@@ -20,7 +20,7 @@ pkgs.dockerTools.buildLayeredImage {
     ];
     Env = [
       "LANG=C.UTF-8"
-      "SSL_CERT_FILE=${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt"
+      "SSL_CERT_FILE=${cacert}/etc/ssl/certs/ca-bundle.crt"
     ];
     ExposedPorts."8080/tcp" = { };
     User = "65532:65532";
@@ -33,4 +33,35 @@ pkgs.dockerTools.buildLayeredImage {
       "org.opencontainers.image.licenses" = mailroom.meta.license.spdxId;
     };
   };
+
+  guards = lib.fileset.toSource {
+    root = ./.;
+    fileset = lib.fileset.unions [
+      ./closure.py
+      ./image_content.py
+    ];
+  };
+
+  # The names of what the image holds; not built while something else is in it. The graph is the one that
+  # dockerTools (and closureInfo) reads: everything that the configuration refers to, and what that refers to.
+  closure =
+    runCommand "mailroom-closure"
+      {
+        __structuredAttrs = true;
+        nativeBuildInputs = [ mailroom.python ];
+        exportReferencesGraph.closure = [ (writeText "mailroom-config.json" (builtins.toJSON config)) ];
+      }
+      ''
+        python3 ${guards}/closure.py "$NIX_ATTRS_JSON_FILE" > "''${outputs[out]}"
+      '';
+in
+dockerTools.buildLayeredImage {
+  inherit config;
+  name = "mailroom";
+  tag = mailroom.version;
+  created = "1970-01-01T00:00:01Z"; # the same sources give the same digest, whenever they are built
+  extraCommands = "cat ${closure}"; # so that the image, and what streams it, waits for its guard
+}
+// {
+  inherit closure guards;
 }

@@ -1,10 +1,12 @@
-"""`image_content.py IMAGE.tar.gz` fails when an image holds too much, or runs as it should not."""
+"""`image_content.py IMAGE.tar.gz` lists an image's store paths; fails when it holds too much, or runs as it should not."""
 
 import json
 import re
 import sys
 import tarfile
 from pathlib import PurePosixPath
+
+from closure import STORE, WANTED, name_of
 
 DEPENDENCIES = {"attrs", "cattrs", "environs", "urllib3", "vobject"}
 THEIR_DEPENDENCIES = {"marshmallow", "python-dateutil", "python-dotenv", "pytz", "six", "typing-extensions"}
@@ -26,15 +28,25 @@ def members(archive: tarfile.TarFile, layers: list[str]) -> dict[str, tarfile.Ta
     return found
 
 
-def problems(path: str) -> list[str]:
+def store_paths(files: dict[str, tarfile.TarInfo]) -> set[str]:
+    """The store paths that the files of the image lie in."""
+    return {
+        str(STORE / PurePosixPath(name).relative_to(STORE).parts[0])
+        for name in files
+        if name.startswith(f"{STORE}/")
+    }
+
+
+def problems(image: dict, files: dict[str, tarfile.TarInfo]) -> list[str]:
     """What is wrong with the image, one sentence each."""
-    with tarfile.open(path) as archive:
-        manifest = json.load(archive.extractfile("manifest.json"))[0]
-        image = json.load(archive.extractfile(manifest["Config"]))
-        files = members(archive, manifest["Layers"])
     config, found = image["config"], []
 
+    for path in sorted(store_paths(files), key=name_of):
+        if not WANTED.fullmatch(name_of(path)):
+            found.append(f"{path}: {name_of(path)} is not among the names that the image may hold.")
     for name, member in files.items():
+        if not member.isdir() and not name.startswith(f"{STORE}/"):
+            found.append(f"{name}: there is nothing outside of {STORE} in the image.")
         executable = member.issym() or (member.isfile() and member.mode & 0o111)
         if executable and NOT_WANTED.fullmatch(PurePosixPath(name).name):
             found.append(f"{name}: no such program belongs into the image.")
@@ -68,5 +80,18 @@ def problems(path: str) -> list[str]:
     return found
 
 
+def main(path: str) -> str | None:
+    with tarfile.open(path) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))[0]
+        image = json.load(archive.extractfile(manifest["Config"]))
+        files = members(archive, manifest["Layers"])
+    if found := problems(image, files):
+        return "\n".join(found)
+    for path in sorted(store_paths(files), key=name_of):
+        size = sum(member.size for name, member in files.items() if name.startswith(f"{path}/"))
+        print(f"{size / 1e6:6.1f} MB unpacked  {name_of(path)}")
+    return None
+
+
 if __name__ == "__main__":
-    sys.exit("\n".join(problems(sys.argv[1])) or 0)
+    sys.exit(main(sys.argv[1]))

@@ -1,19 +1,26 @@
-# The interpreter without its fat, for the image.
+# The interpreter without its fat, for the image. It refers to nothing but itself.
 #
 # It is a copy of the one in the binary cache, so nothing is compiled. Its new name is as long as the old one,
 # so that the paths inside its binaries can be rewritten in place.
-{ pkgs, python }:
+{
+  lib,
+  runCommand,
+  patchelf,
+  libgcc,
+  python,
+}:
 let
-  inherit (pkgs) lib;
-
   name = lib.replaceStrings [ "python3" ] [ "slimmed" ] python.name;
+  program = "bin/${python.libPrefix}";
 
   # Debuggers, test suites, graphics, documentation, build and packaging tools, and modules that drag in
   # libraries which neither Mailroom nor its dependencies use.
   unused = [
     "_pydecimal.py" # stands in for lib-dynload/_decimal, which is there
     "_pyrepl"
+    "build-details.json"
     "config-*"
+    "ctypes/macholib" # of macOS; one of its files is a shell script
     "curses"
     "dbm"
     "doctest.py"
@@ -48,40 +55,34 @@ in
 assert lib.assertMsg (
   name != python.name && lib.stringLength name == lib.stringLength python.name
 ) "the copy's name must be another one, and as long as ${python.name}";
-pkgs.runCommand name
-  {
-    nativeBuildInputs = [ pkgs.patchelf ];
-    disallowedReferences = [
-      python
-      pkgs.bash
-    ];
-  }
-  ''
-    mkdir -p $out/bin
-    cp -a ${python}/bin/${python.libPrefix} $out/bin/
-    cp -a ${python}/lib $out/lib
-    chmod -R u+w $out
+runCommand name { nativeBuildInputs = [ patchelf ]; } ''
+  shopt -s nullglob
+  mkdir -p $out/bin
+  cp -a ${python}/${program} $out/bin/
+  cp -a ${python}/lib $out/lib
+  chmod -R u+w $out
 
-    cd $out/lib/${python.libPrefix}
-    rm -rf site-packages ${lib.concatStringsSep " " unused}
-    find $out/lib -name '*.a' -delete
-    find $out/lib -name pkgconfig -prune -exec rm -rf {} +
-    find $out/lib -name __pycache__ -prune -exec rm -rf {} +
+  cd $out/lib/${python.libPrefix}
+  rm -rf site-packages ${lib.concatStringsSep " " unused}
+  find $out/lib -name '*.a' -delete
+  find $out/lib -name pkgconfig -prune -exec rm -rf {} +
+  find $out/lib -name __pycache__ -prune -exec rm -rf {} +
 
-    # The build's own shell stands in subprocess.py; whoever has none has no use for it either.
-    sed -i -E "s|${builtins.storeDir}/[^']*/bin/sh|/bin/sh|" subprocess.py
-    # How the interpreter was built, compiler included, is of no use to a program that builds nothing.
-    for data in _sysconfigdata_*.py; do echo 'build_time_vars = {}' > "$data"; done
+  # The build's own shell stands in subprocess.py, a list of media types in mimetypes.py; whoever has none has no
+  # use for them either.
+  sed -i -E "s#${builtins.storeDir}/[^'\"]*(/bin/sh|/etc/mime\.types)#\1#" subprocess.py mimetypes.py
+  # How the interpreter was built, compiler included, is of no use to a program that builds nothing.
+  for data in _sysconfigdata_*.py; do echo 'build_time_vars = {}' > "$data"; done
+  for data in _sysconfig_vars_*.json; do echo '{}' > "$data"; done # from Python 3.14 on
 
-    find $out -type f -exec grep -qF ${python} {} \; -print0 | LC_ALL=C xargs -0 -r sed -i "s|${python}|$out|g"
+  { LC_ALL=C grep -rlZF ${python} $out || [ $? = 1 ]; } | # 1: there is none
+    LC_ALL=C xargs -0 -r sed -i "s|${python}|$out|g"
 
-    # What was deleted takes its libraries along.
-    find $out -type f \( -name '*.so*' -o -path "$out/bin/*" \) -exec patchelf --shrink-rpath {} \;
+  patchelf --add-rpath ${lib.getLib libgcc}/lib $out/${program}
+  ${python}/${program} -I ${./libraries.py} $out $out/${program}
 
-    # glibc looks for libgcc_s when a thread is ended, and aborts the process where it finds none. It looks only
-    # where it lies itself, so the library is loaded from the start.
-    patchelf --add-needed libgcc_s.so.1 --add-rpath ${lib.getLib pkgs.libgcc}/lib $out/bin/${python.libPrefix}
+  # Hash-based bytecode is the same at every build, and is never looked at again.
+  PYTHONHASHSEED=0 $out/${program} -I -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
 
-    # Hash-based bytecode is the same at every build, and is never looked at again.
-    PYTHONHASHSEED=0 $out/bin/${python.libPrefix} -I -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
-  ''
+  env -i LANG=C.UTF-8 $out/${program} -I ${./self_contained.py}
+''

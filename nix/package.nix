@@ -1,9 +1,8 @@
 # Mailroom as a program. Its `workshop` makes a Python with the dependencies, what checks the code, and more.
-{ pkgs }:
+{ lib, python313 }:
 let
-  inherit (pkgs) lib;
   inherit (lib) fileset;
-  python = pkgs.python313;
+  python = python313;
 
   # from the one place that states it
   version = lib.head (
@@ -46,7 +45,7 @@ python.pkgs.buildPythonApplication {
   doCheck = false; # checks.tests runs the tests, so that editing a test does not rebuild the package
 
   passthru = {
-    inherit python;
+    inherit python dependencies;
     workshop =
       extra:
       python.withPackages (

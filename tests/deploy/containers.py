@@ -34,9 +34,9 @@ RESTRICTED = (
 )
 
 
-def write_archive(flake: str, archive: Path) -> None:
-    """Build the image and write it as an archive that every container engine reads."""
-    stream = run(nix(), "build", "--no-link", "--print-out-paths", f"{flake}#image.stream").stdout.strip()
+def write_archive(flake: str, archive: Path, image: str = "image") -> None:
+    """Build an image and write it as an archive that every container engine reads."""
+    stream = run(nix(), "build", "--no-link", "--print-out-paths", f"{flake}#{image}.stream").stdout.strip()
     with archive.open("wb") as file:
         subprocess.run([nix(), "shell", stream, "--command", stream], stdout=file, check=True)
 

@@ -15,7 +15,7 @@ from tests.deploy.tools import LINUX_ONLY, ROOT, nix, run
 
 pytestmark = pytest.mark.deploy
 
-SYSTEMS = {"x86_64-linux", "aarch64-linux", "x86_64-darwin", "aarch64-darwin"}
+SYSTEMS = {"x86_64-linux", "aarch64-linux", "aarch64-darwin"}
 
 
 def evaluated(expression: str, root: Path = ROOT) -> Any:
