@@ -1,7 +1,8 @@
-"""`closure.py ATTRIBUTES` prints what an image would hold, by name; fails, and says who brought it, where a name is new.
+"""`closure.py ATTRIBUTES` prints what an image would hold, by name.
 
-ATTRIBUTES is the file of a Nix build with structured attributes, whose `exportReferencesGraph.closure` names what the
-image starts from. The first path of the graph that nothing refers to is the start, and no part of the image.
+Where a name is new, it fails, and says who brought it. ATTRIBUTES is the file of a Nix build with structured
+attributes, whose `exportReferencesGraph.closure` names the image's configuration. The graph starts there,
+at the one path that no other refers to; it is no part of the image.
 """
 
 import json
@@ -23,7 +24,7 @@ def name_of(path: str) -> str:
 
 
 def chain(graph: Graph, start: str, wanted: str) -> list[str]:
-    """The shortest way from one path to another along references: `nix why-depends`, without a store to ask."""
+    """The shortest way from one path to another, along references, as `nix why-depends` shows it."""
     came_from, waiting = {start: ""}, deque([start])
     while waiting:
         path = waiting.popleft()
@@ -53,7 +54,7 @@ def places(path: str, reference: str) -> Iterator[str]:
 
 
 def problems(graph: Graph, start: str) -> Iterator[str]:
-    """What does not belong into the image, and the way it came in; only the first of each way is new."""
+    """What does not belong into the image, one line each, with who brought it."""
     for path in sorted(graph, key=name_of):
         if path == start or WANTED.fullmatch(name_of(path)):
             continue
@@ -72,6 +73,7 @@ def problems(graph: Graph, start: str) -> Iterator[str]:
 
 
 def main(attributes: str) -> str | None:
+    """List the closure, or return what is wrong with it."""
     paths = json.loads(Path(attributes).read_text())["closure"]
     graph = {each["path"]: [path for path in each["references"] if path != each["path"]] for each in paths}
     referred = {path for references in graph.values() for path in references}

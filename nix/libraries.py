@@ -1,8 +1,8 @@
 """`libraries.py FOLDER PROGRAM`: makes a folder need no shared library but its own.
 
-The libraries that PROGRAM and the folder's extension modules load are copied into FOLDER/lib, loader and C library
-included, and nothing else of their packages: no character sets and locales of glibc, no compiler's runtimes. NixOS
-makes the programs of its first boot stage in the same way.
+The libraries that PROGRAM and the folder's extension modules load are copied into FOLDER/lib, loader and C
+library included, and nothing else of their packages: no character sets and locales of glibc, no compiler's
+runtimes. NixOS makes the programs of its first boot stage in the same way.
 """
 
 import re
@@ -26,7 +26,8 @@ WANTED = {
     *("libcrypt", "libcrypto", "libexpat", "libffi", "libgcc_s", "libmpdec", "libssl", "libz"),
     "libzstd",  # some builds of libcrypto compress certificates with it
 }
-# glibc loads it when a thread is ended, and aborts where it finds none; it looks only where its build said
+# glibc loads it when a thread is ended, and aborts where it finds none. It looks only in folders that its
+# build named, so the program loads it from the start, as nixpkgs links its programs to do.
 OF_THREADS = "libgcc_s.so.1"
 RESOLVED = re.compile(r"(\S+) => (.+) \(0x[0-9a-f]+\)")
 STORE_HASH = re.compile(rb"(?<=/nix/store/)[0-9a-z]{32}(?=-)")
@@ -34,6 +35,7 @@ NO_HASH = b"e" * 32  # what nixpkgs' nuke-refs puts in a hash's place
 
 
 def patchelf(*arguments: str | Path) -> str:
+    """Run patchelf; return what it prints."""
     return subprocess.run(
         ["patchelf", *arguments], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
@@ -41,7 +43,7 @@ def patchelf(*arguments: str | Path) -> str:
 
 def loaded(loader: Path, binary: Path) -> Iterator[tuple[str, Path]]:
     """Name and place of every library that the loader would load for a binary."""
-    command = [loader, "--inhibit-cache", "--list", binary]
+    command = [str(loader), "--inhibit-cache", "--list", str(binary)]
     for line in subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
         if line.endswith("not found"):
             sys.exit(f"{binary}: {line.strip()}")
@@ -57,6 +59,7 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def main(folder: Path, program: Path) -> None:
+    """Copy what is loaded into the folder, and let it be loaded from there."""
     libraries = folder / "lib"
     loader = Path(patchelf("--print-interpreter", program))
     patchelf("--add-needed", OF_THREADS, program)

@@ -67,7 +67,7 @@ def configuration(archive: Path) -> dict[str, object]:
 
 
 def test_the_image_holds_what_it_should_and_no_more(archive: Path) -> None:
-    """No shell, no package manager, no compiler, no pip; Mailroom, its dependencies, certificates: all by name."""
+    """No shell, no package manager, no compiler, no pip; Mailroom, its dependencies, certificates."""
     listed = run("python3", ROOT / "nix/image_content.py", archive).stdout
     assert {line.split()[-1].rpartition("-")[0] for line in listed.splitlines()} == STORE_PATHS
 
@@ -150,7 +150,7 @@ def test_the_certificates_are_where_they_are_looked_for(image: str) -> None:
 
 
 def test_a_thread_left_behind_does_not_spoil_the_end(image: str) -> None:
-    """Threads that are still at work when the program ends are ended with it; glibc needs libgcc_s for that."""
+    """Threads that are still at work when the program ends are ended with it; glibc loads libgcc_s for it."""
     python, *_ = entry_point(image)
     busy = (
         "import threading, time\n"

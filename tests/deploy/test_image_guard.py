@@ -68,7 +68,7 @@ def test_what_the_configuration_brings_is_refused(planted: Path) -> None:
 
 
 def test_a_script_of_the_interpreter_is_refused(planted: Path) -> None:
-    """A shell that one file of the interpreter names is found through the runtime, whatever its package is called."""
+    """A shell that a file of the interpreter names is found through the runtime, whatever its package."""
     told = refusal(planted, "script")
     assert "brought by mailroom-runtime-" in told
     assert "-> slimmed-" in told
@@ -84,7 +84,7 @@ def test_a_library_that_is_new_is_refused(planted: Path) -> None:
 
 
 def test_an_interpreter_linked_as_in_nixpkgs_brings_nothing_along(planted: Path, tmp_path: Path) -> None:
-    """Neither the compiler's libraries, nor places that a library knows, nor how it was built come in; it runs."""
+    """The compiler's libraries, places that a library knows, and how it was built stay away; it runs."""
     archive = tmp_path / "image.tar"
     write_archive(f"path:{planted}", archive, "asNixpkgsLinks")
     listed = run("python3", ROOT / "nix/image_content.py", archive).stdout
