@@ -105,6 +105,28 @@ in
     touch $out
   '';
 
+  # the guard of the image refuses a shell, a compiler and the whole interpreter, each by name
+  image-guard =
+    let
+      compiler = pkgs.writeText "gcc-15.2.0" "";
+    in
+    pkgs.runCommand "mailroom-image-guard"
+      {
+        __structuredAttrs = true;
+        nativeBuildInputs = [ mailroom.python ];
+        exportReferencesGraph.closure = [
+          (pkgs.writeText "planted" "${packages.runtime} ${pkgs.bash} ${compiler} ${mailroom.python}")
+        ];
+      }
+      ''
+        if python3 ${packages.image.guards}/closure.py "$NIX_ATTRS_JSON_FILE" 2> told; then exit 1; fi
+        cat told
+        for intruder in ${pkgs.bash} ${compiler} ${mailroom.python}; do
+          grep -qF "  ''${intruder#*-}, brought by" told
+        done
+        touch "''${outputs[out]}"
+      '';
+
   image-demo = pkgs.runCommand "mailroom-image-demo" { } ''
     env -i ${packages.runtime}/bin/python3 -I -m mailroom demo
     touch $out
