@@ -202,6 +202,12 @@ class CardDavAddressBook:
                 return _card(entry)
         if known:
             return f"the card {known[0].name!r} of {new.address} has no UID, so no group can hold it"
+        if replica.unreadable:
+            name, reason = next(iter(replica.unreadable.items()))
+            return (
+                f"the contact card {name!r} cannot be read, and may be theirs already: no card is made "
+                f"until it can be, or is deleted ({reason})"
+            )
         try:
             for attempt in range(MAX_CREATE_ATTEMPTS):
                 salt = f"#{attempt}" if attempt else ""

@@ -21,6 +21,7 @@ from mailroom.errors import PreconditionFailedError, ProtocolError, StatusError
 from mailroom.http import HttpClient
 
 CARD_DATA = f"{CARDDAV}address-data"
+MAX_CARD_BYTES = 4 * 1024 * 1024
 
 _ANY_VERSION = "text/vcard"
 _VERSION_3, _VERSION_4 = "text/vcard; version=3.0", "text/vcard; version=4.0"
@@ -48,6 +49,7 @@ class StoredCard:
             ``VERSION:3.0`` is as long as ``VERSION:4.0``.
         shown: What the server makes of the card for whoever asks for version 3.0, where that is
             another text.
+        is_whole: Whether all of its properties were asked for.
     """
 
     name: str
@@ -57,6 +59,7 @@ class StoredCard:
     created: int
     is_as_long: bool = False
     shown: bytes | None = None
+    is_whole: bool = True
 
 
 def read_card(http: HttpClient, book: Collection, name: str) -> StoredCard | None:
@@ -192,7 +195,9 @@ def _get(
 ) -> StoredCard | None:
     nothing = _GONE | refusals
     headers = {**_PLAIN, "Accept": media_type}
-    response = http.request("GET", card_url(book, name), headers=headers, accept=nothing)
+    response = http.request(
+        "GET", card_url(book, name), headers=headers, accept=nothing, max_bytes=MAX_CARD_BYTES
+    )
     if response.status in nothing:
         return None
     etag = _strong(response.headers.get("etag", ""))

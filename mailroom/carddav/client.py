@@ -28,14 +28,19 @@ from mailroom.carddav.discovery import (
     Collection,
     discover,
 )
-from mailroom.carddav.multistatus import Multistatus, Resource
-from mailroom.errors import ProtocolError, StatusError
+from mailroom.carddav.multistatus import Multistatus
+from mailroom.errors import ProtocolError, StatusError, TooLargeError
 from mailroom.http import MAX_CONNECTIONS, HttpClient, Response
 
-MULTIGET_CARDS = 200
+MAX_CARDS_BYTES = 4 * 1024 * 1024
+"""What is read in one request. An answer is held twice while it is put together."""
+
+MAX_CHANGES_BYTES = 16 * 1024 * 1024
+"""About sixty thousand changes."""
+
 MAX_SYNC_PAGES = 10_000
 
-_AS_VERSION_4 = ' content-type="text/vcard" version="4.0"'
+_AS_VERSION_4 = '<C:address-data content-type="text/vcard" version="4.0"/>'
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 
 _Item = TypeVar("_Item")
@@ -105,10 +110,39 @@ class CardDavClient:
                 return Changes(changed, removed, is_whole, sync_token)
         raise ProtocolError(f"REPORT {book.url}: more than {MAX_SYNC_PAGES} pages of changes")
 
-    def read_cards(self, book: Collection, names: Sequence[str]) -> Iterator[StoredCard]:
-        """Read cards in batches; those that are gone are missing from what is returned."""
-        for start in range(0, len(names), MULTIGET_CARDS):
-            yield from self._read_batch(book, names[start : start + MULTIGET_CARDS])
+    def multiget(
+        self, book: Collection, names: Iterable[str], address_data: str
+    ) -> Iterator[tuple[str, StoredCard | None]]:
+        """Read cards in one request; with each name the card, or None where there is none.
+
+        Nothing is returned of a card that the server leaves out of its answer.
+
+        Args:
+            address_data: What is wanted of each card, an element (RFC 6352 section 10.4).
+
+        Raises:
+            TooLargeError: The cards are too large together.
+            ProtocolError: While iterating: from here on the answer cannot be read.
+        """
+        path = urlsplit(book.url).path
+        hrefs = "".join(f"<href>{escape(path + quoted(name))}</href>" for name in names)
+        body = (
+            f"<C:addressbook-multiget {NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
+            f"{address_data}</prop>{hrefs}</C:addressbook-multiget>"
+        )
+        response = self._http.request(
+            "REPORT",
+            book.url,
+            headers={**XML_HEADERS, "Depth": "1"},
+            body=body.encode(),
+            max_bytes=MAX_CARDS_BYTES,
+        )
+        for resource in Multistatus(response.body):
+            name = card_name(resource.href)
+            if CARD_DATA in resource.properties:
+                yield name, card_in(name, resource)
+            elif resource.status == 404:
+                yield name, None
 
     def find_stored(self, book: Collection, cards: Sequence[StoredCard]) -> list[StoredCard]:
         """Tell what the server stores of cards that were read in batches, with one more request for all.
@@ -118,15 +152,13 @@ class CardDavClient:
         """
         others: dict[str, StoredCard] = {}
         try:
-            for resource in self._multiget(book, [card.name for card in cards], _AS_VERSION_4):
-                if CARD_DATA in resource.properties:
-                    name = card_name(resource.href)
-                    others[name] = card_in(name, resource)
+            found = self.multiget(book, [card.name for card in cards], _AS_VERSION_4)
+            others.update((name, card) for name, card in found if card is not None)
         except StatusError as error:
             if b"supported-address-data" not in error.body:
                 return list(cards)
             others = {card.name: card for card in cards}
-        except ProtocolError:  # as in `_read_batch`; what arrived before it counts
+        except (ProtocolError, TooLargeError):  # as in `read_cards`; what arrived before it counts
             pass
         return [prove(card, others.get(card.name)) for card in cards]
 
@@ -154,46 +186,13 @@ class CardDavClient:
             headers={**XML_HEADERS, "Depth": "0"},
             body=body.encode(),
             accept=_INVALID_TOKEN if sync_token else (),
+            max_bytes=MAX_CHANGES_BYTES,
         )
         if response.status not in _INVALID_TOKEN:
             return response
         if response.status == 403 and b"valid-sync-token" not in response.body:
             raise StatusError(f"REPORT {book.url}: HTTP 403 ({response.excerpt()})", 403, response.body)
         return None
-
-    def _read_batch(self, book: Collection, names: Sequence[str]) -> Iterator[StoredCard]:
-        missing = dict.fromkeys(names)
-        try:
-            for resource in self._multiget(book, names):
-                name = card_name(resource.href)
-                if name in missing and (resource.status == 404 or CARD_DATA in resource.properties):
-                    del missing[name]
-                    if resource.status != 404:
-                        yield card_in(name, resource)
-        except ProtocolError:
-            # Servers put bytes into XML that it cannot carry, and one such card spoils the answer
-            # for all that follow: narrow it down.
-            if len(missing) > 1:
-                rest = list(missing)
-                middle = len(rest) // 2
-                yield from self._read_batch(book, rest[:middle])
-                yield from self._read_batch(book, rest[middle:])
-                return
-        for card in in_parallel(lambda name: self.read_card(book, name), list(missing)):
-            if card is not None:
-                yield card
-
-    def _multiget(self, book: Collection, names: Iterable[str], version: str = "") -> Iterator[Resource]:
-        path = urlsplit(book.url).path
-        hrefs = "".join(f"<href>{escape(path + quoted(name))}</href>" for name in names)
-        body = (
-            f"<C:addressbook-multiget {NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
-            f"<C:address-data{version}/></prop>{hrefs}</C:addressbook-multiget>"
-        )
-        response = self._http.request(
-            "REPORT", book.url, headers={**XML_HEADERS, "Depth": "1"}, body=body.encode()
-        )
-        return iter(Multistatus(response.body))
 
 
 def in_parallel(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

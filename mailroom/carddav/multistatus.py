@@ -10,6 +10,12 @@ from attrs import frozen
 from mailroom.errors import ProtocolError
 
 FEED_BYTES = 64 * 1024
+MAX_DEPTH = 32
+MAX_ELEMENTS = 2_000
+"""How many elements and attributes one response may have; what is asked for has a few dozen."""
+
+MAX_SILENT_PIECES = 2
+"""How many pieces may pass in which no element begins or ends and no text stands: a tag has to end."""
 
 _MULTISTATUS = "{DAV:}multistatus"
 _RESPONSE = "{DAV:}response"
@@ -53,7 +59,7 @@ class Multistatus:
 
     Raises:
         ProtocolError: While iterating: the body is not well-formed, or not a multistatus, or has a
-            document type.
+            document type, or would be a tree without measure.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -64,9 +70,14 @@ class Multistatus:
         tree = _PrunedTree()
         parser = XMLParser(target=tree)  # noqa: S314 - it refuses document types
         view = memoryview(self._body)
+        silent_pieces = 0
         try:
             for start in range(0, len(view), FEED_BYTES):
+                before = tree.events
                 parser.feed(bytes(view[start : start + FEED_BYTES]))
+                silent_pieces = silent_pieces + 1 if tree.events == before else 0
+                if silent_pieces > MAX_SILENT_PIECES:
+                    raise ProtocolError("the answer has a tag without end")
                 yield from tree.take()
             parser.close()
         # An unknown encoding is a LookupError, a multi-byte one a ValueError.
@@ -81,6 +92,8 @@ def read_uid_conflict(body: bytes) -> str | None:
 
     Empty where the server does not name it; None where `body` tells of no such conflict.
     """
+    if len(body) > FEED_BYTES:
+        return None
     tree = _Tree()
     parser = XMLParser(target=tree)  # noqa: S314 - it refuses document types
     try:
@@ -93,10 +106,42 @@ def read_uid_conflict(body: bytes) -> str | None:
 
 
 class _Tree(TreeBuilder):
-    """Builds a tree, but not that of a document with a type: entities could make it grow without end."""
+    """Builds a tree within bounds: kilobytes on the wire can be gigabytes of elements.
+
+    Nor does it build that of a document with a type, whose entities could make it grow without end.
+
+    Attributes:
+        events: How many times the parser had something to tell.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events = 0
+        self._elements = 0
+        self._path: list[Element] = []
 
     def doctype(self, *_: object) -> None:
         raise ProtocolError("the answer has a document type, which WebDAV has no use for")
+
+    def start(self, tag: str, attrs: dict[str, str]) -> Element:
+        self.events += 1
+        self._elements += 1 + len(attrs)
+        if self._elements > MAX_ELEMENTS or len(self._path) >= MAX_DEPTH:
+            raise ProtocolError(
+                f"the answer says more than {MAX_ELEMENTS} things of one, or nests them {MAX_DEPTH} deep"
+            )
+        element = super().start(tag, attrs)
+        self._path.append(element)
+        return element
+
+    def end(self, tag: str) -> Element:
+        self.events += 1
+        self._path.pop()
+        return super().end(tag)
+
+    def data(self, text: str) -> None:
+        self.events += 1
+        super().data(text)
 
 
 class _PrunedTree(_Tree):
@@ -105,20 +150,17 @@ class _PrunedTree(_Tree):
     def __init__(self) -> None:
         super().__init__()
         self.sync_token = ""
-        self._path: list[Element] = []
         self._whole: list[Resource] = []
 
     def start(self, tag: str, attrs: dict[str, str]) -> Element:
-        element = super().start(tag, attrs)
         if not self._path and tag != _MULTISTATUS:
             raise ProtocolError(f"the answer is no multistatus but <{tag[:80]}>")
-        self._path.append(element)
-        return element
+        return super().start(tag, attrs)
 
     def end(self, tag: str) -> Element:
         element = super().end(tag)
-        self._path.pop()
         if len(self._path) == 1:
+            self._elements = 0
             if tag == _RESPONSE:
                 self._whole.append(_resource(element))
             elif tag == _SYNC_TOKEN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
 
 from attrs import define, frozen
@@ -9,8 +11,16 @@ from attrs import define, frozen
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
 from mailroom.carddav.vcard import CardSummary, summarize
+from mailroom.errors import ServerError
 from mailroom.triage.address import Address
+
+MAX_UNREADABLE = 100
+"""With more of them, it is not the cards that something is wrong with."""
+
+RETRY_SECONDS = 600.0
+"""After this long, a card that could not be read is asked for again although it has not changed."""
 
 
 @define(eq=False, weakref_slot=False)
@@ -57,14 +67,28 @@ class Replica:
 
     Args:
         groups: The names of the triage groups; of no other group are the members kept.
+        clock: Tells the time, in seconds.
 
     Attributes:
         groups: The contact groups by resource name.
+        unreadable: Why a card that is there could not be read, by resource name. What an earlier
+            version of it said is kept.
+        is_current: Whether the last refresh came to its end, so that nothing is missing.
     """
 
-    def __init__(self, client: CardDavClient, book: Collection, groups: Container[str]) -> None:
+    def __init__(
+        self,
+        client: CardDavClient,
+        book: Collection,
+        groups: Container[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.book = book
         self.groups: dict[str, Group] = {}
+        self.unreadable: dict[str, str] = {}
+        self.is_current = False
+        self._clock = clock
+        self._retry_at = 0.0
         self._client = client
         self._triage_groups = groups
         self._sync_token = ""
@@ -77,11 +101,16 @@ class Replica:
         """Read what has changed since the last time, all of it the first time.
 
         Where this fails half-way, the next call begins where this one began.
+
+        Raises:
+            ServerError: The book cannot be read.
         """
+        self.is_current = False
         changes = self._client.changes(self.book, self._sync_token)
         if changes.is_whole:
             self._sync_token = ""
             self.groups.clear()
+            self.unreadable.clear()
             self._entries.clear()
             self._by_address.clear()
         # Of what was written since the sync token, the server says nothing if it is gone again already.
@@ -91,19 +120,47 @@ class Replica:
             resource for resource, etag in changes.changed.items() if not self._is_known(resource, etag)
         )
         changes.changed.clear()  # ten thousand ETags that nobody needs any more
-        groups: list[StoredCard] = []
-        for stored in self._client.read_cards(self.book, list(pending)):
-            del pending[stored.name]
-            summary = self.keep(stored)
-            if summary.is_group and summary.name in self._triage_groups:
-                groups.append(stored)
-        if groups:
-            for stored in self._client.find_stored(self.book, groups):
-                self.keep(stored)
-        for resource in pending:
-            self._forget(resource)
+        if self.unreadable and self._clock() >= self._retry_at:
+            pending.update(dict.fromkeys(self.unreadable))
+        self._read(list(pending))
         self._sync_token = changes.sync_token
         self._written.clear()
+        self.is_current = True
+
+    def _read(self, resources: Sequence[str]) -> None:
+        """Read cards as far as is needed: whole where they are few or triage groups."""
+        groups = self._take_over(resources, whole=len(resources) <= WHOLE_CARDS)
+        if partial := [stored.name for stored in groups if not stored.is_whole]:
+            groups = [stored for stored in groups if stored.is_whole]
+            groups += self._take_over(partial, whole=True)
+        for stored in groups:
+            if not stored.is_whole:
+                self._note_unreadable(Unreadable(stored.name, "the contact group is too large"))
+        if proven := [stored for stored in groups if stored.is_whole]:
+            for stored in self._client.find_stored(self.book, proven):
+                self.keep(stored)
+
+    def _take_over(self, resources: Sequence[str], *, whole: bool) -> list[StoredCard]:
+        """Read cards; return those of the triage groups."""
+        missing = dict.fromkeys(resources)
+        groups = []
+        for found in read_cards(self._client, self.book, resources, whole=whole):
+            missing.pop(found.name, None)
+            if isinstance(found, Unreadable):
+                self._note_unreadable(found)
+                continue
+            summary = self.keep(found)
+            if summary.is_group and summary.name in self._triage_groups:
+                groups.append(found)
+        for resource in missing:
+            self._forget(resource)
+        return groups
+
+    def _note_unreadable(self, card: Unreadable) -> None:
+        self.unreadable[card.name] = card.reason
+        self._retry_at = self._clock() + RETRY_SECONDS
+        if len(self.unreadable) > MAX_UNREADABLE:
+            raise ServerError(f"more than {MAX_UNREADABLE} contact cards cannot be read: {card.reason}")
 
     def find(self, address: Address) -> tuple[Entry, ...]:
         """Return the cards that have `address`, in the order of the book."""
@@ -152,6 +209,7 @@ class Replica:
 
     def _forget(self, resource: str) -> None:
         self.groups.pop(resource, None)
+        self.unreadable.pop(resource, None)
         entry = self._entries.pop(_key(resource), None)
         for address in entry.addresses if entry else ():
             others = tuple(other for other in self.find(address) if other is not entry)

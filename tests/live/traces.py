@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailroom.account import Account
+from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
+from mailroom.carddav.reading import read_cards
 from mailroom.carddav.vcard import summarize
 from mailroom.http import HttpClient
 from mailroom.jmap.client import Call
@@ -78,8 +80,8 @@ class Traces:
     def _card_urls(self) -> Iterator[str]:
         for book in self._carddav.discover():
             names = tuple(self._carddav.changes(book, "").changed)
-            for card in self._carddav.read_cards(book, names):
-                if summarize(card.octets).addresses == (self.sender,):
+            for card in read_cards(self._carddav, book, names, whole=False):
+                if isinstance(card, StoredCard) and summarize(card.octets).addresses == (self.sender,):
                     yield book.url + card.name
 
     def _call(self, method: str, **arguments: Any) -> dict[str, Any]:

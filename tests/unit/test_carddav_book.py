@@ -9,8 +9,12 @@ from contextlib import contextmanager
 import pytest
 
 from mailroom.carddav import CardDavAddressBook
+from mailroom.carddav.client import CardDavClient
+from mailroom.carddav.discovery import Collection
+from mailroom.carddav.reading import WHOLE_CARDS
+from mailroom.carddav.replica import MAX_UNREADABLE, RETRY_SECONDS, Replica
 from mailroom.carddav.vcard import content_lines
-from mailroom.errors import AuthenticationError, StoppedError, TransportError
+from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
 from mailroom.http import HttpClient
 from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
 from mailroom.sandbox.addressbook import AddressBook, contact_card, group_card
@@ -43,6 +47,12 @@ def book(sandbox: Sandbox) -> CardDavAddressBook:
 def connect(sandbox: Sandbox, stop: threading.Event | None = None) -> CardDavAddressBook:
     http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account), stop)
     return CardDavAddressBook(http, sandbox.carddav_url, GROUPS)
+
+
+def client_and_book(sandbox: Sandbox) -> tuple[CardDavClient, Collection]:
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    client = CardDavClient(http, sandbox.carddav_url)
+    return client, client.discover()[0]
 
 
 def address(text: str) -> Address:
@@ -158,8 +168,8 @@ def test_a_reading_that_breaks_off_is_begun_again(sandbox: Sandbox, book: CardDa
     """An error in the middle leaves no hole: the next refresh sees what the broken one did not."""
     book.refresh()
     sandbox.account.add_contact("Ann", "ann@a.example")
-    sandbox.interceptor = lambda request: Reply(500) if b"multiget" in request.body else None
-    with pytest.raises(Exception, match="HTTP 500"):
+    sandbox.interceptor = lambda request: Reply(405) if b"multiget" in request.body else None
+    with pytest.raises(Exception, match="HTTP 405"):
         book.refresh()
     sandbox.interceptor = None
     assert len(book.refresh().cards(address("ann@a.example"))) == 1
@@ -184,6 +194,84 @@ def test_a_card_that_breaks_the_answer_does_not_hide_the_others(
     view = book.refresh()
     assert len(view.cards(address("bad@x.example"))) == 1
     assert all(len(view.cards(address(f"n{number}@x.example"))) == 1 for number in range(20))
+
+
+def test_no_card_is_made_while_one_cannot_be_read(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """It may be the sender's, and then there were two. Who is known is known; afterwards all goes on."""
+    odd = sandbox.account.add_contact("Ann", "ann@a.example")
+    sandbox.account.add_contact("Bob", "bob@b.example")
+    sandbox.interceptor = lambda request: (
+        Reply(500) if odd.encode() in request.body + request.path.encode() else None
+    )
+    view = book.refresh()
+    assert len(view.cards(address("bob@b.example"))) == 1
+    outcomes = book.create([new_card("ann@a.example"), new_card("bob@b.example")])
+    assert odd in str(outcomes[address("ann@a.example")])
+    assert isinstance(outcomes[address("bob@b.example")], Card)
+    assert len(sandbox.account.cards_of("ann@a.example")) == 1
+    sandbox.interceptor = None
+    sandbox.account.put_card(f"{odd}.vcf", contact_card("Ann", "other@a.example")[1])
+    book.refresh()
+    assert made(book, new_card("ann@a.example"))
+
+
+def test_a_card_that_cannot_be_read_is_asked_for_again_only_after_a_while(
+    sandbox: Sandbox,
+) -> None:
+    """It costs nothing meanwhile; later it is tried although nobody has changed it."""
+    now = [0.0]
+    odd = sandbox.account.add_contact("Ann", "ann@a.example")
+    replica = Replica(*client_and_book(sandbox), GROUPS, lambda: now[0])
+    sandbox.interceptor = lambda request: (
+        Reply(500) if odd.encode() in request.body + request.path.encode() else None
+    )
+    replica.refresh()
+    assert set(replica.unreadable) == {f"{odd}.vcf"}
+    sandbox.interceptor = None
+    assert requests(sandbox, replica.refresh) == ["REPORT"]
+    now[0] = RETRY_SECONDS
+    assert requests(sandbox, replica.refresh) == ["REPORT", "REPORT"]
+    assert not replica.unreadable
+    assert len(replica.find(address("ann@a.example"))) == 1
+
+
+def test_a_card_that_became_unreadable_is_still_whose_it_was(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """What it said before is a better guess than that nobody has it."""
+    uid = sandbox.account.add_contact("Ann", "ann@a.example")
+    book.refresh()
+    sandbox.account.put_card(f"{uid}.vcf", contact_card("Ann", "ann@a.example", "more@a.example")[1])
+    sandbox.interceptor = lambda request: (
+        Reply(500) if uid.encode() in request.body + request.path.encode() else None
+    )
+    assert [card.uid for card in book.refresh().cards(address("ann@a.example"))] == [uid]
+
+
+def test_where_nearly_every_card_cannot_be_read_the_server_is_at_fault(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Then it is asked no more in this reading, and nothing is concluded."""
+    for number in range(MAX_UNREADABLE + 50):
+        sandbox.account.add_contact(f"N{number}", f"n{number}@x.example")
+    sandbox.interceptor = lambda request: (
+        Reply(500) if request.method == "GET" or b"multiget" in request.body else None
+    )
+    with pytest.raises(ServerError, match="cannot be read"):
+        book.refresh()
+
+
+def test_a_book_that_is_read_in_part_has_whole_groups(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Photos of many cards are not read; the triage groups are read with all their members."""
+    account = sandbox.account
+    uids = [account.add_contact(f"N{n}", f"n{n}@x.example", groups=["Feed"]) for n in range(WHOLE_CARDS)]
+    account.add_group("Friends", uids)
+    sandbox.reset_requests()
+    view = book.refresh()
+    assert all(view.groups(CardUid(uid)) == {"Feed"} for uid in uids)
+    (ann,) = made(book, new_card("ann@a.example"))
+    assert book.regroup({"Feed": Membership(add=frozenset({ann.uid}))}) == {}
+    assert set(account.group_members("Feed")) == {*uids, ann.uid}
 
 
 def test_a_card_is_found_by_each_of_its_addresses(sandbox: Sandbox, book: CardDavAddressBook) -> None:

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailroom.carddav.cards import card_name
-from mailroom.carddav.client import MULTIGET_CARDS, CardDavClient, in_parallel
+from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.reading import WHOLE, read_cards
 from mailroom.errors import (
     AuthenticationError,
     MailroomError,
@@ -133,20 +134,6 @@ def test_a_reference_to_another_host_is_not_followed(sandbox: Sandbox) -> None:
 # --- reading and writing --------------------------------------------------------------------------
 
 
-def test_cards_are_read_in_batches(sandbox: Sandbox) -> None:
-    """As many requests as there are batches, and a card that is gone costs nothing."""
-    names = [f"{number}.vcf" for number in range(2 * MULTIGET_CARDS + 1)]
-    for name in names:
-        sandbox.account.put_card(name, contact_card(name, f"{name}@x.example")[1])
-    book = only_book(sandbox)
-    sandbox.account.delete_card("7.vcf")
-    sandbox.reset_requests()
-    cards = list(client(sandbox).read_cards(book, names))
-    assert [entry.method for entry in sandbox.requests] == ["REPORT"] * 3
-    assert [card.name for card in cards] == [name for name in names if name != "7.vcf"]
-    assert all(card.is_as_long and card.octets == sandbox.account.card(card.name).data for card in cards)
-
-
 @pytest.mark.parametrize("name", ["a b.vcf", "ü%&#?.vcf", "x@y;z,w.vcf", "%41.vcf", "no suffix"])
 def test_any_resource_name_survives_the_way(sandbox: Sandbox, name: str) -> None:
     """Names are decoded and encoded the same way in every request."""
@@ -156,7 +143,9 @@ def test_any_resource_name_survives_the_way(sandbox: Sandbox, name: str) -> None
     assert sandbox.account.card(name).data == card
     changes = carddav.changes(book, "")
     assert changes.changed == {name: etag}
-    assert [(stored.name, stored.octets) for stored in carddav.read_cards(book, [name])] == [(name, card)]
+    ((found, stored),) = carddav.multiget(book, [name], WHOLE)
+    assert stored is not None
+    assert (found, stored.octets) == (name, card)
     stored = carddav.read_card(book, name)
     assert stored is not None
     assert (stored.octets, stored.etag) == (card, etag)
@@ -239,7 +228,7 @@ def test_whatever_a_server_answers_raises_our_own_errors_only(
     for act in (
         carddav.discover,
         lambda: carddav.changes(book, ""),
-        lambda: list(carddav.read_cards(book, ["a.vcf", "text"])),
+        lambda: list(read_cards(carddav, book, ["a.vcf", "text"], whole=True)),
     ):
         with suppress(MailroomError):
             act()

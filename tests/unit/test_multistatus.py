@@ -178,3 +178,57 @@ def test_plain_noise_is_a_protocol_error(body: bytes) -> None:
     """Random bytes are never a multistatus."""
     with pytest.raises(ProtocolError):
         read(body)
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        pytest.param(b"<D:response><D:propstat><D:prop>" + b"<a/>" * 2_000_000, id="many elements in one"),
+        pytest.param(b"<D:response>" + b"<a>" * 2_000_000, id="deep"),
+        pytest.param(b"<odd>" + b"<a/>" * 2_000_000, id="many in what is no response"),
+        pytest.param(b"<a" + b"".join(b' a%d=""' % n for n in range(800_000)) + b"/>", id="attributes"),
+        pytest.param(b"<a " + b"x" * 8_000_000, id="a tag without end"),
+        pytest.param(b"<D:response><a/>" + b"<!--" + b"x" * 8_000_000, id="a comment without end"),
+    ],
+)
+def test_a_tree_without_measure_is_not_built(middle: bytes) -> None:
+    """Megabytes of tags, which a few kilobytes of gzip can be, are refused before they take memory."""
+    body = HEAD + middle
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError):
+            read(body)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 * 1024 * 1024
+
+
+def test_a_long_text_is_read() -> None:
+    """A card may hold a photo, on one line or on many; only what is no text has to be short."""
+    for photo in (b"x" * 1_000_000, b"x" * 70 + b"\n " + b"y\n " * 300_000):
+        (resource,) = read(
+            HEAD
+            + b"<D:response><D:href>/a</D:href><D:propstat><D:prop><D:getetag>"
+            + photo
+            + b"</D:getetag></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+            + TAIL
+        )
+        assert len(resource.text("{DAV:}getetag")) == len(photo.strip())
+
+
+def test_what_is_long_because_it_has_many_parts_is_read() -> None:
+    """The bound is on each response: a book of any size is read, each card with a whole set of privileges."""
+    one = (
+        b"<D:response><D:href>/a</D:href><D:propstat><D:prop><D:current-user-privilege-set>"
+        + b"<D:privilege><D:read/></D:privilege>" * 20
+        + b"</D:current-user-privilege-set></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
+        + b"</D:response>"
+    )
+    assert len(read(HEAD + one * 2_000 + TAIL)) == 2_000
+
+
+def test_a_refusal_without_measure_is_no_uid_conflict() -> None:
+    """What a server says with a refusal is short, or not read."""
+    assert read_uid_conflict(b'<error xmlns="DAV:">' + b"<a>" * 1_000_000) is None
+    assert read_uid_conflict(b'<error xmlns="DAV:">' + b"<a>" * 1_000) is None
