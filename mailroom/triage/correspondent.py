@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
-from mailroom.triage.address import Address, parse_address
+from mailroom.triage.address import Address, parse_address, spellings
 from mailroom.triage.names import clean_name
 
 Entry = tuple[str, str]
@@ -65,13 +65,19 @@ def read_correspondents(entries: Iterable[Entry]) -> Iterator[Correspondent]:
         address = parse_address(written)
         if address is None or (address in found and found[address].name):
             continue
-        email = found[address].email if address in found else written.strip()
+        email = found[address].email if address in found else _as_written(written)
         name = clean_name(shown)
         if _is_address(name, address):
             name = ""  # mail programs put it there where they know no name
         # Equal strings are kept once: very many messages may be held at the same time.
         found[address] = Correspondent(address, address if email == address else email, name)
     yield from found.values()
+
+
+def _as_written(text: str) -> str:
+    """Return an address as it stands, unless what stands around it cannot be shown."""
+    text = text.strip()
+    return text if text.isprintable() else spellings(text)[0]
 
 
 def _is_address(name: str, address: Address) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from tests.contract import vcards
 from tests.contract.accounts import (
     Account,
+    add_contact,
     contacts,
     contacts_of,
     furnish,
@@ -84,6 +85,27 @@ class TestTheSender:
         assert members(account, "Feed") == ["b"]
         for message in (first, second, waiting):
             assert account.mailboxes_of(message) == {"Feed"}
+
+    @pytest.mark.parametrize(
+        "senders",
+        [
+            pytest.param([("Ann", "mailto:ann@example.net")], id="URI"),
+            pytest.param([("Ann", "<ann@example.net>")], id="brackets"),
+            pytest.param([("", "ann@example.net"), ("Ann", "ANN@example.net")], id="twice"),
+            pytest.param([("Ann", '"ann"@example.net')], id="quotes"),
+        ],
+    )
+    def test_an_oddly_written_sender_is_the_one_who_is_known(
+        self, account: Account, senders: list[tuple[str, str]]
+    ) -> None:
+        """Their card is found, none is made, now or later, and the rest of their mail comes along."""
+        card = add_contact(account, "Ann", "ann@example.net")
+        odd, plain = account.receive(senders, "Screener", "@ToFeed"), account.receive([ANN], "Screener")
+        for _ in range(3):
+            run_cycle(account)
+            assert account.mailboxes_of(odd) == account.mailboxes_of(plain) == {"Feed"}
+            assert len(contacts(account)) == 1
+            assert members(account, "Feed") == [card]
 
     @pytest.mark.parametrize(
         "senders",

@@ -435,11 +435,12 @@ def test_one_refused_card_does_not_stop_the_others(sandbox: Sandbox, book: CardD
     assert len(sandbox.account.cards()) == 9
 
 
-def test_an_address_that_no_card_can_carry_is_a_failure(book: CardDavAddressBook) -> None:
-    """Rather than a card that is never found again."""
+def test_an_address_that_no_card_can_carry_is_a_failure(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Rather than a card that is never found again: nothing is sent."""
     strange = Address("a\x07b@c.example")
     outcomes = book.create([NewCard(strange, strange, "", CardKind.PERSON)])
     assert "cannot carry" in str(outcomes[strange])
+    assert not any(request.method == "PUT" for request in sandbox.requests)
 
 
 def test_a_stop_ends_the_making_of_cards(sandbox: Sandbox) -> None:

@@ -59,6 +59,12 @@ def test_an_address_is_kept_as_it_was_written() -> None:
     assert found.address == found.address.lower()
 
 
+def test_what_cannot_be_shown_around_an_address_is_left_out() -> None:
+    """An address stands in logs and on terminals."""
+    (found,) = read_correspondents([("", "\x1b[31m\u202eAnn <Ann@example.com>")])
+    assert found.email == "Ann@example.com"
+
+
 @pytest.mark.parametrize("name", ["ann@example.com", " ANN@example.com ", "<ann@example.com>"])
 def test_an_address_in_the_place_of_a_name_is_no_name(name: str) -> None:
     """Mail programs put the address there where they know no name."""
