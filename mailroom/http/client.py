@@ -194,6 +194,14 @@ class HttpClient:
                 raise TransportError(f"{request}: {trouble(error, patience)}") from error
             raise
 
+    def wait(self, seconds: float) -> None:
+        """Wait for a busy server.
+
+        Raises:
+            StoppedError: The process is to end.
+        """
+        self._wait(seconds, None)
+
     def _wait(self, seconds: float, cause: Exception | None) -> None:
         if self._stop.wait(seconds):
             raise StoppedError("stopped while waiting to try again") from cause

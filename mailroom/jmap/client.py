@@ -170,6 +170,14 @@ class JmapClient:
             self._session_states.clear()
         self._session_states.add(state)
 
+    def wait(self, seconds: float) -> None:
+        """Wait for a server that says that it is busy.
+
+        Raises:
+            StoppedError: The process is to end.
+        """
+        self._http.wait(seconds)
+
     def call(self, calls: Sequence[Call]) -> list[Answer]:
         """Send method calls in one request and return their answers, in the same order.
 

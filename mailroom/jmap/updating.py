@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from attrs import define, evolve, field
 
@@ -15,6 +15,9 @@ from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapsho
 from mailroom.triage.ports import Update
 
 MAX_STALE_ATTEMPTS = 5
+BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)
+"""How long a server is waited for that refuses everything with ``rateLimit`` (RFC 8620 section 5.3)."""
+
 REQUEST_OVERHEAD_BYTES = 4_096
 
 
@@ -24,12 +27,12 @@ def update_messages(
     """Change messages; see `MailStore.update`."""
     work = _Updating(snapshot.state, dict(snapshot.messages), change)
     most = client.session.limits.max_objects_in_set
-    stale_attempts = 0
+    stale_attempts = busy_attempts = 0
     while batch := work.next_batch(most, client.session.limits.max_size_request):
         arguments = {"ifInState": work.state, "update": batch}
         try:
             (answer,) = client.call([Call("Email/set", arguments)])
-            work.take(batch, answer.as_record(EmailSet))
+            settled = work.take(batch, answer.as_record(EmailSet))
         except ServerError as error:
             if isinstance(error, MethodError) and error.type == "stateMismatch":
                 stale_attempts += 1
@@ -41,6 +44,15 @@ def update_messages(
                 most = len(batch) // 2
             else:
                 raise
+        else:
+            busy_attempts = 0 if settled else busy_attempts
+            if settled == len(batch):
+                continue
+            if busy_attempts == len(BUSY_WAITS_SECONDS):
+                work.give_up("the server is busy: it limits how much may be changed in a while")
+                continue
+            client.wait(BUSY_WAITS_SECONDS[busy_attempts])
+            busy_attempts += 1
     return Update(Snapshot(work.state, work.messages), frozenset(work.changed), work.failed)
 
 
@@ -81,18 +93,24 @@ class _Updating:
             self.attempted[message_id] = self._target(message)
         return batch
 
-    def take(self, batch: Iterable[MessageId], answer: EmailSet) -> None:
-        """Note what the server did of a batch."""
+    def take(self, batch: Collection[MessageId], answer: EmailSet) -> int:
+        """Note what the server did of a batch; return of how many messages it was not too busy for."""
         refused = answer.not_updated or {}
+        settled = 0
         for message_id in batch:
+            error = refused.get(message_id)
+            if error and error.type == "rateLimit":
+                continue
+            settled += 1
             self.pending.pop(message_id)
-            if error := refused.get(message_id):
+            if error:
                 self._note_refusal(message_id, error)
             else:
                 message = self.messages[message_id]
                 self.messages[message_id] = evolve(message, mailbox_ids=self._target(message))
                 self.changed.add(message_id)
         self.state = answer.new_state
+        return settled
 
     def renew(self, found: Found) -> None:
         """Go on from messages read again; those that are gone are left out."""

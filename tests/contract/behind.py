@@ -23,17 +23,19 @@ class Behind:
 
     Attributes:
         now: What the clock says, in seconds.
+        stop: Knows how long was to be waited for.
     """
 
     account: Account
     proxy: Proxy
     now: float = field(default=1_000.0)
+    stop: ShortWait = field(factory=ShortWait)
 
     def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> OpenAccount:
         """Wire Mailroom up, as after a fresh start."""
         environment = self.proxy.environment(self.account.environment)
         return open_account(
-            settings_for(self.account, environment), ShortWait(), bounds, clock=lambda: self.now
+            settings_for(self.account, environment), self.stop, bounds, clock=lambda: self.now
         )
 
     def writes(self) -> list[str]:

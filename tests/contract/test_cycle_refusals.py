@@ -120,6 +120,46 @@ class TestRefused:
         assert hit.account.mailboxes_of(late) == {"Feed"}
 
 
+class TestBusy:
+    """A server that says ``rateLimit`` of some messages refuses nothing: it asks for time."""
+
+    def test_it_is_waited_for_and_the_rest_is_done(self, hit: Behind) -> None:
+        """Nobody fails, and what was too much at once is moved after a wait, as often as it takes."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        messages = [hit.account.receive([ANN], "Screener") for _ in range(4)]
+        label(hit.account, messages[0], "@ToFeed")
+        busy = Harm(Exchange.pass_on, harm.mail_write)
+
+        def less_each_time(exchange: Exchange) -> None:
+            busy.plan = harm.refuse_messages(messages[min(busy.hits, 4) :], "rateLimit")
+            busy(exchange)
+
+        hit.proxy.plan = less_each_time
+        report = mailroom.triage.run()
+        assert not report.failed
+        assert report.filed[0].messages_moved == 4
+        assert {frozenset(hit.account.mailboxes_of(x)) for x in messages} == {frozenset({"Feed"})}
+        assert hit.stop.waits_seconds == [1.0] * 4, "each answer let one more through"
+
+    def test_one_that_stays_busy_is_given_up_until_later(self, hit: Behind) -> None:
+        """The waits grow and end; the sender keeps the label, and others are not held up."""
+        mailroom = hit.mailroom()
+        mailroom.check()
+        stuck = hit.account.receive([ANN], "Screener", "@ToFeed")
+        other = hit.account.receive([BOB], "Screener", "@ToFeed")
+        hit.proxy.plan = Harm(harm.refuse_messages([stuck], "rateLimit"), harm.mail_write)
+        report = mailroom.triage.run()
+        assert "busy" in report.failed[ANN[1]]  # type: ignore[index]
+        assert set(report.failed) == {ANN[1]}
+        assert hit.stop.waits_seconds == [1.0, 4.0, 16.0]
+        assert hit.account.mailboxes_of(other) == {"Feed"}
+        assert hit.account.mailboxes_of(stuck) == {"Screener", "@ToFeed"}
+        hit.proxy.plan = Exchange.pass_on
+        assert not mailroom.triage.run().failed
+        assert hit.account.mailboxes_of(stuck) == {"Feed"}
+
+
 class TestTakenBack:
     """A label that the person takes off while the cycle reads contacts."""
 

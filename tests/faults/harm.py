@@ -176,7 +176,7 @@ def too_large(most: int) -> Plan:
     return plan
 
 
-def refuse_messages(refused: Collection[str]) -> Plan:
+def refuse_messages(refused: Collection[str], kind: str = "forbidden") -> Plan:
     """Let the server change all messages but these, and answer for these that they were not updated."""
 
     def plan(exchange: Exchange) -> None:
@@ -188,7 +188,7 @@ def refuse_messages(refused: Collection[str]) -> Plan:
             exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body
         )
         said = answer["methodResponses"][0][1]
-        errors = {message: {"type": "forbidden"} for message in unlucky}
+        errors = {message: {"type": kind} for message in unlucky}
         said["notUpdated"] = (said.get("notUpdated") or {}) | errors
         exchange.reply(_json(answer))
 

@@ -1,0 +1,92 @@
+"""What a cycle and a forecast tell, on accounts in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from attrs import define, field
+
+from mailroom.triage.address import Address
+from mailroom.triage.correspondent import read_sender
+from mailroom.triage.cycle import Triage
+from mailroom.triage.model import Card, CardUid, MailboxId, Membership, Message, MessageId
+from mailroom.triage.own import OwnAddresses
+from tests.unit.default_account import MAILBOXES, SCHEME
+from tests.unit.memory import Book, World
+
+ANN, BOB = Address("ann@a.example"), Address("bob@b.example")
+
+
+@define
+class RefusingBook(Book):
+    """An address book in which some contact groups may not be changed."""
+
+    refused: set[str] = field(factory=set)
+
+    def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
+        """Refuse these groups, and change the others."""
+        allowed = {name: each for name, each in memberships.items() if name not in self.refused}
+        super().regroup(allowed)
+        return dict.fromkeys(self.refused & memberships.keys(), "refused")
+
+
+def message(number: int, sender: Address, *mailboxes: str) -> Message:
+    places = frozenset(map(MailboxId, mailboxes))
+    return Message(MessageId(f"m{number}"), places, False, read_sender([("", sender)]), f"2026-0{number}")
+
+
+def world(*messages: Message, cards: Mapping[str, Collection[Address]] | None = None) -> World:
+    held = {CardUid(x): (Card(CardUid(x), x, 1), frozenset(y)) for x, y in (cards or {}).items()}
+    groups: dict[str, frozenset[CardUid]] = dict.fromkeys(SCHEME.groups, frozenset())
+    return World(MAILBOXES, {x.id: x for x in messages}, held, groups)
+
+
+def triage(world: World, book: Book | None = None, now: Callable[[], float] = lambda: 0.0) -> Triage:
+    return Triage(world, book or Book(world), SCHEME, OwnAddresses(), clock=now)
+
+
+def test_a_forecast_says_who_gets_a_card_and_who_has_one() -> None:
+    """Of a new sender it shows the card to be made; it counts what would be moved, and writes nothing."""
+    account = world(
+        message(1, ANN, "Screener", "@ToFeed"),
+        message(2, ANN, "Screener"),
+        message(3, BOB, "Screener", "@ToJail"),
+        cards={"b": [BOB]},
+    )
+    forecast = triage(account).forecast()
+    filings = {filing.decision.sender: (filing, moved) for filing, moved in forecast.filings}
+    (ann, anns), (bob, bobs) = filings[ANN], filings[BOB]
+    assert (ann.created, ann.card.name, ann.joins, anns) == (True, ANN, True, 2)
+    assert (bob.created, bob.card.uid, bob.joins, bobs) == (False, "b", True, 1)
+    assert account.writes == 0
+
+
+def test_a_forecast_and_the_cycle_say_the_same() -> None:
+    """What would be moved is what is moved."""
+    account = world(
+        message(1, ANN, "Screener", "@ToFeed"), message(2, ANN, "Screener"), message(3, BOB, "@ToImbox")
+    )
+    foretold = {filing.decision.sender: moved for filing, moved in triage(account).forecast().filings}
+    done = {filed.filing.decision.sender: filed.messages_moved for filed in triage(account).run().filed}
+    assert done == foretold == {ANN: 2, BOB: 1}
+
+
+def test_who_is_left_alone_for_a_while_still_counts_for_a_conflict() -> None:
+    """A shared card is in conflict, whichever of its senders the server refused before."""
+    account = world(message(1, ANN, "Screener", "@ToFeed"), cards={"both": [ANN, BOB]})
+    mailroom = triage(account, RefusingBook(account, {"Feed"}))
+    assert mailroom.run().failed.keys() == mailroom.run().failed.keys() == {ANN}
+    assert not mailroom.run().failed, "now it is left alone"
+    account.messages[MessageId("m2")] = message(2, BOB, "Screener", "@ToJail")
+    report = mailroom.run()
+    assert {rejected.message_id for rejected in report.rejected} == {"m1", "m2"}
+    assert not account.groups["Jail"]
+
+
+def test_a_refused_group_stops_no_other_sender() -> None:
+    """Who was to join it keeps the label; the others are filed."""
+    account = world(message(1, ANN, "Screener", "@ToFeed"), message(2, BOB, "Screener", "@ToJail"))
+    report = triage(account, RefusingBook(account, {"Feed"})).run()
+    assert report.failed == {ANN: "refused"}
+    assert [filed.filing.decision.sender for filed in report.filed] == [BOB]
+    assert account.messages[MessageId("m1")].mailbox_ids == {"Screener", "@ToFeed"}
