@@ -128,8 +128,10 @@ def test_senders_who_are_written_oddly_are_filed_like_any_other(account: CyrusAc
 def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: CyrusAccount, mail: Mail) -> None:
     """Neither the rules nor triage take them for one: the label of one decides nothing about the other."""
     known = add_contact(account, "PayPal", "service@paypal.com", groups=["Imbox"])
-    for domain in ("xn--paypal-.com", "xn--paypalcom-b854c"):
-        stranger = mail.arrives(f"service@{domain}")
+    strangers = [mail.arrives(f"service@{domain}") for domain in ("xn--paypal-.com", "xn--paypalcom-b854c")]
+    raw = "From: service@ｐaypal.com\r\nSubject: Hello\r\n\r\nText.\r\n"  # LMTP would not let it in
+    strangers.append(account.receive_raw(raw.encode(), "Screener"))
+    for stranger in strangers:
         assert account.mailboxes_of(stranger) == {"Screener"}
         label(account, stranger, "@ToJail")
         assert run_process(account, "run", "--once").returncode == 0
