@@ -8,7 +8,7 @@ from html import escape
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import Factory, define, frozen
 
 from mailroom.carddav.cards import (
     CARD_DATA,
@@ -39,6 +39,8 @@ MAX_CHANGES_BYTES = 16 * 1024 * 1024
 """About sixty thousand changes."""
 
 MAX_SYNC_PAGES = 10_000
+MAX_REFUSED_TOKENS = 3
+"""A token may have become too old while the pages were read; a server that refuses each is broken."""
 
 _AS_VERSION_4 = '<C:address-data content-type="text/vcard" version="4.0"/>'
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
@@ -64,6 +66,32 @@ class Changes:
     sync_token: str
 
 
+@define
+class _Pages:
+    """The pages of changes that were read so far; see `Changes`."""
+
+    is_whole: bool
+    changed: dict[str, str] = Factory(dict)
+    removed: set[str] = Factory(set)
+
+    def take(self, multistatus: Multistatus) -> tuple[bool, bool]:
+        """Add a page; return whether it is the last one, and whether it tells of a card that none told of."""
+        is_last, is_new = True, False
+        for resource in multistatus:
+            is_last = is_last and resource.status != 507
+            name = card_name(resource.href)
+            if not name:
+                continue
+            is_new = is_new or (name not in self.changed and name not in self.removed)
+            if resource.status == 404:
+                self.changed.pop(name, None)
+                self.removed.add(name)
+            elif 200 <= resource.status < 300:
+                self.removed.discard(name)
+                self.changed[name] = etag_in(resource)
+        return is_last, is_new
+
+
 class CardDavClient:
     """One person's address books on one server.
 
@@ -81,33 +109,33 @@ class CardDavClient:
         return discover(self._http, self._url)
 
     def changes(self, book: Collection, sync_token: str) -> Changes:
-        """Ask what has changed since `sync_token`; where that is empty or too old, for everything."""
-        changed: dict[str, str] = {}
-        removed: set[str] = set()
-        is_whole = not sync_token
-        for _ in range(MAX_SYNC_PAGES):
+        """Ask what has changed since `sync_token`; where that is empty or too old, for everything.
+
+        Raises:
+            ProtocolError: The server's pages lead nowhere, or it refuses the sync tokens that it gives.
+            StoppedError: The process is to end, and this is not soon over.
+        """
+        pages = _Pages(is_whole=not sync_token)
+        refusals = 0
+        for page in range(MAX_SYNC_PAGES):
+            if page:
+                self._http.check_going_on()
             answer = self._sync(book, sync_token)
             if answer is None:
-                changed, removed, is_whole, sync_token = {}, set(), True, ""
+                refusals += 1
+                if refusals > MAX_REFUSED_TOKENS:
+                    raise ProtocolError(f"REPORT {book.url}: the server refuses its own sync tokens")
+                pages, sync_token = _Pages(is_whole=True), ""
                 continue
-            is_truncated = False
             multistatus = Multistatus(answer.body)
-            for resource in multistatus:
-                is_truncated = is_truncated or resource.status == 507
-                name = card_name(resource.href)
-                if not name:
-                    continue
-                if resource.status == 404:
-                    changed.pop(name, None)
-                    removed.add(name)
-                elif 200 <= resource.status < 300:
-                    removed.discard(name)
-                    changed[name] = etag_in(resource)
-            if not multistatus.sync_token or (is_truncated and multistatus.sync_token == sync_token):
+            is_last, is_new = pages.take(multistatus)
+            if not multistatus.sync_token or (not is_last and multistatus.sync_token == sync_token):
                 raise ProtocolError(f"REPORT {book.url}: no (new) sync token")
             sync_token = multistatus.sync_token
-            if not is_truncated:
-                return Changes(changed, removed, is_whole, sync_token)
+            if is_last:
+                return Changes(pages.changed, pages.removed, pages.is_whole, sync_token)
+            if not is_new:
+                raise ProtocolError(f"REPORT {book.url}: pages of changes that lead nowhere")
         raise ProtocolError(f"REPORT {book.url}: more than {MAX_SYNC_PAGES} pages of changes")
 
     def multiget(

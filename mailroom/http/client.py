@@ -130,6 +130,15 @@ class HttpClient:
         if target.scheme != "https" and not is_loopback(host):
             raise UntrustedHostError(f"{target.scheme}://{host} is not encrypted; only https is, or loopback")
 
+    def check_going_on(self) -> None:
+        """Raise where the process is to end; for whoever is about to ask for more and more.
+
+        Raises:
+            StoppedError: It is.
+        """
+        if self._stop.is_set():
+            raise StoppedError("stopped before everything was read")
+
     def close(self) -> None:
         """Close the connections that are idle."""
         self._connections.close()

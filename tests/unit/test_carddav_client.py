@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,10 +22,11 @@ from mailroom.errors import (
     PreconditionFailedError,
     ProtocolError,
     StatusError,
+    StoppedError,
     UntrustedHostError,
 )
 from mailroom.http import HttpClient
-from mailroom.sandbox import Account, Reply, Sandbox
+from mailroom.sandbox import Account, Reply, Request, Sandbox
 from mailroom.sandbox.addressbook import AddressBook, contact_card
 from mailroom.sandbox.carddav import basic_authorization
 from tests.unit.test_multistatus import BODIES, HEAD, TAIL
@@ -211,7 +215,7 @@ def test_pages_that_lead_nowhere_are_an_error(sandbox: Sandbox) -> None:
     more = b"<D:response><D:href>/</D:href><D:status>HTTP/1.1 507 x</D:status></D:response>"
     page = Reply(207, {}, HEAD + more + b"<D:sync-token>same</D:sync-token>" + TAIL)
     sandbox.interceptor = lambda request: page
-    with pytest.raises(ProtocolError, match="sync token"):
+    with pytest.raises(ProtocolError, match="lead nowhere"):
         client(sandbox).changes(book, "")
 
 
@@ -248,3 +252,64 @@ def test_parallel_work_keeps_its_order_and_stops_at_an_error() -> None:
     with pytest.raises(ProtocolError, match="three"):
         in_parallel(work, range(5_000))
     assert len(done) < 5_000
+
+
+# --- servers that have no end ----------------------------------------------------------------------
+
+
+def pages_without_end(sandbox: Sandbox, *, refuses: bool) -> Callable[[Request], Reply | None]:
+    """Return a server that always says that there is more, and perhaps refuses each token that it gave."""
+    numbers = count()
+
+    def answer(request: Request) -> Reply | None:
+        if request.method != "REPORT":
+            return None
+        number = next(numbers)
+        if refuses and b"<sync-token></sync-token>" not in request.body:
+            return Reply(403, {}, b'<error xmlns="DAV:"><valid-sync-token/></error>')
+        more = (
+            b"<D:response><D:href>/</D:href><D:status>HTTP/1.1 507 More</D:status></D:response>"
+            b"<D:response><D:href>/x/%d.vcf</D:href><D:status>HTTP/1.1 404 Gone</D:status></D:response>"
+        )
+        token = b"<D:sync-token>token-%d</D:sync-token>"
+        return Reply(207, {}, HEAD + more % (number if not refuses else 0) + token % number + TAIL)
+
+    return answer
+
+
+def test_a_server_that_refuses_each_token_it_gave_is_given_up(sandbox: Sandbox) -> None:
+    """It truncates, refuses the token that leads on, and would have it all begin anew for ever."""
+    book = only_book(sandbox)
+    sandbox.interceptor = pages_without_end(sandbox, refuses=True)
+    sandbox.reset_requests()
+    for times in range(1, 21):
+        with pytest.raises(ProtocolError, match="refuses its own sync tokens"):
+            client(sandbox).changes(book, "")
+        assert sandbox.request_count <= 8 * times
+
+
+def test_pages_that_tell_nothing_new_are_given_up(sandbox: Sandbox) -> None:
+    """Another token alone is no progress."""
+    book = only_book(sandbox)
+    numbers = count()
+    more = b"<D:response><D:href>/</D:href><D:status>HTTP/1.1 507 More</D:status></D:response>"
+    sandbox.interceptor = lambda _: Reply(
+        207, {}, HEAD + more + b"<D:sync-token>t%d</D:sync-token>" % next(numbers) + TAIL
+    )
+    with pytest.raises(ProtocolError, match="lead nowhere"):
+        client(sandbox).changes(book, "")
+
+
+def test_a_stop_ends_pages_without_end(sandbox: Sandbox) -> None:
+    """A process that is to end does not read on, whatever there still is."""
+    book = only_book(sandbox)
+    sandbox.interceptor = pages_without_end(sandbox, refuses=False)
+    stop = threading.Event()
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account), stop)
+    timer = threading.Timer(0.2, stop.set)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        CardDavClient(http, sandbox.url).changes(book, "")
+    assert time.monotonic() - began < 2
+    timer.join()
