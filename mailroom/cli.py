@@ -122,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from mailroom.signals import hold_signals
+
+    if not options.once:
+        hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop
     from mailroom.commands.run import run
 
     return run(once=options.once)

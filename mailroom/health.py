@@ -1,4 +1,4 @@
-"""GET /healthz, answered by one thread that no client can hold up.
+"""GET /healthz, /healthz/ready and /healthz/live, answered by one thread that no client can hold up.
 
 Each connection has a short time and few bytes to state its request, and there are only so many
 places: the one that has waited longest makes room for a new one.
@@ -24,16 +24,27 @@ ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE_SECONDS = 0.2
 MAX_REQUEST_BYTES = 4_096
 CONNECTION_SECONDS = 5.0
-UNHEALTHY_AFTER_INTERVALS = 2
+READY_INTERVALS = 2
+LEAST_READY_SECONDS = 60.0
+STEP_SECONDS = 300.0
+"""A request may take 120 s, a busy server may ask for 60 more, small machines are slow."""
+
+
+Said = tuple[int, dict[str, object]]
+"""An HTTP status, and what to say with it."""
 
 
 class Health:
-    """How long ago the last good cycle was.
+    """Whether the work goes on (alive), and whether it succeeds (ready): not the same.
+
+    A provider's outage makes the service unready and does not kill it; the service ends by itself when
+    it has failed too often. A loop that is stuck is dead, however good its last cycle was.
 
     Args:
         interval_seconds: The time between two cycles.
         clock: Seconds that never go back.
         push: Tells whether changes are heard of at once; told as it is, and never unhealthy.
+        step_seconds: The longest step of the work that does not say of itself that it goes on.
     """
 
     def __init__(
@@ -41,23 +52,47 @@ class Health:
         interval_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         push: Callable[[], str] = lambda: "off",
+        step_seconds: float = STEP_SECONDS,
     ) -> None:
         self._push = push
-        self._limit_seconds = UNHEALTHY_AFTER_INTERVALS * interval_seconds
+        self._ready_seconds = max(READY_INTERVALS * interval_seconds, LEAST_READY_SECONDS)
+        self._step_seconds = step_seconds
         self._clock = clock
-        self._last_good = clock()  # having just started counts as good
+        self._last_good: float | None = None
+        self._last_progress = self._overdue_at = 0.0
+        self.note_progress()
+
+    def note_progress(self, wait_seconds: float = 0.0) -> None:
+        """Remember that the work goes on.
+
+        Args:
+            wait_seconds: For how long it rests now.
+        """
+        self._last_progress = self._clock()
+        self._overdue_at = self._last_progress + wait_seconds + self._step_seconds
 
     def note_good_cycle(self) -> None:
         """Remember that a cycle has just ended well."""
         self._last_good = self._clock()
 
-    def status(self) -> tuple[int, dict[str, object]]:
-        """Return the HTTP status and what to say with it."""
+    def live(self) -> Said:
+        """Say whether the work goes on."""
+        now = self._clock()
+        is_live = now <= self._overdue_at
+        word = "ok" if is_live else "stuck"
+        said = {"status": word, "last_progress_age_seconds": round(now - self._last_progress, 1)}
+        return (200 if is_live else 503), said
+
+    def ready(self) -> Said:
+        """Say whether the last good cycle is recent."""
+        push = self._push()
+        if self._last_good is None:
+            return 503, {"status": "starting", "last_poll_age_seconds": None, "push": push}
         age_seconds = self._clock() - self._last_good
-        healthy = age_seconds <= self._limit_seconds
-        word = "ok" if healthy else "unhealthy"
-        said = {"status": word, "last_poll_age_seconds": round(age_seconds, 1), "push": self._push()}
-        return (200 if healthy else 503), said
+        is_ready = age_seconds <= self._ready_seconds
+        word = "ok" if is_ready else "unhealthy"
+        said = {"status": word, "last_poll_age_seconds": round(age_seconds, 1), "push": push}
+        return (200 if is_ready else 503), said
 
 
 @define(eq=False)
@@ -71,7 +106,7 @@ class _Connection:
 
 
 class HealthServer:
-    """Serves `/healthz` until closed.
+    """Serves `/healthz/live`, `/healthz/ready` and, the same as that, `/healthz` until closed.
 
     Args:
         port: The TCP port; 0 takes any free one.
@@ -81,7 +116,11 @@ class HealthServer:
     """
 
     def __init__(self, health: Health, host: str, port: int) -> None:
-        self._health = health
+        self._looks = {
+            b"/healthz": health.ready,
+            b"/healthz/ready": health.ready,
+            b"/healthz/live": health.live,
+        }
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
@@ -144,7 +183,7 @@ class HealthServer:
             try:
                 client, _ = self._listener.accept()
             except (BlockingIOError, ConnectionError):
-                return  # nobody waits, or he has gone again
+                return  # nobody waits, or they have gone again
             except OSError:
                 self._make_room()
                 return
@@ -188,10 +227,8 @@ class HealthServer:
 
     def _answer(self, request: bytes) -> bytes:
         method, target = ([*request.split(b"\r\n", 1)[0].split(b" "), b"", b""])[:2]
-        if method in (b"GET", b"HEAD") and target.partition(b"?")[0] == b"/healthz":
-            status, answer = self._health.status()
-        else:
-            status, answer = 404, {"status": "not found"}
+        look = self._looks.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
+        status, answer = look() if look else (404, {"status": "not found"})
         body = json.dumps(answer).encode() + b"\n"
         head = (
             f"HTTP/1.1 {_STATUS_LINES[status]}\r\nContent-Type: application/json\r\n"

@@ -1,10 +1,8 @@
-"""The long-lived loop: wake, cycle, health, signals, failure budget."""
+"""The long-lived loop: wake, cycle, health, failure budget."""
 
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 from collections.abc import Callable
 
@@ -15,10 +13,6 @@ from mailroom.triage.report import Report, Swept
 from mailroom.wake import Wake
 
 MAX_FAILURES_IN_A_ROW = 10
-STOP_GRACE_SECONDS = 25.0
-"""How long a stop waits for the current cycle. The next start finishes what it leaves undone."""
-
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Service:
@@ -26,6 +20,7 @@ class Service:
 
     Args:
         on_good_cycle: Called after each cycle that ended well.
+        on_progress: Called before each cycle, and before each wait with the seconds that it may take.
         stop: Set when the process is to end; `wake` is to be stopped with it.
         wake: Called when a cycle should begin before the interval is over.
     """
@@ -35,12 +30,15 @@ class Service:
         triage: Triage,
         interval_seconds: float,
         on_good_cycle: Callable[[], None],
+        on_progress: Callable[[float], None],
+        *,
         stop: threading.Event,
         wake: Wake,
     ) -> None:
         self._triage = triage
         self._interval_seconds = interval_seconds
         self._on_good_cycle = on_good_cycle
+        self._on_progress = on_progress
         self._stop = stop
         self._wake = wake
 
@@ -49,6 +47,7 @@ class Service:
         failures = 0
         while not self._stop.is_set():
             self._wake.clear()
+            self._on_progress(0.0)
             try:
                 run_cycle(self._triage)
             except StoppedError:
@@ -64,6 +63,7 @@ class Service:
             else:
                 failures = 0
                 self._on_good_cycle()
+            self._on_progress(self._interval_seconds)
             # While cycles fail, many changes must not use up the failures at once.
             self._wake.wait(self._interval_seconds, pause_seconds=2.0**failures if failures else 0.0)
         log(logging.INFO, "service_stopped")
@@ -131,32 +131,3 @@ def log_failure(error: Exception, **fields: object) -> None:
         log(logging.ERROR, "poll_failed", **fields)
     else:
         logging.getLogger("mailroom").exception("poll_failed", extra={"fields": fields})
-
-
-def watch_signals(on_stop: Callable[[], None]) -> None:
-    """Call `on_stop` at the first SIGTERM or SIGINT; end the process at the second, or when time is up.
-
-    A thread of its own waits for the signals, so that no handler interrupts anything half done.
-    Call it before any other thread is started.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    threading.Thread(target=_await_signals, args=(on_stop,), name="signals", daemon=True).start()
-
-
-def _await_signals(on_stop: Callable[[], None]) -> None:
-    received = signal.sigwait(_STOP_SIGNALS)
-    log(logging.INFO, "service_stopping", signal=signal.Signals(received).name)
-    deadline = threading.Timer(STOP_GRACE_SECONDS, _abandon_cycle)
-    deadline.daemon = True
-    deadline.start()
-    on_stop()
-    os._exit(128 + signal.sigwait(_STOP_SIGNALS))
-
-
-def _abandon_cycle() -> None:
-    log(
-        logging.WARNING,
-        "service_stopped",
-        cycle="abandoned: a server does not answer; the next start goes on",
-    )
-    os._exit(0)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack, closing
 
 from mailroom import __version__
-from mailroom.account import open_account, open_push
-from mailroom.errors import MailroomError, UserError
+from mailroom.account import Account, open_account, open_push
+from mailroom.errors import MailroomError, StoppedError, UserError
 from mailroom.health import Health, HealthServer
 from mailroom.jmap import PushState
 from mailroom.logs import configure_logs, log
-from mailroom.service import Service, log_failure, run_cycle, watch_signals
+from mailroom.service import Service, log_failure, run_cycle
 from mailroom.settings import Settings, load_settings
+from mailroom.signals import watch_signals
 from mailroom.wake import Wake
 
 
@@ -43,37 +45,50 @@ def _run_once(settings: Settings) -> int:
 
 
 def _run_service(settings: Settings) -> int:
-    stop, wake = threading.Event(), Wake()
+    stop, wake, is_started = threading.Event(), Wake(), threading.Event()
 
     def on_stop() -> None:
         stop.set()
         wake.stop()
 
-    watch_signals(on_stop)
-    account = open_account(settings, stop)
-    account.check()
-    push = open_push(settings, wake.call, stop) if settings.push == "auto" else None
-    health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
+    def before_attempt() -> None:
+        health.note_progress()
+        if stop.is_set() and not is_started.is_set():
+            raise StoppedError("stopped while starting")
 
     def on_good_cycle() -> None:
         health.note_good_cycle()
         if push:
             push.note_session(account.jmap.known_session)
 
+    watch_signals(on_stop)
+    push = open_push(settings, wake.call, stop) if settings.push == "auto" else None
+    health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
+    account = open_account(settings, stop, before_attempt=before_attempt)
     server = HealthServer(health, settings.health_host, settings.health_port)
-    server.start()
-    log(
-        logging.INFO,
-        "service_started",
-        version=__version__,
-        poll_interval_seconds=settings.poll_interval_seconds,
-        health_port=server.port,
-    )
-    if push:
-        push.start()
-    try:
-        return Service(account.triage, settings.poll_interval_seconds, on_good_cycle, stop, wake).run()
-    finally:
+    with closing(server), ExitStack() as listening:
+        server.start()
+        started: dict[str, object] = {"version": __version__, "health_port": server.port}
+        log(logging.INFO, "service_starting", **started)
+        if not _is_ready(account, stop):
+            log(logging.INFO, "service_stopped")
+            return 0
+        is_started.set()
+        interval_seconds = settings.poll_interval_seconds
+        log(logging.INFO, "service_started", **started, poll_interval_seconds=interval_seconds)
         if push:
-            push.stop()
-        server.close()
+            push.start()
+            listening.callback(push.stop)
+        return Service(
+            account.triage, interval_seconds, on_good_cycle, health.note_progress, stop=stop, wake=wake
+        ).run()
+
+
+def _is_ready(account: Account, stop: threading.Event) -> bool:
+    """Look whether the account is as triage needs it; False where the process is to end meanwhile."""
+    try:
+        account.check()
+    except (StoppedError, UserError):
+        if not stop.is_set():
+            raise
+    return not stop.is_set()

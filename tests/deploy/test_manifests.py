@@ -99,10 +99,13 @@ def test_the_selectors_choose_the_pod(manifests: list[Manifest]) -> None:
 
 
 def test_probes_ask_the_health_port(container: dict[str, Any]) -> None:
-    """Liveness and readiness as agreed, a startup probe before them, all on the port named health."""
+    """A pod is killed only where nothing goes on any more, and counts as ready only while cycles succeed."""
     assert container["ports"] == [{"name": "health", "containerPort": IMAGE_PORT, "protocol": "TCP"}]
     probes = {name: container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
-    assert all(probe["httpGet"] == {"path": "/healthz", "port": "health"} for probe in probes.values())
+    paths = {"startup": "/healthz/live", "readiness": "/healthz/ready", "liveness": "/healthz/live"}
+    for name, probe in probes.items():
+        assert probe["httpGet"] == {"path": paths[name], "port": "health"}
+        assert probe["timeoutSeconds"] == 5
     assert (probes["liveness"]["initialDelaySeconds"], probes["liveness"]["periodSeconds"]) == (10, 30)
     assert (probes["readiness"]["initialDelaySeconds"], probes["readiness"]["periodSeconds"]) == (5, 30)
 

@@ -116,9 +116,9 @@ class Process:
         return self._process.stderr.read()
 
     def health(self, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
-        """Ask the health port that it told when it started."""
-        (started,) = (event for event in self.events if event["event"] == "service_started")
-        url = f"http://127.0.0.1:{started['health_port']}{path}"
+        """Ask the health port that it told when it began to start."""
+        (starting,) = (event for event in self.events if event["event"] == "service_starting")
+        url = f"http://127.0.0.1:{starting['health_port']}{path}"
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.status, json.load(answer)

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,12 +30,30 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def hang(seconds: float) -> object:
+def hang(seconds: float) -> Callable[[Request], Reply | None]:
     """Return an interceptor that takes the request and does not answer."""
 
     def interceptor(request: Request) -> Reply | None:
         time.sleep(seconds)
         return None
+
+    return interceptor
+
+
+def holds_signals(pid: int) -> bool:
+    """Whether a process blocks SIGTERM (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (blocked,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
+    return bool(int(blocked, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def refuse_polls() -> Callable[[Request], Reply | None]:
+    """Return an interceptor that lets the service start, and no cycle succeed."""
+    looks = count()
+
+    def interceptor(request: Request) -> Reply | None:
+        is_look = request.method == "POST" and b"Email/query" in request.body
+        return Reply(500) if is_look and next(looks) else None
 
     return interceptor
 
@@ -100,6 +120,59 @@ class TestLife:
             assert service.exit_code(5) == 0
             assert time.monotonic() - began < 30
 
+    @pytest.mark.parametrize("where", ["/jmap/session", "/jmap/api/", "/dav/", "REPORT"])
+    def test_a_stop_while_starting_is_a_stop(self, sandbox: Sandbox, tmp_path: Path, where: str) -> None:
+        """Whatever the start is waiting for, the process ends soon, with 0, and without a complaint."""
+        reached = threading.Event()
+
+        def busy(request: Request) -> Reply | None:
+            if where not in (request.path, request.method) and not request.path.startswith(where):
+                return None
+            reached.set()
+            return Reply(503, {"Retry-After": "30"})
+
+        sandbox.interceptor = busy
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            assert reached.wait(10)
+            began = time.monotonic()
+            service.send(signal.SIGTERM)
+            service.until("service_stopped")
+            assert service.exit_code() == 0
+            assert time.monotonic() - began < 5
+            assert service.errors() == ""
+
+    def test_a_stop_ends_the_reading_of_a_large_book(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """The start does not read on to the end once it is told to stop."""
+        for number in range(1_000):
+            sandbox.account.add_contact(f"C{number}", f"c{number}@example.org")
+        reached = threading.Event()
+
+        def slow_cards(request: Request) -> Reply | None:
+            if b"addressbook-multiget" in request.body:
+                reached.set()
+                time.sleep(0.5)
+            return None
+
+        sandbox.interceptor = slow_cards
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            assert reached.wait(10)
+            service.send(signal.SIGTERM)
+            service.until("service_stopped")
+            assert service.exit_code() == 0
+        assert sum(entry.method == "REPORT" for entry in sandbox.requests) <= 3
+
+    def test_a_stop_before_anything_is_read_is_a_stop(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """From the moment that the command is known, twenty times: never killed, always 0."""
+        for number in range(20):
+            with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+                held_by = time.monotonic() + 10
+                while not holds_signals(service.pid):
+                    assert time.monotonic() < held_by
+                time.sleep(0.02 * number)
+                service.send(signal.SIGTERM)
+                assert service.exit_code() == 0
+                assert service.errors() == ""
+
     def test_a_stop_waits_for_the_current_cycle(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """A cycle that is under way is finished before the process ends."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
@@ -118,35 +191,55 @@ class TestLife:
 
 class TestHealth:
     def test_it_is_healthy_while_it_polls(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """The probe gets 200, ok, and the age of the last good poll."""
+        """The probes get 200, ok, and the age of the last good poll."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
-            service.until("service_started")
-            assert service.health()[0] == 200
-            service.until("poll_complete")
-            status, answer = service.health()
-            assert (status, answer["status"]) == (200, "ok")
-            assert 0 <= answer["last_poll_age_seconds"] < 2
-
-    def test_it_is_unhealthy_when_polls_fail(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """When the last good poll is older than twice the interval, the probe gets 503."""
-        quick = {**QUICK, "MAILROOM_POLL_INTERVAL": "1"}
-        with Process({**sandbox.environment(), **quick}, tmp_path) as service:
-            service.until("poll_complete")
-            sandbox.interceptor = lambda request: Reply(500)
-            service.until("poll_failed", failures_in_a_row=2)
-            time.sleep(1.5)
-            status, answer = service.health()
-            assert (status, answer["status"]) == (503, "unhealthy")
-            sandbox.interceptor = None
             service.until("poll_complete")
             service.until("poll_complete")  # by then the first one counts for the health
-            assert service.health()[0] == 200
+            for path in ("/healthz", "/healthz/ready"):
+                status, answer = service.health(path)
+                assert (status, answer["status"]) == (200, "ok")
+                assert 0 <= answer["last_poll_age_seconds"] < 2
+            assert service.health("/healthz/live")[0] == 200
+
+    def test_an_outage_makes_it_unready_and_leaves_it_alive(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """From the start on nothing succeeds: it is never ready, and no probe kills it before it gives up."""
+        sandbox.interceptor = refuse_polls()
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            for failures in range(1, 10):
+                service.until("poll_failed", 60, failures_in_a_row=failures)
+                assert service.health("/healthz/ready")[0] == 503
+                assert service.health("/healthz/live")[0] == 200
+            sandbox.interceptor = None
+            service.until("poll_complete")
+            service.until("poll_complete")
+            assert service.health("/healthz/ready")[0] == 200
+
+    def test_the_port_is_open_before_the_address_book_is_read(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """While a large book is read it is alive and not ready."""
+        hold = threading.Event()
+
+        def slow_book(request: Request) -> Reply | None:
+            if request.method == "REPORT":
+                hold.wait(10)
+            return None
+
+        sandbox.interceptor = slow_book
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            service.until("service_starting")
+            assert service.health("/healthz/live")[0] == 200
+            assert service.health("/healthz/ready") == (
+                503,
+                {"status": "starting", "last_poll_age_seconds": None, "push": "off"},
+            )
+            hold.set()
+            service.until("service_started")
+            service.until("poll_complete")
 
     def test_anything_else_is_not_found(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """There is nothing but the health on that port."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("service_started")
-            for path in ("/", "/healthz/", "/healthzz", "/metrics"):
+            for path in ("/", "/healthz/", "/healthzz", "/healthz/live/", "/healthz/dead", "/metrics"):
                 assert service.health(path)[0] == 404
 
 

@@ -1,0 +1,86 @@
+"""Alive is not ready: what the health port says of work that goes on, that fails, and that is stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailroom.health import LEAST_READY_SECONDS, STEP_SECONDS, Health
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class TestReady:
+    def test_before_the_first_good_cycle_it_is_starting(self, clock: Clock) -> None:
+        """Having started is no evidence that anything works."""
+        health = Health(300, clock)
+        assert health.ready() == (503, {"status": "starting", "last_poll_age_seconds": None, "push": "off"})
+
+    @pytest.mark.parametrize(
+        ("interval", "limit"), [(300.0, 600.0), (31.0, 62.0), (1.0, LEAST_READY_SECONDS)]
+    )
+    def test_a_good_cycle_counts_for_two_intervals_or_a_minute(
+        self, clock: Clock, interval: float, limit: float
+    ) -> None:
+        """A short interval does not make one slow cycle an outage."""
+        health = Health(interval, clock, push=lambda: "connected")
+        health.note_good_cycle()
+        clock.now += limit
+        assert health.ready() == (
+            200,
+            {"status": "ok", "last_poll_age_seconds": limit, "push": "connected"},
+        )
+        clock.now += 0.1
+        assert health.ready()[0] == 503
+        assert health.ready()[1]["status"] == "unhealthy"
+        health.note_good_cycle()
+        assert health.ready()[0] == 200
+
+    def test_progress_alone_is_no_success(self, clock: Clock) -> None:
+        """Requests that go out and fail do not make it ready."""
+        health = Health(1, clock)
+        health.note_good_cycle()
+        for _ in range(100):
+            clock.now += 1
+            health.note_progress()
+        assert health.ready()[0] == 503
+        assert health.live()[0] == 200
+
+
+class TestLive:
+    def test_it_is_alive_while_its_steps_come_in_time(self, clock: Clock) -> None:
+        """Reading a large address book for an hour is life, request by request."""
+        health = Health(1, clock)
+        for _ in range(60):
+            clock.now += STEP_SECONDS
+            assert health.live() == (200, {"status": "ok", "last_progress_age_seconds": STEP_SECONDS})
+            health.note_progress()
+
+    def test_without_a_step_it_is_stuck(self, clock: Clock) -> None:
+        """A loop that says nothing for longer than its longest step takes is dead."""
+        health = Health(1, clock)
+        health.note_good_cycle()
+        clock.now += STEP_SECONDS + 0.1
+        assert health.live()[0] == 503
+        assert health.live()[1]["status"] == "stuck"
+
+    def test_a_wait_is_life_until_it_is_overdue(self, clock: Clock) -> None:
+        """However long the interval is, the wait for its end is not taken for a standstill."""
+        health = Health(7_200, clock)
+        health.note_progress(7_200)
+        clock.now += 7_200 + STEP_SECONDS
+        assert health.live()[0] == 200
+        clock.now += 0.1
+        assert health.live()[0] == 503
