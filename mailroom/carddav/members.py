@@ -49,9 +49,10 @@ def edit_members(
     for line in content_lines(card):
         dialect.notice(line)
         if line.name in MEMBERS:
-            if bare_uid(unescape(line.value)) in leaving:
+            uid = member_uid(line, prefixed)
+            if not leaving.isdisjoint({bare_uid(unescape(line.value)), bare_uid(uid or line.value)}):
                 continue
-            coming.pop(member_uid(line, prefixed) or "", None)
+            coming.pop(uid or "", None)
         elif line.name == "END" and line.value.strip().upper() == "VCARD":
             end = len(kept)
             eol = _line_ending(kept[-1] if kept else line.raw)

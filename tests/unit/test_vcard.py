@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailroom.carddav.members import bare_uid, edit_members
@@ -331,6 +331,8 @@ def other_lines(card: bytes) -> list[bytes]:
     ]
 
 
+@example("apple-company", ['"'])
+@example("apple-company", ['"a"'])
 @given(st.sampled_from(sorted(EXPECTED.keys() - WITHOUT_END)), st.lists(UIDS, max_size=5))
 def test_adding_and_removing_members_gives_the_same_bytes_back(name: str, uids: list[str]) -> None:
     """Any identifiers, in any card."""
