@@ -143,17 +143,14 @@ def conclude(
     if rejection and not drops_label:
         (remove if is_protected else add).add(layout.error)
     else:
-        labelled = filing is not None and _carries_label(message, filing, layout)
         remove.add(layout.error)
-        if drops_label:
-            remove.update(layout.labels)
-        if filing and labelled:
-            remove.update(
-                label for label, category in layout.labels.items() if category == filing.decision.category
-            )
+        done = {
+            label for label in layout.labels if filing and layout.labels[label] == filing.decision.category
+        }
+        remove |= set(layout.labels) if drops_label else done
         if layout.warning and not differs:
             remove.add(layout.warning)
-        elif layout.warning and labelled and not is_protected:
+        elif layout.warning and here & done and not is_protected:
             add.add(layout.warning)
     if not layout.has_room(len((here - remove) | add)):
         add.clear()  # a mark is told in the log as well

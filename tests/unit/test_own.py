@@ -18,6 +18,9 @@ def test_an_address_is_own_however_it_is_written() -> None:
     assert address("ME@home.EXAMPLE") in own
     assert address("you@home.example") not in own
     assert own.addresses == {"me@home.example"}
+    assert own.is_complete
+    assert OwnAddresses().is_complete
+    assert 5 not in own
 
 
 def test_a_star_stands_for_exactly_one_domain() -> None:

@@ -25,6 +25,7 @@ from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import (
     NO_CHANGE,
     Filing,
+    card_name,
     conclude,
     file_sender,
     fits,
@@ -74,6 +75,22 @@ class TestJudge:
         (decision,) = judge(messages, LAYOUT, NOBODY).decisions
         assert (decision.name, decision.email) == ("New Name", "ann@a.example")
         assert decision.message_ids == ("m3", "m2", "m1")
+
+    def test_only_labelled_messages_are_read_as_decisions(self) -> None:
+        """A mark of Mailroom's own is no decision, nor a cause to leave anything to the person."""
+        marked = [message("Inbox", "@MailroomError"), message("Screener", at="2")]
+        assert judge(marked, LAYOUT, NOBODY) == judge([], LAYOUT, NOBODY)
+
+    def test_a_new_card_shows_the_name(self) -> None:
+        """Where the sender has one."""
+        (decision,) = judge([message("@ToFeed", name="Ann Lee")], LAYOUT, NOBODY).decisions
+        assert (decision.new_card().name, decision.new_card().kind) == ("Ann Lee", CardKind.COMPANY)
+
+    def test_outside_protected_mail_no_label_is_dropped(self) -> None:
+        """There the error label says that the person is asked."""
+        (rejection,) = judge([message("Inbox", "@ToFeed", "@ToJail")], LAYOUT, NOBODY).rejected.values()
+        assert not rejection.drops_label
+        assert "comes off" not in rejection.reason
 
     def test_a_card_without_a_name_shows_the_address(self) -> None:
         """Who shows no name is called by his address."""
@@ -373,7 +390,65 @@ class TestRoom:
         assert find_layout(MAILBOXES, SCHEME, MailLimits(max_mailboxes_per_message=2))
 
 
+class TestWarnings:
+    """The warning label goes onto labelled messages of senders who are filed."""
+
+    def marks(self, before: set[str], *, differs: bool, files: bool = True, read: bool = False) -> set[str]:
+        """Return what marks a message has when the cycle is over."""
+        filed = filing("Feed") if files else None
+        change = conclude(message(*before, read=read), filed, LAYOUT, rejection=None, differs=differs)
+        return ({*before} - change.remove | change.add) & {"@MailroomWarning", "@MailroomError", "@ToFeed"}
+
+    def test_another_name_is_marked_as_long_as_it_is_another(self) -> None:
+        """It is put on once, stays, and comes off by itself."""
+        assert self.marks({"Feed", "@ToFeed"}, differs=True) == {"@MailroomWarning"}
+        assert self.marks({"Feed", "@MailroomWarning"}, differs=True) == {"@MailroomWarning"}
+        assert self.marks({"Feed", "@MailroomWarning"}, differs=False) == set()
+        assert self.marks({"Feed", "@MailroomWarning"}, differs=False, files=False) == set()
+
+    def test_only_a_labelled_message_of_a_filed_sender_is_marked(self) -> None:
+        """What the person did not point at bears no mark, nor does protected mail."""
+        assert self.marks({"Feed"}, differs=True) == set()
+        assert self.marks({"Feed", "@MailroomError"}, differs=True) == set()
+        assert self.marks({"Feed"}, differs=True, files=False) == set()
+        assert self.marks({"Trash", "@ToFeed"}, differs=True) == set()
+
+    def test_where_warnings_are_off_there_is_none(self) -> None:
+        """The scheme has no such label then."""
+        layout = evolve(LAYOUT, warning=None)
+        for differs in (True, False):
+            change = conclude(
+                message("Feed", "@ToFeed"), filing("Feed"), layout, rejection=None, differs=differs
+            )
+            assert change == Change(remove=frozenset({MailboxId("@ToFeed")}))
+
+    def test_a_label_of_somebody_who_is_not_filed_stays(self) -> None:
+        """Of a sender who is not filed in this cycle, only marks without a cause come off."""
+        assert self.marks({"Inbox", "@ToFeed", "@MailroomError"}, differs=False, files=False) == {"@ToFeed"}
+
+    def test_a_message_that_was_nowhere_else_waits_again(self) -> None:
+        """Taking the last mailbox off would be losing it; whatever stays is enough."""
+        alone = conclude(message("@MailroomError"), None, LAYOUT, rejection=None, differs=False)
+        assert alone == Change(frozenset({MailboxId("Screener")}), frozenset({MailboxId("@MailroomError")}))
+        kept = conclude(message("Feed", "@MailroomError"), None, LAYOUT, rejection=None, differs=False)
+        assert not kept.add
+
+    def test_no_room_for_a_mark_is_no_reason_to_keep_a_label(self) -> None:
+        """What comes off makes room; only a mark that really is one too many is left out."""
+        layout = evolve(LAYOUT, max_mailboxes=2)
+        change = conclude(message("Feed", "@ToFeed"), filing("Feed"), layout, rejection=None, differs=True)
+        assert change == Change(frozenset({MailboxId("@MailroomWarning")}), frozenset({MailboxId("@ToFeed")}))
+
+
 class TestNames:
+    def test_the_name_is_that_of_the_card_a_sender_is_filed_under(self) -> None:
+        """The card in a triage group goes first, then the oldest; without a card there is no name."""
+        cards = [Card(CardUid("a"), "Old", 1), Card(CardUid("b"), "Filed", 2), Card(CardUid("c"), "Young", 3)]
+        assert card_name(cards, lambda uid: ["Feed"] if uid == "b" else ["Friends"], LAYOUT) == "Filed"
+        assert card_name(cards, lambda _: ["Friends"], LAYOUT) == "Old"
+        assert card_name(cards, lambda _: (), LAYOUT) == "Old"
+        assert card_name([], lambda _: (), LAYOUT) == ""
+
     @pytest.mark.parametrize(
         ("shown", "on_card", "differs"),
         [
