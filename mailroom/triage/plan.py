@@ -154,7 +154,7 @@ def conclude(
             add.add(layout.warning)
     if not layout.has_room(len((here - remove) | add)):
         add.clear()  # a mark is told in the log as well
-    if not (here - remove) | add:
+    if not here - remove:
         add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
     return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
 

@@ -430,6 +430,8 @@ class TestWarnings:
         """Taking the last mailbox off would be losing it; whatever stays is enough."""
         alone = conclude(message("@MailroomError"), None, LAYOUT, rejection=None, differs=False)
         assert alone == Change(frozenset({MailboxId("Screener")}), frozenset({MailboxId("@MailroomError")}))
+        late = conclude(message("@ToFeed"), filing("Feed"), LAYOUT, rejection=None, differs=True)
+        assert late.add == {"Screener", "@MailroomWarning"}, "a mark is no place to be"
         kept = conclude(message("Feed", "@MailroomError"), None, LAYOUT, rejection=None, differs=False)
         assert not kept.add
 
