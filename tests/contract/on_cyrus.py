@@ -111,7 +111,7 @@ class CyrusAccount(Account):
     def install_rules(self, script: str) -> None:
         """Make a Sieve script the active one, over JMAP as a person's mail program does."""
         blob_id = self._wire.upload(script.encode(), "application/sieve")
-        create = {"rules": {"name": "rules", "blobId": blob_id}}
+        create = {"rules": {"name": f"rules {uuid4().hex}", "blobId": blob_id}}
         answer = self._wire.jmap("SieveScript/set", create=create, onSuccessActivateScript="#rules")
         if "rules" not in (answer["created"] or {}):
             raise RefusedError(f"script: {answer['notCreated']}\n{script}")

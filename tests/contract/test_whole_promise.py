@@ -13,12 +13,16 @@ from contextlib import closing
 from uuid import uuid4
 
 import pytest
+from attrs import evolve
 
 from tests.contract import vcards
 from tests.contract.accounts import add_contact, contacts, groups_of, join, label, members
+from tests.contract.behind import behind
 from tests.contract.on_cyrus import CyrusAccount
-from tests.contract.running import run_process
+from tests.contract.running import run_command, run_process
 from tests.cyrus.front import Front
+from tests.faults.harm import Harm
+from tests.faults.proxy import Exchange
 
 ARRIVAL_TIMEOUT_SECONDS = 10.0
 
@@ -179,6 +183,24 @@ def test_a_reply_to_mail_of_the_person_is_not_screened(account: CyrusAccount, ma
 def test_mail_of_the_person_to_himself_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
     """The account's own address cannot be triaged, so it must not wait in Screener."""
     assert account.mailboxes_of(mail.arrives(f"Me <{account.address.upper()}>")) == {"Inbox"}
+
+
+def test_mail_from_a_domain_of_the_persons_own_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+    """An identity ``*@…`` is everybody at that domain, to the delivering server, too."""
+
+    def offer_a_domain(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        said = json.loads(answer.body)
+        said["methodResponses"][0][1]["list"].append({"id": "I9", "email": "*@Mine.example"})
+        exchange.reply(evolve(answer, body=json.dumps(said).encode()))
+
+    with behind(account) as hit:
+        hit.proxy.plan = Harm(offer_a_domain, lambda request: "Identity/get" in request.calls)
+        environment = hit.proxy.environment(account.environment)
+        account.install_rules(run_command(environment, "rules", "--format", "sieve").output)
+    assert account.mailboxes_of(mail.arrives("Shop <shop@MINE.example>")) == {"Inbox"}
+    assert account.mailboxes_of(mail.arrives("shop@below.mine.example")) == {"Screener"}
+    assert account.mailboxes_of(mail.arrives("shop@notmine.example")) == {"Screener"}
 
 
 def test_mail_without_a_usable_sender_is_screened(account: CyrusAccount, mail: Mail) -> None:
