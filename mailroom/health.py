@@ -110,12 +110,16 @@ class HealthServer:
 
     Args:
         port: The TCP port; 0 takes any free one.
+        connection_seconds: How long a client has to ask and to take the answer.
 
     Raises:
         UserError: The port cannot be had.
     """
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
+    def __init__(
+        self, health: Health, host: str, port: int, connection_seconds: float = CONNECTION_SECONDS
+    ) -> None:
+        self._connection_seconds = connection_seconds
         self._looks = {
             b"/healthz": health.ready,
             b"/healthz/ready": health.ready,
@@ -190,7 +194,7 @@ class HealthServer:
             if len(self._connections) >= MAX_CONNECTIONS:
                 self._drop_oldest()
             client.setblocking(False)
-            self._connections[client] = _Connection(client, time.monotonic() + CONNECTION_SECONDS)
+            self._connections[client] = _Connection(client, time.monotonic() + self._connection_seconds)
             self._selector.register(client, selectors.EVENT_READ)
 
     def _make_room(self) -> None:

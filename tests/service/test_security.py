@@ -12,13 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from mailroom import health as health_module
 from mailroom import redaction
 from mailroom.account import open_account
 from mailroom.carddav import CardDavAddressBook
@@ -312,12 +311,17 @@ class TestSecretsAreNotTold:
 
 
 @pytest.fixture
-def health_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
+def health_server() -> Iterator[HealthServer]:
     """A health server whose clients have much time, so that time alone sends nobody away."""
-    monkeypatch.setattr(health_module, "CONNECTION_SECONDS", 60.0)
-    server = HealthServer(Health(60), "127.0.0.1", 0)
-    server.start()
+    with serving(connection_seconds=60.0) as server:
+        yield server
+
+
+@contextmanager
+def serving(connection_seconds: float) -> Iterator[HealthServer]:
+    server = HealthServer(Health(60), "127.0.0.1", 0, connection_seconds)
     with closing(server):
+        server.start()
         yield server
 
 
@@ -325,7 +329,7 @@ def probe_seconds(port: int) -> float:
     """Ask as a cluster's probe does, and return how long the good answer took."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /healthz/live HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = b""
         while chunk := client.recv(4096):
             answer += chunk
@@ -363,26 +367,23 @@ class TestHealthUnderHostileClients:
             assert probe_seconds(health_server.port) < PROMPT_SECONDS
             assert all(is_closed(client) for client in clients)
 
-    def test_slow_bytes_are_cut_off(
-        self, health_server: HealthServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_slow_bytes_are_cut_off(self) -> None:
         """A byte now and then does not lengthen the time that a client has."""
-        monkeypatch.setattr(health_module, "CONNECTION_SECONDS", 0.5)
-        with ExitStack() as stack:
-            (client,) = connections(health_server.port, 1, stack)
+        with serving(connection_seconds=0.5) as server, ExitStack() as stack:
+            (client,) = connections(server.port, 1, stack)
             began = time.monotonic()
             with suppress(OSError):
                 while time.monotonic() - began < 3:
                     client.sendall(b"G")
                     time.sleep(0.05)
             assert time.monotonic() - began < 1.5
-            assert probe_seconds(health_server.port) < PROMPT_SECONDS
+            assert probe_seconds(server.port) < PROMPT_SECONDS
 
     def test_clients_that_never_read_hold_nothing_up(self, health_server: HealthServer) -> None:
         """Who does not take his answer is forgotten."""
         with ExitStack() as stack:
             for client in connections(health_server.port, 200, stack):
-                client.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+                client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
             assert probe_seconds(health_server.port) < PROMPT_SECONDS
 
     @pytest.mark.parametrize(
@@ -411,7 +412,7 @@ class TestHealthUnderHostileClients:
                 assert time.process_time() - used < 0.2
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            client.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+            client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
     def test_the_service_goes_on(self, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -426,7 +427,7 @@ class TestHealthUnderHostileClients:
                 while not done.is_set():
                     with suppress(OSError), ExitStack() as mine:
                         for client in connections(port, 50, mine):
-                            client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+                            client.sendall(b"GET /healthz/live HTTP/1.1\r\nX: ")
 
             for _ in range(2):
                 threading.Thread(target=besiege, daemon=True).start()
