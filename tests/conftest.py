@@ -5,31 +5,59 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import NoReturn
 
 import pytest
 
+from tests.contract import dav_servers
 from tests.contract.accounts import Account, furnish
 from tests.contract.on_cyrus import OPTIONS, CyrusAccount
+from tests.contract.on_dav import DavAccount
 from tests.contract.on_sandbox import SandboxAccount
 from tests.cyrus.front import Front
+from tests.cyrus.newer import UnavailableError, newer_root
 from tests.cyrus.server import CyrusServer, why_not_installed
+
+DAV_KINDS = ("radicale", "xandikos")
+ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in (*DAV_KINDS, "newer cyrus")]
+"""Kinds of server that are no part of the usual run, because they have to be fetched first."""
+
+
+def leave_out(why_not: str, variable: str) -> NoReturn:
+    """Skip a test for a reason, or fail it where `variable` says that it must run."""
+    if os.environ.get(variable) == "1":
+        pytest.fail(f"{variable}=1, but: {why_not}", pytrace=False)
+    pytest.skip(why_not)
 
 
 @pytest.fixture(scope="session")
 def cyrus() -> Iterator[Front]:
     """A running Cyrus that looks like Fastmail from outside; one for all tests."""
     if why_not := why_not_installed():
-        if os.environ.get("MAILROOM_REQUIRE_CYRUS") == "1":
-            pytest.fail(f"MAILROOM_REQUIRE_CYRUS=1, but: {why_not}", pytrace=False)
-        pytest.skip(why_not)
+        leave_out(why_not, "MAILROOM_REQUIRE_CYRUS")
     with CyrusServer(OPTIONS) as server, closing(Front(server)) as front:
+        yield front
+
+
+@pytest.fixture(scope="session")
+def newer_cyrus() -> Iterator[Front]:
+    """Likewise, of a newer Debian than this machine's."""
+    try:
+        root = newer_root()
+    except UnavailableError as error:
+        leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
+    with CyrusServer(OPTIONS, root) as server, closing(Front(server)) as front:
         yield front
 
 
 def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
     """Open a new account on a kind of server; Cyrus is started when it is first asked for."""
-    if kind == "cyrus":
-        return CyrusAccount(request.getfixturevalue("cyrus"))
+    if kind in DAV_KINDS:
+        if why_not := dav_servers.why_not_installed(kind):
+            leave_out(why_not, "MAILROOM_REQUIRE_SERVERS")
+        return DavAccount(kind)
+    if kind in ("cyrus", "newer cyrus"):
+        return CyrusAccount(request.getfixturevalue(kind.replace(" ", "_")))
     return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
 
 

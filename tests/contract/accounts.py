@@ -40,6 +40,7 @@ class Account(Protocol):
         max_objects: The server's limit for the objects in one Email/get or Email/set.
         member_prefix: What stands before a UID in the MEMBER lines that the server counts: nothing, or
             ``urn:uuid:`` on Cyrus up to 3.10.
+        describes_cards: Whether it tells of every card when it was made and how long it is.
     """
 
     address: str
@@ -47,6 +48,7 @@ class Account(Protocol):
     keeps_card_bytes: bool
     max_objects: int
     member_prefix: str
+    describes_cards: bool
 
     def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
         """Make mailboxes at the top, each with its role if it has one."""

@@ -22,6 +22,7 @@ class CyrusAccount(Account):
 
     keeps_card_bytes = False
     max_objects = MAX_OBJECTS
+    describes_cards = True
     member_prefix = "urn:uuid:"
 
     def __init__(self, front: Front) -> None:
@@ -143,6 +144,10 @@ class CyrusAccount(Account):
 
     def cards(self) -> Mapping[str, bytes]:
         return self._wire.cards()
+
+    def stored_card(self, name: str) -> bytes:
+        """Return a card in the version it is stored in, as its length tells."""
+        return self._wire.get_stored_card(name)
 
     def forget_changes(self) -> None:
         # The server forgets what was deleted, and then can no longer tell what changed since before.

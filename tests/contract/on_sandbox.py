@@ -22,6 +22,7 @@ class SandboxAccount(Account):
     """
 
     max_objects = MAX_OBJECTS
+    describes_cards = True
     member_prefix = ""
 
     def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:

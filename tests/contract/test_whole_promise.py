@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from uuid import uuid4
 
 import pytest
 from attrs import evolve
@@ -18,29 +17,12 @@ from attrs import evolve
 from tests.contract import vcards
 from tests.contract.accounts import add_contact, contacts, groups_of, join, label, members
 from tests.contract.behind import behind
+from tests.contract.mail import Mail, install_rules
 from tests.contract.on_cyrus import CyrusAccount
 from tests.contract.running import run_command, run_process
 from tests.cyrus.front import Front
 from tests.faults.harm import Harm
 from tests.faults.proxy import Exchange
-
-ARRIVAL_TIMEOUT_SECONDS = 10.0
-
-
-class Mail:
-    """Mail that comes to an account from outside."""
-
-    def __init__(self, account: CyrusAccount) -> None:
-        self._account = account
-
-    def arrives(self, sender: str, **headers: str) -> str:
-        """Deliver a message by LMTP and return its JMAP id."""
-        marker = uuid4().hex
-        fields = {"From": sender, "To": self._account.address, "Message-ID": f"<{marker}@far.example>"}
-        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-        lines = [f"{name}: {value}" for name, value in fields.items()]
-        self._account.deliver("\r\n".join([*lines, "Subject: Hello", "", "Text.", ""]).encode())
-        return self._account.find(f"{marker}@far.example", ARRIVAL_TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -62,12 +44,6 @@ def account(cyrus: Front) -> Iterator[CyrusAccount]:
 @pytest.fixture
 def mail(account: CyrusAccount) -> Mail:
     return Mail(account)
-
-
-def install_rules(account: CyrusAccount) -> None:
-    script = run_process(account, "rules", "--format", "sieve")
-    assert script.returncode == 0, script.stderr
-    account.install_rules(script.stdout)
 
 
 @pytest.mark.parametrize(

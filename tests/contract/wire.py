@@ -16,8 +16,18 @@ DAV = "{DAV:}"
 CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
 TIMEOUT_SECONDS = 30.0
 WHOLE_BOOK = (
-    '<d:sync-collection xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><d:sync-token/>'
-    "<d:sync-level>1</d:sync-level><d:prop><d:getetag/><c:address-data/></d:prop></d:sync-collection>"
+    '<c:addressbook-query xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav">'
+    "<d:prop><d:getetag/><c:address-data/></d:prop></c:addressbook-query>"
+)
+VERSION_4 = (
+    '<c:addressbook-query xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav">'
+    "<d:prop><d:getetag/></d:prop>"
+    '<c:filter><c:prop-filter name="VERSION"><c:text-match match-type="equals">4.0</c:text-match>'
+    "</c:prop-filter></c:filter></c:addressbook-query>"
+)
+STATE = (
+    '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level>'
+    "<d:prop><d:getetag/></d:prop></d:sync-collection>"
 )
 
 
@@ -26,13 +36,17 @@ class RefusedError(Exception):
 
 
 class Wire:
-    """Requests to one account on Cyrus, with Basic authentication for both protocols."""
+    """Requests to one account on Cyrus, with Basic authentication for both protocols.
 
-    def __init__(self, address: tuple[str, int], user: str, authorization: str) -> None:
+    Args:
+        book: The path of the address book; by default where Cyrus has it.
+    """
+
+    def __init__(self, address: tuple[str, int], user: str, authorization: str, book: str = "") -> None:
         self._address = address
         self._user = user
-        self._authorization = authorization
-        self._book = f"/dav/addressbooks/user/{user}/Default/"
+        self._own = {"Authorization": authorization, "X-By-The-Tests": "1"}
+        self._book = book or f"/dav/addressbooks/user/{user}/Default/"
 
     def jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call one method and return its answer."""
@@ -53,7 +67,7 @@ class Wire:
     def cards(self) -> dict[str, bytes]:
         """Read the whole address book, by the last segment of each href."""
         found = {}
-        for response in self._report(WHOLE_BOOK).iterfind(f"{DAV}response"):
+        for response in self._report(WHOLE_BOOK, "1").iterfind(f"{DAV}response"):
             href = response.findtext(f"{DAV}href", "")
             data = response.findtext(f".//{CARDDAV}address-data")
             if data is not None:
@@ -62,11 +76,16 @@ class Wire:
 
     def sync_token(self) -> str:
         """Return the address book's present sync token."""
-        return self._report(WHOLE_BOOK).findtext(f"{DAV}sync-token", "")
+        return self._report(STATE, "0").findtext(f"{DAV}sync-token", "")
 
-    def get_card(self, name: str) -> bytes:
-        """Read one card."""
-        return self._request("GET", self._book + name, None, {}, ok=(200,))
+    def get_stored_card(self, name: str) -> bytes:
+        """Read one card in the version that it is stored in."""
+        accept = "text/vcard; version=4.0" if name in self._names_of_version_4() else "text/vcard"
+        return self._request("GET", self._book + name, None, {"Accept": accept}, ok=(200,))
+
+    def _names_of_version_4(self) -> set[str]:
+        hrefs = self._report(VERSION_4, "1").iterfind(f"{DAV}response/{DAV}href")
+        return {unquote((href.text or "").rpartition("/")[2]) for href in hrefs}
 
     def put_card(self, name: str, data: bytes) -> None:
         """Write one card."""
@@ -74,10 +93,10 @@ class Wire:
 
     def delete_card(self, name: str) -> None:
         """Delete one card."""
-        self._request("DELETE", self._book + name, None, {}, ok=(204,))
+        self._request("DELETE", self._book + name, None, {}, ok=(200, 204))
 
-    def _report(self, body: str) -> ET.Element:
-        headers = {"Content-Type": "application/xml", "Depth": "0"}
+    def _report(self, body: str, depth: str) -> ET.Element:
+        headers = {"Content-Type": "application/xml", "Depth": depth}
         return ET.fromstring(self._request("REPORT", self._book, body.encode(), headers, ok=(207,)))
 
     def _request(
@@ -85,7 +104,7 @@ class Wire:
     ) -> bytes:
         # On a connection that is kept, Cyrus and the kernel wait 40 ms for each other in a longer answer.
         with closing(HTTPConnection(*self._address, timeout=TIMEOUT_SECONDS)) as connection:
-            connection.request(method, path, body, {"Authorization": self._authorization, **headers})
+            connection.request(method, path, body, {**self._own, **headers})
             response = connection.getresponse()
             content = response.read()
         if response.status not in ok:

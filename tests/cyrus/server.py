@@ -108,13 +108,16 @@ class CyrusServer:
 
     Args:
         options: Lines of imapd.conf to add, or to put in the place of those above.
+        root: A folder with another Cyrus and all it needs (see `newer.newer_root`); None for the one
+            that is installed.
 
     Attributes:
         url: Where it speaks JMAP and CardDAV; Basic authentication only.
         home: Its directory.
     """
 
-    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, options: Mapping[str, str] | None = None, root: Path | None = None) -> None:
+        self._root = root
         self._http_port, self._imap_port, self._lmtp_port = _free_ports(3)
         self.url = f"http://127.0.0.1:{self._http_port}"
         self._user, self._group = _run_as()
@@ -241,7 +244,27 @@ class CyrusServer:
         command = ["setpriv", "--pdeathsig", "TERM"]
         if os.geteuid() == 0:  # as whom Cyrus refuses to work
             command += ["--reuid", self._user, "--regid", self._group, "--init-groups"]
+        if self._root is not None:
+            command = [*_in_root(self._root, self.home.parent), *command]
         return [*command, "--", str(PROGRAMS / program), "-C", str(self.home / "imapd.conf"), *arguments]
+
+
+MOUNT_AND_RUN = """
+root=$1 homes=$2; shift 2
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+mkdir -p "$root$homes"
+mount --rbind "$homes" "$root$homes"
+exec chroot "$root" "$@"
+"""
+
+
+def _in_root(root: Path, homes: Path) -> list[str]:
+    """What to put before a command, so that it runs in a root that sees the servers' homes.
+
+    The mounts are in a namespace of their own, and end with the command.
+    """
+    return ["unshare", "--mount", "--", "sh", "-euc", MOUNT_AND_RUN, "sh", str(root), str(homes)]
 
 
 def _run_as() -> tuple[str, str]:

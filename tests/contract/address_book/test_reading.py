@@ -11,7 +11,9 @@ from mailroom.triage.ports import AddressBook
 from tests.contract import vcards
 from tests.contract.accounts import GROUPS, Account, add_contact, group_card_name, join
 from tests.contract.address_book import address
+from tests.contract.on_dav import DavAccount
 from tests.contract.running import opened
+from tests.contract.wire import RefusedError
 
 
 def uids(cards: Iterable[Card]) -> list[str]:
@@ -67,6 +69,8 @@ class TestFinding:
         """A card's time of creation is known, so that the oldest of several can be told."""
         add_contact(account, "Ann", "ann@example.net")
         (card,) = book.refresh().cards(address("ann@example.net"))
+        if not account.describes_cards:
+            pytest.skip("the server tells no time of creation")
         assert card.created > 1_500_000_000
 
     def test_tells_the_groups_of_a_card(self, account: Account, book: AddressBook) -> None:
@@ -99,7 +103,10 @@ class TestFinding:
     def test_finds_a_card_that_vobject_cannot_read(self, account: Account, book: AddressBook) -> None:
         """A card is found whatever else is in it, as long as the server takes it."""
         hostile = ["ORG:Acme, Inc.;R", "NICKNAME:a,b", "URL:http://example.net/?a,b", "FN:Another name"]
-        account.put_card("h.vcf", vcards.contact("h", "Ann", "ann@example.net", extra=hostile))
+        try:
+            account.put_card("h.vcf", vcards.contact("h", "Ann", "ann@example.net", extra=hostile))
+        except RefusedError as error:
+            pytest.skip(f"the server does not take it: {error}")
         (card,) = book.refresh().cards(address("ann@example.net"))
         assert (card.uid, card.name) == ("h", "Ann")
 
@@ -121,6 +128,8 @@ class TestDiscovery:
     )
     def test_any_address_of_the_server_leads_to_the_book(self, account: Account, path: str) -> None:
         """The setting may name the server, a principal, the home of all books or the book itself."""
+        if path != "/" and isinstance(account, DavAccount):
+            pytest.skip("the server has other paths")
         uid = add_contact(account, "Ann", "ann@example.net")
         server = account.environment["MAILROOM_CARDDAV_URL"].rstrip("/")
         url = server + path.format(address=account.address)

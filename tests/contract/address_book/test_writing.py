@@ -65,8 +65,16 @@ class TestCreating:
         """Each address gets a card of its own, for one request each."""
         book.refresh()
         before = len(account.requests())
-        made = book.create([new_card(f"sender{n}@example.net", f"Sender {n}") for n in range(30)])
-        assert len(account.requests()) - before == 30
+        wanted = [new_card(f"sender{n}@example.net", f"Sender {n}") for n in range(30)]
+        made = book.create(wanted)
+        requests = account.requests()[before:]
+        if account.describes_cards:
+            assert len(requests) == 30
+        for _ in range(10):  # one that cannot keep up makes the rest the next time
+            if all(isinstance(card, Card) for card in made.values()):
+                break
+            assert not account.describes_cards
+            made = book.create(wanted)
         assert len({card.uid for card in made.values() if isinstance(card, Card)}) == 30
         emails = [vcards.value(card, "EMAIL") for card in contacts(account).values()]
         assert sorted(emails) == sorted(f"sender{n}@example.net" for n in range(30))
@@ -83,7 +91,8 @@ class TestCreating:
             card = made[address("ann@example.net")]
             assert isinstance(card, Card)
             assert (card.uid, card.name) == (told.uid, told.name)
-            assert abs(card.created - told.created) <= 2  # by two clocks
+            if account.describes_cards:
+                assert abs(card.created - told.created) <= 2  # by two clocks
         assert account.state() == before
 
     def test_makes_none_after_a_lost_answer(self, account: Account, book: AddressBook) -> None:
@@ -125,7 +134,9 @@ class TestCreating:
         made = book.create([new_card("ann@example.net", "Ann")])
         seen = book.refresh()
         (card,) = seen.cards(address("ann@example.net"))
-        assert card == made[address("ann@example.net")]
+        told = made[address("ann@example.net")]
+        assert isinstance(told, Card)
+        assert (card.uid, card.name) == (told.uid, told.name)
         assert not set(seen.groups(card.uid)) & set(GROUPS)
 
 
@@ -208,7 +219,10 @@ class TestRegrouping:
         book.refresh()
         before = len(account.requests())
         assert book.regroup({"Feed": adding(*uids), "Jail": adding(uids[0])}) == {}
-        assert len(account.requests()) - before == 2
+        made = account.requests()[before:]
+        assert len({request for request in made if request.startswith("PUT")}) == 2
+        if account.describes_cards:  # else each is read before it is edited
+            assert len(made) == 2
         assert members(account, "Feed") == sorted(uids)
         assert members(account, "Jail") == uids[:1]
 
