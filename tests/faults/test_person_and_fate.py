@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
-from mailroom.triage.cycle import Report
+from mailroom.triage.report import Report
 from tests.contract.accounts import LABELS, furnish
 from tests.contract.running import settings_for
 from tests.faults import harm

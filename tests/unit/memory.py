@@ -89,6 +89,14 @@ class World:
             self.messages[message_id] = now[message_id] = evolve(message, mailbox_ids=placed)
         return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
 
+    def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        there = {mailbox.name for mailbox in self.mailboxes}
+        for path in dict.fromkeys(paths):
+            if path not in there:
+                self.write()
+                self.mailboxes += (Mailbox(MailboxId(path), path),)
+        return {}
+
 
 @define
 class Book:
@@ -110,6 +118,16 @@ class Book:
 
     def group_names(self) -> Sequence[str]:
         return list(self.world.groups)
+
+    def group_uids(self) -> Mapping[str, CardUid]:
+        return {name: CardUid(f"group {name}") for name in self.world.groups}
+
+    def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
+        for name in names:
+            if name not in self.world.groups:
+                self.world.write()
+                self.world.groups[name] = frozenset()
+        return {}
 
     def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
         made: dict[Address, Card | str] = {}

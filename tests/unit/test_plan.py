@@ -34,7 +34,7 @@ from mailroom.triage.plan import (
     sweep,
 )
 from mailroom.triage.verdicts import Decision, Rejection, judge
-from tests.unit.default_account import MAILBOXES, SCHEME
+from tests.unit.default_account import LABELS, MAILBOXES, MARKS, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)
 ANN = Address("ann@a.example")
@@ -482,6 +482,14 @@ class TestLayout:
         """A server may have two of a kind, one of which it calls spam."""
         junk = [Mailbox(MailboxId(name), name, role="junk") for name in ("Junk", "Spam")]
         assert find_layout([*MAILBOXES, *junk], SCHEME).protected == {"Junk", "Spam", "Trash", "Sent"}
+
+    def test_a_cycle_begins_with_all_labels_and_marks(self) -> None:
+        """A mark is watched as well as a label, and what triage writes to is all of them and the places."""
+        assert LAYOUT.watched == {*LABELS, *MARKS}
+        assert evolve(LAYOUT, warning=None).watched == {*LABELS, "@MailroomError"}
+        places = {"Inbox", "Archive", "Screener", "Feed", "Paper Trail", "Jail"}
+        assert LAYOUT.written == LAYOUT.watched | places
+        assert evolve(LAYOUT, archive=None).written == LAYOUT.watched | places - {"Archive"}
 
     def test_mailboxes_in_a_circle_have_names_too(self) -> None:
         """A server's nonsense does not hang the client."""
