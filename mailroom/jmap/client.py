@@ -35,7 +35,7 @@ CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 
-MAX_ANSWER_BYTES = 6 * 1024 * 1024
+MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
 
 LEAST_SESSION_SECONDS = 60.0

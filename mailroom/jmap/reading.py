@@ -109,9 +109,10 @@ class MailReader:
                 seen.states |= {emails.state: None}
             if not _is_one_moment(searches, seen):
                 return None
-        found = self._messages.read(ids, keep)
+        # Newer than the ids perhaps, but never older than the state that the reading bears.
+        found = self._messages.read(ids, lambda message: bool(message.mailbox_ids & wanted) and keep(message))
         found.states = seen.states | found.states
-        return self._reading(mailboxes, found) if _is_one_moment(searches, found) else None
+        return self._reading(mailboxes, found)
 
     def _searches(self, wanted: frozenset[MailboxId]) -> list[_Search]:
         in_each = [(x, {"inMailbox": x}) for x in sorted(wanted)]

@@ -17,6 +17,7 @@ WANTED_MIB = 96
 PHOTO_CARDS = 200
 PHOTO_BYTES = 350_000
 NEW_SENDERS = 10
+LONG_NAME_CHARACTERS = 100_000
 
 
 def peak_mib(pid: int) -> float:
@@ -57,6 +58,17 @@ def account_with_photos() -> Account:
     return account
 
 
+def account_with_long_names(messages: int, name: str) -> Account:
+    """Return an account with such messages in Screener, half of them labelled, and new senders to file."""
+    account = furnished_account()
+    for number in range(messages):
+        message = account.deliver([(name, f"long{number}@names.example")], ["Screener"])
+        if number % 2:
+            account.label(message, "@ToFeed")
+    add_senders(account, NEW_SENDERS, 5)
+    return account
+
+
 def run() -> None:
     """Print the peak of each hostile account."""
     peak = measure(account_with_photos(), NEW_SENDERS)
@@ -64,3 +76,16 @@ def run() -> None:
         f"{PHOTO_CARDS} cards with photos of {PHOTO_BYTES // 1000} kB: "
         f"{peak:.1f} MiB at most (wanted: at most {WANTED_MIB})"
     )
+    narrow = "Ann " * (LONG_NAME_CHARACTERS // 4)
+    # One character beyond the Basic Multilingual Plane makes Python take four bytes for each.
+    for messages, name, shown in (
+        (250, narrow, ""),
+        (400, narrow, ""),
+        (400, f"\N{PARTY POPPER}{narrow}", "wide "),
+    ):
+        peak = measure(account_with_long_names(messages, name), NEW_SENDERS + messages // 2)
+        print(
+            f"{messages} {shown}names of {LONG_NAME_CHARACTERS // 1000} kB: "
+            f"{peak:.1f} MiB at most (wanted: at most {WANTED_MIB})",
+            flush=True,
+        )
