@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from itertools import islice
 
 from mailroom.errors import MailroomError, StoppedError, UserError
 from mailroom.logs import log
@@ -70,6 +71,10 @@ class Service:
         return 0
 
 
+SHOWN_MESSAGES = 10
+"""In one line of the log; there may be very many."""
+
+
 def run_cycle(triage: Triage) -> Report:
     """Run one cycle and log what it did."""
     report = triage.run()
@@ -95,6 +100,9 @@ def run_cycle(triage: Triage) -> Report:
     for rejected in report.rejected:
         level = logging.WARNING if rejected.is_new else logging.DEBUG
         log(level, "message_rejected", message_id=rejected.message_id, reason=rejected.reason)
+    if report.unreadable:
+        shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
+        log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
     for message_id in report.warned:
         log(logging.WARNING, "name_differs", message_id=message_id)
     for sender, reason in report.failed.items():

@@ -79,7 +79,7 @@ def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
         for mailbox_id in sent:
             for page in account.history.letters(mailbox_id):
                 tallies.add_recipients(page.letters)
-                progress.advance(len(page.letters), page.total)
+                progress.advance(len(page.letters) + page.left_out, page.total)
     return undecided(tallies.ranked(), account.book.refresh(), scheme)
 
 

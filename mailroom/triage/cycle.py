@@ -128,7 +128,9 @@ class Triage:
         update = self._conclude(work, layout, snapshot, names)
         self._pauses.settle(work.refusals(), work.held)
         report = work.report(layout, snapshot, update, self._told)
-        self._told = frozenset(work.rejected)
+        unreadable = {x: reason for x, reason in look.left_out.items() if x not in self._told}
+        report = evolve(report, unreadable=unreadable)
+        self._told = frozenset(work.rejected) | look.left_out.keys()
         if not self._sweeps_stragglers:
             return report
         swept = self.stragglers.sweep_after(
@@ -155,6 +157,7 @@ class Triage:
             misplaced = self.stragglers.find(layout, contacts)
             stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
         left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
+        left |= look.left_out
         reasons = work.postponed | work.failed
         for message in look.marked.messages.values():
             if message.mailbox_ids & layout.labels.keys() and (sender := sender_of(message)) in reasons:

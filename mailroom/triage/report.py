@@ -57,6 +57,8 @@ class Report:
     Attributes:
         failed: For each sender whose label was left for the next cycle, why.
         warned: Messages marked with the warning label in this cycle.
+        unreadable: For each message that the server gives in no form that can be read, why; only those
+            that the cycle before has not told.
         swept: What became of mail of senders decided on before.
     """
 
@@ -64,6 +66,7 @@ class Report:
     rejected: tuple[Rejected, ...] = ()
     failed: dict[Address, str] = Factory(dict)
     warned: tuple[MessageId, ...] = ()
+    unreadable: dict[MessageId, str] = Factory(dict)
     swept: Swept = Swept()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from mailroom.errors import ServerError
 from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
-from mailroom.triage.model import Mailbox, MailboxId, Message, Scheme, Snapshot
+from mailroom.triage.model import Mailbox, MailboxId, Message, MessageId, Scheme, Snapshot
 from mailroom.triage.ports import MailStore
 
 MAX_READ_ALONG_MESSAGES = 500
@@ -21,11 +21,13 @@ class Look:
     Attributes:
         snapshot: Every message with a label of Mailroom's; those in Screener too where `has_screener`.
         has_screener: Whether Screener was read along. Where very much waits there, it was not.
+        left_out: Why a message that should be in the snapshot could not be read.
     """
 
     layout: Layout
     snapshot: Snapshot
     has_screener: bool
+    left_out: Mapping[MessageId, str] = Factory(dict)
 
     @property
     def marked(self) -> Snapshot:
@@ -67,7 +69,7 @@ class Sight:
                 seen = self._mail.read(wanted)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
         self._wanted = self._to_look_at(layout, seen.mailboxes)
-        return Look(layout, seen.snapshot, layout.screener in wanted)
+        return Look(layout, seen.snapshot, layout.screener in wanted, seen.left_out)
 
     def read(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True

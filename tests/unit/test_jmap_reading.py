@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from mailroom.account import open_account
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
@@ -20,9 +21,11 @@ from mailroom.jmap import messages as jmap_messages
 from mailroom.jmap.messages import TOO_LARGE
 from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.account import Limits
+from mailroom.service import run_cycle
 from mailroom.triage.correspondent import Correspondent
 from mailroom.triage.model import Change, MailboxId, MessageId
 from mailroom.triage.ports import Reading
+from tests.bench.accounts import furnished_account, settings_for
 from tests.faults.proxy import Answer, Exchange, Plan, Proxy
 
 ANN = ("Ann", "ann@example.net")
@@ -438,3 +441,26 @@ def test_a_message_keeps_only_what_is_needed(server: Server) -> None:
     sender = server.read("Screener").snapshot.messages[message].sender
     assert isinstance(sender, Correspondent)
     assert len(sender.name) <= 256
+
+
+def test_a_cycle_goes_on_without_what_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    """One odd message stops nobody else; it is told in one line of the log, and not in each cycle anew."""
+    account = furnished_account()
+    fine, odd = (account.deliver([("", f"{name}@a.example")], ["Screener"]) for name in ("fine", "odd"))
+    for message in (fine, odd):
+        account.label(message, "@ToFeed")
+
+    def spoil(responses: Responses) -> None:
+        for get in of("Email/get", responses):
+            get["list"] = [x | {"from": 5} if x["id"] == odd else x for x in get["list"]]
+
+    with Sandbox(account) as sandbox, Proxy(sandbox.url, altering(spoil)) as proxy:
+        triage = open_account(settings_for(proxy.environment(sandbox.environment()))).triage
+        forecast = triage.forecast()
+        reports = [run_cycle(triage) for _ in range(3)]
+    assert odd in forecast.rejected
+    assert [len(report.filed) for report in reports] == [1, 0, 0]
+    assert [list(report.unreadable) for report in reports] == [[odd], [], []]
+    assert [record.message for record in caplog.records].count("messages_unreadable") == 1
+    assert account.mailbox_names(fine) == {"Feed"}
+    assert account.mailbox_names(odd) == {"Screener", "@ToFeed"}, "left as it was"
