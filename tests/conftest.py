@@ -13,10 +13,12 @@ from tests.contract import dav_servers
 from tests.contract.accounts import Account, furnish
 from tests.contract.on_cyrus import OPTIONS, CyrusAccount
 from tests.contract.on_dav import DavAccount
+from tests.contract.on_james import JamesAccount
 from tests.contract.on_sandbox import SandboxAccount
 from tests.cyrus.front import Front
 from tests.cyrus.newer import UnavailableError, newer_root
 from tests.cyrus.server import CyrusServer, why_not_installed
+from tests.james.server import JamesServer, UnreachableError
 
 DAV_KINDS = ("radicale", "xandikos")
 ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in (*DAV_KINDS, "newer cyrus")]
@@ -50,6 +52,17 @@ def newer_cyrus() -> Iterator[Front]:
         yield front
 
 
+@pytest.fixture(scope="session")
+def james() -> Iterator[JamesServer]:
+    """A running Apache James; one for all tests."""
+    try:
+        server = JamesServer()
+    except UnreachableError as error:
+        leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
+    with server:
+        yield server
+
+
 def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
     """Open a new account on a kind of server; Cyrus is started when it is first asked for."""
     if kind in DAV_KINDS:
@@ -58,10 +71,12 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
         return DavAccount(kind)
     if kind in ("cyrus", "newer cyrus"):
         return CyrusAccount(request.getfixturevalue(kind.replace(" ", "_")))
+    if kind == "james":
+        return JamesAccount(request.getfixturevalue("james"))
     return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
 
 
-@pytest.fixture(params=["sandbox", "cyrus"])
+@pytest.fixture(params=["sandbox", "cyrus", pytest.param("james", marks=pytest.mark.servers)])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:

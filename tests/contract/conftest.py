@@ -1,0 +1,48 @@
+"""Which sentences of the contract are asked of Apache James, and which it is known not to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+MODULES = ("test_mail_store", "test_cycle_mail", "test_cycle_senders", "test_cycle_marks", "test_stragglers")
+"""Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
+
+NO_IF_IN_STATE = "James ignores ifInState (RFC 8620 section 5.3), so that a change in between is overwritten"
+NOT_KEPT = {
+    "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
+    "test_gives_from_as_it_was_written[james-capitals]": "James gives domains in lower case",
+}
+"""Each fails there, and must go on failing: when James mends it, it is to be taken out of this list."""
+
+TOO_SLOW = (
+    "test_reads_more_messages_than_the_server_gives_at_once",
+    "test_reads_exactly_as_many_as_the_limit",
+    "test_changes_more_messages_than_one_request_may",
+    "test_goes_on_where_the_account_changes_between_batches",
+    "test_more_messages_than_the_server_takes_at_once_all_go",
+    "test_every_labelled_message_is_found",
+    "test_moves_what_a_late_rule_let_through_and_says_whose",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what James is not asked for, and mark what it does not keep."""
+    left_out = [item for item in items if _is_on_james(item) and not _is_about(item, MODULES)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    for item in filter(_is_on_james, items):
+        for name, reason in NOT_KEPT.items():
+            if name in item.name:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        if item.name.startswith(TOO_SLOW):
+            item.add_marker(pytest.mark.skip(reason="James takes minutes for more than 500 messages"))
+
+
+def _is_on_james(item: pytest.Item) -> bool:
+    return "[james" in item.name
+
+
+def _is_about(item: pytest.Item, modules: Iterable[str]) -> bool:
+    return item.path.stem in modules

@@ -1,0 +1,1 @@
+"""Apache James, a mail server that other people run, for the tests."""
