@@ -29,6 +29,7 @@ class JamesAccount(Account):
 
     keeps_card_bytes = True
     member_prefix = SandboxAccount.member_prefix
+    describes_cards = SandboxAccount.describes_cards
     max_objects = 500
 
     def __init__(self, server: JamesServer) -> None:
