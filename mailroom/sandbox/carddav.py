@@ -119,7 +119,7 @@ def _get(place: Place, request: Request) -> Reply:
 def _put(account: Account, book: AddressBook, name: str, request: Request) -> Reply:
     before = book.cards.get(name)
     _check_preconditions(request.headers, before)
-    if request.media_type != "text/vcard":
+    if request.media_type not in ("text/vcard", ""):
         raise DavError(403, carddav("supported-address-data"))
     if len(request.body) > resources.MAX_CARD_OCTETS:
         raise DavError(403, carddav("max-resource-size"))

@@ -78,7 +78,7 @@ def report(account: Account, book: AddressBook, request: Request) -> Reply:
 
 def _sync_collection(account: Account, book: AddressBook, request: Request, root: ET.Element) -> Reply:
     token, level = root.find(dav("sync-token")), root.findtext(dav("sync-level"), "").strip()
-    if request.headers.get("depth", "0") != "0" or token is None or level != "1":
+    if request.headers.get("depth", "0") not in ("0", "1") or token is None or level != "1":
         raise DavError(400)
     if root.find(dav("prop")) is None:
         raise DavError(400)
@@ -104,8 +104,6 @@ def _sync_collection(account: Account, book: AddressBook, request: Request, root
 def _multiget(account: Account, book: AddressBook, root: ET.Element) -> Reply:
     asked = _asked(root)
     hrefs = [(element.text or "").strip() for element in root.findall(dav("href"))]
-    if not hrefs:
-        raise DavError(400)
     responses = []
     for href in hrefs:
         place = resources.locate(account, urlsplit(href).path)
@@ -139,8 +137,8 @@ def _asked(root: ET.Element) -> _Asked:
     version = vcard_versions.VERSION_3
     data = prop.find(_ADDRESS_DATA)
     if data is not None:
-        version = data.get("version", version)
-        if data.get("content-type", "text/vcard") != "text/vcard" or version not in vcard_versions.VERSIONS:
+        version = vcard_versions.known(data.get("version", version))
+        if data.get("content-type", "text/vcard") != "text/vcard":
             raise DavError(403, carddav("supported-address-data"))
         if parts := data.findall(carddav("prop")):
             selection = frozenset(part.get("name", "") for part in parts)

@@ -41,8 +41,13 @@ def accepted(header: str) -> str:
     """Return the version that an Accept header asks for; 3.0 where it asks for none."""
     for found in _RANGE.finditer(header):
         if version := _VERSION.search(found["params"]):
-            return VERSION_4 if version[1] == VERSION_4 else VERSION_3
+            return known(version[1])
     return VERSION_3
+
+
+def known(version: str) -> str:
+    """Return the version in which a card is shown to whoever asks for this one."""
+    return version if version in VERSIONS else VERSION_3
 
 
 def _renamed(line: ContentLine, name: str, value: str) -> str:
