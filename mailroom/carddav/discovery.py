@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from urllib.parse import urljoin
+from contextlib import suppress
+from urllib.parse import unquote, urljoin, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.carddav.multistatus import Multistatus, Resource
 from mailroom.errors import AuthenticationError, ProtocolError, StatusError
@@ -18,6 +19,9 @@ CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
 NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
 XML_HEADERS = {"Content-Type": "application/xml; charset=utf-8"}
 
+_HOMES, _PRINCIPAL = f"{CARDDAV}addressbook-home-set", f"{DAV}current-user-principal"
+_OF_A_BOOK = "<resourcetype/><displayname/><owner/><current-user-principal/><current-user-privilege-set/>"
+
 
 @frozen
 class Collection:
@@ -26,10 +30,18 @@ class Collection:
     Attributes:
         url: Its URL, with a slash at the end.
         name: The name it shows.
+        may_read: Whether the credentials allow it, as far as the server tells (RFC 3744 section 5.5).
+        may_write: Likewise, to change cards and to make new ones.
+        is_own: Whether it belongs to whom the credentials belong to, as far as the server tells.
+        is_named: Whether the configured URL is its own.
     """
 
     url: str
     name: str
+    may_read: bool = True
+    may_write: bool = True
+    is_own: bool = True
+    is_named: bool = False
 
 
 def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
@@ -37,29 +49,28 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
 
     Args:
         url: Where to begin: a server, a principal, a home of address books, or an address book, which
-            is then the only one.
+            then comes first.
 
     Raises:
         AuthenticationError: The credentials are refused.
         ProtocolError: The server does not lead to any address book.
     """
-    wanted = "<current-user-principal/><C:addressbook-home-set/><resourcetype/><displayname/>"
     for start in (url, urljoin(url, WELL_KNOWN)):
         try:
-            base, resources = propfind(http, start, wanted)
+            base, resources = propfind(http, start, f"{_OF_A_BOOK}<C:addressbook-home-set/>")
         except StatusError as error:
             if error.status == 403:
                 raise AuthenticationError(str(error)) from error
             continue
         for resource in resources[:1]:
             if _is_address_book(resource):
-                return (_collection(base, resource),)
-        if homes := _links(base, resources, f"{CARDDAV}addressbook-home-set"):
-            return _address_books(http, homes)
-        for principal in _links(base, resources, f"{DAV}current-user-principal"):
-            base, resources = propfind(http, principal, "<C:addressbook-home-set/>")
-            if homes := _links(base, resources, f"{CARDDAV}addressbook-home-set"):
-                return _address_books(http, homes)
+                named = evolve(_collection(base, resource), is_named=True)
+                with suppress(StatusError, ProtocolError):
+                    others = _books_of_the_person(http, base, resources)
+                    return (named, *(book for book in others if book.url != named.url))
+                return (named,)
+        if books := _books_of_the_person(http, base, resources):
+            return books
     raise ProtocolError(f"{url} does not lead to an address book, nor does {WELL_KNOWN} on its host")
 
 
@@ -72,10 +83,23 @@ def propfind(http: HttpClient, url: str, properties: str, depth: str = "0") -> t
     return response.url, list(Multistatus(response.body))
 
 
+def _books_of_the_person(
+    http: HttpClient, base: str, resources: Sequence[Resource]
+) -> tuple[Collection, ...]:
+    """Follow what a resource says of its reader; nothing where it says nothing."""
+    if homes := _links(base, resources, _HOMES):
+        return _address_books(http, homes)
+    for principal in _links(base, resources, _PRINCIPAL):
+        base, found = propfind(http, principal, "<C:addressbook-home-set/>")
+        if homes := _links(base, found, _HOMES):
+            return _address_books(http, homes)
+    return ()
+
+
 def _address_books(http: HttpClient, homes: Iterable[str]) -> tuple[Collection, ...]:
     books: dict[str, Collection] = {}
     for home in homes:
-        base, resources = propfind(http, home, "<resourcetype/><displayname/>", depth="1")
+        base, resources = propfind(http, home, _OF_A_BOOK, depth="1")
         for resource in resources:
             if _is_address_book(resource):
                 book = _collection(base, resource)
@@ -103,4 +127,24 @@ def _is_address_book(resource: Resource) -> bool:
 
 def _collection(base: str, resource: Resource) -> Collection:
     url = _resolve(base, resource.href).rstrip("/") + "/"
-    return Collection(url, resource.text(f"{DAV}displayname"))
+    rights = _privileges(resource)
+    owners, readers = resource.hrefs(f"{DAV}owner"), resource.hrefs(_PRINCIPAL)
+    return Collection(
+        url,
+        resource.text(f"{DAV}displayname"),
+        may_read=not rights or bool(rights & {"all", "read"}),
+        # To some servers writing is one right, to others it has parts (RFC 3744 section 3.2).
+        may_write=not rights or bool(rights & {"all", "write"}) or rights >= {"write-content", "bind"},
+        is_own=not owners or not readers or _path(base, owners[0]) == _path(base, readers[0]),
+    )
+
+
+def _privileges(resource: Resource) -> set[str]:
+    """Return the names of what may be done to a resource; none where the server does not tell."""
+    told = resource.properties.get(f"{DAV}current-user-privilege-set")
+    privileges = () if told is None else told.iterfind(f"{DAV}privilege/*")
+    return {privilege.tag.removeprefix(DAV) for privilege in privileges}
+
+
+def _path(base: str, href: str) -> str:
+    return unquote(urlsplit(_resolve(base, href)).path).strip("/")

@@ -16,6 +16,7 @@ from mailroom.triage.approval import approving_category, plan_approval, undecide
 from mailroom.triage.history import Tallies, Tally
 from mailroom.triage.layout import with_role
 from mailroom.triage.model import SENT_ROLE, Category, Membership, Scheme
+from mailroom.triage.ports import Refused
 
 BATCH_CARDS = 50
 """How many cards are made before the group is written: what an interruption loses is done again."""
@@ -108,7 +109,7 @@ def _approve_batch(account: Account, batch: Sequence[Tally], scheme: Scheme, out
     approval = plan_approval(batch, account.book.refresh(), scheme)
     if approval.new_cards:
         made = account.book.create(approval.new_cards)
-        failed = {address: card for address, card in made.items() if isinstance(card, str)}
+        failed = {address: card.reason for address, card in made.items() if isinstance(card, Refused)}
         outcome.failed |= failed
         rest = [tally for tally in batch if tally.address not in failed]
         approval = plan_approval(rest, account.book.refresh(), scheme)

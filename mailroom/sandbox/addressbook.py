@@ -12,6 +12,8 @@ import attrs
 from mailroom.sandbox import vcards
 from mailroom.sandbox.changes import ChangeLog
 
+ALL_PRIVILEGES = ("all", "read", "write", "write-content", "bind", "unbind")
+
 
 @attrs.frozen(slots=False)  # a cached_property needs a __dict__
 class Card:
@@ -43,12 +45,18 @@ class AddressBook:
         name: The last segment of its href.
         title: Its display name.
         rewrites_cards: Whether it stores its own serialisation of a card instead of the bytes it was given.
+
+    Attributes:
+        owner: The user name of whom it belongs to; None for whoever's account it is in.
+        privileges: What the person may do to it (RFC 3744 section 3); told to nobody where it is empty.
     """
 
     def __init__(self, name: str, title: str, *, rewrites_cards: bool = False) -> None:
         self.name = name
         self.title = title
         self.rewrites_cards = rewrites_cards
+        self.owner: str | None = None
+        self.privileges: tuple[str, ...] = ALL_PRIVILEGES
         self.cards: dict[str, Card] = {}
         self.log = ChangeLog(f"data:,{name}-")
         self._by_uid: dict[str, str] = {}
@@ -70,6 +78,13 @@ class AddressBook:
         if (uid := card.summary.uid) is not None:
             self._by_uid.setdefault(uid, name)
         return card
+
+    def grants(self, *privileges: str) -> bool:
+        """Whether the person has these rights to it; `all` and `write` stand for what they contain."""
+        given = set(self.privileges) or set(ALL_PRIVILEGES)
+        if "write" in given:
+            given |= {"write-content", "bind", "unbind"}
+        return "all" in given or given.issuperset(privileges)
 
     def delete(self, name: str) -> None:
         """Delete a card; its line in contact groups stays, as on Cyrus."""

@@ -57,14 +57,28 @@ def _dispatch(account: Account, place: Place, request: Request) -> Reply:
         case "PROPFIND":
             return _propfind(account, place, request)
         case "REPORT" if place.kind is Kind.BOOK and book is not None:
+            _require(account, place, "read")
             return report(account, book, request)
         case "GET" | "HEAD" if place.kind is Kind.CARD:
+            _require(account, place, "read")
             return _get(place, request)
         case "PUT" if place.kind is Kind.CARD and book is not None:
+            _require(account, place, "write-content", *([] if place.card else ["bind"]))
             return _put(account, book, place.name, request)
         case "DELETE" if place.kind is Kind.CARD and book is not None:
+            _require(account, place, "unbind")
             return _delete(book, place.name, request)
     return Reply(405, {"Allow": _allowed(place)})
+
+
+def _require(account: Account, place: Place, *privileges: str) -> None:
+    """Refuse what the person has no right to, as Cyrus does (RFC 3744 section 7.1.1)."""
+    book = place.book
+    if book is not None and not book.grants(*privileges):
+        path = resources.card_path(account, book, place.name)
+        missing = dav_xml.element(dav("privilege"), dav_xml.element(dav(privileges[0])))
+        resource = dav_xml.element(dav("resource"), dav_xml.href(path) + missing)
+        raise DavError(403, dav("need-privileges"), resource)
 
 
 def _allowed(place: Place) -> str:

@@ -49,9 +49,20 @@ class Contacts:
             return [card for card in self.book.cards.values() if not card.summary.is_group]
 
     def cards_of(self, email: str) -> list[Card]:
-        """Return the cards with this address, compared without case."""
+        """Return the cards with this address, compared without case, in all address books of the account.
+
+        Those are the ones that the engine looks through for members of contact groups.
+        """
         folded = email.casefold()
-        return [c for c in self.cards() if folded in (other.casefold() for other in c.summary.emails)]
+        with self.lock:
+            return [
+                card
+                for book in self.books.values()
+                for card in book.cards.values()
+                if book.owner is None
+                and not card.summary.is_group
+                and folded in (other.casefold() for other in card.summary.emails)
+            ]
 
     def add_contact(self, name: str, *emails: str, groups: Collection[str] = ()) -> str:
         """Make a plain card, put it into contact groups, and return its UID."""

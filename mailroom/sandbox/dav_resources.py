@@ -73,7 +73,11 @@ def locate(account: Account, path: str) -> Place | None:
 
 def principal_path(account: Account) -> str:
     """Return the path of the person."""
-    return f"/dav/principals/user/{quote(account.username, safe='@')}/"
+    return _principal_path(account.username)
+
+
+def _principal_path(user: str) -> str:
+    return f"/dav/principals/user/{quote(user, safe='@')}/"
 
 
 def home_path(account: Account) -> str:
@@ -153,9 +157,8 @@ def _principal(account: Account) -> dict[Name, Read]:
 
 
 def _book(account: Account, book: AddressBook) -> dict[Name, Read]:
-    privileges = "".join(
-        element(dav("privilege"), element(dav(name))) for name in ("read", "write", "bind", "unbind")
-    )
+    privileges = "".join(element(dav("privilege"), element(dav(name))) for name in book.privileges)
+    told = {dav("current-user-privilege-set"): lambda: privileges} if privileges else {}
     reports = "".join(
         element(dav("supported-report"), element(dav("report"), element(name)))
         for name in (
@@ -167,8 +170,8 @@ def _book(account: Account, book: AddressBook) -> dict[Name, Read]:
     return {
         **_collection(account, book.title),
         dav("resourcetype"): lambda: element(dav("collection")) + element(carddav("addressbook")),
-        dav("owner"): lambda: href(principal_path(account)),
-        dav("current-user-privilege-set"): lambda: privileges,
+        dav("owner"): lambda: href(_principal_path(book.owner or account.username)),
+        **told,
         dav("supported-report-set"): lambda: reports,
         dav("sync-token"): lambda: escape(book.log.state),
         calendarserver("getctag"): lambda: escape(book.log.state),

@@ -89,21 +89,23 @@ class Triage:
         self._look()
 
     def check_book(self) -> None:
-        """Look whether the address book has every contact group that the scheme names.
+        """Look whether the address book may be written, and has every contact group that the scheme names.
 
         Raises:
-            UserError: Names every contact group that is missing, or there twice.
+            UserError: Names every contact group that is missing, or there twice, and what is forbidden.
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        if problems := missing_groups(self._book.refresh().group_names(), self._scheme):
+        groups = self._book.refresh().group_names()
+        if problems := [*self._book.problems(), *missing_groups(groups, self._scheme)]:
             raise UserError(problems)
 
     def run(self) -> Report:
         """Do one cycle.
 
         Raises:
-            UserError: A mailbox that the scheme names has gone, or may not be changed.
+            UserError: A mailbox that the scheme names has gone, or may not be changed; or there is work,
+                and the address book may not be written.
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
         began = self._clock()
@@ -112,6 +114,8 @@ class Triage:
         contacts: Contacts | None = None
         if work.has_work or _has_warnings(look):
             contacts = self._book.refresh()
+            if work.has_work and (problems := self._book.problems()):
+                raise UserError(problems)
             if self._clock() - began > LOOK_PATIENCE_SECONDS:
                 look = self._look()  # a label may have come off in the meantime
                 work = self._begin(look)
@@ -216,7 +220,7 @@ class Triage:
                     decision, [card], contacts.groups, look.layout, created=True
                 )
             else:
-                work.fail(decision.sender, card)
+                work.fail(decision.sender, card.reason)
 
     def _join_groups(self, work: Work) -> None:
         joining = [filing for filing in work.filings.values() if filing.joins]

@@ -139,8 +139,18 @@ class Contacts(Protocol):
         ...
 
 
+@frozen
+class Refused:
+    """Why something was not done to one item, in words for a log."""
+
+    reason: str
+
+
 class AddressBook(Protocol):
-    """A person's address book. `refresh` and `latest` raise `ServerError`; the others report per item."""
+    """A person's contacts, in one or more address books of which one is written.
+
+    `refresh` and `latest` raise `ServerError`; the others report per item.
+    """
 
     def refresh(self) -> Contacts:
         """Read what has changed since the last time (all of it the first time)."""
@@ -150,7 +160,23 @@ class AddressBook(Protocol):
         """Return the last reading with what was changed here since; no request but for the first."""
         ...
 
-    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
+    def problems(self) -> Sequence[str]:
+        """Say why nothing may be written, as of the last reading, and what to do; empty where all may be.
+
+        No request but for the first. Look at it before the first write: what is done by halves has to
+        be done again.
+        """
+        ...
+
+    def left_out(self) -> Sequence[str]:
+        """Say what is there and could not be read, in words for a log. No request but for the first.
+
+        Who is known is known all the same; but no card is made while one cannot be read, because it
+        may be the sender's.
+        """
+        ...
+
+    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
         """Make the cards; for each address the card, or why there is none. Never makes one twice."""
         ...
 

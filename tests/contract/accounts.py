@@ -90,8 +90,14 @@ class Account(Protocol):
     def destroy(self, message: str) -> None:
         """Delete a message for good."""
 
-    def put_card(self, name: str, data: bytes) -> None:
-        """Write a card, new or not."""
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        """Write a card, new or not; into another address book than the usual one where it is named."""
+
+    def add_address_book(self, name: str) -> None:
+        """Make one more address book in the account."""
+
+    def protect_address_book(self) -> None:
+        """Leave the person only the right to read the address book that is there from the beginning."""
 
     def delete_card(self, name: str) -> None:
         """Delete a card."""

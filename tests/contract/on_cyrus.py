@@ -136,8 +136,15 @@ class CyrusAccount(Account):
     def destroy(self, message: str) -> None:
         self._wire.jmap("Email/set", destroy=[message])
 
-    def put_card(self, name: str, data: bytes) -> None:
-        self._wire.put_card(name, data)
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        self._wire.put_card(name, data, book)
+
+    def add_address_book(self, name: str) -> None:
+        self._wire.make_book(name)
+
+    def protect_address_book(self) -> None:
+        user, _, domain = self.address.partition("@")
+        self._server.set_rights(f"user/{user}/#addressbooks/Default@{domain}", self.address, "lrs")
 
     def delete_card(self, name: str) -> None:
         self._wire.delete_card(name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mailroom.sandbox.account import Account as Store
 from mailroom.sandbox.account import Limits
+from mailroom.sandbox.addressbook import AddressBook
 from mailroom.sandbox.messages import SEEN, Identity
 from mailroom.sandbox.server import Sandbox
 from tests.contract.accounts import Account, Clock, Sender
@@ -78,8 +79,16 @@ class SandboxAccount(Account):
     def destroy(self, message: str) -> None:
         self._store.destroy(message)
 
-    def put_card(self, name: str, data: bytes) -> None:
-        self._store.put_card(name, data)
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        with self._store.lock:
+            (self._store.books[book] if book else self._store.book).put(name, data)
+
+    def add_address_book(self, name: str) -> None:
+        with self._store.lock:
+            self._store.books[name] = AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes)
+
+    def protect_address_book(self) -> None:
+        self._store.book.privileges = ("read",)
 
     def delete_card(self, name: str) -> None:
         self._store.delete_card(name)

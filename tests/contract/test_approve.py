@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mailroom.account import open_account
-from mailroom.carddav.book import UID_NAMESPACE
+from mailroom.carddav.writing import UID_NAMESPACE
 from tests.contract import vcards
 from tests.contract.accounts import (
     Account,

@@ -203,3 +203,18 @@ def test_hostile_names_and_nested_mailboxes_are_routed(cyrus: Front) -> None:
         assert account.mailboxes_of(first) == {feed}
         assert groups_of(account, "news@far.example") == [feed]
         assert account.mailboxes_of(mail.arrives("news@far.example")) == {feed}
+
+
+def test_a_contact_of_another_address_book_is_filed_without_a_second_card(
+    account: CyrusAccount, mail: Mail
+) -> None:
+    """The engine finds a group's members in every address book of the account, so a line is all it takes."""
+    account.add_address_book("Other")
+    account.put_card("ann.vcf", vcards.contact("ann", "Ann", "ann@other.example"), "Other")
+    first = mail.arrives("Ann <ann@other.example>")
+    label(account, first, "@ToFeed")
+    done = run_process(account, "run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert members(account, "Feed") == ["ann"]
+    assert not contacts(account)
+    assert account.mailboxes_of(mail.arrives("Ann <ann@other.example>")) == {"Feed"}

@@ -29,6 +29,10 @@ STATE = (
     '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level>'
     "<d:prop><d:getetag/></d:prop></d:sync-collection>"
 )
+NEW_BOOK = (
+    '<d:mkcol xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><d:set><d:prop><d:resourcetype>'
+    "<d:collection/><c:addressbook/></d:resourcetype></d:prop></d:set></d:mkcol>"
+)
 
 
 class RefusedError(Exception):
@@ -47,6 +51,7 @@ class Wire:
         self._user = user
         self._own = {"Authorization": authorization, "X-By-The-Tests": "1"}
         self._book = book or f"/dav/addressbooks/user/{user}/Default/"
+        self._home = f"{self._book.rstrip('/').rpartition('/')[0]}/"
 
     def jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call one method and return its answer."""
@@ -87,9 +92,15 @@ class Wire:
         hrefs = self._report(VERSION_4, "1").iterfind(f"{DAV}response/{DAV}href")
         return {unquote((href.text or "").rpartition("/")[2]) for href in hrefs}
 
-    def put_card(self, name: str, data: bytes) -> None:
-        """Write one card."""
-        self._request("PUT", self._book + name, data, {"Content-Type": "text/vcard"}, ok=(201, 204))
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        """Write one card, into another address book where one is named."""
+        path = f"{self._home}{book}/{name}" if book else self._book + name
+        self._request("PUT", path, data, {"Content-Type": "text/vcard"}, ok=(201, 204))
+
+    def make_book(self, name: str) -> None:
+        """Make an address book (RFC 5689)."""
+        headers = {"Content-Type": "application/xml"}
+        self._request("MKCOL", f"{self._home}{name}/", NEW_BOOK.encode(), headers, ok=(201,))
 
     def delete_card(self, name: str) -> None:
         """Delete one card."""

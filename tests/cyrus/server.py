@@ -158,6 +158,14 @@ class CyrusServer:
         if status != "OK":
             raise RuntimeError(f"create user {address}: {said}")
 
+    def set_rights(self, mailbox: str, user: str, rights: str) -> None:
+        """Set what a user may do to a mailbox or address book (RFC 4314); the name is an administrator's."""
+        with imaplib.IMAP4("127.0.0.1", self._imap_port) as imap:
+            imap.login(ADMINISTRATOR, self._passwords.passwords[ADMINISTRATOR])
+            status, said = imap.setacl(f'"{mailbox}"', user, rights)
+        if status != "OK":
+            raise RuntimeError(f"rights of {user} to {mailbox}: {said}")
+
     def set_password(self, address: str, password: str) -> None:
         """Change a password; takes effect with the next connection."""
         self._passwords.passwords[address] = password

@@ -20,7 +20,7 @@ from mailroom.triage.model import (
     Snapshot,
 )
 from mailroom.triage.own import OwnAddresses
-from mailroom.triage.ports import Reading, Update
+from mailroom.triage.ports import Reading, Refused, Update
 
 
 class CrashError(Exception):
@@ -119,6 +119,12 @@ class Book:
     def group_names(self) -> Sequence[str]:
         return list(self.world.groups)
 
+    def problems(self) -> Sequence[str]:
+        return ()
+
+    def left_out(self) -> Sequence[str]:
+        return ()
+
     def group_uids(self) -> Mapping[str, CardUid]:
         return {name: CardUid(f"group {name}") for name in self.world.groups}
 
@@ -129,8 +135,8 @@ class Book:
                 self.world.groups[name] = frozenset()
         return {}
 
-    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | str]:
-        made: dict[Address, Card | str] = {}
+    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+        made: dict[Address, Card | Refused] = {}
         for new in cards:
             uid = CardUid(f"uid of {new.address}")
             if uid not in self.world.cards:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -21,6 +22,7 @@ from mailroom.sandbox.addressbook import AddressBook, contact_card, group_card
 from mailroom.sandbox.carddav import basic_authorization
 from mailroom.triage.address import Address, parse_address
 from mailroom.triage.model import Card, CardKind, CardUid, Membership, NewCard
+from mailroom.triage.ports import Refused
 
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
 
@@ -292,27 +294,284 @@ def test_several_cards_with_one_address_are_all_told(sandbox: Sandbox, book: Car
     assert sorted((card.created, card.name) for card in cards) == [(1000, "Old"), (2000, "Young")]
 
 
-def test_of_several_address_books_it_is_the_one_with_the_groups() -> None:
-    """The triage groups decide; without any, the one that is called Default."""
+# --- several address books ------------------------------------------------------------------------
+
+
+def second_book(account: Account, name: str, *groups: str) -> AddressBook:
+    """Give the account one more address book, before the one it has."""
+    book = AddressBook(name, name)
+    for group in groups:
+        book.put(f"{group}.vcf", group_card(group)[1])
+    account.books = {name: book, **account.books}
+    return book
+
+
+def hiding(sandbox: Sandbox, name: str, times: int) -> None:
+    """Let the server answer 404 for an address book, so many times."""
+    left = [Reply(404)] * times
+    sandbox.interceptor = lambda request: left.pop() if left and f"/{name}/" in request.path else None
+
+
+def test_of_several_address_books_the_one_with_the_groups_is_written() -> None:
+    """The triage groups decide; without any, it is the one that is called Default."""
     account = Account()
-    account.books = {"Shared": AddressBook("Shared", "Shared"), "Default": account.book}
+    other = second_book(account, "Other")
     with Sandbox(account) as sandbox:
-        account.add_contact("Ann", "ann@a.example")
-        assert connect(sandbox).refresh().cards(address("ann@a.example"))
-        account.books["Shared"].put("feed.vcf", group_card("Feed")[1])
-        view = connect(sandbox).refresh()
-        assert view.group_names() == ["Feed"]
-        assert not view.cards(address("ann@a.example"))
+        book = connect(sandbox)
+        assert book.create_groups(["Imbox"]) == {}
+        assert [card.summary.name for card in account.book.groups()] == ["Imbox"]
+        for group in GROUPS:
+            other.put(f"{group}.vcf", group_card(group)[1])
+        book = connect(sandbox)
+        assert sorted(book.refresh().group_names()) == sorted(GROUPS)
+        (made_card,) = made(book, new_card("ann@a.example"))
+        assert other.name_of(made_card.uid)
 
 
-def test_a_book_that_is_gone_is_looked_for_again(sandbox: Sandbox, book: CardDavAddressBook) -> None:
-    """An account that was moved on the server is found at its new place."""
+def test_contacts_in_every_book_of_the_account_are_known(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """They get no second card, and a group takes them from whichever book they are in."""
+    other = second_book(sandbox.account, "Other")
+    uid, card = contact_card("Ann", "ann@a.example")
+    other.put("ann.vcf", card)
+    (known,) = book.refresh().cards(address("ann@a.example"))
+    assert known.uid == uid
+    assert made(book, new_card("ann@a.example")) == [known]
+    assert sandbox.account.cards() == []
+    assert book.regroup({"Feed": Membership(add=frozenset({known.uid}))}) == {}
+    assert sandbox.account.group_members("Feed") == [uid]
+    assert book.refresh().groups(known.uid) == {"Feed"}
+    other.delete("ann.vcf")
+    assert book.refresh().cards(address("ann@a.example")) == []
+
+
+def test_each_book_costs_one_request_where_nothing_has_changed(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """And the list of the books is not asked for each time."""
+    second_book(sandbox.account, "Other")
+    book.refresh()
+    assert requests(sandbox, book.refresh) == ["REPORT", "REPORT"]
+
+
+def test_a_book_of_somebody_else_does_not_count(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """No group of the account sees its cards, so a sender needs a card here."""
+    other = second_book(sandbox.account, "Shared", *GROUPS)
+    other.owner = "bob@mailroom.example"
+    other.put("ann.vcf", contact_card("Ann", "ann@a.example")[1])
+    assert book.refresh().cards(address("ann@a.example")) == []
+    assert made(book, new_card("ann@a.example"))
+    assert len(sandbox.account.cards_of("ann@a.example")) == 1
+
+
+def test_a_named_book_is_written_and_the_others_are_known(sandbox: Sandbox) -> None:
+    """Who configures the URL of a book has chosen; the groups have to be there."""
+    other = second_book(sandbox.account, "Other")
+    sandbox.account.add_contact("Ann", "ann@a.example")
+    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    user = sandbox.account.username
+    book = CardDavAddressBook(http, f"{sandbox.url}/dav/addressbooks/user/{user}/Other/", GROUPS)
+    assert book.refresh().group_names() == []
+    assert len(book.latest().cards(address("ann@a.example"))) == 1
+    outcome = book.create([new_card("bob@b.example")])[address("bob@b.example")]
+    assert isinstance(outcome, Refused)
+    assert "'Imbox'" in outcome.reason
+    assert "missing" in outcome.reason
+    assert book.create_groups(GROUPS) == {}
+    assert len(other.groups()) == len(GROUPS)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 20])
+def test_a_book_that_is_hidden_for_a_moment_is_not_left(
+    sandbox: Sandbox, book: CardDavAddressBook, times: int
+) -> None:
+    """However often the server says that it is not there: no card is made elsewhere, and it comes back."""
+    other = second_book(sandbox.account, "Other", "Imbox", "Feed")
+    sandbox.account.add_contact("Ann", "ann@a.example")
+    book.refresh()
+    hiding(sandbox, "Default", times)
+    outcomes = []
+    for _ in range(25):
+        with suppress(ServerError):
+            book.refresh()
+        outcomes.append(book.create([new_card("ann@a.example")])[address("ann@a.example")])
+    assert isinstance(outcomes[-1], Card)
+    assert len(book.refresh().cards(address("ann@a.example"))) == 1
+    assert len(other.cards) == 2
+    assert len(sandbox.account.cards()) == 1
+
+
+def test_a_book_that_is_gone_is_replaced_only_by_one_with_all_groups(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """An account that was moved on the server is found at its new place, and nothing else is taken for it."""
     book.refresh()
     account = sandbox.account
     moved = AddressBook("Moved", "Personal")
     moved.put("ann.vcf", contact_card("Ann", "ann@a.example")[1])
-    account.books = {"Moved": moved}
+    original, account.books = account.books, {"Moved": moved}
+    for group in GROUPS:
+        for _ in range(20):
+            with pytest.raises(ServerError, match="is gone, and no other has all contact groups"):
+                book.refresh()
+        assert isinstance(book.create([new_card("bob@b.example")])[address("bob@b.example")], Refused)
+        moved.put(f"{group}.vcf", group_card(group)[1])
     assert len(book.refresh().cards(address("ann@a.example"))) == 1
+    assert made(book, new_card("bob@b.example"))
+    assert len(moved.cards) == len(GROUPS) + 2
+    assert not original["Default"].name_of(book.latest().cards(address("bob@b.example"))[0].uid)
+
+
+def test_a_gone_book_comes_back(sandbox: Sandbox, book: CardDavAddressBook) -> None:
+    """Twenty times in a row."""
+    account = sandbox.account
+    account.add_contact("Ann", "ann@a.example")
+    second_book(account, "Other")
+    book.refresh()
+    books = account.books
+    for _ in range(20):
+        account.books = {"Other": books["Other"]}
+        with pytest.raises(ServerError):
+            book.refresh()
+        account.books = books
+        assert len(book.refresh().cards(address("ann@a.example"))) == 1
+
+
+def test_another_book_that_cannot_be_read_keeps_cards_from_being_made(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """The sender may be in it. Who is known is filed; what was known of the other book still is."""
+    other = second_book(sandbox.account, "Other")
+    other.put("ann.vcf", contact_card("Ann", "ann@a.example")[1])
+    book.refresh()
+    sandbox.interceptor = lambda request: Reply(500) if "/Other/" in request.path else None
+    assert len(book.refresh().cards(address("ann@a.example"))) == 1
+    outcomes = book.create([new_card("ann@a.example"), new_card("bob@b.example")])
+    assert isinstance(outcomes[address("ann@a.example")], Card)
+    refused = outcomes[address("bob@b.example")]
+    assert isinstance(refused, Refused)
+    assert "'Other' cannot be read" in refused.reason
+    assert "'Other' cannot be read" in book.left_out()[0]
+    assert book.problems() == []
+    sandbox.interceptor = None
+    book.refresh()
+    assert book.left_out() == []
+    assert made(book, new_card("bob@b.example"))
+
+
+def test_at_first_the_book_with_the_groups_may_be_the_one_that_cannot_be_read(sandbox: Sandbox) -> None:
+    """Then none is chosen; one that has all groups needs no other."""
+    second_book(sandbox.account, "Other", "Imbox")
+    sandbox.interceptor = lambda request: Reply(404) if "/Default/" in request.path else None
+    with pytest.raises(ServerError, match="may be the one with the contact groups"):
+        connect(sandbox).refresh()
+    sandbox.interceptor = lambda request: Reply(404) if "/Other/" in request.path else None
+    assert sorted(connect(sandbox).refresh().group_names()) == sorted(GROUPS)
+
+
+def test_a_book_that_may_not_be_read_is_passed_over(sandbox: Sandbox) -> None:
+    """Whether the server says so before it is asked, or when it is."""
+    other = second_book(sandbox.account, "Other", *GROUPS)
+    sandbox.interceptor = lambda request: Reply(403) if "/Other/" in request.path else None
+    assert connect(sandbox).refresh()
+    sandbox.interceptor = None
+    other.privileges = ("read-free-busy",)
+    book = connect(sandbox)
+    book.refresh()
+    assert made(book, new_card("ann@a.example"))
+    assert len(other.cards) == len(GROUPS)
+
+
+# --- what may be written --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("privileges", "may_write"),
+    [
+        (("read",), False),
+        (("read", "write-properties", "write-content"), False),
+        (("read", "bind", "unbind"), False),
+        (("read", "write-content", "bind"), True),
+        (("read", "write"), True),
+        (("all",), True),
+        ((), True),
+    ],
+)
+def test_a_book_that_may_only_be_read_is_not_written(
+    sandbox: Sandbox, book: CardDavAddressBook, privileges: tuple[str, ...], may_write: bool
+) -> None:
+    """Nor is another one instead: the person is told. What the server does not tell counts as allowed."""
+    uid = sandbox.account.add_contact("Ann", "ann@a.example")
+    other = second_book(sandbox.account, "Other")
+    sandbox.account.book.privileges = privileges
+    book.refresh()
+    assert bool(book.problems()) != may_write
+    sandbox.reset_requests()
+    made_card = book.create([new_card("bob@b.example")])[address("bob@b.example")]
+    failed = book.regroup({"Feed": Membership(add=frozenset({CardUid(uid)}))})
+    groups = book.create_groups(["More"])
+    assert isinstance(made_card, Card) == may_write
+    assert bool(failed) != may_write
+    assert bool(groups) != may_write
+    assert ("PUT" in [entry.method for entry in sandbox.requests]) == may_write
+    assert not other.cards
+    if not may_write:
+        assert "'Personal' may be read, but not written" in book.problems()[0]
+
+
+def test_a_refused_write_lets_the_rights_be_asked_for_again(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Rights may change while the service runs; after a refusal the next reading knows."""
+    book.refresh()
+    sandbox.account.book.privileges = ("read",)
+    assert isinstance(book.create([new_card("ann@a.example")])[address("ann@a.example")], Refused)
+    book.refresh()
+    assert book.problems()
+    sandbox.account.book.privileges = ("all",)
+    book.refresh()
+
+
+def test_a_group_that_cannot_be_read_keeps_everything_from_being_written(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """Who is in it cannot be told, and a sender must not end in two groups."""
+    account = sandbox.account
+    book.refresh()
+    feed = account.book.group("Feed").name
+    account.add_member("Feed", "somebody")
+    sandbox.interceptor = lambda request: (
+        Reply(500) if feed.encode() in request.body + request.path.encode() else None
+    )
+    book.refresh()
+    assert "'Feed' cannot be read" in book.problems()[0]
+    assert book.regroup({"Jail": Membership(add=frozenset({CardUid("x")}))}).keys() == {"Jail"}
+    sandbox.interceptor = None
+    account.add_member("Feed", "somebody else")
+    book.refresh()
+    assert book.problems() == []
+
+
+@pytest.mark.parametrize("attempts", [3, 6])
+def test_a_server_that_locks_is_written_one_by_one(
+    sandbox: Sandbox, book: CardDavAddressBook, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """423 is waited out; where it stays, each group is written again by itself, and so from then on."""
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.01)
+    lock = threading.Lock()
+    uid = sandbox.account.add_contact("Ann", "ann@a.example")
+    book.refresh()
+    locked = [Reply(423)] * attempts
+
+    def intercept(request: Request) -> Reply | None:
+        if request.method != "PUT":
+            return None
+        with lock:
+            return locked.pop() if locked else None
+
+    sandbox.interceptor = intercept
+    members = Membership(add=frozenset({CardUid(uid)}))
+    assert book.regroup({"Feed": members, "Jail": members}) == {}
+    assert sandbox.account.group_titles(uid) == ["Feed", "Jail"]
 
 
 def test_refused_credentials_are_an_authentication_error(sandbox: Sandbox, book: CardDavAddressBook) -> None:
@@ -429,7 +688,7 @@ def test_one_refused_card_does_not_stop_the_others(sandbox: Sandbox, book: CardD
 
     sandbox.interceptor = refuse
     outcomes = book.create([new_card(f"s{number}@x.example") for number in range(10)])
-    failed = {key: text for key, text in outcomes.items() if isinstance(text, str)}
+    failed = {key: made.reason for key, made in outcomes.items() if isinstance(made, Refused)}
     assert failed.keys() == {"s3@x.example"}
     assert "HTTP 507 (quota)" in failed[address("s3@x.example")]
     assert len(sandbox.account.cards()) == 9
@@ -623,4 +882,4 @@ def test_a_dead_server_is_a_transport_error(sandbox: Sandbox, book: CardDavAddre
     with pytest.raises(TransportError):
         book.refresh()
     assert book.regroup({"Feed": Membership(add=frozenset({CardUid("x")}))}).keys() == {"Feed"}
-    assert isinstance(book.create([new_card("a@b.example")])[address("a@b.example")], str)
+    assert isinstance(book.create([new_card("a@b.example")])[address("a@b.example")], Refused)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,14 +76,18 @@ def test_an_account_is_found_from_any_door(sandbox: Sandbox) -> None:
         book.url.rstrip("/"),
     ):
         (found,) = client(sandbox, url.removeprefix(sandbox.url)).discover()
-        assert found == book
+        assert evolve(found, is_named=False) == book
+        assert found.is_named == url.endswith(("Default/", "Default"))
 
 
-def test_an_address_book_that_is_named_is_the_only_one(sandbox: Sandbox) -> None:
-    """Who configures its URL has chosen."""
+def test_an_address_book_that_is_named_comes_first(sandbox: Sandbox) -> None:
+    """Who configures its URL has chosen; the others are told too, since the rules know their contacts."""
     sandbox.account.books["Second"] = AddressBook("Second", "Second")
     path = client(sandbox).discover()[1].url.removeprefix(sandbox.url)
-    assert [book.name for book in client(sandbox, path).discover()] == ["Second"]
+    assert [(book.name, book.is_named) for book in client(sandbox, path).discover()] == [
+        ("Second", True),
+        ("Personal", False),
+    ]
 
 
 def test_every_address_book_of_the_home_is_told(sandbox: Sandbox) -> None:

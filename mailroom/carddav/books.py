@@ -1,0 +1,225 @@
+"""Which of a person's address books is written, and what all of them hold.
+
+Contacts in every book of the account are known senders: a contact group takes members from any of them
+(seen on Cyrus, whose groups name UIDs and look through all books of the account; a book that belongs to
+another account does not count there, and does not here). Contact groups and new cards are written in
+one book, and that stays the same as long as it is there: a server that hides it for a moment must not
+lead to a second set of cards somewhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from mailroom.carddav.client import CardDavClient, in_parallel
+from mailroom.carddav.discovery import Collection as BookUrl
+from mailroom.carddav.replica import Entry, Replica
+from mailroom.errors import ServerError, StatusError
+from mailroom.triage.address import Address
+
+DEFAULT_BOOK = "Default"
+RELIST_SECONDS = 3600.0
+"""How long the list of the books, and what may be done to them, is relied on."""
+
+SHOWN_CARDS = 3
+_GONE = frozenset({404, 410})
+_FORBIDDEN = 403
+
+
+class Books:
+    """All address books of one account, as of the last refresh.
+
+    Args:
+        groups: The names of the triage groups.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(
+        self, client: CardDavClient, groups: Collection[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._groups = frozenset(groups)
+        self._clock = clock
+        self._replicas: dict[str, Replica] = {}
+        self._unreadable: dict[str, str] = {}
+        self._chosen: Replica | None = None
+        self._listed_at: float | None = None
+
+    def refresh(self) -> None:
+        """Read what has changed in each book; one request for each where nothing has.
+
+        Raises:
+            ServerError: The server as a whole fails, or the chosen book cannot be read.
+        """
+        is_listed = self._is_list_due()
+        if is_listed:
+            self._list()
+        self._read_books()
+        if self._chosen is not None and self._chosen.book.url in self._unreadable and not is_listed:
+            self._list()  # perhaps it has moved
+            self._read_books()
+        self._choose()
+
+    def relist(self) -> None:
+        """Ask anew, at the next refresh, which books there are and what may be done to them."""
+        self._listed_at = None
+
+    @property
+    def chosen(self) -> Replica:
+        """The book that is written; read first where that has not been done, or not to the end.
+
+        Raises:
+            ServerError: As `refresh`.
+        """
+        if self._chosen is None or not all(each.is_current for each in (self._chosen, *self._readable())):
+            self.refresh()
+        assert self._chosen is not None
+        return self._chosen
+
+    def find(self, address: Address) -> list[Entry]:
+        """Return the cards that have `address`, those of the chosen book first."""
+        return [entry for replica in self._in_order() for entry in replica.find(address)]
+
+    def problems(self) -> list[str]:
+        """Say why nothing may be written, and what to do; empty where all may be, as far as is known."""
+        chosen, found = self.chosen, []
+        if not chosen.book.may_write:
+            found.append(
+                f"the address book {_name_of(chosen.book)} may be read, but not written: make an app "
+                "password with read and write access to Contacts, or set MAILROOM_CARDDAV_URL to an "
+                "address book of your own"
+            )
+        found += [
+            f"the contact group {group.name!r} cannot be read: {chosen.unreadable[resource]}"
+            for resource, group in chosen.groups.items()
+            if resource in chosen.unreadable and group.name in self._groups
+        ]
+        return found
+
+    def left_out(self) -> list[str]:
+        """Say what is there and could not be read."""
+        found = [
+            f"the address book {_name_of(self._replicas[url].book)} cannot be read: {reason}"
+            for url, reason in self._unreadable.items()
+        ]
+        for replica in self._in_order():
+            cards = [f"{name!r} ({reason})" for name, reason in replica.unreadable.items()]
+            if cards:
+                more = f", and {len(cards) - SHOWN_CARDS} more" if len(cards) > SHOWN_CARDS else ""
+                found.append(
+                    f"contact cards in {_name_of(replica.book)} that cannot be read: "
+                    f"{', '.join(cards[:SHOWN_CARDS])}{more}"
+                )
+        return found
+
+    def why_no_card(self) -> str:
+        """Say why no new card may be made; empty where one may.
+
+        A card that cannot be read may be the sender's own, and a book without the groups may be the
+        wrong one.
+        """
+        chosen = self.chosen
+        if problems := self.problems():
+            return problems[0]
+        if missing := self._groups - _group_names(chosen):
+            shown = ", ".join(map(repr, sorted(missing)))
+            return (
+                f"the contact groups {shown} are missing from the address book {_name_of(chosen.book)}: "
+                "no card is made before they are there"
+            )
+        return self.why_unsure()
+
+    def why_unsure(self) -> str:
+        """Say what keeps anybody from knowing everything that is there; empty where nothing does."""
+        if left_out := self.left_out():
+            return f"nothing new is made while something cannot be read, which it may be: {left_out[0]}"
+        return ""
+
+    def _is_list_due(self) -> bool:
+        return self._listed_at is None or self._clock() - self._listed_at >= RELIST_SECONDS
+
+    def _list(self) -> None:
+        """Ask which books there are; what is known of those that are still there is kept."""
+        listed = [book for book in self._client.discover() if book.may_read]
+        # Where no book belongs to whom the credentials belong to, owners mean something else there.
+        own = [book for book in listed if book.is_own or book.is_named] or listed
+        replicas: dict[str, Replica] = {}
+        for book in own:
+            known = self._replicas.get(book.url)
+            replicas[book.url] = known or Replica(self._client, book, self._groups, self._clock)
+            replicas[book.url].book = book
+        self._replicas = replicas
+        self._unreadable = {url: reason for url, reason in self._unreadable.items() if url in replicas}
+        self._listed_at = self._clock()
+
+    def _read_books(self) -> None:
+        replicas = list(self._replicas.values())
+        self._unreadable = {}
+        for replica, error in zip(replicas, in_parallel(_read, replicas), strict=True):
+            if error is None:
+                continue
+            is_gone = error.status in _GONE
+            if not is_gone and (len(replicas) == 1 or replica is self._chosen):
+                raise error
+            if error.status == _FORBIDDEN:
+                del self._replicas[replica.book.url]  # until the list is asked for again
+                continue
+            self._unreadable[replica.book.url] = str(error)
+            if is_gone:
+                self.relist()
+
+    def _choose(self) -> None:
+        readable = self._readable()
+        if self._chosen is not None:
+            url, name = self._chosen.book.url, _name_of(self._chosen.book)
+            if url in self._unreadable:
+                raise ServerError(f"the address book {name} cannot be read: {self._unreadable[url]}")
+            if url in self._replicas:
+                self._chosen = self._replicas[url]
+                return
+            readable = [each for each in readable if self._groups and self._groups <= _group_names(each)]
+            if not readable:
+                self._chosen.is_current = False
+                self.relist()
+                raise ServerError(f"the address book {name} is gone, and no other has all contact groups")
+        if not readable:
+            reason = next(iter(self._unreadable.values()), "there is none that may be read")
+            raise ServerError(f"none of the account's address books can be read: {reason}")
+        best = max(readable, key=self._suitability)
+        if self._unreadable and not self._groups <= _group_names(best) and not best.book.is_named:
+            raise ServerError(
+                "an address book cannot be read, and may be the one with the contact groups: "
+                + next(iter(self._unreadable.values()))
+            )
+        self._chosen = best
+
+    def _suitability(self, replica: Replica) -> tuple[bool, int, bool, bool]:
+        book = replica.book
+        is_default = DEFAULT_BOOK in {book.name, book.url.rstrip("/").rpartition("/")[2]}
+        return book.is_named, len(self._groups & _group_names(replica)), book.may_write, is_default
+
+    def _readable(self) -> list[Replica]:
+        return [each for url, each in self._replicas.items() if url not in self._unreadable]
+
+    def _in_order(self) -> Iterator[Replica]:
+        """The books, the chosen one first; of those that cannot be read, what was known of them."""
+        chosen = self.chosen
+        yield chosen
+        yield from (each for each in self._replicas.values() if each is not chosen)
+
+
+def _read(replica: Replica) -> StatusError | None:
+    try:
+        replica.refresh()
+    except StatusError as error:
+        return error
+    return None
+
+
+def _group_names(replica: Replica) -> frozenset[str]:
+    return frozenset(group.name for group in replica.groups.values())
+
+
+def _name_of(book: BookUrl) -> str:
+    return repr(book.name or book.url)
