@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import base64
+import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import environs
 from attrs import field, frozen
+from dotenv.parser import (
+    Binding,
+    parse_stream,
+)  # comes with environs, whose own reader of a .env expands ${…}
 from environs.exceptions import EnvValidationError
 
 from mailroom.errors import UserError
@@ -16,8 +22,6 @@ from mailroom.http import find_url_problem
 from mailroom.redaction import conceal
 from mailroom.triage.model import CardKind, Category, Scheme
 from mailroom.triage.names import MAX_NAME_CHARACTERS, fold_name
-
-PREFIX: Final = "MAILROOM_"
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_POLL_INTERVAL": "300",
@@ -84,18 +88,20 @@ class Settings:
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
-def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
-    """Read the environment, and for what it lacks a `.env` in the working directory.
+def load_settings(
+    environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read the variables, and for those that are not set a `.env` in the working directory.
 
     Args:
-        dotenv: The file to read besides the environment; None for none.
+        environment: The variables by name; those of the process when not given.
+        dotenv: The file to read besides them, where it is there; None for none.
 
     Raises:
         UserError: Names every variable that is missing or wrong; never tells a secret's value.
     """
-    env = environs.Env(eager=False)
-    if dotenv:
-        env.read_env(str(dotenv.absolute()), recurse=False)
+    said_by_file = read_dotenv(dotenv) if dotenv else {}
+    env = _Env(said_by_file | dict(os.environ if environment is None else environment))
     reader = _Reader(env)
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
@@ -117,6 +123,47 @@ def load_settings(dotenv: Path | None = Path(".env")) -> Settings:
         conceal(authorization.partition(" ")[2])
     conceal(settings.carddav_password)
     return settings
+
+
+def _line_of(binding: Binding) -> int:
+    """Return the line on which it stands; what was read for it begins with the empty lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+class _Env(environs.Env):
+    """Reads from variables that are given; environs itself knows only those of the process."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._given = given
+
+    def _get_value(self, env_key: str, default: object) -> object:
+        return self._given.get(env_key, default)
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Read the lines ``NAME=value`` of a file, whose values may be quoted; nothing in them is expanded.
+
+    Raises:
+        UserError: Names the file, and the line that is not understood.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except UnicodeError:
+        raise UserError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as error:
+        raise UserError([f"{path}: cannot be read as a file of settings: {error.strerror}"]) from error
+    bindings = list(parse_stream(io.StringIO(text)))
+    if problems := [
+        f"{path}: line {_line_of(binding)} is not of the form NAME=value"
+        for binding in bindings
+        if binding.error
+    ]:
+        raise UserError(problems)
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
 
 
 def _scheme(reader: _Reader) -> Scheme:
@@ -175,15 +222,17 @@ class _Reader:
     def number(self, name: str, parse: Callable[..., float], least: float, most: float) -> float:
         """Read a number between two bounds, both included."""
         value = parse(name, float(_default(name)))
-        if not isinstance(value, int | float):  # environs has noted the reason
-            return least
-        if not least <= value <= most:
+        if not isinstance(value, int | float) or not least <= value <= most:
             self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"
+            return least
         return value
 
     def truth(self, name: str) -> bool:
         """Read a boolean."""
-        return bool(self._env.bool(name, _default(name) == "true"))
+        value = self._env.bool(name, _default(name) == "true")
+        if value is None:
+            self._problems[name] = f"{name}: must be true or false"
+        return bool(value)
 
     def text(self, name: str, check: Check, convert: Callable[[str], str] = str) -> str:
         """Read a text, converted before it is checked."""

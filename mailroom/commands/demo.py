@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from attrs import frozen
@@ -19,7 +16,7 @@ from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.messages import Message
 from mailroom.sandbox.people import seeded_account
 from mailroom.service import run_cycle
-from mailroom.settings import PREFIX, load_settings
+from mailroom.settings import load_settings
 from mailroom.terminal import BOLD, DIM, Terminal
 
 ACTS: Final = (
@@ -76,20 +73,19 @@ def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
     terminal.heading("A person puts one label on one message of a sender")
     _put_labels(terminal, account)
     terminal.heading("Mailroom runs one cycle; its log:")
-    with _settings_of(sandbox):
-        settings = load_settings(dotenv=None)
-        log_lines = io.StringIO()
-        configure_logs(settings.log_level, log_lines)
-        mailroom = open_account(settings)
-        mailroom.check()
-        run_cycle(mailroom.triage)
-        for line in log_lines.getvalue().splitlines():
-            for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):
-                terminal.line(part)
-        _show_changes(terminal, before, _look(account))
-        _show_left(terminal, account)
-        sandbox.reset_requests()
-        report = mailroom.triage.run()
+    settings = load_settings(sandbox.environment(), dotenv=None)  # whatever the person has set for their own
+    log_lines = io.StringIO()
+    configure_logs(settings.log_level, log_lines)
+    mailroom = open_account(settings)
+    mailroom.check()
+    run_cycle(mailroom.triage)
+    for line in log_lines.getvalue().splitlines():
+        for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):
+            terminal.line(part)
+    _show_changes(terminal, before, _look(account))
+    _show_left(terminal, account)
+    sandbox.reset_requests()
+    report = mailroom.triage.run()
     terminal.heading("Nothing is left to do")
     terminal.paragraph(
         f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
@@ -106,21 +102,6 @@ def _serve(terminal: Terminal, sandbox: Sandbox) -> None:
     terminal.line("mailroom run")
     signal.sigwait(_END_SIGNALS)
     terminal.heading("The account is gone.")
-
-
-@contextmanager
-def _settings_of(sandbox: Sandbox) -> Iterator[None]:
-    """Let the sandbox alone say what the settings are, whatever the person has set for his own account."""
-    own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-    for name in own:
-        del os.environ[name]
-    os.environ.update(sandbox.environment())
-    try:
-        yield
-    finally:
-        for name in sandbox.environment():
-            del os.environ[name]
-        os.environ.update(own)
 
 
 def _put_labels(terminal: Terminal, account: Account) -> None:

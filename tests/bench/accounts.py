@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -49,12 +48,7 @@ def add_cards(account: Account, cards: int) -> None:
 
 def settings_for(environment: Mapping[str, str]) -> Settings:
     """Read the settings that lead to a sandbox."""
-    os.environ.update(environment)
-    try:
-        return load_settings(dotenv=None)
-    finally:
-        for name in environment:
-            del os.environ[name]
+    return load_settings(environment, dotenv=None)
 
 
 @contextmanager

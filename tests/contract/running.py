@@ -78,8 +78,7 @@ def run_command(environment: Mapping[str, str], *arguments: str, **variables: st
 
 def settings_for(account: Account, variables: Mapping[str, str]) -> Settings:
     """Read the settings that point Mailroom to an account."""
-    with patch.dict(os.environ, _environment(account, variables), clear=True):
-        return load_settings()
+    return load_settings(_environment(account, variables))
 
 
 def _environment(account: Account, variables: Mapping[str, str]) -> dict[str, str]:

@@ -16,11 +16,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from dotenv import dotenv_values
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError, UserError
-from mailroom.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS, Settings, load_settings
+from mailroom.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS, Settings, load_settings, read_dotenv
 from tests.deploy.containers import STOP_SECONDS, Container, RunningService, load, write_archive
 from tests.deploy.tools import NIX_VARIABLE, ROOT
 from tests.live.person import Person
@@ -143,7 +142,7 @@ def _settings() -> Settings:
 def _environment(settings: Settings) -> dict[str, str]:
     """What the service gets: the person's settings, a short interval, a port of its own."""
     names = (*PUBLIC_DEFAULTS, *OTHER_DEFAULTS)
-    said = {**dotenv_values(".env"), **os.environ}
+    said = {**read_dotenv(Path(".env")), **os.environ}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     return {

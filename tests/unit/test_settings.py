@@ -287,3 +287,90 @@ def test_authorizations_are_as_the_rfcs_have_them() -> None:
     settings: Settings = load_settings()
     assert settings.jmap_authorization == "Bearer fmu1-hush"
     assert settings.carddav_authorization == "Basic bWVAaG9tZS5leGFtcGxlOm9wZW4tc2VzYW1l"
+
+
+EXPANDABLE = (
+    "pa${x}ss",
+    "pa${HOME}ss",
+    "pa$HOME$$",
+    "${MAILROOM_LOG_LEVEL:-loud}",
+    "{{HOME}}",
+    "p\\$a#ss",
+    "a'b",
+)
+
+
+@pytest.mark.parametrize("value", EXPANDABLE)
+@pytest.mark.parametrize("where", ["environment", ".env", ".env, in quotes", "_FILE"])
+def test_a_secret_arrives_as_it_was_given(
+    environment: pytest.MonkeyPatch, tmp_path: Path, value: str, where: str
+) -> None:
+    """Dollar signs and braces in a secret are its own; nothing is put in their place."""
+    name = "MAILROOM_CARDDAV_PASSWORD"
+    environment.delenv(name)
+    match where:
+        case "environment":
+            environment.setenv(name, value)
+        case ".env":
+            (tmp_path / ".env").write_text(f"{name}={value}\n")
+        case ".env, in quotes":
+            quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+            (tmp_path / ".env").write_text(f"{name}='{quoted}'\n")
+        case _:
+            (tmp_path / "secret").write_text(value)
+            environment.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    assert load_settings().carddav_password == value
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("MAILROOM_GROUP_FEED=Lektüre\n".encode("latin-1"), "UTF-8", id="Latin-1"),
+        pytest.param("MAILROOM_GROUP_FEED=Feed\n".encode("utf-16"), "UTF-8", id="UTF-16"),
+        pytest.param(None, "directory", id="a folder"),
+        pytest.param(b"# mine\n\nMAILROOM_GROUP_FEED='Feed\nhush-hush\n", "line 3", id="no closing quote"),
+    ],
+)
+def test_a_dotenv_that_cannot_be_read_is_named_in_one_sentence(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    """It says which file and what to do, and shows nothing of what is in it."""
+    file = tmp_path / ".env"
+    file.mkdir() if content is None else file.write_bytes(content)
+    told = problems()
+    assert "\n" not in told
+    assert told.startswith(".env: ")
+    assert said in told
+    assert "hush" not in told
+
+
+def test_a_dotenv_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Some editors write one."""
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfMAILROOM_POLL_INTERVAL=7\r\n")
+    assert load_settings().poll_interval_seconds == 7
+
+
+def test_the_environment_can_be_given(environment: pytest.MonkeyPatch) -> None:
+    """What is given counts, and nothing that the process happens to have."""
+    environment.setenv("MAILROOM_GROUP_FEED", "Not this")
+    environment.setenv("MAILROOM_POLL_INTERVAL", "7")
+    settings = load_settings({**GIVEN, "MAILROOM_POLL_INTERVAL": "8"}, dotenv=None)
+    assert settings.poll_interval_seconds == 8
+    assert "Feed" in settings.scheme.groups
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MAILROOM_POLL_INTERVAL", "often", "must be a number from 0.1 to 86400"),
+        ("MAILROOM_POLL_INTERVAL", "nan", "must be a number from 0.1 to 86400"),
+        ("MAILROOM_HEALTH_PORT", "eighty", "must be a number from 0 to 65535"),
+        ("MAILROOM_WARNINGS_ENABLED", "perhaps", "must be true or false"),
+    ],
+)
+def test_what_is_no_number_or_no_truth_is_told_with_what_is_allowed(
+    environment: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    """A library's own words do not say what is allowed."""
+    environment.setenv(name, value)
+    assert problems() == f"{name}: {said}"
