@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -110,15 +109,6 @@ def open_account(
         clock=clock,
     )
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, settings.carddav_username)
-
-
-@contextmanager
-def advising(advice: str) -> Iterator[None]:
-    """Turn refused credentials into advice on them."""
-    try:
-        yield
-    except AuthenticationError as error:
-        raise UserError([advice]) from error
 
 
 def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:

@@ -11,10 +11,7 @@ from typing import Final
 
 import environs
 from attrs import field, frozen
-from dotenv.parser import (
-    Binding,
-    parse_stream,
-)  # comes with environs, whose own reader of a .env expands ${…}
+from dotenv.parser import Binding, parse_stream  # comes with environs, which expands ${…}
 from environs.exceptions import EnvValidationError
 
 from mailroom.errors import UserError
@@ -175,6 +172,8 @@ def _scheme(reader: _Reader) -> Scheme:
             group=group,
             mailbox=None if inbox else group,
             kind=CardKind.PERSON if key == "PERSON" else CardKind.COMPANY,
+            label_variable=f"MAILROOM_LABEL_TO_{key}",
+            group_variable=f"MAILROOM_GROUP_{group_key}",
         )
 
     warning_label = reader.text("MAILROOM_LABEL_MAILROOM_WARNING", _plain_name)
@@ -189,6 +188,9 @@ def _scheme(reader: _Reader) -> Scheme:
         screener=reader.text("MAILROOM_SCREENER_MAILBOX", _plain_name),
         error_label=reader.text("MAILROOM_LABEL_MAILROOM_ERROR", _plain_name),
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
+        screener_variable="MAILROOM_SCREENER_MAILBOX",
+        error_variable="MAILROOM_LABEL_MAILROOM_ERROR",
+        warning_variable="MAILROOM_LABEL_MAILROOM_WARNING",
     )
 
 

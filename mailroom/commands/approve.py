@@ -14,7 +14,7 @@ from mailroom.terminal import RED, Progress, Terminal
 from mailroom.triage.address import Address
 from mailroom.triage.approval import approving_category, plan_approval, undecided
 from mailroom.triage.history import Tallies, Tally
-from mailroom.triage.layout import with_role
+from mailroom.triage.mailboxes import with_role
 from mailroom.triage.model import SENT_ROLE, Category, Membership, Scheme
 from mailroom.triage.ports import Refused
 

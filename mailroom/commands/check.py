@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
-from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account, open_account
+from mailroom.account import Account, open_account
+from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.exits import Exit
 from mailroom.settings import Settings, load_settings
-from mailroom.terminal import GREEN, RED, Progress, Terminal
+from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.address import Address
+from mailroom.triage.layout import hindrances
+from mailroom.triage.mailboxes import mailbox_paths
 from mailroom.triage.screener import Misplaced
+from mailroom.triage.setup import Kind, problems_of
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
@@ -19,110 +26,164 @@ LEAST_CALLS = 3
 SHOWN_SENDERS = 3
 
 
+class Verdict(Enum):
+    """How something is, as far as there is evidence; each with its mark and colour."""
+
+    RIGHT = ("✓", GREEN)
+    WRONG = ("✗", RED)
+    NOT_SEEN = ("?", YELLOW)
+
+
 @frozen
 class Finding:
     """What was found about one subject.
 
     Attributes:
-        says: What is there, or what is wrong and what to do.
+        says: What is there; what is wrong and what to do; or why nothing can be said.
     """
 
     subject: str
-    is_right: bool
+    verdict: Verdict
     says: str
 
 
 def check(*, as_json: bool) -> int:
-    """Print a finding for each subject; return 1 if one is wrong. Reads only."""
+    """Print a finding for each subject; fail if one is wrong. Reads only."""
     with Progress("looking at the account"):
         findings = list(_findings())
     terminal = Terminal()
     if as_json:
-        terminal.json([asdict(finding) for finding in findings])
+        terminal.json([_as_json(finding) for finding in findings])
     else:
         for finding in findings:
-            mark, colour = ("✓", GREEN) if finding.is_right else ("✗", RED)
+            mark, colour = finding.verdict.value
             terminal.paragraph(finding.says, f"{mark} {finding.subject:<12} ", colour)
-    return 0 if all(finding.is_right for finding in findings) else 1
+    is_wrong = any(finding.verdict is Verdict.WRONG for finding in findings)
+    return Exit.FAILED if is_wrong else Exit.DONE
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    is_right = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: None}
+    return {"subject": finding.subject, "is_right": is_right[finding.verdict], "says": finding.says}
 
 
 def _findings() -> Iterator[Finding]:
     try:
         settings = load_settings()
     except UserError as error:
-        yield from (Finding("settings", False, problem) for problem in error.problems)
+        yield from (Finding("settings", Verdict.WRONG, problem) for problem in error.problems)
         return
-    yield Finding("settings", True, "every variable is right")
+    yield Finding("settings", Verdict.RIGHT, "every variable is right")
     account = open_account(settings)
-    refused = {
-        *_refused(lambda: account.jmap.session, JMAP_ADVICE),
-        *_refused(account.book.refresh, CARDDAV_ADVICE),
-    }
-    yield from (Finding("credentials", False, advice) for advice in sorted(refused))
-    if not refused:
-        yield Finding("credentials", True, "no server refuses them")
-    found: list[Finding] = []
-    if JMAP_ADVICE not in refused:
-        found += _examine("session", lambda: _session(account))
-        if all(finding.is_right for finding in found):
-            found += _examine("limits", lambda: _limits(account))
-            found += _examine("mailboxes", lambda: _mailboxes(account, settings))
-    if CARDDAV_ADVICE not in refused:
-        found += _examine("groups", lambda: _groups(account, settings))
-    if not refused and all(finding.is_right for finding in found):
-        found += _examine("rules", lambda: _rules(account, settings))
+    seen = inspect(account, settings.scheme)
+    found = [
+        *_credentials("token", seen.reading, "the mail server accepts it"),
+        *_session(seen),
+        *_mailboxes(account, settings, seen),
+        *_credentials("password", seen.contacts, "the contacts server accepts it, and the user name"),
+        *_groups(account, settings, seen),
+    ]
     yield from found
+    if all(finding.verdict is Verdict.RIGHT for finding in found):
+        yield from _examine("rules", lambda: _rules(account, settings, seen))
+    else:
+        yield Finding("rules", Verdict.NOT_SEEN, "not looked at before all of the above is right")
 
 
-def _refused(ask: Callable[[], object], advice: str) -> list[str]:
-    """Return the advice where a server refuses the credentials."""
-    try:
-        ask()
-    except AuthenticationError:
-        return [advice]
-    except ServerError:
-        return []  # told under the subject that needs the server
-    return []
+def _credentials(subject: str, told: Told[Any], accepted: str) -> Iterator[Finding]:
+    """Judge credentials by what was answered to a request that needs them."""
+    if told.is_refused:
+        yield Finding(subject, Verdict.WRONG, told.trouble)
+    elif told.value is None:
+        yield Finding(subject, Verdict.NOT_SEEN, "no proper answer came that would show it is accepted")
+    else:
+        yield Finding(subject, Verdict.RIGHT, accepted)
 
 
-def _examine(subject: str, look: Callable[[], str]) -> list[Finding]:
-    """Turn what a look at one subject says, or how it fails, into findings."""
-    try:
-        return [Finding(subject, True, look())]
-    except UserError as error:
-        return [Finding(subject, False, problem) for problem in error.problems]
-    except (AuthenticationError, ServerError) as error:
-        return [Finding(subject, False, str(error))]
-
-
-def _session(account: Account) -> str:
-    return f"mail of account {account.jmap.session.account_id} at {account.jmap.session.api_url}"
-
-
-def _limits(account: Account) -> str:
-    limits = account.jmap.session.limits
+def _session(seen: Inspection) -> Iterator[Finding]:
+    session = seen.session.value
+    if session is None:
+        yield from _not_there("session", seen.session, "the token")
+        yield Finding("limits", Verdict.NOT_SEEN, "the session tells them")
+        return
+    yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
+    limits = session.limits
     if limits.max_calls_in_request < LEAST_CALLS:
-        raise UserError(
-            [f"the server allows {limits.max_calls_in_request} calls a request; Mailroom needs {LEAST_CALLS}"]
+        says = (
+            f"the server allows {limits.max_calls_in_request} calls a request; Mailroom needs {LEAST_CALLS}"
         )
-    return (
+        yield Finding("limits", Verdict.WRONG, says)
+        return
+    says = (
         f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
         f"{limits.max_calls_in_request} calls a request"
     )
+    yield Finding("limits", Verdict.RIGHT, says)
 
 
-def _mailboxes(account: Account, settings: Settings) -> str:
-    account.triage.check_mail()
+def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    if seen.reading.value is None:
+        if seen.session.value is None:
+            yield Finding("mailboxes", Verdict.NOT_SEEN, "there is no session to ask for them in")
+        else:
+            yield from _not_there("mailboxes", seen.reading, "the token")
+        return
+    reading = seen.reading.value
+    problems = [
+        *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
+        *hindrances(reading.mailboxes, settings.scheme, reading.limits),
+    ]
+    if problems:
+        yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
+        return
     scheme = settings.scheme
-    return f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels are there"
+
+    def look() -> str:
+        account.triage.check_mail()
+        return (
+            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels are there "
+            "and may be changed"
+        )
+
+    yield from _examine("mailboxes", look)
 
 
-def _groups(account: Account, settings: Settings) -> str:
-    account.triage.check_book()
-    return f"{', '.join(settings.scheme.groups)} are there"
+def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    if seen.contacts.value is None:
+        yield from _not_there("groups", seen.contacts, "the password")
+        return
+    problems = problems_of([item for item in seen.items if item.kind is Kind.GROUP])
+    if problems:
+        yield from (Finding("groups", Verdict.WRONG, problem) for problem in problems)
+        return
+
+    def look() -> str:
+        account.triage.check_book()
+        return f"{', '.join(settings.scheme.groups)} are there"
+
+    yield from _examine("groups", look)
 
 
-def _rules(account: Account, settings: Settings) -> str:
+def _not_there(subject: str, told: Told[Any], credential: str) -> Iterator[Finding]:
+    """Say why something could not be seen; what refused credentials mean is told under their own name."""
+    if told.is_refused:
+        yield Finding(subject, Verdict.NOT_SEEN, f"not looked at: the server refuses {credential}")
+    else:
+        yield Finding(subject, Verdict.WRONG, told.trouble)
+
+
+def _examine(subject: str, look: Callable[[], str | Finding]) -> list[Finding]:
+    """Turn what a look at one subject says, or how it fails, into findings."""
+    try:
+        says = look()
+    except UserError as error:
+        return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]
+    except (AuthenticationError, ServerError) as error:
+        return [Finding(subject, Verdict.WRONG, str(error))]
+    return [says if isinstance(says, Finding) else Finding(subject, Verdict.RIGHT, says)]
+
+
+def _rules(account: Account, settings: Settings, seen: Inspection) -> str | Finding:
     """Judge the provider's rules, which no API tells, by what lies in Screener."""
     misplaced = account.triage.stragglers.look()
     screener = settings.scheme.screener
@@ -140,11 +201,16 @@ def _rules(account: Account, settings: Settings) -> str:
         mail = _mail_of(sorted(misplaced.contacts), misplaced)
         problems.append(f"{mail} contacts in no triage group: {_fault_of(screener, 'reaches too far')}")
     problems += [
-        f"{sender} is in more than one triage group ({', '.join(groups)}): take him out of all but one"
+        f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
         for sender, groups in misplaced.torn.items()
     ]
     if problems:
         raise UserError(problems)
+    mailboxes = seen.reading.value.mailboxes if seen.reading.value else ()
+    paths = mailbox_paths(mailboxes)
+    if not any(paths[each.id] == screener and each.total_messages for each in mailboxes):
+        says = f"{screener} is empty, and no server tells its rules: whether they are there, mail will show"
+        return Finding("rules", Verdict.NOT_SEEN, says)
     return f"{screener} holds only senders that nobody decided on"
 
 

@@ -15,7 +15,7 @@ from mailroom.settings import load_settings
 from mailroom.streams import write_in_utf8
 from mailroom.terminal import Progress, Terminal
 from mailroom.triage.history import reply_domains
-from mailroom.triage.layout import mailbox_paths, with_role
+from mailroom.triage.mailboxes import mailbox_paths, with_role
 from mailroom.triage.model import SENT_ROLE, Letter, Mailbox
 from mailroom.triage.routing import Rule, routing_rules
 

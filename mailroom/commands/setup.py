@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
-from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account, advising, open_account
-from mailroom.errors import ServerError
+from mailroom.account import Account, open_account
+from mailroom.commands.inspection import inspect
+from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
 from mailroom.settings import load_settings
 from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.history import Outlook, Tallies, outlook
-from mailroom.triage.layout import with_role
-from mailroom.triage.model import INBOX_ROLE, Mailbox, Scheme
+from mailroom.triage.mailboxes import with_role
+from mailroom.triage.model import INBOX_ROLE, Mailbox
 from mailroom.triage.ports import Contacts
-from mailroom.triage.setup import Item, Kind, Obstacle, State, survey_groups, survey_mailboxes
+from mailroom.triage.setup import Kind, State
 
 OUTLOOK_DAYS = 90
 SHOWN_STRANGERS = 5
@@ -40,66 +41,27 @@ class Line:
 
 
 def setup(*, apply: bool, as_json: bool) -> int:
-    """Print what is missing, and with `apply` make it; return 1 if that leaves anything undone."""
+    """Print what is missing, and with `apply` make it; fail if that leaves anything undone."""
     settings = load_settings()
     account = open_account(settings)
-    scheme = settings.scheme
     with Progress("reading the account"):
-        with advising(JMAP_ADVICE):
-            mailboxes = account.mail.read([]).mailboxes
-        with advising(CARDDAV_ADVICE):
-            contacts = account.book.refresh()
-    items = [*survey_mailboxes(mailboxes, scheme), *survey_groups(contacts.group_names(), scheme)]
-    variables = variables_by_name(scheme)
-    lines = [_line(item, variables) for item in items]
+        found = inspect(account, settings.scheme)
+    reading, contacts = found.reading.value, found.contacts.value
+    if reading is None or contacts is None:
+        raise UserError(found.troubles)
+    lines = [Line(item.kind.value, item.name, item.state.value, item.remedy) for item in found.items]
     if apply:
         lines = _make(account, lines)
     terminal = Terminal()
     if not as_json:
         _show(terminal, lines, applied=apply)
-    found, why_not = _look_ahead(account, mailboxes, contacts)
+    ahead, why_not = _look_ahead(account, reading.mailboxes, contacts)
     if as_json:
-        terminal.json(_as_json(lines, found))
+        terminal.json(_as_json(lines, ahead))
     else:
-        _show_outlook(terminal, found, why_not)
+        _show_outlook(terminal, ahead, why_not)
     is_undone = apply and any(line.state not in {"present", "made"} for line in lines)
     return Exit.FAILED if is_undone else Exit.DONE
-
-
-def variables_by_name(scheme: Scheme) -> Mapping[tuple[Kind, str], str]:
-    """Return which setting names what."""
-    variables = {
-        (Kind.SCREENER, scheme.screener): "MAILROOM_SCREENER_MAILBOX",
-        (Kind.ERROR_LABEL, scheme.error_label): "MAILROOM_LABEL_MAILROOM_ERROR",
-        (Kind.WARNING_LABEL, scheme.warning_label or ""): "MAILROOM_LABEL_MAILROOM_WARNING",
-    }
-    for category in scheme.categories:
-        key = category.title.upper().replace(" ", "_")
-        variables[Kind.TRIAGE_LABEL, category.label] = f"MAILROOM_LABEL_TO_{key}"
-        for kind in (Kind.GROUP, Kind.DESTINATION):
-            variables.setdefault((kind, category.group), f"MAILROOM_GROUP_{key}")
-    return variables
-
-
-def _line(item: Item, variables: Mapping[tuple[Kind, str], str]) -> Line:
-    remedy = _remedy(item, variables[item.kind, item.name]) if item.state is State.TAKEN else ""
-    return Line(item.kind.value, item.name, item.state.value, remedy)
-
-
-def _remedy(item: Item, variable: str) -> str:
-    """Say what the person can do about a name that is taken."""
-    match item.obstacle:
-        case Obstacle.ROLE:
-            return f"{item.found!r} is the account's {item.role}: set {variable} to another name"
-        case Obstacle.DOUBLED:
-            return "several have this name: rename or delete all but one"
-        case _:
-            act = "rename" if item.obstacle is Obstacle.CASE else "move"
-            remedy = f"{item.found!r} is there: {act} it to {item.name!r}"
-            # A group and its destination share a name, and a path is no name for a group.
-            if item.kind not in {Kind.GROUP, Kind.DESTINATION} or "/" not in item.found:
-                remedy += f", or set {variable}={item.found}"
-            return remedy
 
 
 def _make(account: Account, lines: Sequence[Line]) -> list[Line]:

@@ -9,7 +9,7 @@ from attrs import frozen
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
-from mailroom.triage.layout import mailbox_paths
+from mailroom.triage.mailboxes import mailbox_paths
 from mailroom.triage.model import Mailbox, MailboxId, MailboxRights
 
 MAX_READ_ATTEMPTS = 3

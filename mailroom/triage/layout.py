@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from mailroom.errors import UserError
+from mailroom.triage.mailboxes import mailbox_paths
 from mailroom.triage.model import (
     ARCHIVE_ROLE,
     INBOX_ROLE,
@@ -18,6 +18,7 @@ from mailroom.triage.model import (
     MailLimits,
     Scheme,
 )
+from mailroom.triage.setup import problems_of, survey
 
 LEAST_MAILBOXES = 2
 """A message has its label besides its place."""
@@ -65,48 +66,44 @@ class Layout:
         return self.max_mailboxes is None or mailboxes <= self.max_mailboxes
 
 
-def mailbox_paths(mailboxes: Iterable[Mailbox]) -> dict[MailboxId, str]:
-    """Return each mailbox's full name, parents first, joined by slashes: ``Inbox/Screener``."""
-    by_id = {mailbox.id: mailbox for mailbox in mailboxes}
-    paths = {}
-    for mailbox in by_id.values():
-        names, at = [mailbox.name], mailbox
-        while at.parent_id in by_id and len(names) <= len(by_id):
-            at = by_id[at.parent_id]
-            names.append(at.name)
-        paths[mailbox.id] = "/".join(reversed(names))
-    return paths
-
-
-def with_role(mailboxes: Iterable[Mailbox], role: str) -> list[MailboxId]:
-    """Return the mailboxes that are for `role`: one at the most, on a server that keeps to the RFC."""
-    return [mailbox.id for mailbox in mailboxes if mailbox.role == role]
-
-
 def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits = NO_LIMITS) -> Layout:
     """Resolve the scheme's names, and see whether the account lets triage do its work.
 
     Raises:
-        UserError: Names every mailbox that is missing, is for something else, or may not be changed.
+        UserError: Names every mailbox that is missing, there more than once, is for something else, or
+            may not be changed.
     """
+    layout, is_whole = _resolve(mailboxes, scheme, limits)
+    problems = [] if is_whole else problems_of(survey(mailboxes, None, scheme))
+    if problems := [*problems, *_hindrances(mailboxes, layout, limits)]:
+        raise UserError(problems)
+    return layout
+
+
+def hindrances(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -> list[str]:
+    """Say what the account does not let triage do, whatever else may be missing."""
+    layout, _ = _resolve(mailboxes, scheme, limits)
+    return _hindrances(mailboxes, layout, limits)
+
+
+def _resolve(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -> tuple[Layout, bool]:
+    """Resolve the scheme's names as far as they stand for one mailbox each, and say whether all do."""
     by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
-    by_path = {path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()}
-    problems: list[str] = []
-    missing: list[str] = []
+    by_path: dict[str, list[MailboxId]] = {}
+    for mailbox_id, path in mailbox_paths(mailboxes).items():
+        by_path.setdefault(path, []).append(mailbox_id)
+    roles = {mailbox.id: mailbox.role for mailbox in mailboxes}
+    unfit: list[str] = []
     nowhere = MailboxId("")
 
-    roles = {mailbox.id: mailbox.role for mailbox in mailboxes}
-
     def named(name: str) -> MailboxId:
-        mailbox_id = by_path.get(name, nowhere)
-        if name not in by_path:
-            missing.append(name)
-        elif role := roles[mailbox_id]:
-            problems.append(f"the mailbox {name!r} is the account's {role}: name another in the settings")
-        return mailbox_id
+        match by_path.get(name, []):
+            case [mailbox_id] if not roles[mailbox_id]:
+                return mailbox_id
+            case _:
+                unfit.append(name)
+                return nowhere
 
-    if INBOX_ROLE not in by_role:
-        problems.append("the account has no Inbox (no mailbox with the role inbox)")
     inbox = by_role.get(INBOX_ROLE, nowhere)
     layout = Layout(
         screener=named(scheme.screener),
@@ -122,15 +119,12 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits
         protected=frozenset(mailbox.id for mailbox in mailboxes if mailbox.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
     )
-    problems += _missing("mailbox", "mailboxes", missing)
-    problems += _hindrances(mailboxes, layout, limits)
-    if problems:
-        raise UserError(problems)
-    return layout
+    return layout, not unfit
 
 
 def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits) -> list[str]:
-    """Say what the account does not let triage do, before it has done half of it."""
+    if not any(mailbox.role == INBOX_ROLE for mailbox in mailboxes):
+        return ["the account has no Inbox (no mailbox with the role inbox)"]
     if limits.is_read_only:
         return ["the mail may only be read with this token: make one that may read and write Email"]
     if not layout.has_room(LEAST_MAILBOXES):
@@ -152,23 +146,6 @@ def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits
     ]
 
 
-def missing_groups(group_names: Iterable[str], scheme: Scheme) -> list[str]:
+def missing_groups(group_names: Sequence[str], scheme: Scheme) -> list[str]:
     """Say which of the scheme's contact groups are missing, or there more than once."""
-    found = Counter(group_names)
-    doubled = [group for group in scheme.groups if found[group] > 1]
-    return [
-        *_missing("contact group", "contact groups", [x for x in scheme.groups if not found[x]]),
-        *(f"{found[x]} contact groups are named {x!r}: rename or delete all but one" for x in doubled),
-    ]
-
-
-def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
-    """Say what is missing, in one sentence that says how to get it."""
-    shown = ", ".join(map(repr, dict.fromkeys(names)))
-    match len(set(names)):
-        case 0:
-            return []
-        case 1:
-            return [f"the {one} {shown} is missing: `mailroom setup --apply` makes it"]
-        case _:
-            return [f"the {several} {shown} are missing: `mailroom setup --apply` makes them"]
+    return problems_of(survey(None, group_names, scheme))

@@ -39,6 +39,8 @@ class Category:
         group: The contact group that the provider's rules look at.
         mailbox: The destination's name, or None for the Inbox.
         kind: What kind of card a new sender gets.
+        label_variable: The setting that names the label.
+        group_variable: The setting that names the contact group, and with it the destination.
     """
 
     title: str
@@ -46,6 +48,8 @@ class Category:
     group: str
     mailbox: str | None
     kind: CardKind
+    label_variable: str = field(default="", eq=False)
+    group_variable: str = field(default="", eq=False)
 
 
 @frozen
@@ -57,12 +61,16 @@ class Scheme:
         screener: The mailbox in which unknown senders wait.
         error_label: Marks a message whose triage needs the person.
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
+        screener_variable: The setting that names Screener; the others likewise.
     """
 
     categories: tuple[Category, ...]
     screener: str
     error_label: str
     warning_label: str | None
+    screener_variable: str = field(default="", eq=False)
+    error_variable: str = field(default="", eq=False)
+    warning_variable: str = field(default="", eq=False)
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from attrs import evolve
 from mailroom.errors import UserError
 from mailroom.triage.address import Address, parse_address
 from mailroom.triage.correspondent import Entry, read_sender
-from mailroom.triage.layout import find_layout, mailbox_paths, missing_groups
+from mailroom.triage.layout import find_layout, missing_groups
+from mailroom.triage.mailboxes import mailbox_paths
 from mailroom.triage.model import (
     Card,
     CardKind,
@@ -509,7 +510,7 @@ class TestLayout:
         """Nobody could say which of the two the rules look at."""
         told = missing_groups(["Imbox", "Feed", "Feed", "Jail"], SCHEME)
         assert len(told) == 2
-        assert any("2 contact groups are named 'Feed'" in problem for problem in told)
+        assert any("contact group 'Feed': 2 have this name" in problem for problem in told)
 
 
 def test_parse_address_gives_the_addresses_used_here() -> None:

@@ -1,0 +1,79 @@
+"""What the servers say of an account: one look, from which `check` and `setup` say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account
+from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.jmap.client import Session
+from mailroom.triage.model import Scheme
+from mailroom.triage.ports import Contacts, Reading
+from mailroom.triage.setup import Item, survey
+
+T = TypeVar("T")
+
+
+@frozen
+class Told(Generic[T]):
+    """What a server said.
+
+    Attributes:
+        value: What was asked for; None where it did not come.
+        trouble: Why it did not come, and what to do.
+        is_refused: Whether that is because the server refuses the credentials.
+    """
+
+    value: T | None = None
+    trouble: str = ""
+    is_refused: bool = False
+
+
+@frozen
+class Inspection:
+    """What an account has, as far as its servers answer.
+
+    Attributes:
+        reading: The mailboxes; no message.
+        items: What the scheme names, of that side of the account that could be seen.
+    """
+
+    session: Told[Session]
+    reading: Told[Reading]
+    contacts: Told[Contacts]
+    items: tuple[Item, ...]
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why something could not be seen, each reason once."""
+        told = (self.session, self.reading, self.contacts)
+        return list(dict.fromkeys(each.trouble for each in told if each.trouble))
+
+
+def inspect(account: Account, scheme: Scheme) -> Inspection:
+    """Ask both servers, whatever the other answers. Reads only."""
+    session = _ask(lambda: account.jmap.session, JMAP_ADVICE)
+    reading: Told[Reading] = Told(trouble=session.trouble, is_refused=session.is_refused)
+    if session.value:
+        reading = _ask(lambda: account.mail.read([]), JMAP_ADVICE)
+    contacts: Told[Contacts] = _ask(account.book.refresh, CARDDAV_ADVICE)
+    items = survey(
+        reading.value.mailboxes if reading.value else None,
+        contacts.value.group_names() if contacts.value else None,
+        scheme,
+    )
+    return Inspection(session, reading, contacts, tuple(items))
+
+
+def _ask(look: Callable[[], T], advice: str) -> Told[T]:
+    try:
+        return Told(look())
+    except AuthenticationError:
+        return Told(trouble=advice, is_refused=True)
+    except UserError as error:
+        return Told(trouble="; ".join(error.problems))
+    except ServerError as error:
+        return Told(trouble=str(error))
