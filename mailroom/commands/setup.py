@@ -21,6 +21,7 @@ from mailroom.triage.setup import Kind, State
 
 OUTLOOK_DAYS = 90
 SHOWN_STRANGERS = 5
+WAITS = "not made yet, because the other thing of this name is in question"
 
 _COLOURS = {"present": GREEN, "made": GREEN, "missing": YELLOW, "taken": RED, "failed": RED}
 
@@ -51,7 +52,10 @@ def setup(*, apply: bool, as_json: bool) -> int:
         raise UserError(found.troubles)
     lines = [Line(item.kind.value, item.name, item.state.value, item.remedy) for item in found.items]
     if apply:
-        lines = _make(account, lines)
+        # What shares its setting with a taken name may be called otherwise in the end: it is not made yet.
+        undecided = {item.variable for item in found.items if item.state is State.TAKEN}
+        waiting = [number for number, item in enumerate(found.items) if item.variable in undecided]
+        lines = _make(account, lines, waiting)
     terminal = Terminal()
     if not as_json:
         _show(terminal, lines, applied=apply)
@@ -64,9 +68,13 @@ def setup(*, apply: bool, as_json: bool) -> int:
     return Exit.FAILED if is_undone else Exit.DONE
 
 
-def _make(account: Account, lines: Sequence[Line]) -> list[Line]:
-    """Make what is missing; what fails is told, and the rest is made."""
-    missing = [line for line in lines if line.state == State.MISSING.value]
+def _make(account: Account, lines: Sequence[Line], waiting: Sequence[int]) -> list[Line]:
+    """Make what is missing, but for those `waiting`; what fails is told, and the rest is made."""
+    lines = [
+        evolve(line, remedy=WAITS) if number in waiting and line.state == State.MISSING.value else line
+        for number, line in enumerate(lines)
+    ]
+    missing = [line for line in lines if line.state == State.MISSING.value and not line.remedy]
     groups = [line.name for line in missing if line.kind == Kind.GROUP.value]
     mailboxes = [line.name for line in missing if line.kind != Kind.GROUP.value]
     with Progress("making what is missing"):

@@ -38,7 +38,7 @@ def requests_of_a_cycle(account: Account, mailroom: OpenAccount) -> int:
 def findings(account: Account) -> list[dict[str, Any]]:
     """What `mailroom check` finds wrong."""
     found = run_command(account.environment, "check", "--json")
-    wrong = [finding for finding in found.json() if not finding["is_right"]]
+    wrong = [finding for finding in found.json() if finding["is_right"] is False]
     assert found.code == (1 if wrong else 0)
     return wrong
 

@@ -1,0 +1,153 @@
+"""`mailroom check`: a tick needs evidence, and what it says is what `setup` says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.contract import vcards
+from tests.contract.accounts import Account, add_contact
+from tests.contract.running import run_command
+
+
+def verdicts(account: Account, **variables: str) -> dict[str, bool | None]:
+    """Run it and return the verdict on each subject; the exit code must agree."""
+    done = run_command(account.environment, "check", "--json", **variables)
+    found = done.json()
+    assert done.code == (1 if any(each["is_right"] is False for each in found) else 0)
+    return {each["subject"]: each["is_right"] for each in found}
+
+
+def says(account: Account, subject: str, **variables: str) -> list[str]:
+    done = run_command(account.environment, "check", "--json", **variables)
+    return [each["says"] for each in done.json() if each["subject"] == subject]
+
+
+def remedies(account: Account, **variables: str) -> dict[str, str]:
+    """What `setup` leaves to the person, by kind and name."""
+    done = run_command(account.environment, "setup", "--json", **variables)
+    return {f"{x['kind']} {x['name']!r}": x["remedy"] for x in done.json()["items"] if x["remedy"]}
+
+
+SUBJECTS = ("settings", "token", "session", "limits", "mailboxes", "password", "groups", "rules")
+
+
+class TestEvidence:
+    """What was not seen is not ticked."""
+
+    def test_everything_is_right_where_everything_was_seen(self, account: Account) -> None:
+        """With mail in Screener that belongs there, each subject has its tick."""
+        account.receive([("Eve", "eve@example.net")], "Screener")
+        assert verdicts(account) == dict.fromkeys(SUBJECTS, True)
+
+    def test_an_empty_screener_shows_nothing_of_the_rules(self, account: Account) -> None:
+        """No server tells its rules, and no mail has shown them yet: that is no fault and no tick."""
+        assert verdicts(account) == {**dict.fromkeys(SUBJECTS, True), "rules": None}
+
+    def test_a_refused_token_is_told_once_and_nothing_behind_it_is_ticked(self, account: Account) -> None:
+        """What only the token could have shown is not seen; the contacts are looked at all the same."""
+        found = verdicts(account, MAILROOM_JMAP_TOKEN="not-the-token")
+        assert found == {
+            "settings": True,
+            "token": False,
+            **dict.fromkeys(("session", "limits", "mailboxes"), None),
+            **dict.fromkeys(("password", "groups"), True),
+            "rules": None,
+        }
+
+    def test_a_refused_password_is_told_once_and_nothing_behind_it_is_ticked(self, account: Account) -> None:
+        """The same for the contacts."""
+        found = verdicts(account, MAILROOM_CARDDAV_PASSWORD="not-the-password")
+        seen = dict.fromkeys(("settings", "token", "session", "limits", "mailboxes"), True)
+        assert found == {**seen, "password": False, "groups": None, "rules": None}
+
+    def test_a_server_that_does_not_answer_has_accepted_nothing(self, account: Account) -> None:
+        """Where nobody listens the credentials are neither right nor wrong."""
+        nowhere = "http://127.0.0.1:9/"
+        found = verdicts(account, MAILROOM_JMAP_SESSION_URL=nowhere, MAILROOM_CARDDAV_URL=nowhere)
+        assert (found["token"], found["session"]) == (None, False)
+        assert (found["password"], found["groups"]) == (None, False)
+        assert found["rules"] is None
+
+    def test_the_marks_stand_for_the_verdicts(self, account: Account) -> None:
+        """For a person: a tick, a cross or a question mark before each subject, in eighty columns."""
+        done = run_command(account.environment, "check", MAILROOM_JMAP_TOKEN="not-the-token")
+        marks = dict(re.findall(r"^([✓✗?]) (\w+)", done.output, re.MULTILINE))
+        assert set(marks) == {"✓", "✗", "?"}
+        assert max(map(len, done.output.splitlines())) <= 80
+        assert "✓ token" not in done.output
+        assert "✓ session" not in done.output
+
+
+class TestTheSameAsSetup:
+    """One survey for both."""
+
+    @pytest.mark.parametrize(
+        ("mailboxes", "groups", "variables"),
+        [
+            pytest.param(["feed"], [], {}, id="another case"),
+            pytest.param(["feed"], ["Feed"], {}, id="only the mailbox in another case"),
+            pytest.param([], ["Imbox", "jail", "Feed", "Feed"], {}, id="groups"),
+            pytest.param([], [], {"MAILROOM_SCREENER_MAILBOX": "INBOX/Waiting"}, id="inside the Inbox"),
+        ],
+    )
+    def test_advice_is_the_same(
+        self, bare_account: Account, mailboxes: list[str], groups: list[str], variables: dict[str, str]
+    ) -> None:
+        """Whatever is in the way, `check` says what `setup` says, and what is missing is missing for both."""
+        for name in mailboxes:
+            bare_account.add_mailboxes({name: None})
+        for number, name in enumerate(groups):
+            bare_account.put_card(f"group{number}.vcf", vcards.group(name, uid=f"group-{number}"))
+        told = [*says(bare_account, "mailboxes", **variables), *says(bare_account, "groups", **variables)]
+        advice = remedies(bare_account, **variables)
+        assert advice
+        for what, remedy in advice.items():
+            assert f"{what}: {remedy}" in told
+        assert sum("--apply" not in sentence for sentence in told) == len(advice)
+
+    def test_advice_on_the_inbox_works_when_it_is_followed(self, bare_account: Account) -> None:
+        """`INBOX/Waiting` where the Inbox is called `Inbox`: set as told, and made, everything is right."""
+        wanted = {"MAILROOM_SCREENER_MAILBOX": "INBOX/Waiting"}
+        (remedy,) = remedies(bare_account, **wanted).values()
+        (value,) = re.findall(r"set MAILROOM_SCREENER_MAILBOX=(.*)$", remedy)
+        followed = {"MAILROOM_SCREENER_MAILBOX": value}
+        assert run_command(bare_account.environment, "setup", "--apply", **followed).code == 0
+        assert set(verdicts(bare_account, **followed).values()) <= {True, None}
+
+    def test_advice_on_a_name_in_another_case_works_either_way(self, bare_account: Account) -> None:
+        """A mailbox `feed` where `Feed` is wanted: renamed, or with the setting, everything is right."""
+        bare_account.add_mailboxes({"feed": None})
+        remedy = remedies(bare_account)["destination 'Feed'"]
+        assert "rename it to 'Feed'" in remedy
+        assert "MAILROOM_GROUP_FEED=feed" in remedy
+        assert run_command(bare_account.environment, "setup", "--apply", MAILROOM_GROUP_FEED="feed").code == 0
+        assert verdicts(bare_account, MAILROOM_GROUP_FEED="feed")["mailboxes"] is True
+        # Now that there is a contact group `feed`, the other way is to rename both.
+        assert set(remedies(bare_account).values()) == {
+            "'feed' is there: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
+        }
+        bare_account.rename_mailbox("feed", "Feed")
+        assert remedies(bare_account) == {"contact group 'Feed'": "'feed' is there: rename it to 'Feed'"}
+
+    def test_the_service_says_it_too(self, bare_account: Account) -> None:
+        """What keeps it from starting is told with the same way out."""
+        bare_account.add_mailboxes({"screener": None})
+        told = run_command(bare_account.environment, "run", "--once").errors
+        assert "rename it to 'Screener', or set MAILROOM_SCREENER_MAILBOX=screener" in told
+
+
+def test_senders_of_mail_that_is_out_of_place_do_not_steer_the_terminal(account: Account) -> None:
+    """What others call themselves is text."""
+    add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+    account.receive([("\x1b[2JAnn", "ann@example.net")], "Screener")
+    done = run_command(account.environment, "check")
+    assert all(line.isprintable() for line in done.output.splitlines())
+
+
+def test_findings_are_for_programs_too(account: Account) -> None:
+    """Each has its subject, a verdict that may be unknown, and a sentence."""
+    found: list[dict[str, Any]] = run_command(account.environment, "check", "--json").json()
+    assert all(set(each) == {"subject", "is_right", "says"} for each in found)
