@@ -18,7 +18,7 @@ from tests.contract.on_sandbox import SandboxAccount
 from tests.cyrus.front import Front
 from tests.cyrus.newer import UnavailableError, newer_root
 from tests.cyrus.server import CyrusServer, why_not_installed
-from tests.james.server import JamesServer, UnreachableError
+from tests.james.server import JamesServers, UnreachableError
 
 DAV_KINDS = ("radicale", "xandikos")
 ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in (*DAV_KINDS, "newer cyrus")]
@@ -53,14 +53,10 @@ def newer_cyrus() -> Iterator[Front]:
 
 
 @pytest.fixture(scope="session")
-def james() -> Iterator[JamesServer]:
-    """A running Apache James; one for all tests."""
-    try:
-        server = JamesServer()
-    except UnreachableError as error:
-        leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
-    with server:
-        yield server
+def james() -> Iterator[JamesServers]:
+    """Apache James, started when it is first asked for."""
+    with closing(JamesServers()) as servers:
+        yield servers
 
 
 def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
@@ -72,7 +68,10 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
     if kind in ("cyrus", "newer cyrus"):
         return CyrusAccount(request.getfixturevalue(kind.replace(" ", "_")))
     if kind == "james":
-        return JamesAccount(request.getfixturevalue("james"))
+        try:
+            return JamesAccount(request.getfixturevalue("james").current())
+        except UnreachableError as error:
+            leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
     return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
 
 

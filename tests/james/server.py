@@ -29,6 +29,7 @@ STOP_TIMEOUT_SECONDS = 10.0
 POLL_INTERVAL_SECONDS = 0.1
 KEYSTORE_PASSWORD = "of-the-tests"
 DOMAIN = "example.com"
+ACCOUNTS_PER_SERVER = 10
 
 POM = f"""\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -153,6 +154,34 @@ class JamesServer:
             said = response.read()
         if response.status != 204:
             raise RuntimeError(f"PUT {path}: {response.status} {said[:200]!r}")
+
+
+class JamesServers:
+    """One James after the other: each serves a few accounts.
+
+    After some twenty accounts 3.8.1 in memory stops answering an Email/set: no thread works on it.
+    """
+
+    def __init__(self) -> None:
+        self._server: JamesServer | None = None
+        self._accounts = 0
+
+    def current(self) -> JamesServer:
+        """Return the server for one more account.
+
+        Raises:
+            UnreachableError: James is not here and cannot be fetched.
+        """
+        if self._server is None or self._accounts == ACCOUNTS_PER_SERVER:
+            self.close()
+            self._server, self._accounts = JamesServer(), 0
+        self._accounts += 1
+        return self._server
+
+    def close(self) -> None:
+        """End the server that is running."""
+        if self._server:
+            self._server.close()
 
 
 def _fetched() -> Path:
