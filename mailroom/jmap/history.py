@@ -31,6 +31,7 @@ class JmapMailHistory:
         condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
         most = page_letters = min(PAGE_LETTERS, self._client.session.limits.max_objects_in_get)
         position = left_out_in_a_row = 0
+        previous: list[str] = []
         while position < MAX_LETTERS:
             try:
                 query_answer, answer = self._ask(condition, position, page_letters)
@@ -46,6 +47,10 @@ class JmapMailHistory:
                     yield LetterPage((), position, left_out=1)
                 continue
             left_out_in_a_row = 0
+            if found.ids and found.ids == previous:
+                # A server that takes no notice of the position would be read until memory is full.
+                raise ProtocolError("Email/query answers with the same page again and again")
+            previous = found.ids
             position += len(found.ids)
             letters = tuple(_letters(emails))
             yield LetterPage(letters, max(found.total or 0, position), left_out=len(emails) - len(letters))

@@ -100,7 +100,8 @@ class _Replayed(HttpClient):
         return Response(200, url, {"content-type": "application/json"}, answer)
 
 
-def _client(session: bytes, *answers: bytes) -> JmapClient:
+def client_that_reads(session: bytes, *answers: bytes) -> JmapClient:
+    """A client that gets the session first, then the answers; the last one for ever."""
     return JmapClient(_Replayed(session, *answers), URL)
 
 
@@ -119,14 +120,14 @@ def state_event(data: bytes) -> None:
 
 def jmap_session(data: bytes) -> None:
     """The session resource, and the URL of the event source that it names."""
-    session = _client(data).session
+    session = client_that_reads(data).session
     if session.event_source_url is not None:
         event_source_url(session.event_source_url, 30)
 
 
 def jmap_reading(data: bytes) -> None:
     """The answer to the request of an idle cycle."""
-    JmapMailStore(_client(json.dumps(SESSION).encode(), data)).read({MailboxId("m1")})
+    JmapMailStore(client_that_reads(json.dumps(SESSION).encode(), data)).read({MailboxId("m1")})
 
 
 def jmap_writing(data: bytes) -> None:
@@ -134,7 +135,7 @@ def jmap_writing(data: bytes) -> None:
     message = Message(
         MessageId("e1"), frozenset({MailboxId("m1")}), is_read=False, sender=read_sender([]), received_at=""
     )
-    store = JmapMailStore(_client(json.dumps(SESSION).encode(), data))
+    store = JmapMailStore(client_that_reads(json.dumps(SESSION).encode(), data))
     store.update(Snapshot("s1", {message.id: message}), lambda _: Change(add=frozenset({MailboxId("m2")})))
 
 
@@ -142,8 +143,8 @@ def jmap_others(data: bytes) -> None:
     """The answers of the remaining methods."""
     session = json.dumps(SESSION).encode()
     for read in (
-        lambda: JmapMailStore(_client(session, data)).own_addresses(),
-        lambda: list(JmapMailHistory(_client(session, data)).letters(MailboxId("m1"))),
+        lambda: JmapMailStore(client_that_reads(session, data)).own_addresses(),
+        lambda: list(JmapMailHistory(client_that_reads(session, data)).letters(MailboxId("m1"))),
     ):
         try:
             read()

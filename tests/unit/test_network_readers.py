@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailroom.errors import MailroomError
-from tests.fuzz.targets import TARGETS
+from mailroom.errors import MailroomError, ProtocolError
+from mailroom.jmap import JmapMailHistory
+from mailroom.triage.model import MailboxId
+from tests.fuzz.targets import SESSION, TARGETS, client_that_reads
 
 JSON = st.recursive(
     st.none()
@@ -57,6 +59,20 @@ def test_any_json_in_any_place_is_borne(name: str, data: st.DataObject) -> None:
     """A good answer with one value missing, or another in its place, of whatever type."""
     value = json.loads(data.draw(st.sampled_from(TARGETS[name][1])))
     bear(name, json.dumps(spoiled(value, data)).encode())
+
+
+def test_old_mail_ends_where_a_server_gives_the_same_page_for_ever() -> None:
+    """A server that takes no notice of the position, and tells no total, is given up at its second page."""
+    page = {
+        "sessionState": "s1",
+        "methodResponses": [
+            ["Email/query", {"ids": ["e1"], "queryState": "q1"}, "0"],
+            ["Email/get", {"state": "s1", "list": []}, "1"],
+        ],
+    }
+    client = client_that_reads(json.dumps(SESSION).encode(), json.dumps(page).encode())
+    with pytest.raises(ProtocolError, match="the same page"):
+        list(JmapMailHistory(client).letters(MailboxId("m1")))
 
 
 @pytest.mark.parametrize("name", JSON_TARGETS)
