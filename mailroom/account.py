@@ -12,7 +12,7 @@ from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
-from mailroom.settings import Settings
+from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
 from mailroom.triage.own import OwnAddresses
 

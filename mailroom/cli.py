@@ -11,8 +11,8 @@ from pathlib import Path
 from mailroom import __version__
 from mailroom.errors import MailroomError, OutputError, UserError
 from mailroom.exits import Exit
-from mailroom.redaction import presentable
-from mailroom.streams import prepare_streams, settle_streams, tell, write
+from mailroom.output.redaction import presentable
+from mailroom.output.streams import prepare_streams, settle_streams, tell, write
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from mailroom.signals import hold_signals
+    from mailroom.service.signals import hold_signals
 
     if not options.once:
         hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop

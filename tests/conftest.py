@@ -9,16 +9,16 @@ from typing import NoReturn
 
 import pytest
 
-from tests.contract import dav_servers
-from tests.contract.accounts import Account, furnish
-from tests.contract.on_cyrus import OPTIONS, CyrusAccount
-from tests.contract.on_dav import DavAccount
-from tests.contract.on_james import JamesAccount
-from tests.contract.on_sandbox import SandboxAccount
-from tests.cyrus.front import Front
-from tests.cyrus.newer import UnavailableError, newer_root
-from tests.cyrus.server import CyrusServer, why_not_installed
-from tests.james.server import JamesServers, UnreachableError
+from tests.support import dav_servers
+from tests.support.accounts import Account, furnish
+from tests.support.cyrus.front import Front
+from tests.support.cyrus.newer import UnavailableError, newer_root
+from tests.support.cyrus.server import CyrusServer, why_not_installed
+from tests.support.james_server import JamesServers, UnreachableError
+from tests.support.on_cyrus import OPTIONS, CyrusAccount
+from tests.support.on_dav import DavAccount
+from tests.support.on_james import JamesAccount
+from tests.support.on_sandbox import SandboxAccount
 
 DAV_KINDS = ("radicale", "xandikos")
 ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in (*DAV_KINDS, "newer cyrus")]

@@ -15,9 +15,9 @@ from mailroom.carddav.replica import Entry, Group
 from mailroom.carddav.writing import CardWriter
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
-from mailroom.triage.address import Address
-from mailroom.triage.model import Card, CardUid, Membership, NewCard
-from mailroom.triage.ports import Refused
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.ports import Refused
 
 _LOCKED = 423
 _FORBIDDEN = 403

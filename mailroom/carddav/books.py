@@ -16,7 +16,7 @@ from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
 from mailroom.carddav.replica import Entry, Replica
 from mailroom.errors import ServerError, StatusError
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
 
 DEFAULT_BOOK = "Default"
 RELIST_SECONDS = 3600.0

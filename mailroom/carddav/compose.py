@@ -8,9 +8,9 @@ from attrs import frozen
 
 from mailroom.carddav.vcard import fold, summarize
 from mailroom.errors import ProtocolError
-from mailroom.triage.address import parse_address, spellings
-from mailroom.triage.model import CardKind, CardUid, NewCard
-from mailroom.triage.names import clean_name
+from mailroom.model.address import parse_address, spellings
+from mailroom.model.contacts import CardKind, CardUid, NewCard
+from mailroom.model.names import clean_name
 
 _ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\,;"})
 _TITLES = frozenset(

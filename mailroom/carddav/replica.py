@@ -14,7 +14,7 @@ from mailroom.carddav.discovery import Collection
 from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
 from mailroom.carddav.vcard import CardSummary, summarize
 from mailroom.errors import ServerError
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
 
 MAX_UNREADABLE = 100
 """With more of them, it is not the cards that something is wrong with."""

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.names import clean_name
+from mailroom.model.address import Address, parse_address
+from mailroom.model.names import clean_name
 
 MAX_LINE_OCTETS = 75
 URN_UUID = "urn:uuid:"

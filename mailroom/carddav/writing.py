@@ -16,7 +16,7 @@ from mailroom.carddav.multistatus import read_uid_conflict
 from mailroom.carddav.replica import Group
 from mailroom.carddav.vcard import summarize
 from mailroom.errors import PreconditionFailedError, ServerError, StatusError
-from mailroom.triage.model import CardUid, Membership, NewCard
+from mailroom.model.contacts import CardUid, Membership, NewCard
 
 MAX_REGROUP_ATTEMPTS = 5
 MAX_CREATE_ATTEMPTS = 5

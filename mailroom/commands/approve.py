@@ -9,14 +9,16 @@ from attrs import define, field
 from mailroom.account import Account, open_account
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.settings import load_settings
-from mailroom.terminal import RED, Progress, Terminal
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.contacts import Membership
+from mailroom.model.mail import SENT_ROLE
+from mailroom.model.mailboxes import with_role
+from mailroom.model.ports import Refused
+from mailroom.model.scheme import Category, Scheme
+from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.settings.settings import load_settings
 from mailroom.triage.approval import approving_category, plan_approval, undecided
-from mailroom.triage.history import Tallies, Tally
-from mailroom.triage.mailboxes import with_role
-from mailroom.triage.model import SENT_ROLE, Category, Membership, Scheme
-from mailroom.triage.ports import Refused
+from mailroom.triage.correspondence import Tallies, Tally
 
 BATCH_CARDS = 50
 """How many cards are made before the group is written: what an interruption loses is done again."""

@@ -12,13 +12,13 @@ from mailroom.account import Account, open_account
 from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.settings import Settings, load_settings
-from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.layout import hindrances
-from mailroom.triage.mailboxes import mailbox_paths
 from mailroom.triage.screener import Misplaced
-from mailroom.triage.setup import Kind, problems_of
+from mailroom.triage.survey import Kind, problems_of
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""

@@ -11,13 +11,13 @@ from attrs import frozen
 
 from mailroom.account import open_account
 from mailroom.exits import Exit
-from mailroom.logs import configure_logs
+from mailroom.output.logs import configure_logs
+from mailroom.output.terminal import BOLD, DIM, Terminal
 from mailroom.sandbox import Account, Sandbox
-from mailroom.sandbox.messages import Message
-from mailroom.sandbox.people import seeded_account
-from mailroom.service import run_cycle
-from mailroom.settings import load_settings
-from mailroom.terminal import BOLD, DIM, Terminal
+from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.store.messages import Message
+from mailroom.service.loop import run_cycle
+from mailroom.settings.settings import load_settings
 
 ACTS: Final = (
     ("zoe.lindqvist@post.example", "@ToPerson"),

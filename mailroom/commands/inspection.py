@@ -10,9 +10,9 @@ from attrs import frozen
 from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.jmap.client import Session
-from mailroom.triage.model import Scheme
-from mailroom.triage.ports import Contacts, Reading
-from mailroom.triage.setup import Item, survey
+from mailroom.model.ports import Contacts, Reading
+from mailroom.model.scheme import Scheme
+from mailroom.triage.survey import Item, survey
 
 T = TypeVar("T")
 

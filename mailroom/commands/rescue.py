@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mailroom.account import open_account
 from mailroom.exits import Exit
-from mailroom.settings import load_settings
-from mailroom.terminal import RED, Progress, Terminal
+from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.settings.settings import load_settings
 
 
 def rescue(*, as_json: bool) -> int:

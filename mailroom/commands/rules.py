@@ -10,14 +10,14 @@ from pathlib import Path
 from mailroom.account import Account, open_account
 from mailroom.errors import UserError
 from mailroom.exits import Exit
+from mailroom.model.mail import SENT_ROLE, Letter, Mailbox
+from mailroom.model.mailboxes import mailbox_paths, with_role
+from mailroom.output.streams import write_in_utf8
+from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import Bearings, GroupTest, render_fastmail, render_sieve, render_text
-from mailroom.settings import load_settings
-from mailroom.streams import write_in_utf8
-from mailroom.terminal import Progress, Terminal
-from mailroom.triage.history import reply_domains
-from mailroom.triage.mailboxes import mailbox_paths, with_role
-from mailroom.triage.model import SENT_ROLE, Letter, Mailbox
-from mailroom.triage.routing import Rule, routing_rules
+from mailroom.rules.routing import Rule, routing_rules
+from mailroom.settings.settings import load_settings
+from mailroom.triage.correspondence import reply_domains
 
 FORMATS = ("fastmail", "sieve", "text")
 DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}

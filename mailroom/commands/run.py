@@ -9,13 +9,13 @@ from contextlib import ExitStack, closing
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_push
 from mailroom.errors import MailroomError, StoppedError, UserError
-from mailroom.health import Health, HealthServer
 from mailroom.jmap import PushState
-from mailroom.logs import configure_logs, log
-from mailroom.service import Service, log_failure, run_cycle
-from mailroom.settings import Settings, load_settings
-from mailroom.signals import watch_signals
-from mailroom.wake import Wake
+from mailroom.output.logs import configure_logs, log
+from mailroom.service.health import Health, HealthServer
+from mailroom.service.loop import Service, log_failure, run_cycle
+from mailroom.service.signals import watch_signals
+from mailroom.service.wake import Wake
+from mailroom.settings.settings import Settings, load_settings
 
 
 def run(*, once: bool) -> int:

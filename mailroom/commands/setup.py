@@ -11,13 +11,13 @@ from mailroom.account import Account, open_account
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.settings import load_settings
-from mailroom.terminal import GREEN, RED, YELLOW, Progress, Terminal
-from mailroom.triage.history import Outlook, Tallies, outlook
-from mailroom.triage.mailboxes import with_role
-from mailroom.triage.model import INBOX_ROLE, Mailbox
-from mailroom.triage.ports import Contacts
-from mailroom.triage.setup import Kind, State
+from mailroom.model.mail import INBOX_ROLE, Mailbox
+from mailroom.model.mailboxes import with_role
+from mailroom.model.ports import Contacts
+from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.settings.settings import load_settings
+from mailroom.triage.correspondence import Outlook, Tallies, outlook
+from mailroom.triage.survey import Kind, State
 
 OUTLOOK_DAYS = 90
 SHOWN_STRANGERS = 5

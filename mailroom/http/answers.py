@@ -16,7 +16,7 @@ from attrs import frozen
 
 from mailroom.errors import TooLargeError, TransportError
 from mailroom.http.connections import Patience, Request
-from mailroom.redaction import presentable
+from mailroom.output.redaction import presentable
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 READ_CHUNK_BYTES = 256 * 1024

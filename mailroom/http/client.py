@@ -28,7 +28,7 @@ from mailroom.http.answers import Response, Stream, retry_after_seconds, trouble
 from mailroom.http.bounds import DEFAULT_BOUNDS, Bounds
 from mailroom.http.connections import Connections, Patience, Request, exchange
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
-from mailroom.logs import log
+from mailroom.output.logs import log
 
 # 423: another write holds the lock (RFC 4918 section 11.3); Xandikos says it of two writes at once.
 _BUSY = frozenset({423, 429, 502, 503, 504})

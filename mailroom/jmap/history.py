@@ -8,9 +8,9 @@ from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import header_entries
 from mailroom.jmap.wire import EmailGet, Json, LetterObject, Query, structure
-from mailroom.triage.correspondent import read_correspondents, read_sender
-from mailroom.triage.model import Letter, MailboxId
-from mailroom.triage.ports import LetterPage
+from mailroom.model.mail import Letter, MailboxId
+from mailroom.model.ports import LetterPage
+from mailroom.model.sender import read_correspondents, read_sender
 
 PAGE_LETTERS = 500
 MAX_LEFT_OUT_IN_A_ROW = 20
@@ -21,7 +21,7 @@ _PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId")
 
 
 class JmapMailHistory:
-    """The old mail of a JMAP account; fills the port `mailroom.triage.ports.MailHistory`."""
+    """The old mail of a JMAP account; fills the port `mailroom.model.ports.MailHistory`."""
 
     def __init__(self, client: JmapClient) -> None:
         self._client = client

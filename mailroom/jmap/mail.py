@@ -11,15 +11,15 @@ from mailroom.jmap.messages import Messages
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.updating import update_messages
 from mailroom.jmap.wire import IdentityGet
-from mailroom.triage.model import Change, MailboxId, Message, Snapshot
+from mailroom.model.mail import Change, MailboxId, Message, Snapshot
+from mailroom.model.ports import Reading, Update
 from mailroom.triage.own import OwnAddresses
-from mailroom.triage.ports import Reading, Update
 
 _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSupportedByMethod"})
 
 
 class JmapMailStore:
-    """The mail of a JMAP account; fills the port `mailroom.triage.ports.MailStore`."""
+    """The mail of a JMAP account; fills the port `mailroom.model.ports.MailStore`."""
 
     def __init__(self, client: JmapClient) -> None:
         self._client = client

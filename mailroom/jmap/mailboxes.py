@@ -9,8 +9,8 @@ from attrs import frozen
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
-from mailroom.triage.mailboxes import mailbox_paths
-from mailroom.triage.model import Mailbox, MailboxId, MailboxRights
+from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
+from mailroom.model.mailboxes import mailbox_paths
 
 MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5

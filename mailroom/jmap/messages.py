@@ -10,8 +10,8 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
-from mailroom.triage.correspondent import Entry, read_sender
-from mailroom.triage.model import MailboxId, Message, MessageId
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.sender import Entry, read_sender
 
 EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
 CHANGEABLE_PROPERTIES = ("id", "mailboxIds", "keywords")

@@ -23,7 +23,7 @@ from mailroom.http import HttpClient, Stream, retry_after_seconds
 from mailroom.jmap.client import JmapClient, Session
 from mailroom.jmap.sse import EventStreamParser, ServerSentEvent
 from mailroom.jmap.wire import StateChange, parse_json, structure
-from mailroom.logs import log
+from mailroom.output.logs import log
 
 TYPES = ("Email", "Mailbox")
 STOP_PATIENCE_SECONDS = 1.0

@@ -17,8 +17,8 @@ from mailroom.jmap.messages import (
     read_message,
 )
 from mailroom.jmap.wire import EmailGet, Json, Query
-from mailroom.triage.model import Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
-from mailroom.triage.ports import Reading
+from mailroom.model.mail import Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
+from mailroom.model.ports import Reading
 
 MAX_READ_ATTEMPTS = 3
 PAGE_MESSAGES = 2_000

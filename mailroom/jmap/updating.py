@@ -11,8 +11,8 @@ from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.messages import Found, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
-from mailroom.triage.model import Change, MailboxId, Message, MessageId, Snapshot
-from mailroom.triage.ports import Update
+from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.ports import Update
 
 MAX_STALE_ATTEMPTS = 5
 BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from mailroom.errors import UserError
-from mailroom.triage.routing import Rule
+from mailroom.rules.routing import Rule
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _RESERVED = frozenset({"contacts", "and", "or", "not"})

@@ -8,9 +8,10 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from mailroom.triage.model import CardUid, MailboxId
+from mailroom.model.contacts import CardUid
+from mailroom.model.mail import MailboxId
+from mailroom.rules.routing import Rule
 from mailroom.triage.own import OwnAddresses
-from mailroom.triage.routing import Rule
 
 
 class GroupTest(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailroom.rules.fastmail import search_of
-from mailroom.triage.routing import Rule
+from mailroom.rules.routing import Rule
 
 
 def render_text(rules: Iterable[Rule]) -> str:

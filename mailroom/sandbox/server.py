@@ -15,11 +15,15 @@ from typing import Self, cast
 
 from attrs import frozen
 
-from mailroom.sandbox import carddav, eventsource, jmap_blobs, jmap_core, jmap_session
-from mailroom.sandbox.account import Account
+from mailroom.sandbox.dav import server as carddav
 from mailroom.sandbox.exchange import Reply, Request, Stream, json_reply, problem
 from mailroom.sandbox.handler import Handler
-from mailroom.sandbox.jmap import METHODS
+from mailroom.sandbox.jmap import blobs as jmap_blobs
+from mailroom.sandbox.jmap import core as jmap_core
+from mailroom.sandbox.jmap import eventsource
+from mailroom.sandbox.jmap import session as jmap_session
+from mailroom.sandbox.jmap.methods import METHODS
+from mailroom.sandbox.store.account import Account
 
 _POLL_SECONDS = 0.02
 _SESSION, _API, _EVENTS = "/jmap/session", "/jmap/api/", "/jmap/event/"

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.history import Tally
-from mailroom.triage.model import CardKind, CardUid, Category, NewCard, Scheme
-from mailroom.triage.ports import Contacts
+from mailroom.model.address import Address
+from mailroom.model.contacts import CardKind, CardUid, NewCard
+from mailroom.model.ports import Contacts
+from mailroom.model.scheme import Category, Scheme
+from mailroom.triage.correspondence import Tally
 
 
 @frozen

@@ -14,9 +14,12 @@ from itertools import chain
 from attrs import evolve
 
 from mailroom.errors import UserError
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, Membership
+from mailroom.model.mail import Change, Message, MessageId, Snapshot
+from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
+from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout, missing_groups
-from mailroom.triage.model import Card, CardUid, Change, Membership, Message, MessageId, Scheme, Snapshot
 from mailroom.triage.own import OwnAddresses
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import (
@@ -30,11 +33,10 @@ from mailroom.triage.plan import (
     shared_card_conflicts,
     sweep,
 )
-from mailroom.triage.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.triage.report import Forecast, Report
-from mailroom.triage.sight import Look, Sight
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.verdicts import Decision, judge, reject, sender_of
+from mailroom.triage.view import Look, Sight
 from mailroom.triage.work import Task, Work, task_of
 
 LOOK_PATIENCE_SECONDS = 1.0

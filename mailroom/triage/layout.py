@@ -7,18 +7,10 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from mailroom.errors import UserError
-from mailroom.triage.mailboxes import mailbox_paths
-from mailroom.triage.model import (
-    ARCHIVE_ROLE,
-    INBOX_ROLE,
-    PROTECTED_ROLES,
-    Category,
-    Mailbox,
-    MailboxId,
-    MailLimits,
-    Scheme,
-)
-from mailroom.triage.setup import problems_of, survey
+from mailroom.model.mail import ARCHIVE_ROLE, INBOX_ROLE, PROTECTED_ROLES, Mailbox, MailboxId, MailLimits
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.scheme import Category, Scheme
+from mailroom.triage.survey import problems_of, survey
 
 LEAST_MAILBOXES = 2
 """A message has its label besides its place."""

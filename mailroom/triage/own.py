@@ -7,7 +7,7 @@ from typing import Self
 
 from attrs import evolve, frozen
 
-from mailroom.triage.address import Address, parse_addresses
+from mailroom.model.address import Address, parse_addresses
 
 EVERYBODY = "*"
 """The local part of an identity that may send as any address of its domain (RFC 8621 section 6)."""

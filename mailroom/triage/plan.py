@@ -17,17 +17,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import Correspondent
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import Change, MailboxId, Message
+from mailroom.model.names import fold_name
+from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import (
-    Card,
-    CardUid,
-    Change,
-    MailboxId,
-    Message,
-)
-from mailroom.triage.names import fold_name
 from mailroom.triage.verdicts import Decision, Rejection
 
 NO_CHANGE = Change()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.model import MessageId
+from mailroom.model.address import Address
+from mailroom.model.mail import MessageId
 from mailroom.triage.plan import Filing
 
 

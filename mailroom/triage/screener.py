@@ -11,13 +11,14 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import Correspondent
+from mailroom.model.address import Address
+from mailroom.model.mail import Change, Message
+from mailroom.model.ports import Contacts
+from mailroom.model.scheme import Scheme
+from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import Change, Message, Scheme
 from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep
-from mailroom.triage.ports import Contacts
 from mailroom.triage.verdicts import Decision, sender_of
 
 

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from attrs import evolve
 
 from mailroom.errors import ServerError
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.mail import Snapshot
+from mailroom.model.ports import AddressBook, Contacts, MailStore
+from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import Scheme, Snapshot
 from mailroom.triage.own import OwnAddresses
 from mailroom.triage.pauses import Pauses
-from mailroom.triage.ports import AddressBook, Contacts, MailStore
 from mailroom.triage.report import Swept
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
-from mailroom.triage.sight import Look, Sight
 from mailroom.triage.verdicts import sender_of
+from mailroom.triage.view import Look, Sight
 
 
 class Stragglers:

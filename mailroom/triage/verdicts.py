@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable
 
 from attrs import frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import Correspondent, NoSender
+from mailroom.model.address import Address
+from mailroom.model.contacts import NewCard
+from mailroom.model.mail import Message, MessageId
+from mailroom.model.scheme import Category
+from mailroom.model.sender import Correspondent, NoSender
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import Category, Message, MessageId, NewCard
 from mailroom.triage.own import OwnAddresses
 
 

@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 from attrs import Factory, define, field
 
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
+from mailroom.model.ports import Update
 from mailroom.triage.layout import Layout
-from mailroom.triage.model import MailboxId, Message, MessageId, Snapshot
 from mailroom.triage.plan import Filing
-from mailroom.triage.ports import Update
 from mailroom.triage.report import Filed, Rejected, Report
 from mailroom.triage.verdicts import Decision, Rejection, sender_of
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mailroom.account import Account as Mailroom
 from mailroom.account import open_account
 from mailroom.sandbox import Account, Sandbox
-from mailroom.settings import Settings, load_settings
+from mailroom.settings.settings import Settings, load_settings
 
 CATEGORIES = ("Imbox", "Feed", "PaperTrail", "Jail", "Person")
 MAILBOXES = ("Screener", "Feed", "Paper Trail", "Jail", "@MailroomError", "@MailroomWarning")

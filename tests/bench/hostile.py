@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from mailroom.sandbox import Account, Sandbox
-from mailroom.sandbox.addressbook import contact_card
+from mailroom.sandbox.store.addressbook import contact_card
 from tests.bench.accounts import add_senders, furnished_account
 from tests.bench.memory import MEBIBYTE_IN_KIB
-from tests.service.processes import Process
+from tests.support.processes import Process
 
 WANTED_MIB = 96
 PHOTO_CARDS = 200

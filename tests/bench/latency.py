@@ -10,7 +10,7 @@ from pathlib import Path
 from mailroom.sandbox import Reply, Request
 from tests.bench.accounts import furnished_account
 from tests.bench.distance import DistantSandbox, far_away
-from tests.service.processes import Process
+from tests.support.processes import Process
 
 ROUND_TRIP_SECONDS = 0.05
 TAPS = 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailroom.sandbox import Sandbox
 from tests.bench.accounts import add_cards, add_senders, furnished_account
-from tests.service.processes import Process
+from tests.support.processes import Process
 
 MEBIBYTE_IN_KIB = 1024
 

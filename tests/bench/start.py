@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.people import seeded_account
-from tests.service.processes import Process
+from mailroom.sandbox.seed.people import seeded_account
+from tests.support.processes import Process
 
 STARTS = 10
 

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from mailroom.account import open_account
 from mailroom.sandbox import Account, Sandbox
-from mailroom.sandbox.addressbook import group_card
+from mailroom.sandbox.store.addressbook import group_card
 from tests.bench.accounts import CATEGORIES, add_cards, furnished_account, settings_for
 from tests.bench.elsewhere import sandbox_elsewhere
 from tests.bench.memory import resident_mib

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract import vcards
-from tests.contract.accounts import (
+from tests.support import vcards
+from tests.support.accounts import (
     Account,
     add_contact,
     contacts_of,

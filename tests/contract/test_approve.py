@@ -11,8 +11,8 @@ import pytest
 
 from mailroom.account import open_account
 from mailroom.carddav.writing import UID_NAMESPACE
-from tests.contract import vcards
-from tests.contract.accounts import (
+from tests.support import harm, vcards
+from tests.support.accounts import (
     Account,
     Sender,
     add_contact,
@@ -21,11 +21,10 @@ from tests.contract.accounts import (
     join,
     members,
 )
-from tests.contract.behind import behind
-from tests.contract.running import ONE_ATTEMPT, run_command
-from tests.faults import harm
-from tests.faults.harm import Harm
-from tests.faults.proxy import Exchange, Proxy
+from tests.support.behind import behind
+from tests.support.harm import Harm
+from tests.support.proxy import Exchange, Proxy
+from tests.support.running import ONE_ATTEMPT, run_command
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("", "bob@example.net")

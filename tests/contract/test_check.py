@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract import vcards
-from tests.contract.accounts import Account, add_contact
-from tests.contract.running import run_command
+from tests.support import vcards
+from tests.support.accounts import Account, add_contact
+from tests.support.running import run_command
 
 
 def verdicts(account: Account, **variables: str) -> dict[str, bool | None]:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.contract import vcards
-from tests.contract.accounts import (
+from tests.support import vcards
+from tests.support.accounts import (
     GROUPS,
     OWN_GROUP,
     Account,
@@ -18,7 +18,7 @@ from tests.contract.accounts import (
     groups_of,
     members,
 )
-from tests.contract.running import opened, run_cycle
+from tests.support.running import opened, run_cycle
 
 ANN = ("Ann Smith", "ann@example.net")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.accounts import PROTECTED, Account, add_contact, groups_of, label
-from tests.contract.running import opened, run_cycle
+from tests.support.accounts import PROTECTED, Account, add_contact, groups_of, label
+from tests.support.running import opened, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract import vcards
-from tests.contract.accounts import PROTECTED, Account, add_contact, contacts, groups_of, unlabel
-from tests.contract.running import opened, run_cycle
+from tests.support import vcards
+from tests.support.accounts import PROTECTED, Account, add_contact, contacts, groups_of, unlabel
+from tests.support.running import opened, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 ERROR, WARNING = "@MailroomError", "@MailroomWarning"

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from mailroom.errors import UserError
-from tests.contract import vcards
-from tests.contract.accounts import Account, add_contact, group_card_name, groups_of
-from tests.contract.running import opened, run_cycle, run_process
+from tests.support import vcards
+from tests.support.accounts import Account, add_contact, group_card_name, groups_of
+from tests.support.running import opened, run_cycle, run_process
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")

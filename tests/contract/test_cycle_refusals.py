@@ -11,12 +11,12 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.triage.cycle import LOOK_PATIENCE_SECONDS
-from tests.contract.accounts import Account, contacts, groups_of, label, unlabel
-from tests.contract.behind import Behind, behind
-from tests.contract.running import run_command
-from tests.faults import harm
-from tests.faults.harm import Harm
-from tests.faults.proxy import Exchange, Request
+from tests.support import harm
+from tests.support.accounts import Account, contacts, groups_of, label, unlabel
+from tests.support.behind import Behind, behind
+from tests.support.harm import Harm
+from tests.support.proxy import Exchange, Request
+from tests.support.running import run_command
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.contract import vcards
-from tests.contract.accounts import (
+from tests.support import vcards
+from tests.support.accounts import (
     Account,
     add_contact,
     contacts,
@@ -19,8 +19,8 @@ from tests.contract.accounts import (
     members,
     unlabel,
 )
-from tests.contract.on_sandbox import SandboxAccount
-from tests.contract.running import opened, run_cycle
+from tests.support.on_sandbox import SandboxAccount
+from tests.support.running import opened, run_cycle
 
 ANN = ("Ann Smith", "ann@example.net")
 BOB = ("Bob", "bob@example.net")

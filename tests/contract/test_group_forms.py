@@ -11,12 +11,12 @@ from contextlib import closing
 
 import pytest
 
-from mailroom.triage.model import CardUid, Membership
-from tests.contract import vcards
-from tests.contract.accounts import add_contact, furnish, group_card_name
-from tests.contract.mail import Mail, install_rules
-from tests.contract.on_cyrus import CyrusAccount
-from tests.contract.running import opened
+from mailroom.model.contacts import CardUid, Membership
+from tests.support import vcards
+from tests.support.accounts import add_contact, furnish, group_card_name
+from tests.support.mail import Mail, install_rules
+from tests.support.on_cyrus import CyrusAccount
+from tests.support.running import opened
 
 SENDER = "news@far.example"
 

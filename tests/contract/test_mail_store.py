@@ -6,20 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from mailroom.triage.correspondent import NoSender, read_sender
-from mailroom.triage.model import (
-    Change,
-    MailboxId,
-    MailboxRights,
-    Message,
-    MessageId,
-    Snapshot,
-)
-from mailroom.triage.ports import MailStore
-from tests.contract.accounts import Account, label
-from tests.contract.on_cyrus import CyrusAccount
-from tests.contract.running import opened
-from tests.cyrus.front import Front
+from mailroom.model.mail import Change, MailboxId, MailboxRights, Message, MessageId, Snapshot
+from mailroom.model.ports import MailStore
+from mailroom.model.sender import NoSender, read_sender
+from tests.support.accounts import Account, label
+from tests.support.cyrus.front import Front
+from tests.support.on_cyrus import CyrusAccount
+from tests.support.running import opened
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.contract.accounts import Account, contacts, furnish, groups_of
-from tests.contract.behind import Behind, behind
-from tests.contract.on_sandbox import SandboxAccount
-from tests.contract.running import run_command, run_cycle
-from tests.faults import harm
-from tests.faults.harm import Harm
-from tests.faults.proxy import Exchange, Plan, Request
+from tests.support import harm
+from tests.support.accounts import Account, contacts, furnish, groups_of
+from tests.support.behind import Behind, behind
+from tests.support.harm import Harm
+from tests.support.on_sandbox import SandboxAccount
+from tests.support.proxy import Exchange, Plan, Request
+from tests.support.running import run_command, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.contract.accounts import Account, groups_of, label
-from tests.service.processes import Process
+from tests.support.accounts import Account, groups_of, label
+from tests.support.processes import Process
 
 PATIENCE_SECONDS = 5.0
 

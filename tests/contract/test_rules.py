@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.contract import vcards
-from tests.contract.accounts import Account
-from tests.contract.running import run_command
+from tests.support import vcards
+from tests.support.accounts import Account
+from tests.support.running import run_command
 
 
 def test_the_default_is_a_file_for_fastmail(account: Account) -> None:

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from mailroom.account import open_account
-from mailroom.sandbox.account import Account as Store
-from mailroom.sandbox.account import Limits
 from mailroom.sandbox.server import Sandbox
-from tests.contract import vcards
-from tests.contract.accounts import GROUPS, LABELS, Account, add_contact
-from tests.contract.running import ONE_ATTEMPT, PROJECT, run_command
-from tests.faults.proxy import Answer, Exchange, Proxy
+from mailroom.sandbox.store.account import Account as Store
+from mailroom.sandbox.store.account import Limits
+from tests.support import vcards
+from tests.support.accounts import GROUPS, LABELS, Account, add_contact
+from tests.support.proxy import Answer, Exchange, Proxy
+from tests.support.running import ONE_ATTEMPT, PROJECT, run_command
 
 MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
 ENOUGH_REQUESTS = 60

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mailroom.account import Account as OpenAccount
-from mailroom.service import run_cycle
-from tests.contract import vcards
-from tests.contract.accounts import Account, add_contact, join, label
-from tests.contract.behind import behind
-from tests.contract.running import ONE_ATTEMPT, opened, run_command
-from tests.faults.harm import Harm, mail_write
-from tests.faults.proxy import Exchange
+from mailroom.service.loop import run_cycle
+from tests.support import vcards
+from tests.support.accounts import Account, add_contact, join, label
+from tests.support.behind import behind
+from tests.support.harm import Harm, mail_write
+from tests.support.proxy import Exchange
+from tests.support.running import ONE_ATTEMPT, opened, run_command
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -122,7 +122,7 @@ class TestInTheService:
         self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where very much is waiting, an idle cycle does not carry it along, and the sweep still works."""
-        monkeypatch.setattr("mailroom.triage.sight.MAX_READ_ALONG_MESSAGES", 2)
+        monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         for _ in range(3):
@@ -137,7 +137,7 @@ class TestInTheService:
         self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A decision that the person makes by hand is not overruled from memory."""
-        monkeypatch.setattr("mailroom.triage.sight.MAX_READ_ALONG_MESSAGES", 2)
+        monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
         for _ in range(3):
             account.receive([BOB], "Screener")
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])

@@ -14,15 +14,15 @@ from contextlib import closing
 import pytest
 from attrs import evolve
 
-from tests.contract import vcards
-from tests.contract.accounts import add_contact, contacts, groups_of, join, label, members
-from tests.contract.behind import behind
-from tests.contract.mail import Mail, install_rules
-from tests.contract.on_cyrus import CyrusAccount
-from tests.contract.running import run_command, run_process
-from tests.cyrus.front import Front
-from tests.faults.harm import Harm
-from tests.faults.proxy import Exchange
+from tests.support import vcards
+from tests.support.accounts import add_contact, contacts, groups_of, join, label, members
+from tests.support.behind import behind
+from tests.support.cyrus.front import Front
+from tests.support.harm import Harm
+from tests.support.mail import Mail, install_rules
+from tests.support.on_cyrus import CyrusAccount
+from tests.support.proxy import Exchange
+from tests.support.running import run_command, run_process
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.on_cyrus import CyrusAccount
-from tests.cyrus import server
-from tests.cyrus.front import Front
-from tests.cyrus.server import CyrusServer, why_not_installed
+from tests.support.cyrus import server
+from tests.support.cyrus.front import Front
+from tests.support.cyrus.server import CyrusServer, why_not_installed
+from tests.support.on_cyrus import CyrusAccount
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from mailroom import __version__
-from mailroom.settings import PUBLIC_DEFAULTS
-from tests.contract.accounts import furnish, groups_of, label
-from tests.contract.on_sandbox import SandboxAccount
+from mailroom.settings.settings import PUBLIC_DEFAULTS
 from tests.deploy.containers import Container, entry_point, load, run_once, write_archive
 from tests.deploy.tools import LINUX_ONLY, ROOT, program, run
+from tests.support.accounts import furnish, groups_of, label
+from tests.support.on_sandbox import SandboxAccount
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.accounts import furnish, members
-from tests.contract.on_sandbox import SandboxAccount
 from tests.deploy.tools import LINUX_ONLY, NIX_VARIABLE, ROOT, nix, program, read_until, run
+from tests.support.accounts import furnish, members
+from tests.support.on_sandbox import SandboxAccount
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from mailroom.settings import SECRETS
+from mailroom.settings.settings import SECRETS
 from tests.deploy.cluster import Cluster
 from tests.deploy.tools import (
     EXAMPLE_KEY,

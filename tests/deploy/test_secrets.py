@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.settings import SECRETS
+from mailroom.settings.settings import SECRETS
 from tests.deploy.tools import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, rendered, run, the, tracked_files
 
 PLACEHOLDER = "placeholder-"

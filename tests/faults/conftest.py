@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import open_account_on
-from tests.contract.accounts import Account
-from tests.faults.scenarios import FaultySandboxAccount
+from tests.support.accounts import Account
+from tests.support.scenarios import FaultySandboxAccount
 
 
 @pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])

@@ -7,10 +7,10 @@ from itertools import count
 
 from attrs import define, field, frozen
 
-from tests.contract import vcards
-from tests.contract.accounts import GROUPS, LABELS, Sender, group_card_name
-from tests.faults.observer import addresses, is_group, members, values
-from tests.faults.scenarios import FOREIGN_MEMBERS, STRANGER, FaultySandboxAccount
+from tests.support import vcards
+from tests.support.accounts import GROUPS, LABELS, Sender, group_card_name
+from tests.support.observer import addresses, is_group, members, values
+from tests.support.scenarios import FOREIGN_MEMBERS, STRANGER, FaultySandboxAccount
 
 SENDERS: Sequence[Sender] = (
     ("Ann", "ann@example.net"),

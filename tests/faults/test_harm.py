@@ -12,11 +12,11 @@ from attrs import evolve
 
 from mailroom.errors import AuthenticationError
 from mailroom.http import Bounds
-from tests.faults import harm
-from tests.faults.harm import Choice, Harm
-from tests.faults.proxy import Exchange, Plan
-from tests.faults.running import IMPATIENT, rig
-from tests.faults.scenarios import SCENARIOS, FaultySandboxAccount
+from tests.support import harm
+from tests.support.harm import Choice, Harm
+from tests.support.interrupted import IMPATIENT, rig
+from tests.support.proxy import Exchange, Plan
+from tests.support.scenarios import SCENARIOS, FaultySandboxAccount
 
 SCENARIO = SCENARIOS["everything"]
 FOREVER = 1_000_000

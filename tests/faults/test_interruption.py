@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from tests.conftest import open_account_on
-from tests.contract.accounts import Account
-from tests.faults.proxy import Exchange
-from tests.faults.running import cut_off, rig
-from tests.faults.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount, Scenario
+from tests.support.accounts import Account
+from tests.support.interrupted import cut_off, rig
+from tests.support.proxy import Exchange
+from tests.support.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount, Scenario
 
 QUICK = "everything"
 each_scenario = pytest.mark.parametrize(

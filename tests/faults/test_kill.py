@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import open_account_on
-from tests.contract.accounts import Account
-from tests.faults.proxy import Exchange
-from tests.faults.running import rig
-from tests.faults.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount
-from tests.service.processes import Process
+from tests.support.accounts import Account
+from tests.support.interrupted import rig
+from tests.support.processes import Process
+from tests.support.proxy import Exchange
+from tests.support.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount
 
 KILLS = 100
 KILLS_ON_CYRUS = 4

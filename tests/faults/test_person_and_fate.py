@@ -16,16 +16,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
 from mailroom.triage.report import Report
-from tests.contract.accounts import LABELS, furnish
-from tests.contract.running import settings_for
-from tests.faults import harm
-from tests.faults.harm import Choice
-from tests.faults.observer import triage_groups_of
 from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
-from tests.faults.proxy import Exchange, Plan, Proxy, Request
-from tests.faults.running import ShortWait, cycle
-from tests.faults.scenarios import CRAMPED, FaultySandboxAccount
 from tests.faults.witness import PROTECTED, Witness
+from tests.support import harm
+from tests.support.accounts import LABELS, furnish
+from tests.support.harm import Choice
+from tests.support.interrupted import ShortWait, cycle
+from tests.support.observer import triage_groups_of
+from tests.support.proxy import Exchange, Plan, Proxy, Request
+from tests.support.running import settings_for
+from tests.support.scenarios import CRAMPED, FaultySandboxAccount
 
 CYCLES_UNTIL_QUIET = 2
 EXAMPLES_IN_CI = 1_000

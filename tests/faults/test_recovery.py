@@ -8,13 +8,12 @@ import pytest
 from attrs import evolve
 
 from mailroom.errors import AuthenticationError, UserError
-from tests.contract import vcards
-from tests.contract.accounts import Account, group_card_name, groups_of, members
-from tests.faults import harm
-from tests.faults.harm import Harm
-from tests.faults.proxy import Answer, Exchange, Plan
-from tests.faults.running import Rig, rig
-from tests.faults.scenarios import ANN, BOB, SCENARIOS, Stage
+from tests.support import harm, vcards
+from tests.support.accounts import Account, group_card_name, groups_of, members
+from tests.support.harm import Harm
+from tests.support.interrupted import Rig, rig
+from tests.support.proxy import Answer, Exchange, Plan
+from tests.support.scenarios import ANN, BOB, SCENARIOS, Stage
 
 TIMES = 20
 """What is recovered from once is recovered from as often in a row."""

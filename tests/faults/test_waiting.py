@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from mailroom.errors import StatusError, StoppedError, TransportError
-from tests.contract.accounts import Account, label
-from tests.faults import harm
-from tests.faults.harm import Harm
-from tests.faults.proxy import Exchange
-from tests.faults.running import IMPATIENT, ShortWait, cycle, rig
-from tests.faults.scenarios import new_senders
+from tests.support import harm
+from tests.support.accounts import Account, label
+from tests.support.harm import Harm
+from tests.support.interrupted import IMPATIENT, ShortWait, cycle, rig
+from tests.support.proxy import Exchange
+from tests.support.scenarios import new_senders
 
 
 def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Account) -> None:

@@ -6,9 +6,9 @@ from collections import Counter
 
 from attrs import define, field, frozen
 
-from tests.contract.accounts import GROUPS, LABELS
-from tests.faults.observer import addresses, is_group, members, triage_groups_of, values, without_members
 from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
+from tests.support.accounts import GROUPS, LABELS
+from tests.support.observer import addresses, is_group, members, triage_groups_of, values, without_members
 
 PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
 MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)

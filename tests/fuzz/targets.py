@@ -18,18 +18,10 @@ from mailroom.http import HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap.push import concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
-from mailroom.triage.correspondent import NoSender, read_sender
-from mailroom.triage.model import (
-    CardKind,
-    CardUid,
-    Change,
-    MailboxId,
-    Message,
-    MessageId,
-    NewCard,
-    Snapshot,
-)
-from mailroom.triage.names import clean_name
+from mailroom.model.contacts import CardKind, CardUid, NewCard
+from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.names import clean_name
+from mailroom.model.sender import NoSender, read_sender
 
 URL = "http://127.0.0.1/"
 FIRST_CHUNK_BYTES = 7

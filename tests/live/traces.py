@@ -13,10 +13,11 @@ from mailroom.carddav.reading import read_cards
 from mailroom.carddav.vcard import summarize
 from mailroom.http import HttpClient
 from mailroom.jmap.client import Call
-from mailroom.settings import Settings
-from mailroom.triage.address import Address, parse_address
+from mailroom.model.address import Address, parse_address
+from mailroom.model.contacts import Membership
+from mailroom.model.scheme import Category
+from mailroom.settings.settings import Settings
 from mailroom.triage.layout import find_layout
-from mailroom.triage.model import Category, Membership
 
 
 class Traces:

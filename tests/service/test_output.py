@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.people import seeded_account
-from tests.service.processes import environment
+from mailroom.sandbox.seed.people import seeded_account
+from tests.support.processes import environment
 
 STRANGER = "news@dailylantern.example"
 QUICK = {"MAILROOM_POLL_INTERVAL": "0.2", "MAILROOM_PUSH": "off", "MAILROOM_LOG_LEVEL": "debug"}
@@ -25,8 +25,8 @@ F_SETPIPE_SZ = 1031
 
 STOPPED_WHILE_OUTPUT_BLOCKS = """
 import logging, sys, threading
-from mailroom.logs import configure_logs, log
-from mailroom.signals import watch_signals
+from mailroom.output.logs import configure_logs, log
+from mailroom.service.signals import watch_signals
 configure_logs("info")
 stop = threading.Event()
 watch_signals(stop.set, grace_seconds=0.5)

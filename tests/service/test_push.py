@@ -20,10 +20,10 @@ from mailroom.jmap.push import Push, PushState, PushTimes, concerns, event_sourc
 from mailroom.jmap.sse import ServerSentEvent
 from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.people import seeded_account
-from mailroom.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
-from tests.scripted import Received, ScriptedServer, http
-from tests.service.processes import Process
+from mailroom.sandbox.seed.people import seeded_account
+from mailroom.service.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
+from tests.support.processes import Process
+from tests.support.scripted import Received, ScriptedServer, http
 
 TOKEN = "fmu1-push-test-token"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\nConnection: close\r\n\r\n"

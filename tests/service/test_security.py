@@ -18,22 +18,22 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from mailroom import redaction
 from mailroom.account import open_account
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import TransportError, UntrustedHostError
-from mailroom.health import Health, HealthServer
 from mailroom.http import HttpClient
 from mailroom.http import client as http_client
 from mailroom.jmap import JmapClient, Push, PushState
 from mailroom.jmap.client import Call
-from mailroom.logs import configure_logs, log
+from mailroom.output import redaction
+from mailroom.output.logs import configure_logs, log
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.people import seeded_account
-from mailroom.settings import load_settings
-from tests.scripted import Received, ScriptedServer, http
-from tests.service.processes import Process, mailroom
+from mailroom.sandbox.seed.people import seeded_account
+from mailroom.service.health import Health, HealthServer
+from mailroom.settings.settings import load_settings
 from tests.service.tls import server_context, write_certificate
+from tests.support.processes import Process, mailroom
+from tests.support.scripted import Received, ScriptedServer, http
 
 TOKEN = 'fmu1-very/secret+token"\\'
 PASSWORD = "app pass&wörd 100%"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.people import seeded_account
-from tests.service.processes import Process, environment, mailroom
+from mailroom.sandbox.seed.people import seeded_account
+from tests.support.processes import Process, environment, mailroom
 
 QUICK = {"MAILROOM_POLL_INTERVAL": "0.2", "MAILROOM_PUSH": "off"}
 STRANGER = "news@dailylantern.example"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from mailroom.output.terminal import display_width
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.people import seeded_account
-from mailroom.terminal import display_width
-from tests.service.processes import environment
+from mailroom.sandbox.seed.people import seeded_account
+from tests.support.processes import environment
 
 COMMANDS = ("plan", "check --json", "setup", "rules", "--help")
 ENDINGS = {
@@ -119,7 +119,7 @@ def test_a_log_in_ascii_is_json(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_a_closed_descriptor_is_not_given_to_a_connection(sandbox: Sandbox, tmp_path: Path) -> None:
     """What is printed to a descriptor that was closed must not go to the server that has its number."""
     script = (
-        "import os, socket, sys; from mailroom.streams import prepare_streams; prepare_streams();"
+        "import os, socket, sys; from mailroom.output.streams import prepare_streams; prepare_streams();"
         "sys.exit(socket.socket().fileno() < 3)"
     )
     line = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} <&- >&- 2>&-"

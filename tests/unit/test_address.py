@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailroom.triage.address import MAX_ADDRESS_CHARACTERS, parse_address, spellings
+from mailroom.model.address import MAX_ADDRESS_CHARACTERS, parse_address, spellings
 
 anything = st.text(st.characters(codec=None, exclude_categories=()))
 pieces = st.lists(

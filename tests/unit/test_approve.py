@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.triage.approval import approving_category, plan_approval, undecided
-from mailroom.triage.history import Tally
-from mailroom.triage.model import Card, CardKind, CardUid
-from tests.unit.default_account import MAILBOXES, SCHEME
-from tests.unit.memory import Book, World
+from mailroom.triage.correspondence import Tally
+from tests.support.default_account import MAILBOXES, SCHEME
+from tests.support.memory import Book, World
 
 ANN = Address("ann@a.example")
 

@@ -17,12 +17,12 @@ from mailroom.carddav.replica import MAX_UNREADABLE, RETRY_SECONDS, Replica
 from mailroom.carddav.vcard import content_lines
 from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
 from mailroom.http import HttpClient
+from mailroom.model.address import Address, parse_address
+from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
+from mailroom.model.ports import Refused
 from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
-from mailroom.sandbox.addressbook import AddressBook, contact_card, group_card
-from mailroom.sandbox.carddav import basic_authorization
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.model import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.triage.ports import Refused
+from mailroom.sandbox.dav.server import basic_authorization
+from mailroom.sandbox.store.addressbook import AddressBook, contact_card, group_card
 
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
 

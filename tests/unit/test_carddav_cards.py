@@ -15,8 +15,9 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.errors import PreconditionFailedError, ProtocolError
 from mailroom.http import HttpClient
-from mailroom.sandbox import Account, Reply, Request, Sandbox, carddav
-from mailroom.triage.model import CardUid, Membership
+from mailroom.model.contacts import CardUid, Membership
+from mailroom.sandbox import Account, Reply, Request, Sandbox
+from mailroom.sandbox.dav import server as carddav
 
 GROUP_4 = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:g4\r\nKIND:group\r\nFN:Feed\r\nX-A:b\r\nEND:VCARD\r\n"
 AS_LONG = GROUP_4.replace(b"KIND", b"N:Feed;;;;\r\nX-ADDRESSBOOKSERVER-KIND")

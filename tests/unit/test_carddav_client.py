@@ -28,8 +28,8 @@ from mailroom.errors import (
 )
 from mailroom.http import HttpClient
 from mailroom.sandbox import Account, Reply, Request, Sandbox
-from mailroom.sandbox.addressbook import AddressBook, contact_card
-from mailroom.sandbox.carddav import basic_authorization
+from mailroom.sandbox.dav.server import basic_authorization
+from mailroom.sandbox.store.addressbook import AddressBook, contact_card
 from tests.unit.test_multistatus import BODIES, HEAD, TAIL
 
 

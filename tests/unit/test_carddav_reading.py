@@ -17,8 +17,8 @@ from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import StatusError
 from mailroom.http import HttpClient
 from mailroom.sandbox import Account, Reply, Request, Sandbox
-from mailroom.sandbox.addressbook import contact_card, group_card
-from mailroom.sandbox.carddav import basic_authorization
+from mailroom.sandbox.dav.server import basic_authorization
+from mailroom.sandbox.store.addressbook import contact_card, group_card
 
 PHOTO_OCTETS = 100_000
 CORPUS = Path(__file__).parents[1] / "corpus/cards"

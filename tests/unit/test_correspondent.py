@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import (
+from mailroom.model.address import Address
+from mailroom.model.sender import (
     Correspondent,
     Entry,
     NoSender,

@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 
 from attrs import define, field
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import read_sender
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, Membership
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage
-from mailroom.triage.model import Card, CardUid, MailboxId, Membership, Message, MessageId
 from mailroom.triage.own import OwnAddresses
-from tests.unit.default_account import MAILBOXES, SCHEME
-from tests.unit.memory import Book, World
+from tests.support.default_account import MAILBOXES, SCHEME
+from tests.support.memory import Book, World
 
 ANN, BOB = Address("ann@a.example"), Address("bob@b.example")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.health import LEAST_READY_SECONDS, STEP_SECONDS, Health
+from mailroom.service.health import LEAST_READY_SECONDS, STEP_SECONDS, Health
 
 
 class Clock:

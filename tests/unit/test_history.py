@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.correspondent import read_correspondents, read_sender
-from mailroom.triage.history import Tallies, reply_domains
-from mailroom.triage.model import Letter
+from mailroom.model.address import Address, parse_address
+from mailroom.model.mail import Letter
+from mailroom.model.sender import read_correspondents, read_sender
+from mailroom.triage.correspondence import Tallies, reply_domains
 from mailroom.triage.own import OwnAddresses
 
 

@@ -24,7 +24,7 @@ from mailroom.errors import (
     UntrustedHostError,
 )
 from mailroom.http import Bounds, HttpClient, is_loopback, retry_after_seconds
-from tests.scripted import Answer, Received, ScriptedServer, http
+from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer fmu1-very-secret"
 OK = http("200 OK", b"fine", Content_Type="text/plain")

@@ -16,7 +16,7 @@ from attrs import evolve
 
 from mailroom.errors import MailroomError, TransportError
 from mailroom.http import Bounds, HttpClient
-from tests.scripted import Answer, Received, ScriptedServer, http
+from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer secret"
 TIMES = 20

@@ -14,7 +14,7 @@ import pytest
 
 from mailroom.errors import ProtocolError, TooLargeError, TransportError, UntrustedHostError
 from mailroom.http import Bounds, HttpClient
-from tests.scripted import Answer, Received, ScriptedServer, http
+from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer secret"
 LIMIT_BYTES = 1024 * 1024

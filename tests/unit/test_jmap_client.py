@@ -26,8 +26,7 @@ from mailroom.http import HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.client import Call
 from mailroom.jmap.wire import MailboxGet, parse_json
-from mailroom.triage.correspondent import read_sender
-from mailroom.triage.model import (
+from mailroom.model.mail import (
     Change,
     Mailbox,
     MailboxId,
@@ -37,7 +36,8 @@ from mailroom.triage.model import (
     MessageId,
     Snapshot,
 )
-from tests.scripted import Answer, Received, ScriptedServer, http
+from mailroom.model.sender import read_sender
+from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 MAIL = "urn:ietf:params:jmap:mail"
 SESSION: dict[str, Any] = {

@@ -19,14 +19,14 @@ from mailroom.jmap import client as jmap_client
 from mailroom.jmap import history as jmap_history
 from mailroom.jmap import messages as jmap_messages
 from mailroom.jmap.messages import TOO_LARGE
+from mailroom.model.mail import Change, MailboxId, MessageId
+from mailroom.model.ports import Reading
+from mailroom.model.sender import Correspondent
 from mailroom.sandbox import Account, Sandbox
-from mailroom.sandbox.account import Limits
-from mailroom.service import run_cycle
-from mailroom.triage.correspondent import Correspondent
-from mailroom.triage.model import Change, MailboxId, MessageId
-from mailroom.triage.ports import Reading
+from mailroom.sandbox.store.account import Limits
+from mailroom.service.loop import run_cycle
 from tests.bench.accounts import furnished_account, settings_for
-from tests.faults.proxy import Answer, Exchange, Plan, Proxy
+from tests.support.proxy import Answer, Exchange, Plan, Proxy
 
 ANN = ("Ann", "ann@example.net")
 LONG = "x" * 20_000

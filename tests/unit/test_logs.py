@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailroom.logs import configure_logs, log
+from mailroom.output.logs import configure_logs, log
 
 
 @pytest.fixture

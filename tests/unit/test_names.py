@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.triage.names import MAX_NAME_CHARACTERS, clean_name, fold_name
+from mailroom.model.names import MAX_NAME_CHARACTERS, clean_name, fold_name
 
 anything = st.text(st.characters(codec=None, exclude_categories=())) | st.text("a \u200d\u200c\u202e\ud800\n")
 

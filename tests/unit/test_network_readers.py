@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailroom.errors import MailroomError, ProtocolError
 from mailroom.jmap import JmapMailHistory
-from mailroom.triage.model import MailboxId
+from mailroom.model.mail import MailboxId
 from tests.fuzz.targets import SESSION, TARGETS, client_that_reads
 
 JSON = st.recursive(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.triage.address import Address, parse_address
+from mailroom.model.address import Address, parse_address
 from mailroom.triage.own import OwnAddresses
 
 

@@ -6,22 +6,12 @@ import pytest
 from attrs import evolve
 
 from mailroom.errors import UserError
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.correspondent import Entry, read_sender
+from mailroom.model.address import Address, parse_address
+from mailroom.model.contacts import Card, CardKind, CardUid
+from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.sender import Entry, read_sender
 from mailroom.triage.layout import find_layout, missing_groups
-from mailroom.triage.mailboxes import mailbox_paths
-from mailroom.triage.model import (
-    Card,
-    CardKind,
-    CardUid,
-    Change,
-    Mailbox,
-    MailboxId,
-    MailboxRights,
-    MailLimits,
-    Message,
-    MessageId,
-)
 from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import (
     NO_CHANGE,
@@ -35,7 +25,7 @@ from mailroom.triage.plan import (
     sweep,
 )
 from mailroom.triage.verdicts import Decision, Rejection, judge
-from tests.unit.default_account import LABELS, MAILBOXES, MARKS, SCHEME
+from tests.support.default_account import LABELS, MAILBOXES, MARKS, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)
 ANN = Address("ann@a.example")

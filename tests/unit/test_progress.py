@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mailroom.terminal import Progress
+from mailroom.output.terminal import Progress
 
 
 class Screen(io.StringIO):
@@ -19,8 +19,8 @@ class Screen(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailroom.terminal.PROGRESS_AFTER_SECONDS", 0.02)
-    monkeypatch.setattr("mailroom.terminal.PROGRESS_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_AFTER_SECONDS", 0.02)
+    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_INTERVAL_SECONDS", 0.01)
 
 
 def wait_for(screen: Screen, text: str) -> None:
@@ -50,7 +50,7 @@ def test_without_numbers_it_shows_the_time() -> None:
 
 def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No flicker for what is over before anybody wonders."""
-    monkeypatch.setattr("mailroom.terminal.PROGRESS_AFTER_SECONDS", 60.0)
+    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_AFTER_SECONDS", 60.0)
     screen = Screen()
     with Progress("reading", screen) as progress:
         progress.advance(1, 2)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailroom import settings
 from mailroom.cli import main
+from mailroom.settings import settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

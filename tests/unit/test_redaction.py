@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailroom.http import Response
-from mailroom.redaction import STRUCK_OUT, conceal, forget_secrets, presentable, redact
+from mailroom.output.redaction import STRUCK_OUT, conceal, forget_secrets, presentable, redact
 
 TOKEN = "fmu1-4f1c9e07-" + "b7d2a9c4e1" * 5 + "/"
 PASSWORD = "app \\new pass&wörd 100% <\"'😀"

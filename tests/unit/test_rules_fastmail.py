@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.rules import render_fastmail
-from mailroom.triage.routing import Rule, routing_rules
-from tests.unit.default_account import SCHEME
+from mailroom.rules.routing import Rule, routing_rules
+from tests.support.default_account import SCHEME
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

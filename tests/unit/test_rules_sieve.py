@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.model.contacts import CardUid
+from mailroom.model.mail import MailboxId
 from mailroom.rules import Bearings, GroupTest, render_sieve
-from mailroom.triage.model import CardUid, MailboxId
+from mailroom.rules.routing import Rule
 from mailroom.triage.own import OwnAddresses
-from mailroom.triage.routing import Rule
 
 FEED = Rule("Mailroom: Feed", "Feed", "Feed")
 SCREENER = Rule("Mailroom: Screener", None, "Inbox/Screener")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailroom.rules import render_text
-from mailroom.triage.routing import Rule
+from mailroom.rules.routing import Rule
 
 RULES = (
     Rule("Mailroom: Paper Trail", "Paper Trail", "Paper Trail"),

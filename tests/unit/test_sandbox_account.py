@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.sandbox import Account, Sandbox, vcards
-from mailroom.sandbox.changes import ChangeLog
-from mailroom.sandbox.people import STRANGERS, Names, seeded_account
-from mailroom.sandbox.rules import by_contact_group
-from tests.unit.raw_clients import RawDav, RawJmap, properties
+from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox.seed.people import STRANGERS, Names, seeded_account
+from mailroom.sandbox.store import vcards
+from mailroom.sandbox.store.changes import ChangeLog
+from mailroom.sandbox.store.rules import by_contact_group
+from tests.support.raw_clients import RawDav, RawJmap, properties
 
 
 def test_mail_goes_where_the_senders_contact_group_says() -> None:

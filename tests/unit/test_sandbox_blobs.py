@@ -14,8 +14,8 @@ import pytest
 import vobject
 
 from mailroom.sandbox import Account, Sandbox
-from mailroom.sandbox.people import seeded_account
-from tests.unit.raw_clients import Answer, RawDav, RawJmap
+from mailroom.sandbox.seed.people import seeded_account
+from tests.support.raw_clients import Answer, RawDav, RawJmap
 
 
 @pytest.fixture

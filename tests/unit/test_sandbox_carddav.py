@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from mailroom.sandbox import Account, Limits, Sandbox, vcards
-from mailroom.sandbox.addressbook import contact_card
-from tests.unit.raw_clients import RawDav, properties, statuses
+from mailroom.sandbox import Account, Limits, Sandbox
+from mailroom.sandbox.store import vcards
+from mailroom.sandbox.store.addressbook import contact_card
+from tests.support.raw_clients import RawDav, properties, statuses
 
 DAV = "{DAV:}"
 CARD = "{urn:ietf:params:xml:ns:carddav}"

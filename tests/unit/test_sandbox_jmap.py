@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
-from tests.unit.raw_clients import CORE, MAIL, SUBMISSION, Answer, RawJmap
+from tests.support.raw_clients import CORE, MAIL, SUBMISSION, Answer, RawJmap
 
 LIMITS = Limits(max_objects_in_get=4, max_objects_in_set=3, max_calls_in_request=3, max_size_request=5000)
 

@@ -6,21 +6,16 @@ from collections.abc import Collection, Sequence
 
 from attrs import evolve, field, frozen
 
-from mailroom.triage.address import Address
-from mailroom.triage.correspondent import read_sender
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.scheme import Scheme
+from mailroom.model.sender import read_sender
 from mailroom.triage.layout import Layout, find_layout
-from mailroom.triage.model import (
-    Card,
-    CardUid,
-    MailboxId,
-    Message,
-    MessageId,
-    Scheme,
-)
 from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import NO_CHANGE
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
-from tests.unit.default_account import MAILBOXES, SCHEME
+from tests.support.default_account import MAILBOXES, SCHEME
 
 LAYOUT: Layout = find_layout(MAILBOXES, SCHEME)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.http import HttpClient, find_url_problem, resolve
-from mailroom.settings import (
+from mailroom.settings.settings import (
     OTHER_DEFAULTS,
     PUBLIC_DEFAULTS,
     SECRETS,

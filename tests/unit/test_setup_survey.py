@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import UserError
-from mailroom.settings import PUBLIC_DEFAULTS, load_settings
+from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.settings.settings import PUBLIC_DEFAULTS, load_settings
 from mailroom.triage.layout import find_layout
-from mailroom.triage.mailboxes import mailbox_paths
-from mailroom.triage.model import Mailbox, MailboxId
-from mailroom.triage.setup import Item, Kind, Obstacle, State, problems_of, survey
-from tests.unit.default_account import SCHEME
+from mailroom.triage.survey import Item, Kind, Obstacle, State, problems_of, survey
+from tests.support.default_account import SCHEME
 
 SECRETS = {
     "MAILROOM_JMAP_TOKEN": "fmu1-hush",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.redaction import conceal, forget_secrets
-from mailroom.terminal import RED, Terminal, display_width, fit
+from mailroom.output.redaction import conceal, forget_secrets
+from mailroom.output.terminal import RED, Terminal, display_width, fit
 
 
 class Screen(io.StringIO):

@@ -7,19 +7,14 @@ from functools import partial
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.correspondent import Correspondent, read_sender
+from mailroom.model.address import Address, parse_address
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.sender import Correspondent, read_sender
 from mailroom.triage.cycle import Triage
-from mailroom.triage.model import (
-    Card,
-    CardUid,
-    MailboxId,
-    Message,
-    MessageId,
-)
 from mailroom.triage.own import OwnAddresses
-from tests.unit.default_account import LABELS, MAILBOXES, MARKS, PLACES, SCHEME
-from tests.unit.memory import Book, CrashError, World
+from tests.support.default_account import LABELS, MAILBOXES, MARKS, PLACES, SCHEME
+from tests.support.memory import Book, CrashError, World
 
 PROTECTED = {"Trash", "Sent"}
 OWN = "me@home.example"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailroom.carddav.members import bare_uid, edit_members
 from mailroom.carddav.vcard import CardSummary, content_lines, fold, summarize
 from mailroom.errors import ProtocolError
-from mailroom.triage.address import Address
+from mailroom.model.address import Address
 
 CARDS = Path(__file__).parents[1] / "corpus" / "cards"
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mailroom.carddav.compose import PersonName, compose_card, split_name
 from mailroom.carddav.vcard import content_lines, summarize
-from mailroom.triage.address import Address, parse_address
-from mailroom.triage.correspondent import Correspondent, read_sender
-from mailroom.triage.model import CardKind, CardUid, NewCard
-from mailroom.triage.names import clean_name, fold_name
+from mailroom.model.address import Address, parse_address
+from mailroom.model.contacts import CardKind, CardUid, NewCard
+from mailroom.model.names import clean_name, fold_name
+from mailroom.model.sender import Correspondent, read_sender
 
 UID = CardUid("0e7a1b1e-8b5f-5d3b-9a55-8f1d5c3f8f10")
 HOSTILE_NAMES = [

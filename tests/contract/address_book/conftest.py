@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from mailroom.triage.ports import AddressBook
+from mailroom.model.ports import AddressBook
 from tests.conftest import ADDRESS_BOOK_SERVERS, open_account_on
-from tests.contract.accounts import Account
-from tests.contract.running import opened
+from tests.support.accounts import Account
+from tests.support.running import opened
 
 
 @pytest.fixture(params=["sandbox", "sandbox that rewrites cards", "cyrus", *ADDRESS_BOOK_SERVERS])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mailroom.errors import UserError
-from mailroom.triage.model import CardUid
-from mailroom.triage.ports import Refused
-from tests.contract import vcards
-from tests.contract.accounts import GROUPS, Account, add_contact, contacts_of, label, members
+from mailroom.model.contacts import CardUid
+from mailroom.model.ports import Refused
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
-from tests.contract.running import opened, run_command, run_cycle
+from tests.support import vcards
+from tests.support.accounts import GROUPS, Account, add_contact, contacts_of, label, members
+from tests.support.running import opened, run_command, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 

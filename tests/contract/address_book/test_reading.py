@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from mailroom.triage.model import Card, CardUid
-from mailroom.triage.ports import AddressBook
-from tests.contract import vcards
-from tests.contract.accounts import GROUPS, Account, add_contact, group_card_name, join
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.ports import AddressBook
 from tests.contract.address_book import address
-from tests.contract.on_dav import DavAccount
-from tests.contract.running import opened
-from tests.contract.wire import RefusedError
+from tests.support import vcards
+from tests.support.accounts import GROUPS, Account, add_contact, group_card_name, join
+from tests.support.on_dav import DavAccount
+from tests.support.running import opened
+from tests.support.wire import RefusedError
 
 
 def uids(cards: Iterable[Card]) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.triage.model import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.triage.ports import AddressBook
-from tests.contract import vcards
-from tests.contract.accounts import (
+from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
+from mailroom.model.ports import AddressBook
+from tests.contract.address_book import address
+from tests.support import vcards
+from tests.support.accounts import (
     GROUPS,
     Account,
     add_contact,
@@ -18,8 +19,7 @@ from tests.contract.accounts import (
     join,
     members,
 )
-from tests.contract.address_book import address
-from tests.contract.running import opened
+from tests.support.running import opened
 
 
 def new_card(email: str, name: str = "Acme", kind: CardKind = CardKind.COMPANY) -> NewCard:

@@ -1,0 +1,63 @@
+"""Contacts: cards, and their membership in contact groups."""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import inf
+from typing import NewType
+
+from attrs import frozen
+
+from mailroom.model.address import Address
+
+CardUid = NewType("CardUid", str)
+
+
+class CardKind(Enum):
+    """How a new contact card names its bearer."""
+
+    COMPANY = "company"
+    PERSON = "person"
+
+
+@frozen
+class Card:
+    """A contact card that exists.
+
+    Attributes:
+        name: The name it shows (FN), perhaps empty.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+    """
+
+    uid: CardUid
+    name: str
+    created: int = 0
+
+    @property
+    def seniority(self) -> float:
+        """What sorts the oldest card first, and one of unknown age last."""
+        return self.created or inf
+
+
+@frozen
+class NewCard:
+    """A contact card to be made.
+
+    Attributes:
+        address: The sender it stands for.
+        email: His address as he writes it.
+        name: His display name, or his address where he shows none.
+    """
+
+    address: Address
+    email: str
+    name: str
+    kind: CardKind
+
+
+@frozen
+class Membership:
+    """Cards to put into one contact group and to take out of it."""
+
+    add: frozenset[CardUid] = frozenset()
+    remove: frozenset[CardUid] = frozenset()

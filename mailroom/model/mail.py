@@ -1,0 +1,138 @@
+"""Mail: mailboxes, messages, and what is done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NewType
+
+from attrs import field, frozen
+
+from mailroom.model.sender import Correspondent, NoSender
+
+MailboxId = NewType("MailboxId", str)
+
+
+MessageId = NewType("MessageId", str)
+
+
+INBOX_ROLE = "inbox"
+
+
+ARCHIVE_ROLE = "archive"
+
+
+SENT_ROLE = "sent"
+
+
+PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
+
+
+@frozen
+class MailboxRights:
+    """What may be done with a mailbox and the messages in it (RFC 8621 section 2, ``myRights``).
+
+    Attributes:
+        may_read: Whether its messages can be seen.
+        may_add: Whether messages may be put into it.
+        may_remove: Whether messages may be taken out of it.
+        may_set_keywords: Whether its messages may be given keywords.
+        may_create_child: Whether mailboxes may be made below it.
+    """
+
+    may_read: bool = True
+    may_add: bool = True
+    may_remove: bool = True
+    may_set_keywords: bool = True
+    may_create_child: bool = True
+
+
+@frozen
+class MailLimits:
+    """What an account lets nobody do with its mail (RFC 8620 section 2, RFC 8621 section 1.3.1).
+
+    Attributes:
+        is_read_only: Whether nothing may be changed at all, for example because the token may only read.
+        max_mailboxes_per_message: In how many mailboxes a message may be at once; None for any number.
+    """
+
+    is_read_only: bool = False
+    max_mailboxes_per_message: int | None = None
+
+
+@frozen
+class Mailbox:
+    """A mailbox (RFC 8621 section 2): a folder to some clients, a label to others.
+
+    Attributes:
+        role: What the mailbox is for, such as ``inbox``; None for most. Spam has the role ``junk``.
+        total_messages: How many messages it holds; two records that differ only in this are equal.
+        rights: What the token may do with it; everything where the server does not say.
+    """
+
+    id: MailboxId
+    name: str
+    parent_id: MailboxId | None = None
+    role: str | None = None
+    total_messages: int = field(default=0, eq=False)
+    rights: MailboxRights = MailboxRights()
+
+
+@frozen
+class Message:
+    """What triage needs to know of a message; never its subject or its body.
+
+    Attributes:
+        mailbox_ids: Every mailbox it is in; at least one.
+        is_read: Whether the person has seen it.
+        sender: Who wrote it, or why nobody can be told; read from its From once and for all.
+        received_at: When it arrived, RFC 3339 in UTC, so that text order is time order.
+    """
+
+    id: MessageId
+    mailbox_ids: frozenset[MailboxId]
+    is_read: bool
+    sender: Correspondent | NoSender
+    received_at: str
+
+
+@frozen
+class Letter:
+    """Who wrote a message to whom, of those that came and of those that the person sent.
+
+    Attributes:
+        recipients: Those in To, Cc and Bcc, each address once.
+        message_id: Its Message-ID without the angle brackets, or empty.
+    """
+
+    sender: Correspondent | NoSender
+    recipients: tuple[Correspondent, ...]
+    received_at: str
+    message_id: str = ""
+
+
+@frozen
+class Snapshot:
+    """Messages as they were in one state of the account.
+
+    Attributes:
+        state: The server's name for that state (RFC 8620 section 1.6.2).
+        messages: The messages by id.
+    """
+
+    state: str
+    messages: dict[MessageId, Message]
+
+    def only(self, wanted: Iterable[MessageId]) -> Snapshot:
+        """Return the snapshot of those of the `wanted` messages that it has."""
+        return Snapshot(self.state, {key: self.messages[key] for key in wanted if key in self.messages})
+
+
+@frozen
+class Change:
+    """Mailboxes to add a message to and to take it out of, in one step."""
+
+    add: frozenset[MailboxId] = frozenset()
+    remove: frozenset[MailboxId] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)

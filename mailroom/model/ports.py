@@ -1,0 +1,177 @@
+"""What triage asks of a mail store and of an address book, in bulk and in its own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from attrs import Factory, frozen
+
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.mail import Change, Letter, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
+from mailroom.triage.own import OwnAddresses
+
+
+@frozen
+class Reading:
+    """The account's mailboxes, and messages of some of them, as of about the same moment.
+
+    Attributes:
+        limits: What the account lets nobody do; to be looked at before the first write.
+        left_out: Why a message that should be in the snapshot is not: the server gives it in a form
+            that cannot be read, or not at all. In words for a log.
+    """
+
+    mailboxes: tuple[Mailbox, ...]
+    snapshot: Snapshot
+    limits: MailLimits = Factory(MailLimits)
+    left_out: Mapping[MessageId, str] = Factory(dict)
+
+
+@frozen
+class Update:
+    """What became of a change to many messages.
+
+    Attributes:
+        snapshot: The messages as they are now; those that are gone are missing.
+        changed: The messages that were really changed.
+        failed: Why a message could not be changed, in words for a log.
+    """
+
+    snapshot: Snapshot
+    changed: frozenset[MessageId]
+    failed: dict[MessageId, str]
+
+
+class MailStore(Protocol):
+    """A person's mail. Every method raises `ServerError` when the server as a whole fails."""
+
+    def own_addresses(self) -> OwnAddresses:
+        """Return the addresses that the person sends from, as far as the server tells now."""
+        ...
+
+    def read(self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = ...) -> Reading:
+        """Read the mailbox list, and every message in any of `mailbox_ids` that `keep` wants.
+
+        One request where the messages fit; more only for very many, or very large ones. No message
+        where one of `mailbox_ids` is not (or no longer) in the mailbox list: resolve the names again
+        and repeat. A message that cannot be read is told in `Reading.left_out` and stops no other.
+        """
+        ...
+
+    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+        """Do to each message what `change`, a pure function, says of it.
+
+        Where the account has changed since `snapshot` was taken, the messages are read again and
+        `change` is asked anew, so that no decision rests on an outdated view. A message that
+        `change` would leave in no mailbox is not changed and counts as failed.
+        """
+        ...
+
+    def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Make the mailboxes that are not there, parents too; for each that could not be made, why.
+
+        Args:
+            paths: Full names, parents first: ``Inbox/Screener``.
+        """
+        ...
+
+
+@frozen
+class LetterPage:
+    """Some letters of a mailbox.
+
+    Attributes:
+        total: How many it has in all, or has had so far where the server does not tell.
+        left_out: How many of this page could not be read.
+    """
+
+    letters: tuple[Letter, ...]
+    total: int
+    left_out: int = 0
+
+
+class MailHistory(Protocol):
+    """A person's old mail: large, and read for its address headers alone."""
+
+    def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
+        """Read a mailbox, newest mail first, one request a page.
+
+        Args:
+            since: Leave out what arrived before this moment, RFC 3339 in UTC.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        ...
+
+
+class Contacts(Protocol):
+    """A view of the address book as of one moment; no request is made to look into it."""
+
+    def cards(self, address: Address) -> Sequence[Card]:
+        """Every card that has `address` among its addresses, in the order of the book."""
+        ...
+
+    def groups(self, uid: CardUid) -> Collection[str]:
+        """The names of the contact groups that have this card as a member."""
+        ...
+
+    def group_names(self) -> Sequence[str]:
+        """The names of all contact groups; a name that two groups share stands twice."""
+        ...
+
+    def group_uids(self) -> Mapping[str, CardUid]:
+        """The identifier of each contact group, by its name."""
+        ...
+
+
+@frozen
+class Refused:
+    """Why something was not done to one item, in words for a log."""
+
+    reason: str
+
+
+class AddressBook(Protocol):
+    """A person's contacts, in one or more address books of which one is written.
+
+    `refresh` and `latest` raise `ServerError`; the others report per item.
+    """
+
+    def refresh(self) -> Contacts:
+        """Read what has changed since the last time (all of it the first time)."""
+        ...
+
+    def latest(self) -> Contacts:
+        """Return the last reading with what was changed here since; no request but for the first."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Say why nothing may be written, as of the last reading, and what to do; empty where all may be.
+
+        No request but for the first. Look at it before the first write: what is done by halves has to
+        be done again.
+        """
+        ...
+
+    def left_out(self) -> Sequence[str]:
+        """Say what is there and could not be read, in words for a log. No request but for the first.
+
+        Who is known is known all the same; but no card is made while one cannot be read, because it
+        may be the sender's.
+        """
+        ...
+
+    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+        """Make the cards; for each address the card, or why there is none. Never makes one twice."""
+        ...
+
+    def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
+        """Change contact groups, by name, one write each; for each that failed, why."""
+        ...
+
+    def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Make the contact groups that are not there; for each that could not be made, why."""
+        ...

@@ -1,0 +1,1 @@
+"""What people and log collectors see: tables, log lines, and no secret in either."""

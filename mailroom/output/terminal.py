@@ -1,0 +1,205 @@
+"""What people see: aligned tables, and colour where there is a terminal to show it; and JSON for programs.
+
+Everything passes through `presentable`: what a sender or a server calls itself neither tells a secret nor
+steers the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, TextIO
+
+from mailroom.errors import UserError
+from mailroom.output.redaction import presentable, redact
+from mailroom.output.streams import in_encoding_of, speaks_unicode, write
+
+BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
+COLUMN_GAP = 2
+LEAST_COLUMN_WIDTH = 8
+DEFAULT_WIDTH = 80
+PROGRESS_AFTER_SECONDS = 0.7
+PROGRESS_INTERVAL_SECONDS = 0.1
+PROGRESS_BAR_WIDTH = 24
+
+
+class Terminal:
+    """Writes for a person.
+
+    Args:
+        stream: Where to; standard output when not given.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._is_terminal = self._stream.isatty()
+        self._is_coloured = self._is_terminal and not os.environ.get("NO_COLOR")
+        self.width = (
+            shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if self._is_terminal else DEFAULT_WIDTH
+        )
+
+    def line(self, text: str = "", *codes: str) -> None:
+        """Write one line, in colour where `codes` ask for it.
+
+        Raises:
+            OutputError: It cannot be written; so too by everything below.
+        """
+        self._write_line(self.paint(self._shown(text), *codes))
+
+    def json(self, value: object) -> None:
+        """Write a value for programs."""
+        text = redact(json.dumps(value, ensure_ascii=not speaks_unicode(self._stream), indent=2))
+        write(self._stream, "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text) + "\n")
+
+    def paint(self, text: str, *codes: str) -> str:
+        """Return `text` in colour where there is a terminal that wants it."""
+        if not self._is_coloured or not text or not codes:
+            return text
+        return f"\033[{';'.join(codes)}m{text}\033[0m"
+
+    def heading(self, text: str) -> None:
+        """Write a heading with an empty line before it."""
+        self.line()
+        self.line(text, BOLD)
+
+    def agrees(self, question: str) -> bool:
+        """Ask a question and return whether the person says yes.
+
+        Raises:
+            UserError: There is nobody to ask.
+        """
+        if not sys.stdin.isatty():
+            raise UserError(["there is nobody to ask, because this is no terminal: add --yes to agree"])
+        write(self._stream, f"{self._shown(question)} [y/N] ")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def paragraph(self, text: str, mark: str = "", *codes: str) -> None:
+        """Write text in lines that fit, after a mark in colour, and indented as far as the mark reaches."""
+        mark = self._shown(mark)
+        indent = " " * display_width(mark)
+        mark = self.paint(mark, *codes)
+        words = self._shown(text).split()
+        line = words.pop(0) if words else ""
+        for word in words:
+            if display_width(f"{indent}{line} {word}") > self.width:
+                self._write_line(mark + line)
+                mark, line = indent, word
+            else:
+                line = f"{line} {word}"
+        self._write_line(mark + line)
+
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        colours: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write rows in aligned columns; the widest columns give way where the terminal is too narrow.
+
+        Args:
+            colours: The colour of a row by what stands in its last column.
+        """
+        cells = [[self._shown(str(cell)) for cell in row] for row in [header, *rows]]
+        widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
+        while sum(widths) + COLUMN_GAP * (len(widths) - 1) > self.width and max(widths) > LEAST_COLUMN_WIDTH:
+            widest = max(widths[1:], default=0)
+            first_gives_way = widest <= LEAST_COLUMN_WIDTH
+            widths[0 if first_gives_way else widths.index(widest, 1)] -= 1
+        for number, row in enumerate(cells):
+            fitted = [fit(cell, width) for cell, width in zip(row, widths, strict=True)]
+            fitted[-1] = fitted[-1].rstrip()
+            if number and (colour := (colours or {}).get(row[-1])):
+                fitted[-1] = self.paint(fitted[-1], colour)
+            text = (" " * COLUMN_GAP).join(fitted).rstrip()
+            self._write_line(text if number else self.paint(text, DIM))
+
+    def _shown(self, text: str) -> str:
+        """Make a text fit to be shown before it is measured or cut."""
+        return in_encoding_of(self._stream, presentable(text))
+
+    def _write_line(self, text: str) -> None:
+        write(self._stream, f"{text}\n")
+
+
+class Progress:
+    """Shows on a terminal what is going on, once it takes long enough to wonder; a context manager.
+
+    Args:
+        doing: What is going on: ``reading old mail``.
+        stream: Where to; standard error when not given, so that output stays clean.
+    """
+
+    def __init__(self, doing: str, stream: TextIO | None = None) -> None:
+        self._doing = doing
+        self._stream = stream or sys.stderr
+        self._done, self._total = 0, 0
+        self._started = time.monotonic()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._stream.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finished.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def advance(self, count: int, total: int) -> None:
+        """Note that `count` more of `total` are done."""
+        self._done, self._total = self._done + count, total
+
+    def _draw(self) -> None:
+        with suppress(OSError, ValueError):  # the terminal has gone: nobody wonders any more
+            self._draw_until_finished()
+
+    def _draw_until_finished(self) -> None:
+        if self._finished.wait(PROGRESS_AFTER_SECONDS):
+            return
+        while True:
+            self._stream.write(f"\r\033[K{self._text()}")
+            self._stream.flush()
+            if self._finished.wait(PROGRESS_INTERVAL_SECONDS):
+                self._stream.write("\r\033[K")
+                self._stream.flush()
+                return
+
+    def _text(self) -> str:
+        if not self._total:
+            return f"{self._doing} … {time.monotonic() - self._started:.0f} s"
+        done = min(self._done, self._total)
+        bar = "█" * (PROGRESS_BAR_WIDTH * done // self._total)
+        return f"{self._doing} {bar:░<{PROGRESS_BAR_WIDTH}} {done} of {self._total}"
+
+
+def display_width(text: str) -> int:
+    """Return how many terminal columns a text takes: two for wide characters, none for combining ones."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def fit(text: str, width: int) -> str:
+    """Cut or pad a text to exactly `width` columns."""
+    if display_width(text) > width:
+        while text and display_width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - display_width(text))
+
+
+def _escape(character: str) -> str:
+    """Return how JSON writes a character that must not reach a terminal."""
+    return json.dumps(character)[1:-1]

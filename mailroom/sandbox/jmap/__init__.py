@@ -1,0 +1,1 @@
+"""JMAP (RFC 8620, RFC 8621) on the account in memory."""

@@ -1,0 +1,79 @@
+"""Uploads and downloads (RFC 8620 section 6): what is sent in, and the messages as text."""
+
+from __future__ import annotations
+
+import hashlib
+from email.utils import formataddr
+from urllib.parse import parse_qs, unquote
+
+from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
+from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.messages import Message
+
+UPLOAD_PATH, DOWNLOAD_PATH = "/jmap/upload/", "/jmap/download/"
+METHODS = {UPLOAD_PATH: ("POST",), DOWNLOAD_PATH: ("GET", "HEAD")}
+TEMPLATES = {
+    "uploadUrl": UPLOAD_PATH + "{accountId}/",
+    "downloadUrl": DOWNLOAD_PATH + "{accountId}/{blobId}/{name}?type={type}",
+}
+
+_HEADER_NAMES = {
+    "from": "From",
+    "sender": "Sender",
+    "to": "To",
+    "cc": "Cc",
+    "bcc": "Bcc",
+    "replyTo": "Reply-To",
+}
+
+
+def upload(account: Account, request: Request) -> Reply:
+    """Keep what is sent in; the same bytes have the same id."""
+    if request.path != f"{UPLOAD_PATH}{account.id}/":
+        return problem(404, "about:blank", "no such account")
+    if len(request.body) > account.limits.max_size_upload:
+        type = "urn:ietf:params:jmap:error:limit"
+        return problem(413, type, "too large an upload", limit="maxSizeUpload")
+    media_type = request.headers.get("content-type", "application/octet-stream")
+    blob_id = f"B{hashlib.sha1(request.body).hexdigest()}"  # noqa: S324 - a name, not a secret
+    with account.lock:
+        account.blobs[blob_id] = request.body
+    described = {"accountId": account.id, "blobId": blob_id, "type": media_type, "size": len(request.body)}
+    return json_reply(201, described)
+
+
+def download(account: Account, request: Request) -> Reply:
+    """Hand out what was sent in, or a message."""
+    account_id, _, rest = request.path.removeprefix(DOWNLOAD_PATH).partition("/")
+    blob_id = unquote(rest.partition("/")[0])
+    with account.lock:
+        octets = _blob(account, blob_id) if unquote(account_id) == account.id else None
+    if octets is None:
+        return problem(404, "about:blank", "no such blob")
+    media_type = parse_qs(request.query).get("type", ["application/octet-stream"])[0]
+    if not media_type.isascii() or not media_type.isprintable():
+        return problem(400, "about:blank", "not a media type")
+    return Reply(200, {"Content-Type": media_type, "Cache-Control": "private, immutable"}, octets)
+
+
+def _blob(account: Account, blob_id: str) -> bytes | None:
+    if blob_id in account.blobs:
+        return account.blobs[blob_id]
+    message = account.messages.get(f"M{blob_id[1:].removesuffix('-1')}")
+    if message is None or blob_id[:1] != "G":
+        return None
+    return message.text.encode() if blob_id.endswith("-1") else _composed(message)
+
+
+def _composed(message: Message) -> bytes:
+    headers = [
+        f"{_HEADER_NAMES[name]}: {', '.join(map(formataddr, entries))}"
+        for name, entries in message.addresses.items()
+        if name in _HEADER_NAMES
+    ]
+    headers += [f"Subject: {message.subject}", f"Message-ID: <{message.message_id}>"]
+    if message.in_reply_to:
+        headers.append(f"In-Reply-To: <{message.in_reply_to}>")
+    text = message.text.replace("\r\n", "\n").replace("\n", "\r\n")
+    lines = [*headers, "Content-Type: text/plain; charset=utf-8", "", text]
+    return "\r\n".join(lines).encode("utf-8", "replace")

@@ -1,0 +1,140 @@
+"""Email/set: mailboxes and keywords of messages, and new messages of plain text (RFC 8621 section 4.6)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mailroom.sandbox.jmap.arguments import Arguments, Json
+from mailroom.sandbox.jmap.core import Context
+from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES
+from mailroom.sandbox.jmap.query import UTC_DATE
+from mailroom.sandbox.jmap.references import pointer_tokens
+from mailroom.sandbox.jmap.set import Actions, SetError, invalid_properties, set_objects
+from mailroom.sandbox.store.messages import Message
+
+_KEYWORD = re.compile(r"[\x21-\x7e]{1,255}")
+_NOT_IN_KEYWORDS = frozenset('(){]%*"\\')
+
+
+def email_set(context: Context, arguments: Arguments) -> Json:
+    """RFC 8621 section 4.6."""
+    account = context.account
+
+    def create(values: Json) -> Json:
+        return _create_email(context, values)
+
+    def update(id: str, patch: Json) -> None:
+        mailbox_ids, keywords = _patched(context, account.messages[id], patch)
+        account.change(id, mailbox_ids=mailbox_ids, keywords=keywords)
+
+    return set_objects(
+        context, arguments, "Email", account.messages, Actions(create, update, account.destroy)
+    )
+
+
+def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset[str], frozenset[str]]:
+    """Apply a PatchObject (RFC 8620 section 5.3) and return the mailboxes and keywords that result."""
+    sets = {"mailboxIds": set(message.mailbox_ids), "keywords": set(message.keywords)}
+    for pointer, value in patch.items():
+        try:
+            name, *rest = pointer_tokens(pointer)
+        except ValueError as error:
+            raise SetError("invalidPatch", f"not a pointer: {pointer}") from error
+        if rest and name not in sets:
+            raise SetError("invalidPatch", f"nothing to patch at {pointer}")
+        if len(rest) > 1 or (rest and name in patch):
+            raise SetError("invalidPatch", pointer)
+        if name not in EMAIL_PROPERTIES:
+            raise invalid_properties("unknown", name)
+        if name not in sets:
+            if EMAIL_PROPERTIES[name](context.account, message) != value:
+                raise invalid_properties(f"{name} cannot be changed", name)
+        elif rest:
+            member = _member(context, name, rest[0])
+            if value is None:
+                sets[name].discard(member)
+            elif value is True:
+                sets[name].add(member)
+            else:
+                raise invalid_properties(f"{pointer} must be true or null", name)
+        else:
+            sets[name] = _members(context, name, value)
+    return _at_least_one(sets["mailboxIds"]), frozenset(sets["keywords"])
+
+
+def _member(context: Context, name: str, key: str) -> str:
+    if name == "mailboxIds":
+        id = context.resolve(key)
+        if id not in context.account.mailboxes:
+            raise invalid_properties(f"no such mailbox: {key}", name)
+        return id
+    if not _KEYWORD.fullmatch(key) or _NOT_IN_KEYWORDS & set(key):
+        raise invalid_properties(f"{key!r} is not a keyword", "keywords")
+    return key.lower()
+
+
+def _members(context: Context, name: str, value: Any) -> set[str]:
+    if name == "keywords" and value is None:
+        return set()
+    if not isinstance(value, dict) or not all(flag is True for flag in value.values()):
+        raise invalid_properties(f"{name} must map to true", name)
+    return {_member(context, name, key) for key in value}
+
+
+def _at_least_one(ids: set[str]) -> frozenset[str]:
+    if not ids:
+        raise invalid_properties("a message is in at least one mailbox", "mailboxIds")
+    return frozenset(ids)
+
+
+_ADDRESS_HEADERS = ("sender", "from", "to", "cc", "bcc", "replyTo")
+_CREATABLE = {*_ADDRESS_HEADERS, "mailboxIds", "keywords", "receivedAt", "subject", "bodyValues", "textBody"}
+
+
+def _create_email(context: Context, values: Json) -> Json:
+    """Make a message of plain text."""
+    account = context.account
+    if refused := values.keys() - _CREATABLE:
+        raise invalid_properties("not for the client to set here", *sorted(refused))
+    mailbox_ids = _at_least_one(_members(context, "mailboxIds", values.get("mailboxIds", {})))
+    keywords = _members(context, "keywords", values.get("keywords"))
+    addresses = {
+        name: [(entry.get("name") or "", entry["email"]) for entry in _address_entries(name, values[name])]
+        for name in _ADDRESS_HEADERS
+        if values.get(name) is not None
+    }
+    received_at = values.get("receivedAt")
+    if received_at is not None and not (isinstance(received_at, str) and UTC_DATE.fullmatch(received_at)):
+        raise invalid_properties("not a UTCDate", "receivedAt")
+    id = account.deliver(
+        addresses.pop("from", None),
+        mailbox_ids,
+        values.get("subject") or "",
+        received_at,
+        keywords,
+        to=addresses.pop("to", None),
+        text=_body_text(values),
+        headers=addresses,
+    )
+    message = account.messages[id]
+    return {name: EMAIL_PROPERTIES[name](account, message) for name in ("id", "blobId", "threadId", "size")}
+
+
+def _address_entries(name: str, value: Any) -> list[Json]:
+    if not isinstance(value, list) or not all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("email"), str)
+        and isinstance(entry.get("name", ""), str | None)
+        for entry in value
+    ):
+        raise invalid_properties("not an EmailAddress[]", name)
+    return value
+
+
+def _body_text(values: Json) -> str:
+    try:
+        parts = values.get("textBody") or []
+        return "".join(values["bodyValues"][part["partId"]]["value"] for part in parts)
+    except (LookupError, TypeError) as error:
+        raise invalid_properties("textBody does not fit bodyValues", "textBody", "bodyValues") from error

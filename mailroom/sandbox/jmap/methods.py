@@ -1,0 +1,36 @@
+"""The methods the sandbox answers to, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from mailroom.sandbox.jmap.arguments import Arguments, Json
+from mailroom.sandbox.jmap.core import Context, Method
+from mailroom.sandbox.jmap.email_set import email_set
+from mailroom.sandbox.jmap.mailbox_set import mailbox_set
+from mailroom.sandbox.jmap.objects import changes, email_get, identity_get, mailbox_get, thread_get
+from mailroom.sandbox.jmap.query import email_query, mailbox_query, query_changes
+from mailroom.sandbox.jmap.session import CORE, MAIL, SUBMISSION
+
+
+def _echo(_: Context, arguments: Arguments) -> Json:
+    return arguments.rest()
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "Core/echo": Method(CORE, _echo),
+    "Mailbox/get": Method(MAIL, mailbox_get),
+    "Mailbox/changes": Method(MAIL, changes("Mailbox")),
+    "Mailbox/query": Method(MAIL, mailbox_query),
+    "Mailbox/queryChanges": Method(MAIL, query_changes),
+    "Mailbox/set": Method(MAIL, mailbox_set),
+    "Thread/get": Method(MAIL, thread_get),
+    "Thread/changes": Method(MAIL, changes("Thread")),
+    "Email/get": Method(MAIL, email_get),
+    "Email/changes": Method(MAIL, changes("Email")),
+    "Email/query": Method(MAIL, email_query),
+    "Email/queryChanges": Method(MAIL, query_changes),
+    "Email/set": Method(MAIL, email_set),
+    "Identity/get": Method(SUBMISSION, identity_get),
+}

@@ -1,0 +1,69 @@
+"""The session object: what the server offers, and where everything lies (RFC 8620 section 2)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from mailroom.sandbox.jmap.arguments import Json
+from mailroom.sandbox.jmap.blobs import TEMPLATES
+from mailroom.sandbox.store.account import Account
+
+CORE = "urn:ietf:params:jmap:core"
+MAIL = "urn:ietf:params:jmap:mail"
+SUBMISSION = "urn:ietf:params:jmap:submission"
+
+
+def capabilities(account: Account) -> Json:
+    """Return what the session offers."""
+    limits = account.limits
+    core: Json = {
+        "maxSizeUpload": limits.max_size_upload,
+        "maxConcurrentUpload": limits.max_concurrent_upload,
+        "maxSizeRequest": limits.max_size_request,
+        "maxConcurrentRequests": limits.max_concurrent_requests,
+        "maxCallsInRequest": limits.max_calls_in_request,
+        "maxObjectsInGet": limits.max_objects_in_get,
+        "maxObjectsInSet": limits.max_objects_in_set,
+        "collationAlgorithms": ["i;ascii-casemap", "i;unicode-casemap"],
+    }
+    return {CORE: core, MAIL: {}, **({SUBMISSION: {}} if account.offers_submission else {})}
+
+
+def session_state(account: Account) -> str:
+    """Return a name for what the session says."""
+    described = json.dumps([account.username, capabilities(account)])
+    return hashlib.sha1(described.encode()).hexdigest()[:12]  # noqa: S324
+
+
+def session(account: Account, base_url: str) -> Json:
+    """Return the session object (RFC 8620 section 2)."""
+    offered = capabilities(account)
+    mail: Json = {
+        "maxMailboxesPerEmail": None,
+        "maxMailboxDepth": None,
+        "maxSizeMailboxName": 490,
+        "maxSizeAttachmentsPerEmail": 50_000_000,
+        "emailQuerySortOptions": ["receivedAt", "sentAt", "size", "from", "subject"],
+        "mayCreateTopLevelMailbox": True,
+    }
+    of_account: Json = {CORE: {}, MAIL: mail}
+    if account.offers_submission:
+        of_account[SUBMISSION] = {"maxDelayedSend": 0, "submissionExtensions": {}}
+    return {
+        "capabilities": offered,
+        "accounts": {
+            account.id: {
+                "name": account.username,
+                "isPersonal": True,
+                "isReadOnly": False,
+                "accountCapabilities": of_account,
+            }
+        },
+        "primaryAccounts": {name: account.id for name in offered if name != CORE},
+        "username": account.username,
+        "apiUrl": f"{base_url}/jmap/api/",
+        **{name: base_url + template for name, template in TEMPLATES.items()},
+        "eventSourceUrl": f"{base_url}/jmap/event/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
+        "state": session_state(account),
+    }

@@ -1,0 +1,100 @@
+"""The standard /set method (RFC 8620 section 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from attrs import frozen
+
+from mailroom.sandbox.jmap.arguments import (
+    Arguments,
+    Json,
+    MethodError,
+    invalid_arguments,
+    is_id,
+    is_reference,
+)
+from mailroom.sandbox.jmap.core import Context
+
+
+class SetError(Exception):
+    """One object of a /set is refused."""
+
+    def __init__(self, type: str, description: str | None = None, **more: Any) -> None:
+        super().__init__(description)
+        self.body = {"type": type, **({"description": description} if description else {}), **more}
+
+
+def invalid_properties(description: str, *properties: str) -> SetError:
+    """Return the error for values that an object cannot have."""
+    return SetError("invalidProperties", description, properties=list(properties))
+
+
+@frozen
+class Actions:
+    """What a /set does to objects of one type; each may refuse with a `SetError`."""
+
+    create: Callable[[Json], Json]
+    update: Callable[[str, Json], None]
+    destroy: Callable[[str], None]
+
+
+def set_objects(
+    context: Context, arguments: Arguments, type: str, objects: Container[str], actions: Actions
+) -> Json:
+    """Answer a standard /set.
+
+    Args:
+        objects: The ids there are, always as of now.
+    """
+    log = context.account.logs[type]
+    if_in_state = arguments.string("ifInState", None)
+    creations, updates = arguments.objects("create"), arguments.objects("update")
+    destructions = arguments.ids("destroy", None) or []
+    arguments.finish()
+    if not all(map(is_id, creations)) or not all(map(is_reference, updates)):
+        raise invalid_arguments("create and update must be keyed by Id", "create", "update")
+    count = len(creations) + len(updates) + len(destructions)
+    if count > context.account.limits.max_objects_in_set:
+        raise MethodError("requestTooLarge", f"at most {context.account.limits.max_objects_in_set} objects")
+    if if_in_state is not None and if_in_state != log.state:
+        raise MethodError("stateMismatch")
+    old_state = log.state
+    answer: dict[str, Json] = {
+        name: {} for name in ("created", "updated", "notCreated", "notUpdated", "notDestroyed")
+    }
+    for creation_id, values in creations.items():
+        try:
+            made = actions.create(values)
+            answer["created"][creation_id] = made
+            context.created_ids[creation_id] = made["id"]
+        except SetError as error:
+            answer["notCreated"][creation_id] = error.body
+    doomed = {context.resolve(id) for id in destructions}
+    for reference, patch in updates.items():
+        id = context.resolve(reference)
+        try:
+            if id not in objects:
+                raise SetError("notFound")
+            if id in doomed:
+                raise SetError("willDestroy")
+            actions.update(id, patch)
+            answer["updated"][id] = None
+        except SetError as error:
+            answer["notUpdated"][reference] = error.body
+    destroyed = []
+    for id in dict.fromkeys(map(context.resolve, destructions)):
+        try:
+            if id not in objects:
+                raise SetError("notFound")
+            actions.destroy(id)
+            destroyed.append(id)
+        except SetError as error:
+            answer["notDestroyed"][id] = error.body
+    return {
+        "oldState": old_state,
+        "newState": log.state,
+        **{name: value or None for name, value in answer.items()},
+        "destroyed": destroyed or None,
+    }

@@ -1,0 +1,1 @@
+"""The mail and contacts of the demo's account."""

@@ -1,0 +1,100 @@
+"""The account: one person's mail and contacts in memory, behind one lock. It speaks no protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from mailroom.sandbox.store.contacts import Contacts
+from mailroom.sandbox.store.mail import Mail
+from mailroom.sandbox.store.messages import Identity
+
+
+@frozen
+class Limits:
+    """What the server grants (RFC 8620 section 2); the defaults are those seen at Fastmail.
+
+    Attributes:
+        max_query_results: How many ids a query answers with at most; None for no limit.
+        max_sync_results: How many members a sync-collection answers with at most; None for no limit.
+    """
+
+    max_size_upload: int = 250_000_000
+    max_concurrent_upload: int = 10
+    max_size_request: int = 10_000_000
+    max_concurrent_requests: int = 10
+    max_calls_in_request: int = 50
+    max_objects_in_get: int = 4096
+    max_objects_in_set: int = 4096
+    max_query_results: int | None = None
+    max_sync_results: int | None = None
+
+
+Rules = Callable[["Account", str], str]
+"""The provider's rules: from the account and a sender's address to the name of a mailbox."""
+
+
+class Account(Mail, Contacts):
+    """One person's account.
+
+    Every public method may be called from any thread. A mailbox may be named by its id, by its
+    name, or by the path of names from the top ("Inbox/Screener").
+
+    Args:
+        username: The address the person has, and the user name for CardDAV.
+        token: The Bearer token for JMAP; changing the attribute revokes it.
+        password: The password for CardDAV; likewise.
+        offers_submission: Whether the token's scope lets the session offer submission and Identity/get.
+        rewrites_cards: Whether PUT stores another serialisation and tells no ETag, as on Cyrus.
+        announces_state: Whether an event stream begins with the current state, as at Fastmail.
+        rules: Where `deliver` puts a message that names no mailboxes; the Inbox where there are none.
+    """
+
+    def __init__(
+        self,
+        username: str = "alex@mailroom.example",
+        token: str = "fmu1-sandbox-token",  # noqa: S107 - it opens nothing but this
+        password: str = "sandbox-app-password",  # noqa: S107 - likewise
+        *,
+        limits: Limits = Limits(),
+        offers_submission: bool = True,
+        rewrites_cards: bool = False,
+        announces_state: bool = False,
+        rules: Rules | None = None,
+    ) -> None:
+        lock = threading.RLock()
+        Mail.__init__(self, username, lock)
+        Contacts.__init__(self, lock, rewrites_cards=rewrites_cards)
+        self.id = f"u{hashlib.sha1(username.encode()).hexdigest()[:8]}"  # noqa: S324 - a name, not a secret
+        self.username = username
+        self.token = token
+        self.password = password
+        self.limits = limits
+        self.offers_submission = offers_submission
+        self.announces_state = announces_state
+        self.rules = rules
+        self.identities: list[Identity] = []
+        self.blobs: dict[str, bytes] = {}
+        self.add_identity("", username)
+
+    def add_identity(self, name: str, email: str) -> str:
+        """Let the person send from one more address; return the identity's id."""
+        with self.lock:
+            identity = Identity(f"I{len(self.identities) + 1}", name, email)
+            self.identities.append(identity)
+            return identity.id
+
+    def route(self, from_: Sequence[tuple[str, str]] | None) -> str:
+        """Return the mailbox that the provider's rules choose for a message."""
+        if self.rules is None or not from_:
+            return super().route(from_)
+        return self.rules(self, from_[0][1])
+
+    def forget_changes(self) -> None:
+        """Make every state and sync token given out so far unknown."""
+        with self.lock:
+            for log in (*self.logs.values(), *(book.log for book in self.books.values())):
+                log.forget()

@@ -1,0 +1,100 @@
+"""The contacts of an account: address books of vCards, contact groups among them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable
+
+from mailroom.sandbox.store import vcards
+from mailroom.sandbox.store.addressbook import AddressBook, Card, contact_card, group_card
+
+DEFAULT_BOOK = "Default"
+
+
+class Contacts:
+    """Contacts in memory; what they hold may be read under `lock`."""
+
+    def __init__(self, lock: threading.RLock, *, rewrites_cards: bool) -> None:
+        self.lock = lock
+        self.book = AddressBook(DEFAULT_BOOK, "Personal", rewrites_cards=rewrites_cards)
+        self.books = {DEFAULT_BOOK: self.book}
+
+    def put_card(self, name: str, data: bytes, created: int | None = None) -> Card:
+        """Store bytes as a card in the default address book, whatever they say.
+
+        Args:
+            name: The last segment of its href.
+            created: Seconds since 1970; now for a new card, where it is None.
+        """
+        with self.lock:
+            return self.book.put(name, data, created)
+
+    def delete_card(self, name: str) -> None:
+        """Delete a card of the default address book."""
+        with self.lock:
+            self.book.delete(name)
+
+    def card(self, name: str) -> Card:
+        """Return a card by its name or its href.
+
+        Raises:
+            KeyError: There is none.
+        """
+        with self.lock:
+            return self.book.cards[name.rpartition("/")[2]]
+
+    def cards(self) -> list[Card]:
+        """Return the cards of the default address book that are not contact groups."""
+        with self.lock:
+            return [card for card in self.book.cards.values() if not card.summary.is_group]
+
+    def cards_of(self, email: str) -> list[Card]:
+        """Return the cards with this address, compared without case, in all address books of the account.
+
+        Those are the ones that the engine looks through for members of contact groups.
+        """
+        folded = email.casefold()
+        with self.lock:
+            return [
+                card
+                for book in self.books.values()
+                for card in book.cards.values()
+                if book.owner is None
+                and not card.summary.is_group
+                and folded in (other.casefold() for other in card.summary.emails)
+            ]
+
+    def add_contact(self, name: str, *emails: str, groups: Collection[str] = ()) -> str:
+        """Make a plain card, put it into contact groups, and return its UID."""
+        uid, data = contact_card(name, *emails)
+        with self.lock:
+            self.put_card(f"{uid}.vcf", data)
+            for group in groups:
+                self.add_member(group, uid)
+        return uid
+
+    def add_group(self, title: str, members: Iterable[str] = ()) -> str:
+        """Make a contact group and return its UID."""
+        uid, data = group_card(title, tuple(members))
+        self.put_card(f"{uid}.vcf", data)
+        return uid
+
+    def add_member(self, group: str, uid: str) -> None:
+        """Put a card into a contact group by a line before the group's END."""
+        with self.lock:
+            card = self.book.group(group)
+            is_modern = card.summary.version == "4.0"
+            member = f"MEMBER:{uid}" if is_modern else f"X-ADDRESSBOOKSERVER-MEMBER:{vcards.member_urn(uid)}"
+            line = vcards.fold(member).encode()
+            head, end, tail = card.data.rpartition(b"END:VCARD")
+            self.book.put(card.name, head + line + end + tail)
+
+    def group_members(self, title: str) -> list[str]:
+        """Return the UIDs of a contact group's members."""
+        with self.lock:
+            return list(self.book.group(title).summary.members)
+
+    def group_titles(self, uid: str) -> list[str]:
+        """Return the names of the contact groups a card is in."""
+        with self.lock:
+            return [card.summary.name for card in self.book.groups() if uid in card.summary.members]

@@ -1,0 +1,29 @@
+"""The provider's rules: where new mail goes, by the contact group its sender is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailroom.sandbox.store.account import Account, Rules
+
+
+def by_contact_group(mailboxes: Mapping[str, str], screener: str) -> Rules:
+    """Return rules as Fastmail's and HEY's users write them.
+
+    Args:
+        mailboxes: The destination of mail from each contact group.
+        screener: Where mail from people without a card waits; with a card in no such group, it is
+            the Inbox.
+    """
+
+    def rules(account: Account, sender: str) -> str:
+        cards = account.cards_of(sender)
+        if not cards:
+            return screener
+        titles = {title for card in cards for title in account.group_titles(card.summary.uid or "")}
+        for group, mailbox in mailboxes.items():
+            if group in titles:
+                return mailbox
+        return account.with_role("inbox")
+
+    return rules

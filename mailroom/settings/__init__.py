@@ -1,0 +1,1 @@
+"""The MAILROOM_ variables: which there are, and what they mean."""

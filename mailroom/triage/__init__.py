@@ -1,0 +1,1 @@
+"""Decides what happens to senders and their mail. Knows no protocol."""

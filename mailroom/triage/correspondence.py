@@ -1,0 +1,102 @@
+"""What a person's old mail tells: whom he writes to, and who writes to him. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from attrs import define, frozen
+
+from mailroom.model.address import Address
+from mailroom.model.mail import Letter
+from mailroom.model.ports import Contacts
+from mailroom.model.sender import Correspondent
+from mailroom.triage.own import OwnAddresses
+
+MAX_REPLY_DOMAINS = 10
+
+
+@define
+class Tally:
+    """How often an address occurs in old mail.
+
+    Attributes:
+        email: The address as it was written last.
+        name: The newest display name; empty where it never shows one.
+        letters: How many letters it occurs in.
+        last_at: When the newest of them arrived, RFC 3339 in UTC.
+    """
+
+    address: Address
+    email: str
+    name: str
+    letters: int
+    last_at: str
+
+
+@frozen
+class Outlook:
+    """Whose mail the Screener rule would hold back.
+
+    Attributes:
+        senders: How many senders there are.
+        strangers: Those of them that are no contacts, the most frequent first.
+    """
+
+    senders: int
+    strangers: tuple[Tally, ...]
+
+
+class Tallies:
+    """Counts addresses letter by letter, so that old mail need not be kept; newest first.
+
+    Args:
+        own: Addresses of the account, which do not count.
+    """
+
+    def __init__(self, own: OwnAddresses) -> None:
+        self._own = own
+        self._by_address: dict[Address, Tally] = {}
+
+    def add_recipients(self, letters: Iterable[Letter]) -> None:
+        """Count whom letters were sent to."""
+        for letter in letters:
+            self._add(letter.recipients, letter.received_at)
+
+    def add_senders(self, letters: Iterable[Letter]) -> None:
+        """Count whom letters came from; a letter without one sender counts for nobody."""
+        for letter in letters:
+            if isinstance(letter.sender, Correspondent):
+                self._add([letter.sender], letter.received_at)
+
+    def ranked(self) -> list[Tally]:
+        """Return the tallies, the most frequent first, and of equals the latest."""
+        by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.address), reverse=True)
+        return sorted(by_date, key=lambda x: x.letters, reverse=True)
+
+    def _add(self, correspondents: Iterable[Correspondent], at: str) -> None:
+        for each in correspondents:
+            if each.address in self._own:
+                continue
+            tally = self._by_address.get(each.address)
+            if tally is None:
+                self._by_address[each.address] = Tally(each.address, each.email, each.name, 1, at)
+            else:
+                tally.letters += 1
+                tally.name = tally.name or each.name
+
+
+def outlook(tallies: Iterable[Tally], contacts: Contacts) -> Outlook:
+    """Say which of the senders are no contacts."""
+    senders = tuple(tallies)
+    return Outlook(len(senders), tuple(each for each in senders if not contacts.cards(each.address)))
+
+
+def reply_domains(letters: Iterable[Letter]) -> list[str]:
+    """Return what stands behind the @ in the Message-IDs of sent letters, the most frequent first."""
+    domains = Counter(letter.message_id.rpartition("@")[2].lower() for letter in letters)
+    return [domain for domain, _ in domains.most_common(MAX_REPLY_DOMAINS) if _is_domain(domain)]
+
+
+def _is_domain(text: str) -> bool:
+    return "." in text and all(c.isalnum() or c in "-._" for c in text)

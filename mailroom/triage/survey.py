@@ -1,0 +1,323 @@
+"""What an account needs before triage can begin, what of it is there, and what a person can do. Pure.
+
+Advice is followed here before it is given: on a copy of what was seen, where it must mend what it is
+for and spoil nothing else. So it works, and no second piece of advice leads back to where the first began.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from mailroom.model.mail import Mailbox
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.names import fold_name
+from mailroom.model.scheme import Category, Scheme
+
+
+class Kind(Enum):
+    """What something in the account is for."""
+
+    SCREENER = "Screener"
+    DESTINATION = "destination"
+    TRIAGE_LABEL = "triage label"
+    ERROR_LABEL = "error label"
+    WARNING_LABEL = "warning label"
+    GROUP = "contact group"
+
+
+class State(Enum):
+    """Whether something is there; taken means that something like it stands in its place."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+    TAKEN = "taken"
+
+
+class Obstacle(Enum):
+    """Why a name is taken."""
+
+    CASE = "another case"
+    LEVEL = "another level"
+    ROLE = "a role"
+    DOUBLED = "used twice"
+
+
+@frozen
+class Item:
+    """One thing that triage needs.
+
+    Attributes:
+        name: Its full name.
+        variable: The setting that names it.
+        obstacle: Why it cannot simply be made; None unless its name is taken.
+        found: The full name of what stands in its place, or in the place of a mailbox it is to lie in.
+        instead: The full name of the thing itself, if what was found is taken for what was meant.
+        remedy: What the person can do about it; empty unless its name is taken.
+    """
+
+    kind: Kind
+    name: str
+    variable: str
+    state: State
+    obstacle: Obstacle | None = None
+    found: str = ""
+    instead: str = ""
+    remedy: str = ""
+
+
+def survey(
+    mailboxes: Sequence[Mailbox] | None, group_names: Sequence[str] | None, scheme: Scheme
+) -> list[Item]:
+    """Say of each thing that the scheme names whether it is there.
+
+    Args:
+        mailboxes: The account's mailboxes; None where they are not known: then nothing is said of them.
+        group_names: The names of its contact groups, each as often as it occurs; None likewise.
+    """
+    account = _Account(mailboxes, group_names, scheme)
+    items = account.items()
+    return [
+        evolve(item, remedy=_remedy(account, items, number)) if item.state is State.TAKEN else item
+        for number, item in enumerate(items)
+    ]
+
+
+def problems_of(items: Sequence[Item]) -> list[str]:
+    """Say what is wrong, in sentences that say how to mend it."""
+    missing = [item for item in items if item.state is State.MISSING]
+    return [
+        *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind is not Kind.GROUP]),
+        *_missing("contact group", "contact groups", [x.name for x in missing if x.kind is Kind.GROUP]),
+        *(f"{item.kind.value} {item.name!r}: {item.remedy}" for item in items if item.remedy),
+    ]
+
+
+def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
+    shown = ", ".join(map(repr, names))
+    match len(names):
+        case 0:
+            return []
+        case 1:
+            return [f"the {one} {shown} is missing: `mailroom setup --apply` makes it"]
+        case _:
+            return [f"the {several} {shown} are missing: `mailroom setup --apply` makes them"]
+
+
+@frozen
+class _Account:
+    """What is there, and what is wanted."""
+
+    mailboxes: Sequence[Mailbox] | None
+    group_names: Sequence[str] | None
+    scheme: Scheme
+
+    def items(self) -> list[Item]:
+        """Look for each thing; without remedies."""
+        items: list[Item] = []
+        if self.mailboxes is not None:
+            paths = mailbox_paths(self.mailboxes)
+            there = _Mailboxes(
+                Counter(paths.values()),
+                {paths[mailbox.id]: mailbox.role for mailbox in self.mailboxes if mailbox.role},
+                frozenset(name for _, name, _ in _wanted_mailboxes(self.scheme)),
+            )
+            items += [there.look_for(*wanted) for wanted in _wanted_mailboxes(self.scheme)]
+        if self.group_names is not None:
+            items += [
+                _look_for_group(*each, Counter(self.group_names)) for each in _wanted_groups(self.scheme)
+            ]
+        return items
+
+    def with_mailbox_named(self, path: str, new_path: str) -> _Account:
+        """Rename or move a mailbox, and with it what lies in it."""
+        mailboxes = self.mailboxes or ()
+        paths = mailbox_paths(mailboxes)
+        ids = {name: mailbox_id for mailbox_id, name in paths.items()}
+        changed = []
+        for mailbox in mailboxes:
+            if paths[mailbox.id] == path:
+                # A name may hold a slash itself.
+                parts = new_path.rsplit("/", mailbox.name.count("/") + 1)
+                parent = "/".join(parts[: -1 - mailbox.name.count("/")])
+                name = new_path[len(parent) :].removeprefix("/")
+                mailbox = evolve(mailbox, name=name, parent_id=ids.get(parent))  # noqa: PLW2901
+            changed.append(mailbox)
+        return evolve(self, mailboxes=changed)
+
+    def with_group_named(self, name: str, new_name: str) -> _Account:
+        """Rename a contact group."""
+        names = [new_name if each == name else each for each in self.group_names or ()]
+        return evolve(self, group_names=names)
+
+    def with_setting(self, variable: str, value: str) -> _Account:
+        """Let a setting name something else."""
+        return evolve(self, scheme=_with_setting(self.scheme, variable, value))
+
+
+def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, str, str]]:
+    """Return what each mailbox is for, its name and its setting."""
+    destinations = {x.mailbox: x.group_variable for x in reversed(scheme.categories) if x.mailbox}
+    return [
+        (Kind.SCREENER, scheme.screener, scheme.screener_variable),
+        *((Kind.DESTINATION, name, variable) for name, variable in reversed(destinations.items())),
+        *((Kind.TRIAGE_LABEL, each.label, each.label_variable) for each in scheme.categories),
+        (Kind.ERROR_LABEL, scheme.error_label, scheme.error_variable),
+        *(
+            [(Kind.WARNING_LABEL, scheme.warning_label, scheme.warning_variable)]
+            if scheme.warning_label
+            else []
+        ),
+    ]
+
+
+def _wanted_groups(scheme: Scheme) -> list[tuple[str, str]]:
+    """Return the name and the setting of each contact group."""
+    variables = {each.group: each.group_variable for each in reversed(scheme.categories)}
+    return [(group, variables[group]) for group in scheme.groups]
+
+
+@frozen
+class _Mailboxes:
+    """The mailboxes that are there.
+
+    Attributes:
+        paths: Their full names, and how many have each.
+        roles: What those are for that are for something.
+        wanted: The full names that the scheme uses: none of them stands in the place of another.
+    """
+
+    paths: Counter[str]
+    roles: Mapping[str, str]
+    wanted: frozenset[str]
+
+    def look_for(self, kind: Kind, name: str, variable: str) -> Item:
+        """Say whether a mailbox is there."""
+        if self.paths[name] > 1:
+            return Item(kind, name, variable, State.TAKEN, Obstacle.DOUBLED, name)
+        if name in self.roles:
+            return Item(kind, name, variable, State.TAKEN, Obstacle.ROLE, name)
+        if name in self.paths:
+            return Item(kind, name, variable, State.PRESENT)
+        for obstacle, found, instead in (*self._in_another_case(name), *self._at_another_level(name)):
+            # Its own place in the account: what has a role is for something else.
+            has_role = found == instead and found in self.roles
+            return Item(
+                kind, name, variable, State.TAKEN, Obstacle.ROLE if has_role else obstacle, found, instead
+            )
+        return Item(kind, name, variable, State.MISSING)
+
+    def _in_another_case(self, name: str) -> Iterator[tuple[Obstacle, str, str]]:
+        """Find the mailbox, or else one that it lies in: made beside it, that would be there twice."""
+        like = {fold_name(path): path for path in self.paths if path not in self.wanted}
+        parts = name.split("/")
+        for depth in range(len(parts), 0, -1):
+            ancestor = "/".join(parts[:depth])
+            if ancestor in self.paths:
+                return
+            if found := like.get(fold_name(ancestor)):
+                yield Obstacle.CASE, found, "/".join([found, *parts[depth:]])
+                return
+
+    def _at_another_level(self, name: str) -> Iterator[tuple[Obstacle, str, str]]:
+        last = fold_name(name.rpartition("/")[2])
+        for path in self.paths:
+            is_like = fold_name(path.rpartition("/")[2]) == last
+            if is_like and path not in self.wanted and path not in self.roles:
+                yield Obstacle.LEVEL, path, path
+
+
+def _look_for_group(name: str, variable: str, found: Counter[str]) -> Item:
+    if found[name] > 1:
+        return Item(Kind.GROUP, name, variable, State.TAKEN, Obstacle.DOUBLED, name)
+    if found[name]:
+        return Item(Kind.GROUP, name, variable, State.PRESENT)
+    for other in found:
+        if fold_name(other) == fold_name(name):
+            return Item(Kind.GROUP, name, variable, State.TAKEN, Obstacle.CASE, other, other)
+    return Item(Kind.GROUP, name, variable, State.MISSING)
+
+
+def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
+    """Say what the person can do about a name that is taken."""
+    item = items[number]
+    another = f"set {item.variable or 'the setting'} to another name"
+    match item.obstacle:
+        case Obstacle.ROLE:
+            return f"{item.found!r} is the account's {_role(account, item.found)}: {another}"
+        case Obstacle.DOUBLED:
+            return f"{_count(account, item)} have this name: rename or delete all but one"
+        case _:
+            ways = [way for way, after in _ways(account, item) if _helps(after, items, number)]
+            if item.obstacle is Obstacle.LEVEL:
+                ways.append(f"make {item.name!r} yourself if that is something else")
+            return f"{item.found!r} is there: {', or '.join(ways or [another])}"
+
+
+def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
+    """Yield what could be done, and the account as it would be then."""
+    # What lies in the mailbox that was found does not change its name.
+    target = item.name.removesuffix(item.instead.removeprefix(item.found))
+    if item.kind is Kind.GROUP:
+        yield f"rename it to {target!r}", account.with_group_named(item.found, target)
+    elif not _role(account, item.found):
+        act = "move" if item.obstacle is Obstacle.LEVEL else "rename"
+        yield f"{act} it to {target!r}", account.with_mailbox_named(item.found, target)
+    is_shared = item.kind in {Kind.GROUP, Kind.DESTINATION}
+    if is_shared and None in (account.mailboxes, account.group_names):
+        return  # what the setting would do to the other of the two, nobody can say
+    if is_shared and "/" in item.instead and "/" not in item.name:
+        return  # the name of a contact group is no path, unless the person wants it so
+    if item.variable:
+        yield f"set {item.variable}={item.instead}", account.with_setting(item.variable, item.instead)
+
+
+def _helps(after: _Account, items: Sequence[Item], number: int) -> bool:
+    """Whether less stands in the way of the item than before, and nothing else is worse off."""
+    names = [fold_name(name) for _, name, _ in _wanted_mailboxes(after.scheme)]
+    now = after.items()
+    return (
+        len(set(names)) == len(names)
+        and len(now) == len(items)
+        and _badness(now[number]) < _badness(items[number])
+        and all(_badness(new) <= _badness(old) for new, old in zip(now, items, strict=True))
+    )
+
+
+def _badness(item: Item) -> int:
+    """Return a number that falls with each piece of advice that is followed, so that there is a last one."""
+    if item.obstacle is None:
+        return 0 if item.state is State.PRESENT else 1
+    return {Obstacle.LEVEL: 2, Obstacle.CASE: 3, Obstacle.ROLE: 4, Obstacle.DOUBLED: 4}[item.obstacle]
+
+
+def _role(account: _Account, path: str) -> str:
+    mailboxes = account.mailboxes or ()
+    paths = mailbox_paths(mailboxes)
+    return next((x.role for x in mailboxes if paths[x.id] == path and x.role), "")
+
+
+def _count(account: _Account, item: Item) -> int:
+    if item.kind is Kind.GROUP:
+        return Counter(account.group_names or ())[item.name]
+    return Counter(mailbox_paths(account.mailboxes or ()).values())[item.name]
+
+
+def _with_setting(scheme: Scheme, variable: str, value: str) -> Scheme:
+    def category(each: Category) -> Category:
+        if each.group_variable == variable:
+            each = evolve(each, group=value, mailbox=value if each.mailbox else None)
+        return evolve(each, label=value) if each.label_variable == variable else each
+
+    return evolve(
+        scheme,
+        categories=tuple(map(category, scheme.categories)),
+        screener=value if scheme.screener_variable == variable else scheme.screener,
+        error_label=value if scheme.error_variable == variable else scheme.error_label,
+        warning_label=value
+        if scheme.warning_label and scheme.warning_variable == variable
+        else scheme.warning_label,
+    )

@@ -1,0 +1,91 @@
+"""What triage sees of an account: its mailboxes by their meaning, and the messages it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from attrs import Factory, frozen
+
+from mailroom.errors import ServerError
+from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.ports import MailStore
+from mailroom.model.scheme import Scheme
+from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
+
+MAX_READ_ALONG_MESSAGES = 500
+
+
+@frozen
+class Look:
+    """What was seen at the beginning of a cycle.
+
+    Attributes:
+        snapshot: Every message with a label of Mailroom's; those in Screener too where `has_screener`.
+        has_screener: Whether Screener was read along. Where very much waits there, it was not.
+        left_out: Why a message that should be in the snapshot could not be read.
+    """
+
+    layout: Layout
+    snapshot: Snapshot
+    has_screener: bool
+    left_out: Mapping[MessageId, str] = Factory(dict)
+
+    @property
+    def marked(self) -> Snapshot:
+        """The messages that carry a label of Mailroom's."""
+        watched = self.layout.watched
+        return self.snapshot.only(x.id for x in self.snapshot.messages.values() if x.mailbox_ids & watched)
+
+
+class Sight:
+    """Looks at an account again and again; resolves the scheme's names anew where mailboxes have changed.
+
+    Args:
+        reads_screener_along: Whether a look is to include the mail in Screener.
+    """
+
+    def __init__(self, mail: MailStore, scheme: Scheme, *, reads_screener_along: bool) -> None:
+        self._mail = mail
+        self._scheme = scheme
+        self._reads_screener_along = reads_screener_along
+        self._mailboxes: tuple[Mailbox, ...] = ()
+        self._limits = NO_LIMITS
+        self._layout: Layout | None = None
+        self._wanted: frozenset[MailboxId] = frozenset()
+
+    def look(self) -> Look:
+        """See all labelled messages: one request, unless mailboxes were added, renamed or removed.
+
+        Raises:
+            UserError: Names every mailbox that is missing.
+            ServerError: The server could not be asked.
+        """
+        wanted = self._wanted if self._layout else frozenset()
+        seen = self._mail.read(wanted)
+        layout = self._layout
+        if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
+            self._layout = None  # until the new one is found
+            layout = find_layout(seen.mailboxes, self._scheme, seen.limits)
+            if wanted != (wanted := self._to_look_at(layout, seen.mailboxes)):
+                seen = self._mail.read(wanted)
+            self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
+        self._wanted = self._to_look_at(layout, seen.mailboxes)
+        return Look(layout, seen.snapshot, layout.screener in wanted, seen.left_out)
+
+    def read(
+        self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
+    ) -> Snapshot:
+        """Read messages as they are now, in the layout of the last look.
+
+        Raises:
+            ServerError: The server could not be asked, or the mailboxes are others than at the last look.
+        """
+        reading = self._mail.read(mailbox_ids, keep)
+        if reading.mailboxes != self._mailboxes:
+            raise ServerError("mailboxes were changed during the cycle; the next one goes on")
+        return reading.snapshot
+
+    def _to_look_at(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
+        (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
+        reads_along = self._reads_screener_along and waiting <= MAX_READ_ALONG_MESSAGES
+        return layout.watched | ({layout.screener} if reads_along else frozenset())

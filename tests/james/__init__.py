@@ -1,1 +1,0 @@
-"""Apache James, a mail server that other people run, for the tests."""

@@ -1,0 +1,1 @@
+"""What several suites share: accounts on each kind of server, wires, doubles, processes."""

@@ -1,0 +1,52 @@
+"""Mailroom put to work on an account through a proxy, with a clock that the test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from mailroom.account import Account as OpenAccount
+from mailroom.account import open_account
+from mailroom.http import DEFAULT_BOUNDS, Bounds
+from tests.support.accounts import Account
+from tests.support.interrupted import ShortWait
+from tests.support.proxy import Proxy
+from tests.support.running import settings_for
+
+
+@define
+class Behind:
+    """An account behind a proxy that does no harm yet.
+
+    Attributes:
+        now: What the clock says, in seconds.
+        stop: Knows how long was to be waited for.
+    """
+
+    account: Account
+    proxy: Proxy
+    now: float = field(default=1_000.0)
+    stop: ShortWait = field(factory=ShortWait)
+
+    def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> OpenAccount:
+        """Wire Mailroom up, as after a fresh start."""
+        environment = self.proxy.environment(self.account.environment)
+        return open_account(
+            settings_for(self.account, environment), self.stop, bounds, clock=lambda: self.now
+        )
+
+    def writes(self) -> list[str]:
+        """Return every request for a change so far: its method and target, or its JMAP calls."""
+        return [f"{x.method} {x.target} {x.calls}" for x in self.proxy.requests if x.is_write]
+
+
+@contextmanager
+def behind(account: Account) -> Iterator[Behind]:
+    """Put a proxy before an account."""
+    url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
+    with Proxy(f"{url.scheme}://{url.netloc}") as proxy:
+        yield Behind(account, proxy)
+        proxy.check()

@@ -1,0 +1,1 @@
+"""A real Cyrus on loopback."""

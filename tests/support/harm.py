@@ -1,0 +1,205 @@
+"""The kinds of harm that can come to a request, each a plan for the proxy, and when they come."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+from attrs import define, evolve, field
+
+from tests.support.proxy import Answer, Exchange, Plan, Request
+
+Choice = Callable[[Request], bool]
+
+SYNC_TOKEN = re.compile(rb"<sync-token>[^<]+</sync-token>")
+
+
+# --- when
+
+
+@define
+class Harm:
+    """A plan that does harm to some requests.
+
+    Attributes:
+        times: How many more requests it comes to; it passes the others on.
+        hits: How many it has come to.
+    """
+
+    plan: Plan
+    choice: Choice
+    times: int = 1_000_000
+    hits: int = field(default=0)
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Let the request go on, or not."""
+        if self.hits < self.times and self.choice(exchange.request):
+            self.hits += 1
+            self.plan(exchange)
+        else:
+            exchange.pass_on()
+
+
+def any_request(_: Request) -> bool:
+    """Choose every request."""
+    return True
+
+
+def jmap(request: Request) -> bool:
+    """Choose requests to the JMAP API."""
+    return request.is_jmap
+
+
+def mail_write(request: Request) -> bool:
+    """Choose changes of mail."""
+    return "Email/set" in request.calls
+
+
+def report(request: Request) -> bool:
+    """Choose CardDAV's reports: changes since a sync token, and many cards at once."""
+    return request.method == "REPORT"
+
+
+def card_write(request: Request) -> bool:
+    """Choose the writing of a card or a contact group."""
+    return request.method == "PUT"
+
+
+def group_write(request: Request) -> bool:
+    """Choose the writing of a contact group that is there already."""
+    return request.method == "PUT" and "if-match" in request.headers
+
+
+def card_reading(request: Request) -> bool:
+    """Choose the reading of one card."""
+    return request.method == "GET" and not request.is_session
+
+
+def with_sync_token(request: Request) -> bool:
+    """Choose questions for the changes since a sync token."""
+    return request.method == "REPORT" and SYNC_TOKEN.search(request.body) is not None
+
+
+# --- what
+
+
+def lose_request(exchange: Exchange) -> None:
+    """Break off before the server has seen the request."""
+    exchange.reset()
+
+
+def lose_answer(exchange: Exchange) -> None:
+    """Break off after the server has done what the request asks."""
+    exchange.forward()
+    exchange.reset()
+
+
+def reset_in_body(exchange: Exchange) -> None:
+    """Break off in the middle of the answer's body."""
+    octets = exchange.forward().octets()
+    exchange.send(octets[: octets.index(b"\r\n\r\n") + 4 + (len(octets) - octets.index(b"\r\n\r\n")) // 2])
+    exchange.reset()
+
+
+def end_in_body(exchange: Exchange) -> None:
+    """End the connection in good order, in the middle of the answer's body."""
+    octets = exchange.forward().octets()
+    exchange.send(octets[:-1] if octets.endswith(b"\r\n\r\n") else octets[: -(len(octets) // 4)])
+    exchange.hang_up()
+
+
+def stall(exchange: Exchange) -> None:
+    """Let the server do it, and say nothing."""
+    exchange.forward()
+    exchange.stall()
+
+
+def stall_before(exchange: Exchange) -> None:
+    """Neither let the server do it, nor say anything."""
+    exchange.stall()
+
+
+def cut_text(exchange: Exchange) -> None:
+    """Answer with half of the JSON or XML, as if that were all."""
+    answer = exchange.forward()
+    exchange.reply(evolve(answer, body=answer.body[: len(answer.body) // 2]))
+
+
+def spoilt_text(exchange: Exchange) -> None:
+    """Answer with something that is neither JSON nor XML, and says it is."""
+    exchange.reply(evolve(exchange.forward(), body=b'{"methodResponses": [<multistatus \xff\x00'))
+
+
+def other_text(exchange: Exchange) -> None:
+    """Answer with JSON or XML that is well-formed and says nothing to the point."""
+    answer = exchange.forward()
+    is_json = "json" in answer.headers.get("content-type", "")
+    exchange.reply(evolve(answer, body=b'{"sorry": []}' if is_json else b'<sorry xmlns="DAV:"/>'))
+
+
+def web_page(exchange: Exchange) -> None:
+    """Answer with a web page, as a provider's front server does."""
+    exchange.reply(Answer(200, {"content-type": "text/html"}, b"<!DOCTYPE html><p>Back in a minute.<br>"))
+
+
+def status(code: int, **headers: str) -> Plan:
+    """Answer with a status; an underscore in a header's name stands for a hyphen."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda exchange: exchange.reply(Answer(code, fields))
+
+
+def method_error(kind: str) -> Plan:
+    """Answer every method call of the request with an error; the server sees none of them."""
+
+    def plan(exchange: Exchange) -> None:
+        calls = exchange.request.json()["methodCalls"]
+        exchange.reply(_json({
+            "methodResponses": [["error", {"type": kind}, index] for _, _, index in calls],
+            "sessionState": "a state",
+        }))  # fmt: skip
+
+    return plan
+
+
+def too_large(most: int) -> Plan:
+    """Refuse a change of more than `most` messages as a strict server does, whatever its session says."""
+
+    def plan(exchange: Exchange) -> None:
+        ((_, arguments, _),) = exchange.request.json()["methodCalls"]
+        if len(arguments["update"]) > most:
+            method_error("requestTooLarge")(exchange)
+        else:
+            exchange.pass_on()
+
+    return plan
+
+
+def refuse_messages(refused: Collection[str], kind: str = "forbidden") -> Plan:
+    """Let the server change all messages but these, and answer for these that they were not updated."""
+
+    def plan(exchange: Exchange) -> None:
+        request = exchange.request.json()
+        ((_, arguments, _),) = request["methodCalls"]
+        unlucky = arguments["update"].keys() & set(refused)
+        arguments["update"] = {k: v for k, v in arguments["update"].items() if k not in unlucky}
+        answer = json.loads(
+            exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body
+        )
+        said = answer["methodResponses"][0][1]
+        errors = {message: {"type": kind} for message in unlucky}
+        said["notUpdated"] = (said.get("notUpdated") or {}) | errors
+        exchange.reply(_json(answer))
+
+    return plan
+
+
+def refuse_sync_token(exchange: Exchange) -> None:
+    """Say that the sync token is no longer good (RFC 6578 section 3.2)."""
+    body = b'<error xmlns="DAV:"><valid-sync-token/></error>'
+    exchange.reply(Answer(403, {"content-type": "application/xml"}, body))
+
+
+def _json(value: Any) -> Answer:
+    return Answer(200, {"content-type": "application/json"}, json.dumps(value).encode())

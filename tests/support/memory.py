@@ -1,0 +1,145 @@
+"""Triage's two ports filled in plain memory, able to break off after any write; for property tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from attrs import define, evolve, field
+
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.mail import Change, Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.ports import Reading, Refused, Update
+from mailroom.triage.own import OwnAddresses
+
+
+class CrashError(Exception):
+    """The process died here."""
+
+
+@define(repr=False)
+class World:
+    """An account, which is its own mail store. `writes_left` counts down to a crash; None never crashes."""
+
+    mailboxes: tuple[Mailbox, ...]
+    messages: dict[MessageId, Message]
+    cards: dict[CardUid, tuple[Card, frozenset[Address]]]
+    groups: dict[str, frozenset[CardUid]]
+    own: tuple[str, ...] = ()
+    writes_left: int | None = None
+    writes: int = field(default=0)
+
+    def __repr__(self) -> str:
+        messages = "\n".join(
+            f"  {m.id} {sorted(m.mailbox_ids)} {'read' if m.is_read else 'unread'} {m.sender}"
+            for m in self.messages.values()
+        )
+        return f"World:\n{messages}\n  {self.cards}\n  {self.groups}"
+
+    def copy(self) -> World:
+        return World(self.mailboxes, dict(self.messages), dict(self.cards), dict(self.groups), self.own)
+
+    def state(self) -> object:
+        """Everything a person can see."""
+        where = {m.id: m.mailbox_ids for m in self.messages.values()}
+        return where, dict(self.cards), dict(self.groups)
+
+    def write(self) -> None:
+        if self.writes_left == 0:
+            raise CrashError
+        if self.writes_left is not None:
+            self.writes_left -= 1
+        self.writes += 1
+
+    # --- mail store
+
+    def own_addresses(self) -> OwnAddresses:
+        return OwnAddresses.read(self.own)
+
+    def read(
+        self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
+    ) -> Reading:
+        wanted = frozenset(mailbox_ids)
+        found = {m.id: m for m in self.messages.values() if m.mailbox_ids & wanted and keep(m)}
+        return Reading(self.mailboxes, Snapshot(str(self.writes), found))
+
+    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+        changed, failed, now = set(), {}, {}
+        for message_id in snapshot.messages:
+            message = self.messages[message_id]
+            wanted = change(message)
+            placed = (message.mailbox_ids - wanted.remove) | wanted.add
+            if placed != message.mailbox_ids:
+                if not placed:
+                    failed[message_id] = "in no mailbox"
+                    placed = message.mailbox_ids
+                else:
+                    self.write()
+                    changed.add(message_id)
+            self.messages[message_id] = now[message_id] = evolve(message, mailbox_ids=placed)
+        return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
+
+    def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        there = {mailbox.name for mailbox in self.mailboxes}
+        for path in dict.fromkeys(paths):
+            if path not in there:
+                self.write()
+                self.mailboxes += (Mailbox(MailboxId(path), path),)
+        return {}
+
+
+@define
+class Book:
+    """The world's address book, and the view of it."""
+
+    world: World
+
+    def refresh(self) -> Book:
+        return self
+
+    def latest(self) -> Book:
+        return self
+
+    def cards(self, address: Address) -> Sequence[Card]:
+        return [card for card, addresses in self.world.cards.values() if address in addresses]
+
+    def groups(self, uid: CardUid) -> Collection[str]:
+        return {name for name, members in self.world.groups.items() if uid in members}
+
+    def group_names(self) -> Sequence[str]:
+        return list(self.world.groups)
+
+    def problems(self) -> Sequence[str]:
+        return ()
+
+    def left_out(self) -> Sequence[str]:
+        return ()
+
+    def group_uids(self) -> Mapping[str, CardUid]:
+        return {name: CardUid(f"group {name}") for name in self.world.groups}
+
+    def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
+        for name in names:
+            if name not in self.world.groups:
+                self.world.write()
+                self.world.groups[name] = frozenset()
+        return {}
+
+    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+        made: dict[Address, Card | Refused] = {}
+        for new in cards:
+            uid = CardUid(f"uid of {new.address}")
+            if uid not in self.world.cards:
+                self.world.write()
+                card = Card(uid, new.name, created=1000 + len(self.world.cards))
+                self.world.cards[uid] = (card, frozenset({new.address}))
+            made[new.address] = self.world.cards[uid][0]
+        return made
+
+    def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
+        for name, membership in memberships.items():
+            members = (self.world.groups[name] | membership.add) - membership.remove
+            if members != self.world.groups[name]:
+                self.world.write()
+                self.world.groups[name] = members
+        return {}

@@ -1,0 +1,145 @@
+"""What must hold at every moment of a cycle, looked at directly in the account."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+
+from tests.support import vcards
+from tests.support.accounts import GROUPS, LABELS, Account
+from tests.support.scenarios import STRAGGLER, Stage
+
+KEPT = frozenset({"Trash", "Sent", "Junk", "Drafts"})
+TRIAGE_LABELS = frozenset(label for label in LABELS if label.startswith("@To"))
+_MEMBER_LINES = re.compile(rb"(?im)^(?:X-ADDRESSBOOKSERVER-)?MEMBER[:;].*\r?\n(?:[ \t].*\r?\n)*")
+
+is_group = cache(vcards.is_group)
+
+
+@cache
+def properties(card: bytes) -> tuple[vcards.Property, ...]:
+    """Return what a card says."""
+    return tuple(vcards.properties(card))
+
+
+@cache
+def values(card: bytes, name: str) -> tuple[str, ...]:
+    """Return every value of a property."""
+    return tuple(each.value for each in properties(card) if each.name == name)
+
+
+@cache
+def addresses(card: bytes) -> tuple[str, ...]:
+    """Return the addresses of a contact card, in lower case."""
+    return tuple(value.lower() for value in values(card, "EMAIL"))
+
+
+@cache
+def members(card: bytes) -> tuple[str, ...]:
+    """Return the UIDs of a contact group's members, in order."""
+    return tuple(vcards.members(card))
+
+
+def without_members(card: bytes, *, exactly: bool) -> object:
+    """Return what a contact group's card says besides its members: its bytes, or what they mean."""
+    if exactly:
+        return _MEMBER_LINES.sub(b"", card)
+    return vcards.without_members(card)
+
+
+class Observer:
+    """Remembers an account as it was, and says whether all is well now.
+
+    Attributes:
+        looks: How often it has looked.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._cards = dict(stage.account.cards())
+        letters = stage.letters.values()
+        self._labelled = {x.sender for x in letters if x.sender and x.mailboxes & TRIAGE_LABELS}
+        # Two labels on one protected message just come off.
+        self._taken_back = {
+            x.sender for x in letters if x.mailboxes & KEPT and len(x.mailboxes & TRIAGE_LABELS) > 1
+        }
+        self._ours = {
+            uid
+            for card in self._cards.values()
+            if not is_group(card) and self._labelled & set(addresses(card))
+            for uid in values(card, "UID")
+        }
+        self.looks = 0
+
+    def look(self) -> None:
+        """Raise AssertionError where something is wrong."""
+        self.looks += 1
+        account = self._stage.account
+        cards = account.cards()
+        where = {name: account.mailboxes_of(x.id) for name, x in self._stage.letters.items()}
+        self._check_mail(where)
+        self._check_groups_of_filed_senders(where, list(cards.values()))
+        self._check_cards(account, dict(cards))
+
+    def _check_mail(self, where: dict[str, set[str]]) -> None:
+        for name, letter in self._stage.letters.items():
+            assert where[name], f"{name!r} is in no mailbox"
+            is_marked = letter.mailboxes & set(LABELS) or letter.sender in {*self._labelled, STRAGGLER[1]}
+            assert is_marked or where[name] == letter.mailboxes, f"{name!r} is another sender's and was moved"
+            kept = letter.mailboxes & {"Family", *KEPT}
+            assert kept <= where[name], f"{name!r} was taken out of {kept - where[name]}"
+
+    def _check_groups_of_filed_senders(self, where: dict[str, set[str]], cards: list[bytes]) -> None:
+        for sender in self._labelled - self._taken_back:
+            theirs = [name for name, x in self._stage.letters.items() if x.sender == sender]
+            if any(where[name] & TRIAGE_LABELS for name in theirs):
+                continue
+            assert triage_groups_of(cards, sender), f"{sender} has lost his label and is in no group"
+
+    def _check_cards(self, account: Account, now: dict[str, bytes]) -> None:
+        uids = Counter(uid for card in now.values() for uid in values(card, "UID"))
+        assert max(uids.values()) == 1, f"a UID stands twice: {uids}"
+        before = Counter(x for card in self._cards.values() if not is_group(card) for x in addresses(card))
+        after = Counter(x for card in now.values() if not is_group(card) for x in addresses(card))
+        for address, count in after.items():
+            assert count <= max(before[address], 1), f"{address} has a second card"
+        for name, card in self._cards.items():
+            assert name in now, f"the card {name} is gone"
+            if is_group(card) and set(values(card, "FN")) & set(GROUPS):
+                self._check_triage_group(card, now[name], exactly=account.keeps_card_bytes)
+            else:
+                assert now[name] == card, f"the card {name} was changed"
+
+    def _check_triage_group(self, before: bytes, after: bytes, *, exactly: bool) -> None:
+        (name,) = values(before, "FN")
+        assert without_members(after, exactly=exactly) == without_members(before, exactly=exactly), name
+        assert len(members(after)) == len(set(members(after))), f"a member stands twice in {name}"
+        foreign = [uid for uid in members(before) if uid not in self._ours]
+        assert [uid for uid in members(after) if uid in foreign] == foreign, f"{name} lost a member"
+
+
+def triage_groups_of(cards: list[bytes], address: str) -> set[str]:
+    """Return the names of the triage groups that some card with the address is in."""
+    uids = {uid for x in cards if not is_group(x) and address in addresses(x) for uid in values(x, "UID")}
+    groups = [card for card in cards if is_group(card) and uids & set(members(card))]
+    return {name for card in groups for name in values(card, "FN")} & set(GROUPS)
+
+
+def final_state(stage: Stage) -> dict[str, object]:
+    """Return all that a person can see, in a form that is equal for equal accounts."""
+    account = stage.account
+    state: dict[str, object] = {
+        f"message {name}": tuple(sorted(account.mailboxes_of(x.id))) for name, x in stage.letters.items()
+    }
+    for name, card in account.cards().items():
+        if is_group(card):
+            rest = without_members(card, exactly=account.keeps_card_bytes)
+            state[f"group {name}"] = (rest, tuple(sorted(members(card))))
+        else:
+            state[f"card {name}"] = (
+                card
+                if account.keeps_card_bytes
+                else tuple(sorted(each for each in properties(card) if each.name not in {"REV", "PRODID"}))
+            )
+    return state

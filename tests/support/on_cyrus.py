@@ -1,0 +1,188 @@
+"""Accounts on a real Cyrus server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from email.utils import formataddr
+from uuid import uuid4
+
+from tests.support import vcards
+from tests.support.accounts import Account, Clock, Sender
+from tests.support.cyrus.front import Front
+from tests.support.wire import RefusedError, Wire
+
+MAX_OBJECTS = 50
+OPTIONS = {"jmap_max_objects_in_get": str(MAX_OBJECTS), "jmap_max_objects_in_set": str(MAX_OBJECTS)}
+"""Limits low enough that a test can exceed them."""
+
+
+class CyrusAccount(Account):
+    """A new account on the server behind `front`."""
+
+    keeps_card_bytes = False
+    max_objects = MAX_OBJECTS
+    describes_cards = True
+    member_prefix = "urn:uuid:"
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._server = front.server
+        password, token = uuid4().hex, f"token-{uuid4().hex}"
+        self.address = f"user{uuid4().hex[:12]}@example.com"
+        self._server.add_user(self.address, password)
+        front.tokens[token] = self.address
+        self.environment = {
+            "MAILROOM_JMAP_SESSION_URL": f"{front.url}/jmap/session",
+            "MAILROOM_JMAP_TOKEN": token,
+            "MAILROOM_CARDDAV_URL": f"{front.url}/",
+            "MAILROOM_CARDDAV_USERNAME": self.address,
+            "MAILROOM_CARDDAV_PASSWORD": password,
+        }
+        authorization = self._server.basic_authorization(self.address)
+        self._wire = Wire(self._server.http_address, self.address, authorization)
+        self._clock = Clock()
+        self._ids: dict[str, str] = {}
+        self._refresh_ids()
+
+    def close(self) -> None:
+        """There is nothing to let go of: the account ends with its server."""
+
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        create = {name: {"name": name, "role": role} for name, role in roles.items()}
+        answer = self._wire.jmap("Mailbox/set", create=create)
+        if refused := answer["notCreated"]:
+            raise RefusedError(f"mailboxes: {refused}")
+        self._ids |= {name: made["id"] for name, made in answer["created"].items()}
+
+    def rename_mailbox(self, name: str, new_name: str) -> None:
+        self._wire.jmap("Mailbox/set", update={self._ids[name]: {"name": new_name}})
+        self._refresh_ids()
+
+    def remove_mailbox(self, name: str) -> None:
+        self._wire.jmap("Mailbox/set", destroy=[self._ids[name]])
+        self._refresh_ids()
+
+    def mailbox_id(self, name: str) -> str:
+        return self._ids[name]
+
+    def receive(
+        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+    ) -> str:
+        return self.receive_raw(_compose(senders), *mailboxes, read=read, at=at)
+
+    def receive_raw(self, message: bytes, *mailboxes: str, read: bool = False, at: str = "") -> str:
+        """Let a message arrive just as it is."""
+        email = {
+            "blobId": self._wire.upload(message),
+            "mailboxIds": {self._ids[name]: True for name in mailboxes},
+            "keywords": {"$seen": True} if read else {},
+            "receivedAt": at or self._clock.next(),
+        }
+        answer = self._wire.jmap("Email/import", emails={"new": email})
+        if "new" not in (answer["created"] or {}):
+            raise RefusedError(f"message: {answer['notCreated']}")
+        return str(answer["created"]["new"]["id"])
+
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+        headers = {"To": recipients, "Cc": cc}
+        message = _compose([("", self.address)], {k: v for k, v in headers.items() if v})
+        return self.receive_raw(message, "Sent", read=True, at=at)
+
+    def deliver(self, message: bytes) -> None:
+        """Hand a message in from outside, through the account's Sieve script."""
+        self._server.deliver(self.address, message)
+
+    def find(self, message_id: str, timeout_seconds: float) -> str:
+        """Return the id that JMAP has for a message, as soon as it has arrived."""
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            ids = self._wire.jmap("Email/query")["ids"]
+            for each in self._wire.jmap("Email/get", ids=ids, properties=["messageId"])["list"]:
+                if each["messageId"] == [message_id]:
+                    return str(each["id"])
+            time.sleep(0.02)
+        raise RefusedError(f"{message_id} does not arrive")
+
+    def message_id(self, message: str) -> str:
+        """Return the Message-ID of a message."""
+        (found,) = self._wire.jmap("Email/get", ids=[message], properties=["messageId"])["list"]
+        return str(found["messageId"][0])
+
+    def install_rules(self, script: str) -> None:
+        """Make a Sieve script the active one, over JMAP as a person's mail program does."""
+        blob_id = self._wire.upload(script.encode(), "application/sieve")
+        create = {"rules": {"name": f"rules {uuid4().hex}", "blobId": blob_id}}
+        answer = self._wire.jmap("SieveScript/set", create=create, onSuccessActivateScript="#rules")
+        if "rules" not in (answer["created"] or {}):
+            raise RefusedError(f"script: {answer['notCreated']}\n{script}")
+
+    def mailbox_names(self) -> list[str]:
+        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
+        self._ids = {each["name"]: each["id"] for each in found}
+        return [each["name"] for each in found]
+
+    def mailboxes_of(self, message: str) -> set[str]:
+        found = self._wire.jmap("Email/get", ids=[message], properties=["mailboxIds"])["list"]
+        names = {mailbox_id: name for name, mailbox_id in self._ids.items()}
+        return {names[mailbox_id] for each in found for mailbox_id in each["mailboxIds"]}
+
+    def place(self, message: str, *mailboxes: str) -> None:
+        self._update(message, {"mailboxIds": {self._ids[name]: True for name in mailboxes}})
+
+    def mark_read(self, message: str) -> None:
+        self._update(message, {"keywords/$seen": True})
+
+    def destroy(self, message: str) -> None:
+        self._wire.jmap("Email/set", destroy=[message])
+
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        self._wire.put_card(name, data, book)
+
+    def add_address_book(self, name: str) -> None:
+        self._wire.make_book(name)
+
+    def protect_address_book(self) -> None:
+        user, _, domain = self.address.partition("@")
+        self._server.set_rights(f"user/{user}/#addressbooks/Default@{domain}", self.address, "lrs")
+
+    def delete_card(self, name: str) -> None:
+        self._wire.delete_card(name)
+
+    def cards(self) -> Mapping[str, bytes]:
+        return self._wire.cards()
+
+    def stored_card(self, name: str) -> bytes:
+        """Return a card in the version it is stored in, as its length tells."""
+        return self._wire.get_stored_card(name)
+
+    def forget_changes(self) -> None:
+        # The server forgets what was deleted, and then can no longer tell what changed since before.
+        self.put_card("short-lived.vcf", vcards.contact("short-lived", "Nobody"))
+        self.delete_card("short-lived.vcf")
+        self._server.forget_deleted(self.address)
+
+    def state(self) -> tuple[str, ...]:
+        return str(self._wire.jmap("Email/get", ids=[])["state"]), self._wire.sync_token()
+
+    def requests(self) -> Sequence[str]:
+        return [f"{each.method} {each.path}" for each in self._front.requests if each.user == self.address]
+
+    def _update(self, message: str, patch: Mapping[str, object]) -> None:
+        answer = self._wire.jmap("Email/set", update={message: patch})
+        if answer["notUpdated"]:
+            raise RefusedError(f"message {message}: {answer['notUpdated']}")
+
+    def _refresh_ids(self) -> None:
+        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
+        self._ids = {each["name"]: each["id"] for each in found}
+
+
+def _compose(
+    senders: Sequence[Sender] | None, recipients: Mapping[str, Sequence[Sender]] | None = None
+) -> bytes:
+    lines = [f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
+    lines[:0] = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in (recipients or {}).items()]
+    if senders is not None:
+        lines.insert(0, f"From: {', '.join(map(formataddr, senders))}")
+    return "\r\n".join(lines).encode("ascii")

@@ -1,0 +1,107 @@
+"""Accounts on the sandbox, reached through its own methods rather than its protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mailroom.sandbox.server import Sandbox
+from mailroom.sandbox.store.account import Account as Store
+from mailroom.sandbox.store.account import Limits
+from mailroom.sandbox.store.addressbook import AddressBook
+from mailroom.sandbox.store.messages import SEEN, Identity
+from tests.support.accounts import Account, Clock, Sender
+
+MAX_OBJECTS = 50
+
+
+class SandboxAccount(Account):
+    """A new account on a sandbox of its own.
+
+    Args:
+        rewrites_cards: Whether the server stores cards in a form of its own, as Cyrus does.
+        identities: Further addresses that the person sends from.
+    """
+
+    max_objects = MAX_OBJECTS
+    describes_cards = True
+    member_prefix = ""
+
+    def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:
+        self.keeps_card_bytes = not rewrites_cards
+        limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
+        self._store = Store(limits=limits, rewrites_cards=rewrites_cards)
+        self._store.identities += [Identity(f"alias{n}", "", email) for n, email in enumerate(identities)]
+        self._store.add_mailbox("Inbox", role="inbox")
+        self._sandbox = Sandbox(self._store).__enter__()
+        self._clock = Clock()
+        self.address = self._store.username
+        self.environment = self._sandbox.environment()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        for name, role in roles.items():
+            self._store.add_mailbox(name, role=role)
+
+    def rename_mailbox(self, name: str, new_name: str) -> None:
+        self._store.alter_mailbox(name, name=new_name)
+
+    def remove_mailbox(self, name: str) -> None:
+        self._store.destroy_mailbox(name)
+
+    def mailbox_id(self, name: str) -> str:
+        return self._store.mailbox_id(name)
+
+    def receive(
+        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+    ) -> str:
+        keywords = [SEEN] if read else []
+        return self._store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
+
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+        arrived = at or self._clock.next()
+        own = [("", self.address)]
+        return self._store.deliver(own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc})
+
+    def mailbox_names(self) -> list[str]:
+        return [mailbox.name for mailbox in self._store.mailboxes.values()]
+
+    def mailboxes_of(self, message: str) -> set[str]:
+        return self._store.mailbox_names(message) if message in self._store.messages else set()
+
+    def place(self, message: str, *mailboxes: str) -> None:
+        self._store.move(message, *mailboxes)
+
+    def mark_read(self, message: str) -> None:
+        self._store.mark_read(message)
+
+    def destroy(self, message: str) -> None:
+        self._store.destroy(message)
+
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        with self._store.lock:
+            (self._store.books[book] if book else self._store.book).put(name, data)
+
+    def add_address_book(self, name: str) -> None:
+        with self._store.lock:
+            self._store.books[name] = AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes)
+
+    def protect_address_book(self) -> None:
+        self._store.book.privileges = ("read",)
+
+    def delete_card(self, name: str) -> None:
+        self._store.delete_card(name)
+
+    def cards(self) -> Mapping[str, bytes]:
+        return {name: card.data for name, card in self._store.book.cards.items()}
+
+    def forget_changes(self) -> None:
+        self._store.forget_changes()
+
+    def state(self) -> tuple[str, ...]:
+        logs = (*self._store.logs.values(), self._store.book.log)
+        return tuple(log.state for log in logs)
+
+    def requests(self) -> Sequence[str]:
+        return [f"{each.method} {each.path}" for each in self._sandbox.requests]

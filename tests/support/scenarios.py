@@ -1,0 +1,225 @@
+"""Accounts in which a cycle has much to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define, field, frozen
+
+from mailroom.sandbox.store.account import Limits
+from tests.support import vcards
+from tests.support.accounts import Account, Sender, add_contact, furnish, group_card_name, join
+from tests.support.on_sandbox import SandboxAccount
+
+ANN: Sender = ("Ann", "ann@example.net")
+BOB: Sender = ("Bob", "bob@example.net")
+CAROL: Sender = ("Carol Jones", "carol@example.net")
+DAN: Sender = ("Dan", "dan@example.net")
+EVE: Sender = ("Eve", "eve@example.net")
+SHOP: Sender = ("The Shop, Inc.", "Orders@Shop.example")
+SHOP_NEWS: Sender = ("The Shop, Inc.", "news@shop.example")
+STRANGER: Sender = ("Mallory", "mallory@example.net")
+STRAGGLER: Sender = ("Quiet Maps", "post@quietmaps.example")
+
+UNTOUCHED_LINES = (
+    "NOTE:kept, commas; and all\\n",
+    "item1.X-ABLabel:_$!<HomePage>!$_",
+    "X-LONG:" + "a line that is longer than seventy-five octets, "
+    "\r\n  and folded where no serialiser would fold it",
+    "X-FM-OTHERACCOUNT-MEMBER;USERID=u1:urn:uuid:somebody-else",
+)
+FOREIGN_MEMBERS = ("a-member-without-a-card", "urn:uuid:with-a-colon")
+
+
+@frozen
+class Letter:
+    """A message of a scenario.
+
+    Attributes:
+        sender: The address it is from, in lower case; empty where it has none, or more than one.
+        mailboxes: Where it lay at first.
+    """
+
+    id: str
+    sender: str
+    mailboxes: frozenset[str]
+
+
+@define
+class Stage:
+    """An account, and its messages by what they stand for."""
+
+    account: Account
+    letters: dict[str, Letter] = field(factory=dict)
+
+    def mail(self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False) -> None:
+        """Let a message arrive."""
+        message = self.account.receive(senders, *mailboxes, read=read)
+        sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
+        self.letters[name] = Letter(message, sender, frozenset(mailboxes))
+
+
+Scenario = Callable[[Stage], None]
+
+
+def set_up(account: Account, scenario: Scenario) -> Stage:
+    """Furnish an account with what a scenario has, its groups with lines that nobody may touch."""
+    furnish(account)
+    for group in ("Imbox", "Feed"):
+        card = vcards.group(group, FOREIGN_MEMBERS, extra=UNTOUCHED_LINES)
+        account.put_card(group_card_name(account, group), card)
+    stage = Stage(account)
+    stage.mail("a stranger's", [STRANGER], "Screener")
+    stage.mail("a stranger's in the Inbox", [STRANGER], "Inbox", "Family", read=True)
+    scenario(stage)
+    return stage
+
+
+def new_senders(stage: Stage) -> None:
+    """Three new senders for three categories, one of them a person, with mail here and there."""
+    for number in range(2):
+        stage.mail(f"Ann's {number}", [ANN], "Screener")
+        stage.mail(f"Bob's {number}", [BOB], "Screener", read=bool(number))
+    stage.mail("Ann's, labelled", [ANN], "Screener", "@ToFeed")
+    stage.mail("Bob's, labelled", [BOB], "Screener", "@ToPerson")
+    stage.mail("the shop's, labelled", [SHOP], "@ToPaperTrail")
+    stage.mail("the shop's, thrown away", [SHOP], "Trash", "Family")
+
+
+def change_of_mind(stage: Stage) -> None:
+    """Two senders go over to the Imbox, with old and new mail; one goes from there to Jail."""
+    account = stage.account
+    add_contact(account, ANN[0], ANN[1], groups=["Feed"])
+    add_contact(account, BOB[0], BOB[1], groups=["Paper Trail", "Friends"])
+    add_contact(account, DAN[0], DAN[1], groups=["Imbox"])
+    stage.mail("Ann's, read and labelled", [ANN], "Feed", "@ToImbox", read=True)
+    stage.mail("Ann's, read", [ANN], "Feed", read=True)
+    stage.mail("Ann's, unread", [ANN], "Feed")
+    stage.mail("Ann's, waiting", [ANN], "Screener")
+    stage.mail("Bob's, labelled", [BOB], "Paper Trail", "@ToPerson")
+    stage.mail("Bob's, read and labelled", [BOB], "Screener", "@ToPerson", read=True)
+    stage.mail("Bob's, kept", [BOB], "Paper Trail", "Family", read=True)
+    stage.mail("Dan's, labelled", [DAN], "Inbox", "@ToJail", read=True)
+    stage.mail("Dan's, kept", [DAN], "Archive", read=True)
+    stage.mail("Dan's, in the Inbox", [DAN], "Inbox")
+
+
+def read_and_put_away(stage: Stage) -> None:
+    """Read messages with a label in several mailboxes at once, of senders in a group, in two and in none."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Feed"])
+    add_contact(account, DAN[0], DAN[1], groups=["Feed", "Jail"])
+    stage.mail("Ann's, archived", [ANN], "Archive", "Paper Trail", "@ToImbox", read=True)
+    stage.mail("Ann's, in two", [ANN], "Feed", "Paper Trail", "@ToImbox", read=True)
+    stage.mail("Ann's, waiting and archived", [ANN], "Archive", "Screener", "@ToImbox", read=True)
+    stage.mail("Ann's, waiting", [ANN], "Screener", read=True)
+    stage.mail("Bob's, in two", [BOB], "Feed", "Paper Trail", "@ToPerson", read=True)
+    stage.mail("Bob's, archived", [BOB], "Archive", "Feed", "Paper Trail", "@ToPerson", read=True)
+    stage.mail("Bob's, kept", [BOB], "Family", "@ToPerson", read=True)
+    stage.mail("Bob's, in the Feed", [BOB], "Feed", read=True)
+    stage.mail("Dan's, in both", [DAN], "Feed", "Jail", "@ToImbox", read=True)
+    stage.mail("Dan's, in none of them", [DAN], "Archive", "Paper Trail", "@ToImbox", read=True)
+
+
+def trouble(stage: Stage) -> None:
+    """Conflicts, unusable senders, the person's own address, odd names, and marks without a cause."""
+    account = stage.account
+    add_contact(account, CAROL[0], CAROL[1])
+    stage.mail("a conflict", [DAN], "Screener", "@ToFeed", "@ToJail")
+    stage.mail("half a conflict", [EVE], "Screener", "@ToFeed")
+    stage.mail("the other half", [EVE], "Screener", "@ToPerson")
+    stage.mail("from nobody", None, "Screener", "@ToFeed")
+    stage.mail("from two", [ANN, BOB], "Screener", "@ToFeed")
+    stage.mail("from the person", [("Me", account.address)], "Screener", "@ToFeed")
+    stage.mail("an odd name", [("Your Bank", CAROL[1])], "Screener", "@ToPaperTrail")
+    stage.mail("a settled conflict", [ANN], "Screener", "@ToJail", "@MailroomError")
+    stage.mail("an old error", [BOB], "Screener", "@MailroomError")
+    stage.mail("thrown away", [BOB], "Trash", "@ToFeed")
+    stage.mail("from nobody, thrown away", None, "Trash", "@ToFeed", "@MailroomError")
+    stage.mail("a conflict, sent", [SHOP], "Sent", "@ToFeed", "@ToJail", "@MailroomWarning")
+    stage.mail("half a conflict, thrown away", [SHOP_NEWS], "Trash", "@ToFeed")
+    stage.mail("the other half, spam", [SHOP_NEWS], "Junk", "@ToJail")
+
+
+def cards(stage: Stage) -> None:
+    """Senders with several cards, a card with several addresses, and mail that others' rules missed."""
+    account = stage.account
+    two = add_contact(account, "The Shop", SHOP[1].lower(), SHOP_NEWS[1], groups=["Feed", "Friends"])
+    add_contact(account, "Ann, old", ANN[1])
+    add_contact(account, "Ann, filed", ANN[1], groups=["Feed"])
+    add_contact(account, "Dan", DAN[1], groups=["Feed", "Jail"])
+    add_contact(account, STRAGGLER[0], STRAGGLER[1], groups=["Feed"])
+    odd = vcards.contact(
+        "urn:uuid:odd:bob", "Bob", extra=["item1.EMAIL;TYPE=HOME:BOB@example.net", *UNTOUCHED_LINES]
+    )
+    account.put_card("odd.vcf", odd)
+    join(account, "Friends", two)
+    stage.mail("the shop's, labelled", [SHOP], "Feed", "@ToImbox", read=True)
+    stage.mail("the shop's other address", [SHOP_NEWS], "Screener", "@ToImbox")
+    stage.mail("Ann's, labelled", [ANN], "Screener", "@ToImbox")
+    stage.mail("Ann's, in the Feed", [ANN], "Feed", read=True)
+    stage.mail("Dan's, labelled", [DAN], "Screener", "@ToPaperTrail")
+    stage.mail("Dan's, in Jail", [DAN], "Jail")
+    stage.mail("Bob's, labelled", [BOB], "Screener", "@ToFeed")
+    stage.mail("a straggler", [STRAGGLER], "Screener")
+
+
+def many(stage: Stage) -> None:
+    """More mail than a page and a batch hold, from known and unknown senders, for every category."""
+    account = stage.account
+    labels = ("@ToFeed", "@ToImbox", "@ToPaperTrail", "@ToJail", "@ToPerson")
+    for number, mark in enumerate(labels):
+        known = (f"Known {number}", f"known{number}@example.net")
+        new = (f"New Sender {number}", f"new{number}@example.net")
+        add_contact(account, *known, groups=["Feed" if number else "Jail"])
+        place = "Feed" if number else "Jail"
+        stage.mail(f"known {number}", [known], place, mark, read=bool(number % 2))
+        stage.mail(f"new {number}", [new], "Screener", mark)
+        for copy in range(2):
+            stage.mail(f"known {number}/{copy}", [known], place, read=bool(copy))
+            stage.mail(f"new {number}/{copy}", [new], "Screener", read=bool(copy))
+
+
+def everything(stage: Stage) -> None:
+    """Something of every kind at once, each sender a little."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Feed", "Friends"])
+    add_contact(account, CAROL[0], CAROL[1], "carol@work.example")
+    add_contact(account, "Dan, old", DAN[1])
+    add_contact(account, "Dan, filed", DAN[1], groups=["Jail"])
+    stage.mail("Ann's, labelled", [ANN], "Screener", "@ToFeed")
+    stage.mail("Ann's, waiting", [ANN], "Screener")
+    stage.mail("Bob's, read and labelled", [BOB], "Feed", "@ToImbox", read=True)
+    stage.mail("Bob's, read", [BOB], "Feed", read=True)
+    stage.mail("Bob's, unread", [BOB], "Feed")
+    stage.mail("an odd name", [("Your Bank", "carol@work.example")], "Screener", "@ToPaperTrail")
+    stage.mail("Dan's, labelled", [DAN], "Jail", "@ToPerson")
+    stage.mail("a person's", [("Zoë van Dyk", "zoe@example.net")], "Screener", "@ToPerson")
+    stage.mail("a conflict", [EVE], "Screener", "@ToFeed", "@ToJail")
+    stage.mail("from nobody", None, "Screener", "@ToFeed")
+    stage.mail("the shop's", [SHOP], "@ToPaperTrail")
+
+
+SCENARIOS: dict[str, Scenario] = {
+    each.__name__.replace("_", " "): each
+    for each in (everything, new_senders, change_of_mind, read_and_put_away, trouble, cards, many)
+}
+
+CRAMPED = Limits(
+    max_objects_in_get=25,
+    max_objects_in_set=4,
+    max_calls_in_request=5,
+    max_query_results=5,
+    max_sync_results=7,
+)
+"""Limits that turn every reading and every change into several requests."""
+
+
+class FaultySandboxAccount(SandboxAccount):
+    """An account on a sandbox, with limits of its own and access to what it holds."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__()
+        self.store = self._store
+        if limits:
+            self._store.limits = limits
