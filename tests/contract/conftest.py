@@ -10,8 +10,11 @@ MODULES = ("test_mail_store", "test_cycle_mail", "test_cycle_senders", "test_cyc
 """Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
 
 NO_IF_IN_STATE = "James ignores ifInState (RFC 8620 section 5.3), so that a change in between is overwritten"
+ODD_ADDRESSES = "James gives no address for <mailto:…> and <<…>>, so that the label is left to the person"
 NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
+    "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
+    "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,
     "test_gives_from_as_it_was_written[james-capitals]": "James gives domains in lower case",
 }
 """Each fails there, and must go on failing: when James mends it, it is to be taken out of this list."""
