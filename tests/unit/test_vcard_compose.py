@@ -165,7 +165,7 @@ def test_whoever_can_be_a_sender_can_have_a_card(name: str, email: str, kind: Ca
         compose_card(NewCard(sender.address, sender.email, sender.name or sender.email, kind), UID)
     )
     assert sender.address in summary.addresses
-    assert fold_name(summary.name) == fold_name(sender.name or sender.email)
+    assert fold_name(summary.name) == fold_name(clean_name(sender.name or sender.email))
 
 
 def test_an_address_that_disagrees_with_its_spelling_wins() -> None:
