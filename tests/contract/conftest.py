@@ -11,13 +11,19 @@ MODULES = ("test_mail_store", "test_cycle_mail", "test_cycle_senders", "test_cyc
 
 NO_IF_IN_STATE = "James ignores ifInState (RFC 8620 section 5.3), so that a change in between is overwritten"
 ODD_ADDRESSES = "James gives no address for <mailto:…> and <<…>>, so that the label is left to the person"
+MORE_REQUESTS = "searching mailbox by mailbox takes more calls than James has in one request"
 NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
+    "test_it_costs_two_requests_and_an_idle_cycle_stays_one": MORE_REQUESTS,
+    "test_a_full_screener_is_read_by_itself": MORE_REQUESTS,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,
     "test_gives_from_as_it_was_written[james-capitals]": "James gives domains in lower case",
 }
 """Each fails there, and must go on failing: when James mends it, it is to be taken out of this list."""
+
+BEHIND_ONE_PROXY = ("test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment",)
+"""It interferes by a proxy before one server; here mail and contacts are on two."""
 
 TOO_SLOW = (
     "test_reads_more_messages_than_the_server_gives_at_once",
@@ -39,8 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, reason in NOT_KEPT.items():
             if name in item.name:
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        if item.name.startswith(BEHIND_ONE_PROXY):
+            item.add_marker(pytest.mark.skip(reason="mail and contacts are behind different proxies here"))
         if item.name.startswith(TOO_SLOW):
-            item.add_marker(pytest.mark.skip(reason="James takes minutes for more than 500 messages"))
+            item.add_marker(pytest.mark.skip(reason="James takes minutes for hundreds of messages"))
 
 
 def _is_on_james(item: pytest.Item) -> bool:
