@@ -19,8 +19,10 @@ from mailroom.model.address import Address
 MAX_UNREADABLE = 100
 """With more of them, it is not the cards that something is wrong with."""
 
-RETRY_SECONDS = 600.0
-"""After this long, a card that could not be read is asked for again although it has not changed."""
+FIRST_RETRY_SECONDS = 30.0
+LONGEST_RETRY_SECONDS = 600.0
+"""A card that could not be read is asked for again although it has not changed: at the next refresh, since
+most troubles are over by then, and after that ever more rarely, since some never are."""
 
 
 @define(eq=False, weakref_slot=False)
@@ -89,6 +91,7 @@ class Replica:
         self.is_current = False
         self._clock = clock
         self._retry_at = 0.0
+        self._retry_seconds = 0.0
         self._client = client
         self._triage_groups = groups
         self._sync_token = ""
@@ -123,6 +126,7 @@ class Replica:
         if self.unreadable and self._clock() >= self._retry_at:
             pending.update(dict.fromkeys(self.unreadable))
         self._read(list(pending))
+        self._plan_retry(was_tried=bool(pending))
         self._sync_token = changes.sync_token
         self._written.clear()
         self.is_current = True
@@ -158,9 +162,17 @@ class Replica:
 
     def _note_unreadable(self, card: Unreadable) -> None:
         self.unreadable[card.name] = card.reason
-        self._retry_at = self._clock() + RETRY_SECONDS
         if len(self.unreadable) > MAX_UNREADABLE:
             raise ServerError(f"more than {MAX_UNREADABLE} contact cards cannot be read: {card.reason}")
+
+    def _plan_retry(self, *, was_tried: bool) -> None:
+        if not self.unreadable:
+            self._retry_seconds = 0.0
+        elif was_tried:
+            self._retry_at = self._clock() + self._retry_seconds
+            self._retry_seconds = min(
+                max(FIRST_RETRY_SECONDS, 2 * self._retry_seconds), LONGEST_RETRY_SECONDS
+            )
 
     def find(self, address: Address) -> tuple[Entry, ...]:
         """Return the cards that have `address`, in the order of the book."""

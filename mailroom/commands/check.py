@@ -152,9 +152,12 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
     if seen.contacts.value is None:
         yield from _not_there("groups", seen.contacts, "the password")
         return
+    left_out = account.book.left_out()
+    yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
     problems = problems_of([item for item in seen.items if item.kind is Kind.GROUP])
     if problems:
-        yield from (Finding("groups", Verdict.WRONG, problem) for problem in problems)
+        verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG
+        yield from (Finding("groups", verdict, problem) for problem in problems)
         return
 
     def look() -> str:

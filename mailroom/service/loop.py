@@ -103,6 +103,8 @@ def run_cycle(triage: Triage) -> Report:
     if report.unreadable:
         shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
         log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
+    for left_out in report.unreadable_contacts:
+        log(logging.WARNING, "contacts_unreadable", reason=left_out)
     for message_id in report.warned:
         log(logging.WARNING, "name_differs", message_id=message_id)
     for sender, reason in report.failed.items():

@@ -76,6 +76,7 @@ class Triage:
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
+        self._told_of_book: frozenset[str] = frozenset()
         self.stragglers = Stragglers(
             self._sight, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
         )
@@ -99,7 +100,11 @@ class Triage:
             ServerError: The server could not be asked.
         """
         groups = self._book.refresh().group_names()
-        if problems := [*self._book.problems(), *missing_groups(groups, self._scheme)]:
+        missing = missing_groups(groups, self._scheme)
+        if missing and (left_out := self._book.left_out()):
+            # A group whose card cannot be read is not seen, which is not the same as not there.
+            missing = [f"not every contact group is seen: {each}" for each in left_out]
+        if problems := [*self._book.problems(), *missing]:
             raise UserError(problems)
 
     def run(self) -> Report:
@@ -136,6 +141,10 @@ class Triage:
         report = work.report(layout, snapshot, update, self._told)
         unreadable = {x: reason for x, reason in look.left_out.items() if x not in self._told}
         report = evolve(report, unreadable=unreadable)
+        if contacts is not None:
+            left_out = frozenset(self._book.left_out())
+            report = evolve(report, unreadable_contacts=tuple(sorted(left_out - self._told_of_book)))
+            self._told_of_book = left_out
         self._told = frozenset(work.rejected) | look.left_out.keys()
         if not self._sweeps_stragglers:
             return report

@@ -59,6 +59,7 @@ class Report:
         warned: Messages marked with the warning label in this cycle.
         unreadable: For each message that the server gives in no form that can be read, why; only those
             that the cycle before has not told.
+        unreadable_contacts: What of the contacts could not be read, and why; likewise.
         swept: What became of mail of senders decided on before.
     """
 
@@ -67,6 +68,7 @@ class Report:
     failed: dict[Address, str] = Factory(dict)
     warned: tuple[MessageId, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
+    unreadable_contacts: tuple[str, ...] = ()
     swept: Swept = Swept()
 
 

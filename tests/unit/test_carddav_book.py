@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 
 import pytest
 
@@ -13,7 +14,7 @@ from mailroom.carddav import CardDavAddressBook
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.carddav.reading import WHOLE_CARDS
-from mailroom.carddav.replica import MAX_UNREADABLE, RETRY_SECONDS, Replica
+from mailroom.carddav.replica import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, MAX_UNREADABLE, Replica
 from mailroom.carddav.vcard import content_lines
 from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
 from mailroom.http import HttpClient
@@ -217,22 +218,30 @@ def test_no_card_is_made_while_one_cannot_be_read(sandbox: Sandbox, book: CardDa
     assert made(book, new_card("ann@a.example"))
 
 
-def test_a_card_that_cannot_be_read_is_asked_for_again_only_after_a_while(
+def test_a_card_that_cannot_be_read_is_asked_for_again_at_once_and_then_ever_more_rarely(
     sandbox: Sandbox,
 ) -> None:
-    """It costs nothing meanwhile; later it is tried although nobody has changed it."""
+    """What is over in a moment is over at the next refresh; what lasts costs next to nothing."""
     now = [0.0]
     odd = sandbox.account.add_contact("Ann", "ann@a.example")
     replica = Replica(*client_and_book(sandbox), GROUPS, lambda: now[0])
     sandbox.interceptor = lambda request: (
         Reply(500) if odd.encode() in request.body + request.path.encode() else None
     )
+
+    def asks() -> bool:
+        return "REPORT" in requests(sandbox, replica.refresh)[1:]
+
     replica.refresh()
     assert set(replica.unreadable) == {f"{odd}.vcf"}
+    asked_at = [now[0] for now[0] in range(3_600) if asks()]
+    pauses = [later - earlier for earlier, later in pairwise(asked_at)]
+    assert asked_at[:2] == [0, FIRST_RETRY_SECONDS]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_RETRY_SECONDS
     sandbox.interceptor = None
-    assert requests(sandbox, replica.refresh) == ["REPORT"]
-    now[0] = RETRY_SECONDS
-    assert requests(sandbox, replica.refresh) == ["REPORT", "REPORT"]
+    now[0] += LONGEST_RETRY_SECONDS
+    assert asks()
     assert not replica.unreadable
     assert len(replica.find(address("ann@a.example"))) == 1
 
