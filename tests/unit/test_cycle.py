@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+import pytest
 from attrs import define, field
 
+from mailroom.account import open_account
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
+from mailroom.sandbox import Reply, Sandbox
+from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
 from mailroom.triage.own import OwnAddresses
+from tests.bench.accounts import furnished_account, settings_for
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, World
 
@@ -91,3 +96,25 @@ def test_a_refused_group_stops_no_other_sender() -> None:
     assert report.failed == {ANN: "refused"}
     assert [filed.filing.decision.sender for filed in report.filed] == [BOB]
     assert account.messages[MessageId("m1")].mailbox_ids == {"Screener", "@ToFeed"}
+
+
+def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may be the card of any stranger, so none gets a second one; whoever is known is filed."""
+    account = furnished_account()
+    odd = account.add_contact("Odd", "odd@a.example")
+    account.add_contact("Known", "known@a.example")
+    for sender in ("known@a.example", "new@a.example"):
+        account.label(account.deliver([("", sender)], ["Screener"]), "@ToFeed")
+    with Sandbox(account) as sandbox:
+        sandbox.interceptor = lambda request: (
+            Reply(500) if odd.encode() in request.body + request.path.encode() else None
+        )
+        triage = open_account(settings_for(sandbox.environment())).triage
+        reports = [run_cycle(triage) for _ in range(2)]
+    assert [each.filing.decision.sender for each in reports[0].filed] == ["known@a.example"]
+    assert odd in reports[0].failed[Address("new@a.example")]
+    assert not account.cards_of("new@a.example")
+    told = [record for record in caplog.records if record.message == "contacts_unreadable"]
+    assert len(told) == 1
