@@ -1,46 +1,79 @@
-"""The README says what is true: its settings, its commands, its links."""
+"""The README and the pages in docs/ say what is true: settings, commands, links, promises, lines to type."""
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from mailroom.cli import main
+from mailroom.sandbox import Sandbox
+from mailroom.sandbox.seed.people import seeded_account
 from mailroom.settings import settings
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+)
+MAX_README_LINES = 150
+PATIENCE_SECONDS = 60.0
+COMMAND = ".venv/bin/mailroom"
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def typed_in_the_readme() -> list[str]:
+    """Every line that the README tells to type after the demo, in order."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text_of("README.md"), re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.splitlines() if COMMAND in line][1:]
 
 
 def test_every_setting_stands_in_a_table_with_its_default() -> None:
     """Whoever reads the tables knows all variables and what they are without being set."""
-    rows = dict(re.findall(r"^\| `(MAILROOM_\w+)` \| `([^`]*)` \|", README, re.MULTILINE))
+    page = text_of("docs/settings.md")
+    rows = dict(re.findall(r"^\| `(MAILROOM_\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
     assert rows == {**settings.PUBLIC_DEFAULTS, **settings.OTHER_DEFAULTS}
-    secrets = re.findall(r"^\| `(MAILROOM_\w+)` \| required \|", README, re.MULTILINE)
+    secrets = re.findall(r"^\| `(MAILROOM_\w+)` \| required \|", page, re.MULTILINE)
     assert tuple(secrets) == settings.SECRETS
 
 
 def test_every_command_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """What `mailroom --help` lists, the README explains, and nothing else."""
+    """What `mailroom --help` lists, the page explains, and nothing else."""
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = set(re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE))
-    explained = set(re.findall(r"^\| .*?`mailroom (\w+)[^`]*`[^|]*\|", README, re.MULTILINE))
+    explained = set(
+        re.findall(r"^\| .*?`mailroom (\w+)[^`]*`[^|]*\|", text_of("docs/settings.md"), re.MULTILINE)
+    )
     assert listed
     assert explained == listed
 
 
-def test_its_links_lead_somewhere() -> None:
-    """A link into the repository names a file that is there."""
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_links_lead_somewhere(page: Path) -> None:
+    """A link into the repository names a file that is there, and a heading that is in it."""
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text("utf-8")):
+        file = (page.parent / target) if target else page
+        assert file.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
 
 
-def test_its_promises_name_tests_that_are_there() -> None:
+def test_the_promises_name_tests_that_are_there() -> None:
     """A promise is worth the test that shows it: file, class and function exist."""
-    named = re.findall(r"`(tests/[\w/]+(?:\.py)?)((?:::\w+)*)`", README)
+    named = re.findall(r"`(tests/[\w/]+(?:\.py)?)((?:::\w+)*)`", text_of("docs/promises.md"))
     assert len(named) > 20
     for file, inside in named:
         path = ROOT / file
@@ -49,6 +82,71 @@ def test_its_promises_name_tests_that_are_there() -> None:
             assert re.search(rf"^\s*(?:class|def) {name}\b", path.read_text("utf-8"), re.MULTILINE), name
 
 
-def test_no_part_is_missing() -> None:
+def test_the_map_names_what_is_there() -> None:
+    """Files and folders of the code that docs/architecture.md names exist."""
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md|env))?)`", text_of("docs/architecture.md"))
+    assert len(named) > 20
+    for each in named:
+        assert (ROOT / each).exists() or (ROOT / "mailroom" / each).exists(), each
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_part_is_missing(page: Path) -> None:
     """No place is kept free for text that was never written."""
-    assert "<!--" not in README
+    assert "<!--" not in page.read_text("utf-8")
+
+
+def test_the_readme_is_short() -> None:
+    """Whoever wants more finds it in docs/."""
+    assert len(text_of("README.md").splitlines()) <= MAX_README_LINES
+
+
+def test_the_lines_of_the_readme_work_as_they_stand(tmp_path: Path) -> None:
+    """From an account to a working Screener: typed in this order, with a yes to each question, all work."""
+    with Sandbox(seeded_account()) as sandbox:
+        health = {"MAILROOM_HEALTH_HOST": "127.0.0.1", "MAILROOM_HEALTH_PORT": "0"}
+        variables = {**sandbox.environment(), **health}
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        lines = typed_in_the_readme()
+        assert [shlex.split(line)[1] for line in lines] == ["setup", "approve", "rules", "check", "run"]
+        for line in lines:
+            code, shown = typed(line, tmp_path)
+            assert code == 0, f"{line}\n{shown}"
+        assert (tmp_path / "mailrules.json").exists()
+
+
+def typed(line: str, folder: Path) -> tuple[int, str]:
+    """Type a line on a terminal, and yes to what it asks; the service is stopped once it has started."""
+    program, *arguments = shlex.split(line)
+    assert program == COMMAND
+    controller, terminal = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILROOM_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailroom", *arguments],
+        stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True, cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+    )  # fmt: skip
+    os.close(terminal)
+    overdue = threading.Timer(PATIENCE_SECONDS, process.kill)
+    overdue.start()
+    shown, is_stopped = "", False
+    try:
+        while chunk := read(controller):
+            shown += chunk
+            if "[y/N]" in chunk:
+                os.write(controller, b"y\n")
+            if "service_started" in shown and not is_stopped:
+                process.send_signal(signal.SIGTERM)
+                is_stopped = True
+        return process.wait(), shown
+    finally:
+        overdue.cancel()
+        os.close(controller)
+
+
+def read(controller: int) -> str:
+    """Read what a terminal shows next; empty at its end, which Linux tells by an error."""
+    try:
+        return os.read(controller, 65_536).decode("utf-8", "replace")
+    except OSError:
+        return ""
