@@ -10,7 +10,7 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
-from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId
 from mailroom.model.sender import Entry, read_sender
 
 EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
@@ -122,17 +122,24 @@ class Messages:
 
     def _read_changed(self, email: EmailObject) -> Message:
         now = read_message(email)
-        return evolve(self._large[now.id], mailbox_ids=now.mailbox_ids, is_read=now.is_read)
+        return evolve(
+            self._large[now.id],
+            mailbox_ids=now.mailbox_ids,
+            is_read=now.is_read,
+            is_just_archived=now.is_just_archived,
+        )
 
 
 def read_message(email: EmailObject) -> Message:
     """Make a message of what the server has of it."""
+    keywords = email.keywords or {}
     return Message(
         id=MessageId(email.id),
         mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
-        is_read=(email.keywords or {}).get("$seen", False),
+        is_read=keywords.get("$seen", False),
         sender=read_sender(header_entries(email.from_)),
         received_at=email.received_at,
+        is_just_archived=keywords.get(ARCHIVED_KEYWORD, False),
     )
 
 

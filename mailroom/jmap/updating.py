@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.messages import Found, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
-from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
 
 MAX_STALE_ATTEMPTS = 5
@@ -62,14 +62,14 @@ class _Updating:
 
     Attributes:
         pending: Messages not looked at yet, or to be looked at again.
-        attempted: Where messages are if their patch was applied although no answer said so.
+        attempted: How messages are if their patch was applied although no answer said so.
     """
 
     state: str
     messages: dict[MessageId, Message]
     change: Callable[[Message], Change]
     pending: dict[MessageId, None] = field(init=False)
-    attempted: dict[MessageId, frozenset[MailboxId]] = field(init=False, factory=dict)
+    attempted: dict[MessageId, Message] = field(init=False, factory=dict)
     changed: set[MessageId] = field(init=False, factory=set)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
 
@@ -106,8 +106,7 @@ class _Updating:
             if error:
                 self._note_refusal(message_id, error)
             else:
-                message = self.messages[message_id]
-                self.messages[message_id] = evolve(message, mailbox_ids=self._target(message))
+                self.messages[message_id] = self._target(self.messages[message_id])
                 self.changed.add(message_id)
         self.state = answer.new_state
         return settled
@@ -130,23 +129,26 @@ class _Updating:
         self.failed |= dict.fromkeys(self.pending, reason)
         self.pending.clear()
 
-    def _target(self, message: Message) -> frozenset[MailboxId]:
-        change = self.change(message)
-        return (message.mailbox_ids - change.remove) | change.add
+    def _target(self, message: Message) -> Message:
+        return self.change(message).applied_to(message)
 
     def _patch(self, message: Message) -> Json | None:
         """Return a message's patch (RFC 8620 section 5.3); None where there is nothing to do."""
-        here, target = message.mailbox_ids, self._target(message)
-        if here == target:
-            if self.attempted.get(message.id) == here:
+        target = self._target(message)
+        if message == target:
+            if self.attempted.get(message.id) == message:
                 self.changed.add(message.id)  # by a request whose answer was lost
             return None
-        if not target:
+        if not target.mailbox_ids:
             # Never left to the server: one that keeps deleted mail for a while may destroy it here.
             self.failed[message.id] = "the message would be left in no mailbox"
             return None
-        added, removed = sorted(target - here), sorted(here - target)
-        return {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
+        added = sorted(target.mailbox_ids - message.mailbox_ids)
+        removed = sorted(message.mailbox_ids - target.mailbox_ids)
+        patch: Json = {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
+        if message.is_just_archived != target.is_just_archived:
+            patch[f"keywords/{ARCHIVED_KEYWORD}"] = target.is_just_archived or None
+        return patch
 
     def _note_refusal(self, message_id: MessageId, error: SetError) -> None:
         if error.type == "notFound":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NewType
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mailroom.model.sender import Correspondent, NoSender
 
@@ -25,6 +25,8 @@ SENT_ROLE = "sent"
 
 
 PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
+ARCHIVED_KEYWORD = "$mailroom-archived"
+"""The keyword (RFC 8621 section 4.1.1) behind `Message.is_just_archived`; servers keep it in lower case."""
 
 
 @frozen
@@ -86,6 +88,8 @@ class Message:
         is_read: Whether the person has seen it.
         sender: Who wrote it, or why nobody can be told; read from its From once and for all.
         received_at: When it arrived, RFC 3339 in UTC, so that text order is time order.
+        is_just_archived: Whether Mailroom has put it into the Archive and not yet taken its label off: a
+            mark of its own, since a person archives messages too.
     """
 
     id: MessageId
@@ -93,6 +97,7 @@ class Message:
     is_read: bool
     sender: Correspondent | NoSender
     received_at: str
+    is_just_archived: bool = False
 
 
 @frozen
@@ -129,10 +134,27 @@ class Snapshot:
 
 @frozen
 class Change:
-    """Mailboxes to add a message to and to take it out of, in one step."""
+    """What is done to a message in one step.
+
+    Attributes:
+        add: Mailboxes to add it to.
+        remove: Mailboxes to take it out of.
+        is_just_archived: The mark to set (True) or to take off (False); None leaves it as it is.
+    """
 
     add: frozenset[MailboxId] = frozenset()
     remove: frozenset[MailboxId] = frozenset()
+    is_just_archived: bool | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.add or self.remove)
+        return bool(self.add or self.remove or self.is_just_archived is not None)
+
+    def applied_to(self, message: Message) -> Message:
+        """Return the message as it is afterwards."""
+        return evolve(
+            message,
+            mailbox_ids=(message.mailbox_ids - self.remove) | self.add,
+            is_just_archived=message.is_just_archived
+            if self.is_just_archived is None
+            else self.is_just_archived,
+        )

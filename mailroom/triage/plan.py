@@ -5,9 +5,9 @@ the same from a half-finished state as from the first one:
 
 * Who changes category is told by the groups they are still in, and they leave them only after their
   mail moved.
-* A message moves in one patch, and where it is then is where it stays: the place that the rules give
-  it is the same when they are asked again after the sender has left the old group. So there is no
-  half-finished message, and nothing to infer from where one lies: a person may have put it there.
+* A message moves in one patch. A labelled one that goes to the Archive gets a mark of Mailroom's own in
+  that patch, which comes off with the label: once the sender has left the old group, nothing else would
+  tell it from one that the person has archived, and that one gets the Inbox besides.
 """
 
 from __future__ import annotations
@@ -108,16 +108,20 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     here = message.mailbox_ids
     leaving = here & ({layout.screener} | filing.left)
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
-    if here & layout.protected or not (leaving or _carries_label(message, filing, layout) or homeless):
+    labelled = _carries_label(message, filing, layout)
+    if here & layout.protected or not (leaving or labelled or homeless):
         return NO_CHANGE
-    place = _place(message, filing, layout, moves=bool(leaving))
-    return Change(add=frozenset({place}) - here, remove=leaving)
+    if leaving and layout.archive and _is_for_archive(message, filing, layout):
+        mark = True if labelled else None
+        return Change(frozenset({layout.archive}) - here, leaving, is_just_archived=mark)
+    if not leaving and message.is_just_archived and filing.destination == layout.inbox:
+        return NO_CHANGE  # by a cycle that was cut off
+    return Change(add=frozenset({filing.destination}) - here, remove=leaving)
 
 
 def fits(message: Message, filing: Filing, layout: Layout) -> bool:
     """Whether the server lets a message be in all the mailboxes it has to be in at once."""
-    change = sweep(message, filing, layout)
-    return layout.has_room(len((message.mailbox_ids - change.remove) | change.add))
+    return layout.has_room(len(sweep(message, filing, layout).applied_to(message).mailbox_ids))
 
 
 def conclude(
@@ -151,7 +155,12 @@ def conclude(
         add.clear()  # a mark is told in the log as well
     if not here - remove:
         add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
-    return Change(add=frozenset(add) - here, remove=frozenset(remove) & here)
+    is_finished = message.is_just_archived and remove & here & layout.labels.keys()
+    return Change(
+        add=frozenset(add) - here,
+        remove=frozenset(remove) & here,
+        is_just_archived=False if is_finished else None,
+    )
 
 
 def name_differs(message: Message, name_on_card: str) -> bool:
@@ -173,16 +182,11 @@ def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
     return any(layout.labels.get(x) == filing.decision.category for x in message.mailbox_ids)
 
 
-def _place(message: Message, filing: Filing, layout: Layout, *, moves: bool) -> MailboxId:
-    """Return where a message of the sender belongs.
-
-    What the person has read does not go to the Inbox where it would come from a mailbox that the
-    sender leaves, nor where it lies in the Archive already. The second half makes the first one
-    repeatable, since the groups that tell of the leaving are gone before the label is.
-    """
-    here = message.mailbox_ids
-    if filing.destination != layout.inbox or layout.inbox in here:
-        return filing.destination
-    if layout.archive and message.is_read and ((moves and filing.leaves) or layout.archive in here):
-        return layout.archive
-    return layout.inbox
+def _is_for_archive(message: Message, filing: Filing, layout: Layout) -> bool:
+    """Whether a message that moves goes to the Archive: read mail of who changes category floods no Inbox."""
+    return (
+        bool(filing.leaves)
+        and filing.destination == layout.inbox
+        and layout.inbox not in message.mailbox_ids
+        and message.is_read
+    )

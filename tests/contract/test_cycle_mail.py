@@ -200,22 +200,25 @@ class TestTheLabelledMessage:
     @pytest.mark.parametrize(
         ("places", "groups", "ends_in"),
         [
-            (["Archive", "Paper Trail"], [], {"Archive", "Paper Trail"}),
+            (["Archive", "Paper Trail"], [], {"Archive", "Paper Trail", "Inbox"}),
             (["Feed", "Paper Trail"], ["Feed"], {"Archive", "Paper Trail"}),
             (["Feed", "Paper Trail"], [], {"Feed", "Paper Trail", "Inbox"}),
-            (["Archive", "Screener"], [], {"Archive"}),
+            (["Archive", "Screener"], [], {"Archive", "Inbox"}),
+            (["Archive"], [], {"Archive", "Inbox"}),
+            (["Archive", "Feed"], ["Feed"], {"Archive"}),
             (["Family"], ["Feed"], {"Family", "Inbox"}),
         ],
     )
     def test_read_it_loses_only_screener_and_what_the_sender_leaves(
         self, account: Account, places: list[str], groups: list[str], ends_in: set[str]
     ) -> None:
-        """A mailbox that the person put it into is kept, and what was archived stays out of the Inbox."""
+        """A mailbox that the person put it into is kept, the Archive too; the destination comes besides."""
         if groups:
             add_contact(account, *ANN, groups=groups)
         message = account.receive([ANN], *places, "@ToImbox", read=True)
         run_cycle(account)
         assert account.mailboxes_of(message) == ends_in
+        assert account.keywords_of(message) <= {"$seen"}, "no mark of Mailroom's is left"
 
     def test_its_read_flag_stays(self, account: Account) -> None:
         """Mailroom moves mail; whether it was read is the person's."""

@@ -87,6 +87,9 @@ class Account(Protocol):
     def mark_read(self, message: str) -> None:
         """Mark a message as read."""
 
+    def keywords_of(self, message: str) -> set[str]:
+        """Return a message's keywords; none if it is gone."""
+
     def destroy(self, message: str) -> None:
         """Delete a message for good."""
 

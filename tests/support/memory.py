@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership, NewCard
@@ -41,7 +41,7 @@ class World:
 
     def state(self) -> object:
         """Everything a person can see."""
-        where = {m.id: m.mailbox_ids for m in self.messages.values()}
+        where = {m.id: (m.mailbox_ids, m.is_just_archived) for m in self.messages.values()}
         return where, dict(self.cards), dict(self.groups)
 
     def write(self) -> None:
@@ -67,16 +67,14 @@ class World:
         changed, failed, now = set(), {}, {}
         for message_id in snapshot.messages:
             message = self.messages[message_id]
-            wanted = change(message)
-            placed = (message.mailbox_ids - wanted.remove) | wanted.add
-            if placed != message.mailbox_ids:
-                if not placed:
-                    failed[message_id] = "in no mailbox"
-                    placed = message.mailbox_ids
-                else:
-                    self.write()
-                    changed.add(message_id)
-            self.messages[message_id] = now[message_id] = evolve(message, mailbox_ids=placed)
+            wanted = change(message).applied_to(message)
+            if not wanted.mailbox_ids:
+                failed[message_id] = "in no mailbox"
+            elif wanted != message:
+                self.write()
+                changed.add(message_id)
+                message = wanted
+            self.messages[message_id] = now[message_id] = message
         return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
 
     def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:

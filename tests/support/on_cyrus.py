@@ -133,6 +133,10 @@ class CyrusAccount(Account):
     def mark_read(self, message: str) -> None:
         self._update(message, {"keywords/$seen": True})
 
+    def keywords_of(self, message: str) -> set[str]:
+        found = self._wire.jmap("Email/get", ids=[message], properties=["keywords"])["list"]
+        return {keyword for each in found for keyword in each["keywords"]}
+
     def destroy(self, message: str) -> None:
         self._wire.jmap("Email/set", destroy=[message])
 

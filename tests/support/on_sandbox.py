@@ -76,6 +76,10 @@ class SandboxAccount(Account):
     def mark_read(self, message: str) -> None:
         self._store.mark_read(message)
 
+    def keywords_of(self, message: str) -> set[str]:
+        found = self._store.messages.get(message)
+        return set(found.keywords) if found else set()
+
     def destroy(self, message: str) -> None:
         self._store.destroy(message)
 

@@ -197,33 +197,44 @@ class TestSweep:
     @pytest.mark.parametrize(
         ("places", "groups", "ends_in"),
         [
-            ({"Archive", "Paper Trail"}, [], {"Archive", "Paper Trail"}),
-            ({"Archive", "Paper Trail"}, ["Feed"], {"Archive", "Paper Trail"}),
+            ({"Archive", "Paper Trail"}, [], {"Archive", "Paper Trail", "Inbox"}),
+            ({"Archive", "Paper Trail"}, ["Feed"], {"Archive", "Paper Trail", "Inbox"}),
             ({"Feed", "Paper Trail"}, ["Feed"], {"Archive", "Paper Trail"}),
             ({"Feed", "Paper Trail"}, [], {"Feed", "Paper Trail", "Inbox"}),
-            ({"Archive", "Screener", "Jail"}, [], {"Archive", "Jail"}),
+            ({"Archive", "Screener", "Jail"}, [], {"Archive", "Jail", "Inbox"}),
             ({"Archive", "Feed"}, ["Feed"], {"Archive"}),
-            ({"Archive"}, [], {"Archive"}),
+            ({"Archive"}, [], {"Archive", "Inbox"}),
             ({"Family"}, [], {"Family", "Inbox"}),
             ({"Family"}, ["Feed"], {"Family", "Inbox"}),
             ({"Inbox", "Archive"}, [], {"Inbox", "Archive"}),
         ],
     )
+    @pytest.mark.parametrize("is_cut_off", [False, True], ids=["in one go", "cut off"])
     def test_a_read_labelled_message_loses_only_screener_and_what_the_sender_leaves(
-        self, places: set[str], groups: list[str], ends_in: set[str]
+        self, places: set[str], groups: list[str], ends_in: set[str], is_cut_off: bool
     ) -> None:
-        """A mailbox that the person put it into is kept; what was read and archived stays archived.
+        """A mailbox that the person put it into is kept, the Archive too, and the destination comes besides.
 
-        And it ends there, too, where the process died after the sender had left the old group.
+        And it ends there, too, where the process died after the sender had left the old group. The mark
+        that tells the two apart is gone when the label is.
         """
-        for after_leaving in (groups, []):
-            labelled = message(*places, "@ToImbox", read=True)
-            now = swept(labelled, filing("Imbox", *groups))
-            again = swept(message(*now, read=True), filing("Imbox", *after_leaving))
-            concluded = conclude(
-                message(*again, read=True), filing("Imbox"), LAYOUT, rejection=None, differs=False
-            )
-            assert again - concluded.remove | concluded.add == ends_in
+        labelled = message(*places, "@ToImbox", read=True)
+        there = sweep(labelled, filing("Imbox", *groups), LAYOUT).applied_to(labelled)
+        if is_cut_off:
+            there = sweep(there, filing("Imbox"), LAYOUT).applied_to(there)
+        done = conclude(there, filing("Imbox"), LAYOUT, rejection=None, differs=False).applied_to(there)
+        assert done.mailbox_ids == ends_in
+        assert not done.is_just_archived
+
+    def test_a_mark_that_was_left_behind_holds_nothing_up(self) -> None:
+        """Another label than before, or a new place, and the message goes like any other."""
+        marked = evolve(message("Archive", "@ToFeed", read=True), is_just_archived=True)
+        assert sweep(marked, filing("Feed"), LAYOUT).add == {"Feed"}
+        assert conclude(marked, filing("Feed"), LAYOUT, rejection=None, differs=False) == Change(
+            remove=frozenset({MailboxId("@ToFeed")}), is_just_archived=False
+        )
+        waiting = evolve(message("Archive", "Screener", "@ToImbox"), is_just_archived=True)
+        assert sweep(waiting, filing("Imbox"), LAYOUT).add == {"Inbox"}
 
     @pytest.mark.parametrize("place", ["Trash", "Sent"])
     def test_protected_mail_stays(self, place: str) -> None:
