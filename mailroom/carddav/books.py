@@ -45,6 +45,7 @@ class Books:
         self._unreadable: dict[str, str] = {}
         self._chosen: Replica | None = None
         self._listed_at: float | None = None
+        self._complete: set[str] = set()
 
     def refresh(self) -> None:
         """Read what has changed in each book; one request for each where nothing has.
@@ -60,6 +61,8 @@ class Books:
             self._list()  # perhaps it has moved
             self._read_books()
         self._choose()
+        if self._chosen is not None and self._groups <= _group_names(self._chosen):
+            self._complete.add(self._chosen.book.url)
 
     def relist(self) -> None:
         """Ask anew, at the next refresh, which books there are and what may be done to them."""
@@ -116,13 +119,14 @@ class Books:
     def why_no_card(self) -> str:
         """Say why no new card may be made; empty where one may.
 
-        A card that cannot be read may be the sender's own, and a book without the groups may be the
-        wrong one.
+        A card that cannot be read may be the sender's own, and a book that never had all groups may be the
+        wrong one. That a group goes later is the trouble of those alone who are to be put into it.
         """
         chosen = self.chosen
         if problems := self.problems():
             return problems[0]
-        if missing := self._groups - _group_names(chosen):
+        missing = self._groups - _group_names(chosen)
+        if missing and chosen.book.url not in self._complete:
             shown = ", ".join(map(repr, sorted(missing)))
             return (
                 f"the contact groups {shown} are missing from the address book {_name_of(chosen.book)}: "

@@ -86,6 +86,8 @@ class Witness:
             assert changed <= MARKS, f"mail of {sender}, whom nobody decided on, was moved"
         if sender in self.person.disturbed:
             return  # the person is changing the very contacts under Mailroom's hands
+        if before & PROTECTED and len(before & set(TRIAGE_LABELS)) > 1:
+            return  # a conflict where no mark may go: its labels just come off
         for label in (before - after) & set(TRIAGE_LABELS):
             groups = triage_groups_of(list(now.cards.values()), sender)
             assert GROUP_OF_LABEL[label] in groups, f"{sender} lost {label} and is in {groups}"
