@@ -233,9 +233,9 @@ class _Reader:
     def truth(self, name: str) -> bool:
         """Read a boolean."""
         value = self._env.bool(name, _default(name) == "true")
-        if value is None:
+        if not isinstance(value, bool):  # environs has one stand-in or another, by its version
             self._problems[name] = f"{name}: must be true or false"
-        return bool(value)
+        return value is True
 
     def text(self, name: str, check: Check, convert: Callable[[str], str] = str) -> str:
         """Read a text, converted before it is checked."""
