@@ -18,6 +18,7 @@ from tests.support.james_server import JamesServers, UnreachableError
 from tests.support.on_cyrus import OPTIONS, CyrusAccount
 from tests.support.on_dav import DavAccount
 from tests.support.on_james import JamesAccount
+from tests.support.on_memory import MemoryAccount
 from tests.support.on_sandbox import SandboxAccount
 
 DAV_KINDS = ("radicale", "xandikos")
@@ -72,10 +73,12 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
             return JamesAccount(request.getfixturevalue("james").current())
         except UnreachableError as error:
             leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
+    if kind == "memory":
+        return MemoryAccount()
     return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
 
 
-@pytest.fixture(params=["sandbox", "cyrus", pytest.param("james", marks=pytest.mark.servers)])
+@pytest.fixture(params=["memory", "sandbox", "cyrus", pytest.param("james", marks=pytest.mark.servers)])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:

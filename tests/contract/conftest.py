@@ -1,4 +1,4 @@
-"""Which sentences of the contract are asked of Apache James, and which it is known not to keep."""
+"""Which sentences of the contract the double and Apache James are asked, and which James does not keep."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import pytest
 
 MODULES = ("test_mail_store", "test_cycle_mail", "test_cycle_senders", "test_cycle_marks", "test_stragglers")
 """Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
+
+MODULES_IN_MEMORY = ("test_cycle_mail", "test_cycle_senders", "test_cycle_marks")
+"""Those that ask triage's ports alone; the double has no protocol, no process and no requests to count."""
+
+NOT_IN_MEMORY = ("test_each_label_has_its_group_destination_and_kind_of_card",)
+"""It reads the new card's vCard, which the double has none of."""
 
 NO_IF_IN_STATE = "James ignores ifInState (RFC 8620 section 5.3), so that a change in between is overwritten"
 ODD_ADDRESSES = "James gives no address for <mailto:…> and <<…>>, so that the label is left to the person"
@@ -39,6 +45,7 @@ TOO_SLOW = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what James is not asked for, and mark what it does not keep."""
     left_out = [item for item in items if _is_on_james(item) and not _is_about(item, MODULES)]
+    left_out += [item for item in items if _is_in_memory(item) and not _is_asked_of_the_double(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     for item in filter(_is_on_james, items):
@@ -53,6 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_on_james(item: pytest.Item) -> bool:
     return "[james" in item.name
+
+
+def _is_in_memory(item: pytest.Item) -> bool:
+    return "[memory" in item.name
+
+
+def _is_asked_of_the_double(item: pytest.Item) -> bool:
+    return _is_about(item, MODULES_IN_MEMORY) and not item.name.startswith(NOT_IN_MEMORY)
 
 
 def _is_about(item: pytest.Item, modules: Iterable[str]) -> bool:

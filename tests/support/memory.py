@@ -19,7 +19,14 @@ class CrashError(Exception):
 
 @define(repr=False)
 class World:
-    """An account, which is its own mail store. `writes_left` counts down to a crash; None never crashes."""
+    """An account, which is its own mail store.
+
+    Attributes:
+        writes_left: Counts down to a crash; None never crashes.
+        writes: How much was changed, which names the state of the mail.
+        card_writes: How much of that in the contacts.
+        made: The cards that were made here, as they were asked for.
+    """
 
     mailboxes: tuple[Mailbox, ...]
     messages: dict[MessageId, Message]
@@ -28,6 +35,8 @@ class World:
     own: tuple[str, ...] = ()
     writes_left: int | None = None
     writes: int = field(default=0)
+    card_writes: int = field(default=0)
+    made: dict[CardUid, NewCard] = field(factory=dict)
 
     def __repr__(self) -> str:
         messages = "\n".join(
@@ -50,6 +59,10 @@ class World:
         if self.writes_left is not None:
             self.writes_left -= 1
         self.writes += 1
+
+    def write_card(self) -> None:
+        self.write()
+        self.card_writes += 1
 
     # --- mail store
 
@@ -119,7 +132,7 @@ class Book:
     def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
         for name in names:
             if name not in self.world.groups:
-                self.world.write()
+                self.world.write_card()
                 self.world.groups[name] = frozenset()
         return {}
 
@@ -128,16 +141,21 @@ class Book:
         for new in cards:
             uid = CardUid(f"uid of {new.address}")
             if uid not in self.world.cards:
-                self.world.write()
+                self.world.write_card()
+                self.world.made[uid] = new
                 card = Card(uid, new.name, created=1000 + len(self.world.cards))
                 self.world.cards[uid] = (card, frozenset({new.address}))
             made[new.address] = self.world.cards[uid][0]
         return made
 
     def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
-        for name, membership in memberships.items():
+        failed = {
+            name: f"there is no contact group {name!r}" for name in memberships.keys() - self.world.groups
+        }
+        for name in memberships.keys() - failed:
+            membership = memberships[name]
             members = (self.world.groups[name] | membership.add) - membership.remove
             if members != self.world.groups[name]:
-                self.world.write()
+                self.world.write_card()
                 self.world.groups[name] = members
-        return {}
+        return failed

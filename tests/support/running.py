@@ -22,6 +22,7 @@ from mailroom.http import DEFAULT_BOUNDS
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.report import Report
 from tests.support.accounts import Account
+from tests.support.on_memory import MemoryAccount
 
 PROJECT = Path(__file__).parents[2]
 PROCESS_TIMEOUT_SECONDS = 30.0
@@ -31,7 +32,8 @@ ONE_ATTEMPT = evolve(DEFAULT_BOUNDS, attempts=1)
 
 def opened(account: Account, **variables: str) -> OpenAccount:
     """Wire Mailroom up to an account, as after a fresh start; `variables` are more settings."""
-    return open_account(settings_for(account, variables))
+    settings = settings_for(account, variables)
+    return account.opened(settings) if isinstance(account, MemoryAccount) else open_account(settings)
 
 
 def run_cycle(account: Account, **variables: str) -> Report:

@@ -1,0 +1,156 @@
+"""Accounts on the double of the unit tests: no server and no protocol, but the same sentences hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
+
+from mailroom.account import Account as OpenAccount
+from mailroom.account import open_account
+from mailroom.model.address import parse_addresses
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId
+from mailroom.model.ports import AddressBook, MailStore
+from mailroom.model.sender import read_sender
+from mailroom.settings.settings import Settings
+from mailroom.triage.cycle import Triage
+from mailroom.triage.own import OwnAddresses
+from tests.support import vcards
+from tests.support.accounts import Account, Clock, Sender
+from tests.support.memory import Book, World
+
+NOWHERE = "http://127.0.0.1:9/"
+
+
+class MemoryAccount(Account):
+    """A new account in memory."""
+
+    keeps_card_bytes = True
+    describes_cards = False
+    max_objects = 50
+    member_prefix = ""
+
+    def __init__(self) -> None:
+        self._world = World((Mailbox(MailboxId("inbox"), "Inbox", role="inbox"),), {}, {}, {})
+        self._cards: dict[str, bytes] = {}
+        self._clock = Clock()
+        self.address = "alex@home.example"
+        self.environment = {
+            "MAILROOM_JMAP_SESSION_URL": NOWHERE,
+            "MAILROOM_CARDDAV_URL": NOWHERE,
+            "MAILROOM_JMAP_TOKEN": "no-token",
+            "MAILROOM_CARDDAV_USERNAME": self.address,
+            "MAILROOM_CARDDAV_PASSWORD": "no-password",
+        }
+
+    def opened(self, settings: Settings) -> OpenAccount:
+        """Wire triage up to the double; the servers' clients are there and never used."""
+        mail: MailStore = self._world
+        book: AddressBook = Book(self._world)
+        own = OwnAddresses.read([self.address])
+        triage = Triage(mail, book, settings.scheme, own, sweeps_stragglers=settings.sweep_stragglers)
+        return evolve(open_account(settings), triage=triage)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
+        self._world.mailboxes += tuple(
+            Mailbox(MailboxId(f"id of {name}"), name, role=role) for name, role in roles.items()
+        )
+        self._world.writes += 1
+
+    def rename_mailbox(self, name: str, new_name: str) -> None:
+        self._world.mailboxes = tuple(
+            evolve(each, name=new_name) if each.name == name else each for each in self._world.mailboxes
+        )
+        self._world.writes += 1
+
+    def remove_mailbox(self, name: str) -> None:
+        self._world.mailboxes = tuple(each for each in self._world.mailboxes if each.name != name)
+        self._world.writes += 1
+
+    def mailbox_id(self, name: str) -> str:
+        (found,) = (each.id for each in self._world.mailboxes if each.name == name)
+        return found
+
+    def receive(
+        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+    ) -> str:
+        message_id = MessageId(f"message {len(self._world.messages)}")
+        self._world.messages[message_id] = Message(
+            message_id, self._ids(mailboxes), read, read_sender(senders or ()), at or self._clock.next()
+        )
+        self._world.writes += 1
+        return message_id
+
+    def mailbox_names(self) -> list[str]:
+        return [each.name for each in self._world.mailboxes]
+
+    def mailboxes_of(self, message: str) -> set[str]:
+        names = {each.id: each.name for each in self._world.mailboxes}
+        found = self._world.messages.get(MessageId(message))
+        return {names[x] for x in found.mailbox_ids} if found else set()
+
+    def keywords_of(self, message: str) -> set[str]:
+        found = self._world.messages.get(MessageId(message))
+        return {ARCHIVED_KEYWORD} if found and found.is_just_archived else set()
+
+    def place(self, message: str, *mailboxes: str) -> None:
+        self._put(evolve(self._message(message), mailbox_ids=self._ids(mailboxes)))
+
+    def mark_read(self, message: str) -> None:
+        self._put(evolve(self._message(message), is_read=True))
+
+    def destroy(self, message: str) -> None:
+        del self._world.messages[MessageId(message)]
+        self._world.writes += 1
+
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        self._cards[name] = data
+        uid = CardUid(vcards.value(data, "UID"))
+        title = vcards.value(data, "FN")
+        if vcards.is_group(data):
+            self._world.groups[title] = frozenset(map(CardUid, vcards.members(data)))
+        else:
+            known = self._world.cards.get(uid)
+            created = known[0].created if known else len(self._world.cards) + 1
+            addresses = parse_addresses(vcards.values(data, "EMAIL"))
+            self._world.cards[uid] = (Card(uid, title, created), addresses)
+        self._world.writes += 1
+
+    def delete_card(self, name: str) -> None:
+        data = self.cards()[name]
+        self._cards.pop(name, None)
+        if vcards.is_group(data):
+            del self._world.groups[vcards.value(data, "FN")]
+        else:
+            del self._world.cards[CardUid(vcards.value(data, "UID"))]
+        self._world.writes += 1
+
+    def cards(self) -> Mapping[str, bytes]:
+        found: dict[str, bytes] = {}
+        for name, data in self._cards.items():
+            title = vcards.value(data, "FN")
+            found[name] = data
+            if vcards.is_group(data) and set(vcards.members(data)) != self._world.groups[title]:
+                members = sorted(self._world.groups[title])
+                found[name] = vcards.group(title, members, uid=vcards.value(data, "UID"))
+        for new_uid, new in self._world.made.items():
+            if new_uid in self._world.cards:
+                found[f"{new_uid}.vcf"] = vcards.contact(new_uid, new.name, new.email)
+        return found
+
+    def state(self) -> tuple[str, ...]:
+        return (str(self._world.writes), str(self._world.card_writes))
+
+    def _ids(self, names: Sequence[str]) -> frozenset[MailboxId]:
+        return frozenset(MailboxId(self.mailbox_id(name)) for name in names)
+
+    def _message(self, message: str) -> Message:
+        return self._world.messages[MessageId(message)]
+
+    def _put(self, message: Message) -> None:
+        self._world.messages[message.id] = message
+        self._world.writes += 1
