@@ -1,4 +1,4 @@
-"""Finds a person's address books from the URL he configured (RFC 6764 section 6)."""
+"""Finds a person's address books from the configured URL (RFC 6764 section 6)."""
 
 from __future__ import annotations
 

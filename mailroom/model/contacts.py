@@ -45,8 +45,8 @@ class NewCard:
 
     Attributes:
         address: The sender it stands for.
-        email: His address as he writes it.
-        name: His display name, or his address where he shows none.
+        email: Their address as they write it.
+        name: Their display name, or the address where they show none.
     """
 
     address: Address

@@ -28,7 +28,7 @@ class Bearings:
     Attributes:
         mailbox_ids: Where mail is filed, by full name; a script finds a mailbox again after it was renamed.
         group_uids: The identifiers of the contact groups, by name.
-        own: The account's own addresses; mail that the person sends himself is not screened.
+        own: The account's own addresses; the person's own mail is not screened.
         reply_domains: What stands behind the @ in the Message-ID of mail that the person sends: a
             message that refers to such a one is a reply, and not screened.
     """

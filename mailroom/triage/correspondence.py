@@ -1,4 +1,4 @@
-"""What a person's old mail tells: whom he writes to, and who writes to him. Pure."""
+"""What a person's old mail tells: whom they write to, and who writes to them. Pure."""
 
 from __future__ import annotations
 

@@ -317,7 +317,7 @@ def _has_warnings(look: Look) -> bool:
 
 
 def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Address, str]:
-    """Return the name on each sender's card: the one he is filed under in this cycle, or would be."""
+    """Return the name on each sender's card: the one they are filed under in this cycle, or would be."""
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
     names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}
     return names | {sender: filing.card.name for sender, filing in work.filings.items()}

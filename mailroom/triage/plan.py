@@ -35,11 +35,11 @@ class Filing:
     Attributes:
         card: The sender's card.
         created: Whether the card is new.
-        all_cards: Every card with his address.
+        all_cards: Every card with their address.
         joins: Whether the card is yet to be put into the category's group.
-        leaves: Groups to take cards of his out of, once his mail is moved.
-        destination: Where his mail belongs from now on.
-        left: The mailboxes he leaves; his mail there is moved like that in Screener.
+        leaves: Groups to take cards of theirs out of, once their mail is moved.
+        destination: Where their mail belongs from now on.
+        left: The mailboxes they leave; their mail there is moved like that in Screener.
     """
 
     decision: Decision
@@ -63,7 +63,7 @@ def file_sender(
     """Choose the sender's card, and say which groups it joins and leaves.
 
     Args:
-        cards: Every card with his address, at least one.
+        cards: Every card with their address, at least one.
         groups_of: The contact groups that a card is in.
     """
     target = decision.category.group
@@ -130,7 +130,7 @@ def conclude(
     """Say which labels come off a message, and which go on, now that all else is done.
 
     Args:
-        filing: How the message's sender was filed in this cycle, if he was.
+        filing: How the message's sender was filed in this cycle, if they were.
         rejection: Why its triage is left to the person, if it is.
         differs: Whether its display name differs from the sender's card.
     """
@@ -164,13 +164,13 @@ def conclude(
 
 
 def name_differs(message: Message, name_on_card: str) -> bool:
-    """Whether the sender calls himself otherwise than his card does; case and white space do not count."""
+    """Whether the sender's name is another than their card's; case and white space do not count."""
     shown = message.sender.name if isinstance(message.sender, Correspondent) else ""
     return bool(shown and name_on_card) and fold_name(shown) != fold_name(name_on_card)
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:
-    """Return the name of the card that a sender is, or would be, filed under; empty where he has none."""
+    """Return the name of the card that senders are, or would be, filed under; empty where they have none."""
     if not cards:
         return ""
     return min(

@@ -14,7 +14,7 @@ class Filed:
     """A sender who was filed.
 
     Attributes:
-        messages_moved: How many of his messages got another place.
+        messages_moved: How many of their messages got another place.
     """
 
     filing: Filing
@@ -40,7 +40,7 @@ class Swept:
     """What became of mail in Screener whose senders were decided on before.
 
     Attributes:
-        moved: For each sender how many of his messages were moved to where they belong.
+        moved: For each sender how many of their messages were moved to where they belong.
         failed: For each sender of whom a message could not be moved, why.
         postponed: Why nothing could be swept now; empty where it could.
     """

@@ -24,9 +24,9 @@ from mailroom.triage.verdicts import Decision, sender_of
 
 @frozen
 class Misplaced:
-    """The senders of mail in Screener that should not be there, each with the number of his messages.
+    """The senders of mail in Screener that should not be there, each with the number of their messages.
 
-    A sender whose label has not been worked off is left out: he is under way, or left to the person.
+    A sender whose label has not been worked off is left out: they are under way, or left to the person.
 
     Attributes:
         stragglers: How senders in one triage group are filed.

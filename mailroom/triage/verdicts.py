@@ -21,8 +21,8 @@ class Decision:
     """What the person decided about one sender.
 
     Attributes:
-        email: The sender's address as he writes it.
-        name: His display name in the newest labelled message that has one; otherwise empty.
+        email: The sender's address as they write it.
+        name: Their display name in the newest labelled message that has one; otherwise empty.
         message_ids: The messages that carry the label.
     """
 
@@ -33,7 +33,7 @@ class Decision:
     message_ids: tuple[MessageId, ...]
 
     def new_card(self) -> NewCard:
-        """Return the card that the sender gets if he has none."""
+        """Return the card that a sender gets who has none."""
         return NewCard(self.sender, self.email, self.name or self.email, self.category.kind)
 
 

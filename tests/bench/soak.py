@@ -61,7 +61,7 @@ def make_account() -> Account:
 
 
 def live(sandbox: Sandbox, day: int) -> None:
-    """Let mail come and go, the person decide and change his mind, and the server fail now and then."""
+    """Let mail come and go, the person decide and change their mind, and the server fail now and then."""
     account = sandbox.account
     number = day * 7 % SENDERS
     sender = [(f"Sender {number}", f"sender{number}@list{number}.example")]

@@ -35,7 +35,7 @@ def test_a_destroyed_message_is_nowhere(account: Account) -> None:
 
 
 def test_a_contact_is_found_with_its_groups(account: Account) -> None:
-    """A card is found by any of its addresses, grouped ones too, and a sender by the groups of his card."""
+    """A card is found by any of its addresses, grouped ones too, and a sender by the groups of their card."""
     uid = add_contact(account, "Ann", "ann@example.net", "ann@work.example", groups=["Feed"])
     account.put_card("b.vcf", vcards.contact("b", "Bob", extra=["item1.EMAIL:bob@example.net"]))
     join(account, "Friends", uid, "b")

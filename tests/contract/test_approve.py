@@ -39,7 +39,7 @@ def approve(account: Account, *arguments: str) -> list[str]:
 
 
 def listed(account: Account, *arguments: str) -> list[tuple[str, int]]:
-    """Return who would be approved, and how often the person has written to him."""
+    """Return who would be approved, and how often the person has written to them."""
     done = run_command(account.environment, "approve", "--correspondents", "--json", *arguments)
     return [(each["email"], each["written"]) for each in done.json()["correspondents"]]
 
@@ -54,7 +54,7 @@ class TestWho:
         account.send(("", "Bob@example.net"))
         assert listed(account) == [("Bob@example.net", 3), ("eve@example.net", 1), ("ann@example.net", 1)]
 
-    def test_not_the_person_himself(self, account: Account) -> None:
+    def test_not_the_person_themselves(self, account: Account) -> None:
         """Own addresses are not correspondents."""
         account.send(("Me", account.address), ANN)
         assert [email for email, _ in listed(account)] == ["ann@example.net"]
@@ -72,7 +72,7 @@ class TestWho:
         account.place(account.send(BOB), "Drafts")
         assert listed(account) == []
 
-    def test_a_limit_takes_those_he_has_written_to_most(self, account: Account) -> None:
+    def test_a_limit_takes_those_they_have_written_to_most(self, account: Account) -> None:
         """With --limit the list is cut after the first."""
         account.send(ANN, BOB)
         account.send(BOB)
@@ -105,7 +105,7 @@ class TestApproving:
         assert groups_of(account, "ann@example.net") == groups_of(account, "bob@example.net") == ["Imbox"]
 
     def test_an_existing_card_joins_as_it_is(self, account: Account) -> None:
-        """No second card is made, and other groups keep him."""
+        """No second card is made, and other groups keep them."""
         add_contact(account, "Annie", "ann@example.net", groups=["Friends"])
         before = contacts_of(account, "ann@example.net")
         account.send(ANN)

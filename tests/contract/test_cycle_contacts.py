@@ -46,7 +46,7 @@ class TestTheCard:
         assert not report.filed[0].filing.created
 
     @pytest.mark.parametrize("triage_label", ["@ToFeed", "@ToPerson"])
-    def test_a_sender_without_a_display_name_is_named_by_his_address(
+    def test_a_sender_without_a_display_name_is_named_by_their_address(
         self, account: Account, triage_label: str
     ) -> None:
         """A new card's name is the address where the sender shows no other."""
@@ -56,7 +56,7 @@ class TestTheCard:
         assert vcards.value(card, "FN") == "Ann@example.net"
 
     def test_several_messages_of_a_new_sender_make_one_card(self, account: Account) -> None:
-        """A sender gets one card, however many of his messages are labelled."""
+        """A sender gets one card, however many of their messages are labelled."""
         for _ in range(3):
             account.receive([ANN], "Screener", "@ToFeed")
         run_cycle(account)
@@ -88,7 +88,7 @@ class TestTheGroup:
 
     @pytest.mark.parametrize("before", [["Feed"], ["Imbox"], ["Feed", "Paper Trail"], ["Jail", "Feed"], []])
     def test_the_sender_ends_in_exactly_one_triage_group(self, account: Account, before: list[str]) -> None:
-        """Whatever groups he was in, he is in the category's group only; others' membership stays."""
+        """Whatever groups they were in, they are in the category's group only; others' membership stays."""
         for group in GROUPS:
             add_contact(account, f"Other {group}", f"{group[:2]}@example.net", groups=[group])
         others = {group: members(account, group) for group in GROUPS}
@@ -99,7 +99,7 @@ class TestTheGroup:
         assert all(set(members(account, group)) >= set(others[group]) for group in GROUPS)
 
     def test_all_of_several_cards_leave_the_groups_they_were_in(self, account: Account) -> None:
-        """Where his cards are in different triage groups, only one of them is in one afterwards."""
+        """Where their cards are in different triage groups, only one of them is in one afterwards."""
         filed = add_contact(account, "Ann Smith", ANN[1], groups=["Jail"])
         add_contact(account, "Ann Smith", ANN[1], groups=["Feed"])
         add_contact(account, "Ann Smith", ANN[1], groups=["Paper Trail", OWN_GROUP])
@@ -118,10 +118,10 @@ class TestTheGroup:
         assert account.cards()[friends] == before
         assert groups_of(account, ANN[1]) == [OWN_GROUP, "Imbox"]
 
-    def test_he_joins_the_new_group_first_and_leaves_the_old_one_after_his_mail_moved(
+    def test_they_join_the_new_group_first_and_leave_the_old_one_after_their_mail_moved(
         self, account: Account
     ) -> None:
-        """At every moment he is in a triage group, and a crash leaves his mail to be found."""
+        """At every moment they are in a triage group, and a crash leaves their mail to be found."""
         add_contact(account, "Ann Smith", ANN[1], groups=["Feed"])
         account.receive([ANN], "Feed", "@ToJail")
         joins, leaves = group_card_name(account, "Jail"), group_card_name(account, "Feed")
@@ -134,5 +134,5 @@ class TestTheGroup:
         (left,) = (n for n, r in enumerate(requests) if r.startswith("PUT") and r.endswith(leaves))
         writes_of_mail = [n for n, r in enumerate(requests) if r.startswith("POST")]
         assert joined < left
-        assert any(joined < n < left for n in writes_of_mail), "his mail moves in between"
+        assert any(joined < n < left for n in writes_of_mail), "their mail moves in between"
         assert writes_of_mail[-1] > left, "the label comes off last"

@@ -14,10 +14,10 @@ BOB = ("Bob", "bob@example.net")
 class TestSweep:
     """The sender's other messages."""
 
-    def test_all_his_waiting_messages_go_and_nobody_elses(self, account: Account) -> None:
+    def test_all_their_waiting_messages_go_and_nobody_elses(self, account: Account) -> None:
         """Everything from exactly this sender leaves Screener; similar senders' mail waits on."""
         label_on = account.receive([ANN], "Screener", "@ToFeed")
-        his = [account.receive([("Another name", "ANN@example.net")], "Screener") for _ in range(3)]
+        theirs = [account.receive([("Another name", "ANN@example.net")], "Screener") for _ in range(3)]
         read = account.receive([ANN], "Screener", read=True)
         others = [
             account.receive(senders, "Screener")
@@ -31,7 +31,7 @@ class TestSweep:
             )
         ]
         run_cycle(account)
-        for message in (label_on, read, *his):
+        for message in (label_on, read, *theirs):
             assert account.mailboxes_of(message) == {"Feed"}
         for message in others:
             assert account.mailboxes_of(message) == {"Screener"}
@@ -53,7 +53,7 @@ class TestSweep:
 
     @pytest.mark.parametrize("place", ["Family", "Archive", "Inbox", "Paper Trail", *PROTECTED])
     def test_messages_that_lie_elsewhere_stay(self, account: Account, place: str) -> None:
-        """Outside Screener and the mailbox he leaves, the sender's unlabelled messages are not touched."""
+        """Outside Screener and the mailbox they leave, the sender's unlabelled messages are not touched."""
         account.receive([ANN], "Screener", "@ToFeed")
         elsewhere = account.receive([ANN], place)
         run_cycle(account)
@@ -75,7 +75,7 @@ class TestSweep:
         assert account.mailboxes_of(read) == {"Inbox"}
 
     def test_mail_that_came_after_the_last_look_is_swept_too(self, account: Account) -> None:
-        """The sender's messages are read after he has joined his group, so that none falls in between."""
+        """The sender's messages are read after they have joined the group, so that none falls in between."""
         account.receive([ANN], "Screener", "@ToFeed")
         mailroom = opened(account)
         mailroom.check()
@@ -95,10 +95,10 @@ class TestChangeOfCategory:
             ("Jail", "@ToFeed", "Feed"),
         ],
     )
-    def test_his_mail_leaves_the_old_mailbox(
+    def test_their_mail_leaves_the_old_mailbox(
         self, account: Account, old: str, new_label: str, new: str
     ) -> None:
-        """Read and unread messages in Screener and in the mailbox he leaves go to the new one."""
+        """Read and unread messages in Screener and in the mailbox they leave go to the new one."""
         add_contact(account, *ANN, groups=[old])
         messages = [
             account.receive([ANN], old, new_label),

@@ -40,7 +40,7 @@ class TestErrorLabel:
         assert account.mailboxes_of(message) == {"Screener"}
         assert not contacts(account)
 
-    def test_nowhere_else_but_of_a_filed_sender_it_goes_where_his_mail_is(self, account: Account) -> None:
+    def test_nowhere_else_but_of_a_filed_sender_it_goes_where_their_mail_is(self, account: Account) -> None:
         """What the person moved onto the error label follows the sender when the conflict is solved."""
         labelled = account.receive([ANN], "Screener", "@ToFeed")
         marked = account.receive([ANN], ERROR)
@@ -86,10 +86,10 @@ class TestProtectedMail:
 
 
 class TestWarningLabel:
-    """The warning label says that a sender calls himself otherwise than his card does."""
+    """The warning label says that a sender's name is another than their card's."""
 
     def test_another_name_is_marked_and_filing_goes_on(self, account: Account) -> None:
-        """The labelled message gets the warning label; the sender is filed; his other mail is not marked."""
+        """The labelled message gets the warning label; the sender is filed; other mail is not marked."""
         add_contact(account, "Ann Smith", "ann@example.net")
         labelled = account.receive([("Your Bank", "ann@example.net")], "Screener", "@ToFeed")
         waiting = account.receive([("Your Bank", "ann@example.net")], "Screener")

@@ -38,7 +38,7 @@ CATEGORIES = [
 def test_each_label_has_its_group_destination_and_kind_of_card(
     account: Account, triage_label: str, group: str, destination: str, is_company: bool
 ) -> None:
-    """A label puts its sender into a group and his mail into a destination, and gives him a kind of card."""
+    """A label puts its sender into a group, their mail into a destination, and gives a kind of card."""
     labelled = account.receive([ANN], "Screener", triage_label)
     waiting = account.receive([ANN], "Screener")
     run_cycle(account)
@@ -153,7 +153,7 @@ class TestConflict:
     """One sender with labels of two categories."""
 
     def test_two_labels_are_an_error_and_nothing_is_filed(self, account: Account) -> None:
-        """All his labelled messages get the error label, and nothing else happens to him."""
+        """All their labelled messages get the error label, and nothing else happens to them."""
         feed = account.receive([ANN], "Screener", "@ToFeed")
         jail = account.receive([ANN], "Screener", "@ToJail")
         waiting = account.receive([ANN], "Screener")
@@ -200,8 +200,8 @@ class TestConflict:
 class TestFailure:
     """What goes wrong for one sender."""
 
-    def test_one_senders_failure_leaves_his_label_and_touches_no_other(self, account: Account) -> None:
-        """He keeps his label and his mail its place; the next cycle files him."""
+    def test_one_senders_failure_leaves_their_label_and_touches_no_other(self, account: Account) -> None:
+        """They keep their label and their mail its place; the next cycle files them."""
         jailed = account.receive([ANN], "Screener", "@ToJail")
         waiting = account.receive([ANN], "Screener")
         fed = account.receive([BOB], "Screener", "@ToFeed")

@@ -129,7 +129,7 @@ class TestMaking:
         names = {
             "MAILROOM_SCREENER_MAILBOX": "Inbox/Screener",
             "MAILROOM_LABEL_TO_FEED": "Triage/More/Feed me",
-            "MAILROOM_LABEL_TO_JAIL": "Triage/Jail him",
+            "MAILROOM_LABEL_TO_JAIL": "Triage/Jail them",
         }
         assert set(states(bare_account, "--apply", **names).values()) == {"made"}
         assert set(states(bare_account, **names).values()) == {"present"}
@@ -346,7 +346,7 @@ class TestOutlook:
         assert done.json()["screener_rule"]["senders"] == 20
 
     def test_people_are_shown_examples_and_what_helps(self, bare_account: Account) -> None:
-        """A person sees how many there are, a few of them, and the command for those he has written to."""
+        """A person sees how many there are, a few of them, and the command for those they have written to."""
         for number in range(9):
             sender = (f"Sender {number}", f"s{number}@example.net")
             bare_account.receive([sender], "Inbox", at=_days_ago(number))

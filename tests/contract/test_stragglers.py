@@ -65,7 +65,7 @@ class TestInTheService:
     def test_a_sender_who_was_just_filed_is_known_without_reading_contacts_again(
         self, account: Account, mailroom: OpenAccount
     ) -> None:
-        """Mail that comes to Screener after its sender was filed follows him, also when he was moved."""
+        """Mail that comes to Screener after its sender was filed follows them, also when they were moved."""
         for triage_label, destination in (("@ToFeed", "Feed"), ("@ToJail", "Jail")):
             label(account, account.receive([ANN], "Screener"), triage_label)
             run_cycle(mailroom.triage)
@@ -90,7 +90,7 @@ class TestInTheService:
         }
 
     def test_it_goes_by_the_contacts_of_the_moment(self, account: Account, mailroom: OpenAccount) -> None:
-        """Whom the person puts into a group by hand is swept; whom he takes out is left in Screener."""
+        """Whom the person puts into a group by hand is swept; whom they take out is left in Screener."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         add_contact(account, "Bob", "bob@example.net", groups=["Jail"])
@@ -206,7 +206,7 @@ class TestWhatIsLeftAlone:
         assert account.mailboxes_of(message) == {"Screener", protected}
 
     def test_mail_of_a_sender_whose_labels_conflict(self, account: Account, mailroom: OpenAccount) -> None:
-        """As long as the person has not decided, nothing of him moves."""
+        """As long as the person has not decided, nothing of theirs moves."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         waiting = account.receive([ANN], "Screener")
@@ -216,7 +216,7 @@ class TestWhatIsLeftAlone:
         assert account.mailboxes_of(waiting) == {"Screener"}
 
     def test_mail_of_a_sender_in_two_triage_groups(self, account: Account, mailroom: OpenAccount) -> None:
-        """Which of the two is right is for the person to say; check names him."""
+        """Which of the two is right is for the person to say; check names them."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed", "Jail"])
         mailroom.book.refresh()
         message = account.receive([ANN], "Screener")
@@ -225,7 +225,7 @@ class TestWhatIsLeftAlone:
         (finding,) = findings(account)
         assert "ann@example.net is in more than one triage group (Feed, Jail)" in finding["says"]
 
-    def test_mail_of_strangers_of_other_contacts_and_of_the_person_himself(
+    def test_mail_of_strangers_of_other_contacts_and_of_the_person_themselves(
         self, account: Account, mailroom: OpenAccount
     ) -> None:
         """Only members of a triage group are swept; the account's own address never is."""

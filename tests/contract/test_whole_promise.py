@@ -1,8 +1,8 @@
 """The whole promise on a real server: from an account with an Inbox to mail that files itself.
 
-Everything here is what a person does and what the world does to him: two commands, the rules
+Everything here is what a person does and what the world does to them: two commands, the rules
 installed, mail delivered by LMTP, one label put on one message. Nothing of Mailroom runs between
-the filing of a sender and his next mail, so that only the provider's rule can have placed it.
+the filing of a sender and their next mail, so that only the provider's rule can have placed it.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def mail(account: CyrusAccount) -> Mail:
         ("@ToPerson", "Imbox", "Inbox"),
     ],
 )
-def test_one_label_files_a_stranger_and_the_rule_files_his_next_mail(
+def test_one_label_files_a_stranger_and_the_rule_files_their_next_mail(
     account: CyrusAccount, mail: Mail, triage_label: str, group: str, destination: str
 ) -> None:
-    """A stranger's mail waits in Screener; one label later his mail goes where it belongs by itself."""
+    """A stranger's mail waits in Screener; one label later their mail goes where it belongs by itself."""
     sender = "Jörg Stranger <Joerg.Stranger@News.Example>"
     first = mail.arrives(sender)
     assert account.mailboxes_of(first) == {"Screener"}
@@ -121,7 +121,7 @@ def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: CyrusA
 
 
 def test_mail_of_a_contact_in_no_group_stays_in_the_inbox(account: CyrusAccount, mail: Mail) -> None:
-    """Whom the person has among his contacts is not screened, in a triage group or not."""
+    """Whom the person has among their contacts is not screened, in a triage group or not."""
     add_contact(account, "Old Friend", "friend@far.example")
     assert account.mailboxes_of(mail.arrives("Old Friend <FRIEND@far.example>")) == {"Inbox"}
 
@@ -156,7 +156,7 @@ def test_a_reply_to_mail_of_the_person_is_not_screened(account: CyrusAccount, ma
     assert account.mailboxes_of(other) == {"Screener"}
 
 
-def test_mail_of_the_person_to_himself_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+def test_mail_of_the_person_to_themselves_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
     """The account's own address cannot be triaged, so it must not wait in Screener."""
     assert account.mailboxes_of(mail.arrives(f"Me <{account.address.upper()}>")) == {"Inbox"}
 

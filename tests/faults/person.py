@@ -166,7 +166,7 @@ class Person:
             )
 
     def rename_mailbox(self, which: int, other: int) -> None:
-        """The person gives a mailbox of his own another name and its old one back."""
+        """The person gives a mailbox of their own another name and its old one back."""
         self.account.rename_mailbox("Family", "Relatives")
         self.account.rename_mailbox("Relatives", "Family")
 

@@ -235,7 +235,7 @@ class PersonAndFate(RuleBasedStateMachine):
                     and "Screener" in where
                     and not where & PROTECTED
                 ]
-                assert not waiting, f"{sender} is in {groups} and his mail waits in Screener"
+                assert not waiting, f"{sender} is in {groups} and their mail waits in Screener"
 
 
 def explore(examples: int) -> None:

@@ -35,7 +35,7 @@ def two_new_senders(stage: Stage) -> None:
 
 
 def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(faulty_account: Account) -> None:
-    """`notUpdated` for one sender's message fails him alone; the next cycle finishes him."""
+    """`notUpdated` for one sender's message fails that sender alone; the next cycle finishes them."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.check()

@@ -95,7 +95,7 @@ class Witness:
     def _check_new_card(self, card: bytes, now: Moment) -> None:
         assert not is_group(card), "Mailroom made a contact group"
         (address,) = addresses(card)
-        assert address in self.decided, f"{address} got a card and nobody decided on him"
+        assert address in self.decided, f"{address} got a card and nobody decided on them"
         ours = Counter(
             x
             for name, each in now.cards.items()

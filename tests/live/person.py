@@ -1,4 +1,4 @@
-"""The person at the terminal: he is told, asked, and answers."""
+"""The person at the terminal: they are told, asked, and answer."""
 
 from __future__ import annotations
 

@@ -494,7 +494,7 @@ class TestWake:
 
 
 def put_label(sandbox: Sandbox, label: str = "@ToFeed") -> str:
-    """Let a new sender write, put a label on his message as a person does, and return its id."""
+    """Let a new sender write, put a label on their message as a person does, and return its id."""
     message = sandbox.account.deliver([("", f"sender{time.monotonic_ns()}@new.example")], ["Screener"])
     sandbox.account.label(message, label)
     return message

@@ -380,7 +380,7 @@ class TestHealthUnderHostileClients:
             assert probe_seconds(server.port) < PROMPT_SECONDS
 
     def test_clients_that_never_read_hold_nothing_up(self, health_server: HealthServer) -> None:
-        """Who does not take his answer is forgotten."""
+        """Who does not take their answer is forgotten."""
         with ExitStack() as stack:
             for client in connections(health_server.port, 200, stack):
                 client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")

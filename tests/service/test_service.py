@@ -75,7 +75,7 @@ class TestLife:
             assert service.errors() == ""
 
     def test_a_label_put_on_while_it_runs_is_worked_off(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """The next poll files the sender and says what it did with him."""
+        """The next poll files the sender and says what it did with them."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("poll_complete")
             message = sandbox.account.messages_from(STRANGER)[-1]
@@ -359,7 +359,7 @@ class TestCommands:
         assert sandbox.account.mailbox_names(message.id) == {"Feed"}
 
     def test_once_ends_with_1_if_a_sender_failed(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """A card that the server refuses is a failed sender; his label stays."""
+        """A card that the server refuses is a failed sender; their label stays."""
         message = sandbox.account.messages_from(STRANGER)[-1]
         sandbox.account.label(message.id, "@ToFeed")
         sandbox.interceptor = lambda request: Reply(507) if request.method == "PUT" else None

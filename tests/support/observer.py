@@ -95,7 +95,7 @@ class Observer:
             theirs = [name for name, x in self._stage.letters.items() if x.sender == sender]
             if any(where[name] & TRIAGE_LABELS for name in theirs):
                 continue
-            assert triage_groups_of(cards, sender), f"{sender} has lost his label and is in no group"
+            assert triage_groups_of(cards, sender), f"{sender} has lost their label and is in no group"
 
     def _check_cards(self, account: Account, now: dict[str, bytes]) -> None:
         uids = Counter(uid for card in now.values() for uid in values(card, "UID"))

@@ -55,7 +55,7 @@ def test_the_most_frequent_come_first_and_of_equals_the_latest() -> None:
 
 
 def test_own_addresses_and_what_is_none_do_not_count() -> None:
-    """The person is not his own correspondent, and a group without members is nobody."""
+    """Nobody is their own correspondent, and a group without members is nobody."""
     assert tallied(letter(("Me", "ME@x.example"), ("Team", ""), ("", "nobody"))) == []
 
 

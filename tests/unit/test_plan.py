@@ -57,7 +57,7 @@ def swept(message: Message, filing: Filing) -> set[str]:
 
 class TestJudge:
     def test_the_newest_name_and_spelling_are_taken(self) -> None:
-        """A new card shows what the sender calls himself today."""
+        """A new card shows the name that the sender has today."""
         messages = [
             message("@ToFeed", name="Old", at="1"),
             message("@ToFeed", name="  New   Name ", email="ANN@a.example", at="2"),
@@ -84,7 +84,7 @@ class TestJudge:
         assert "comes off" not in rejection.reason
 
     def test_a_card_without_a_name_shows_the_address(self) -> None:
-        """Who shows no name is called by his address."""
+        """Who shows no name is called by their address."""
         (decision,) = judge([message("@ToPerson", name="")], LAYOUT, NOBODY).decisions
         card = decision.new_card()
         assert (card.name, card.kind) == (ANN, CardKind.PERSON)
@@ -96,7 +96,7 @@ class TestJudge:
         assert verdicts.rejected.keys() == {"m1", "m2"}
 
     def test_the_own_address_is_not_filed(self) -> None:
-        """Whoever labels his own message gets it back."""
+        """Whoever labels their own message gets it back."""
         (rejection,) = judge([message("@ToFeed")], LAYOUT, OwnAddresses.read([ANN])).rejected.values()
         assert "own address" in rejection.reason
 
@@ -149,8 +149,8 @@ class TestCards:
         assert self.choose(young, unknown, old) == "b"
         assert self.choose(unknown, evolve(unknown, uid=CardUid("z"))) == "a"
 
-    def test_all_his_cards_leave_other_triage_groups(self) -> None:
-        """One sender is in one triage group, however many cards he has."""
+    def test_all_their_cards_leave_other_triage_groups(self) -> None:
+        """One sender is in one triage group, however many cards they have."""
         decision = Decision(ANN, CATEGORY["Feed"], ANN, "Ann", ())
         cards = [Card(CardUid("a"), "", 1), Card(CardUid("b"), "", 2)]
         groups = {"a": ["Imbox", "Friends"], "b": ["Jail"]}
@@ -169,8 +169,8 @@ class TestSweep:
         """Only who changes category has old mail that could flood the Inbox."""
         assert swept(message("Screener", read=True), filing("Imbox")) == {"Inbox"}
 
-    def test_who_changes_takes_his_mail_along(self) -> None:
-        """His mail in the mailbox he leaves moves as that in Screener does."""
+    def test_who_changes_takes_their_mail_along(self) -> None:
+        """Their mail in the mailbox they leave moves as that in Screener does."""
         assert swept(message("Feed"), filing("Jail", "Feed")) == {"Jail"}
         assert swept(message("Inbox", read=True), filing("Feed", "Imbox")) == {"Feed"}
         assert swept(message("Screener"), filing("Jail", "Feed")) == {"Jail"}
@@ -242,7 +242,7 @@ class TestSweep:
         assert swept(message(place, "Screener"), filing("Feed")) == {place, "Screener"}
 
     def test_mail_in_own_mailboxes_stays(self) -> None:
-        """What the person put away himself is his business."""
+        """What the person put away stays where it is."""
         assert swept(message("Family"), filing("Feed", "Jail")) == {"Family"}
 
     def test_a_labelled_message_elsewhere_gets_the_destination_besides(self) -> None:

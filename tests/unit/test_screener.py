@@ -65,13 +65,13 @@ def test_senders_are_sorted_by_their_triage_groups() -> None:
     assert found.messages == {"one@x.example": 1, "two@x.example": 1, "none@x.example": 1}
 
 
-def test_the_groups_of_all_his_cards_count() -> None:
+def test_the_groups_of_all_their_cards_count() -> None:
     """Two cards of one sender in two triage groups leave the choice to the person."""
     book = Book({"a": ["Feed"], "b": ["Jail"]}, {"ann@x.example": ["a", "b"]})
     assert misplaced(book, message("ann@x.example", "Screener")).torn == {"ann@x.example": ("Feed", "Jail")}
 
 
-def test_a_label_anywhere_keeps_all_his_mail_where_it_is() -> None:
+def test_a_label_anywhere_keeps_all_their_mail_where_it_is() -> None:
     """Who is under way, refused or in conflict is for the cycle, not for the sweep."""
     book = Book({"ann@x.example": ["Feed"]})
     waiting, labelled = message("ann@x.example", "Screener"), message("ANN@x.example", "Inbox", "@ToJail")

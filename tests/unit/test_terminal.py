@@ -43,7 +43,7 @@ def test_a_table_fits_into_80_columns() -> None:
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:
-    """Escape sequences and line breaks in what a sender calls himself are only spaces."""
+    """Escape sequences and line breaks in a sender's name are only spaces."""
     (_, line) = table(("\x1b[2J\x1b]0;owned\x07", "a\nb\r\u202ec"))
     assert all(c.isprintable() for c in line)
 

@@ -148,8 +148,8 @@ def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World) -
 
 @given(worlds())
 @settings(max_examples=300, deadline=None)
-def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_his_waits(world: World) -> None:
-    """When a sender's label is off, all his cards together are in one triage group: the label's."""
+def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_waits(world: World) -> None:
+    """When a sender's label is off, all their cards together are in one triage group: the label's."""
     before = dict(world.messages)
     foreign = world.groups["Friends"]
     cards_before = dict(world.cards)

@@ -53,8 +53,8 @@ class Correspondence:
     """What one sender has written.
 
     Attributes:
-        name: His display name.
-        days: How many days before `NOW` his last message came; the others came a few days apart before.
+        name: Their display name.
+        days: How many days before `NOW` their last message came; the others came a few days apart before.
         subjects: The newest first.
     """
 
@@ -180,7 +180,7 @@ JAIL: Final = (
 CARD_ONLY: Final = Correspondence(
     "Grandpa Henri", "henri.moreau@orange-mail.example", 3.6, ("La recette du clafoutis", "Re: le jardin")
 )
-"""A sender with a contact card in no group: his mail goes to the Inbox."""
+"""A sender with a contact card in no group: their mail goes to the Inbox."""
 
 
 def seeded_account(names: Names = Names()) -> Account:

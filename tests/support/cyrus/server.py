@@ -51,7 +51,7 @@ IMAPD_CONF = {
     "notifysocket": "{home}/run/notify",
     "cyrus_user": "{user}",
     "cyrus_group": "{group}",
-    # Users are mail addresses, and each sees his mailboxes beside the Inbox, as at Fastmail.
+    # Users are mail addresses, and each sees their mailboxes beside the Inbox, as at Fastmail.
     "admins": ADMINISTRATOR,
     "virtdomains": "userid",
     "defaultdomain": "internal",
