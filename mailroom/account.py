@@ -12,9 +12,9 @@ from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
+from mailroom.model.own import OwnAddresses
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
-from mailroom.triage.own import OwnAddresses
 
 JMAP_ADVICE = (
     "MAILROOM_JMAP_TOKEN: the mail server refuses the token; make a new one "

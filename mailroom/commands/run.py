@@ -12,7 +12,8 @@ from mailroom.errors import MailroomError, StoppedError, UserError
 from mailroom.jmap import PushState
 from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
-from mailroom.service.loop import Service, log_failure, run_cycle
+from mailroom.service.journal import tell_failure
+from mailroom.service.loop import Service, run_cycle
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
@@ -40,7 +41,7 @@ def _run_once(settings: Settings) -> int:
     try:
         return 1 if run_cycle(account.triage).failed else 0
     except MailroomError as error:
-        log_failure(error)
+        tell_failure(error)
         return 1
 
 

@@ -12,8 +12,8 @@ from mailroom.jmap.reading import MailReader
 from mailroom.jmap.updating import update_messages
 from mailroom.jmap.wire import IdentityGet
 from mailroom.model.mail import Change, MailboxId, Message, Snapshot
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Update
-from mailroom.triage.own import OwnAddresses
 
 _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSupportedByMethod"})
 

@@ -10,7 +10,7 @@ from attrs import Factory, frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership, NewCard
 from mailroom.model.mail import Change, Letter, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
-from mailroom.triage.own import OwnAddresses
+from mailroom.model.own import OwnAddresses
 
 
 @frozen

@@ -10,8 +10,8 @@ from attrs import field, frozen
 
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId
+from mailroom.model.own import OwnAddresses
 from mailroom.rules.routing import Rule
-from mailroom.triage.own import OwnAddresses
 
 
 class GroupTest(Enum):

@@ -9,9 +9,9 @@ from attrs import define, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.mail import Letter
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
 from mailroom.model.sender import Correspondent
-from mailroom.triage.own import OwnAddresses
 
 MAX_REPLY_DOMAINS = 10
 

@@ -17,10 +17,10 @@ from mailroom.errors import UserError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.mail import Change, Message, MessageId, Snapshot
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout, missing_groups
-from mailroom.triage.own import OwnAddresses
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import (
     NO_CHANGE,

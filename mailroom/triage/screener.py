@@ -13,11 +13,11 @@ from attrs import frozen
 
 from mailroom.model.address import Address
 from mailroom.model.mail import Change, Message
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
-from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep
 from mailroom.triage.verdicts import Decision, sender_of
 

@@ -10,10 +10,10 @@ from attrs import evolve
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.mail import Snapshot
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
-from mailroom.triage.own import OwnAddresses
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import Swept
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler

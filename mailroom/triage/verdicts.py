@@ -10,10 +10,10 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import NewCard
 from mailroom.model.mail import Message, MessageId
+from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category
 from mailroom.model.sender import Correspondent, NoSender
 from mailroom.triage.layout import Layout
-from mailroom.triage.own import OwnAddresses
 
 
 @frozen

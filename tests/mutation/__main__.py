@@ -36,7 +36,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/contract/test_cycle_marks.py", "-k", "not cyrus",
     ),
     "triage/layout.py": (f"{UNIT}plan.py", f"{UNIT}setup_survey.py", f"{UNIT}cycle.py"),
-    "triage/own.py": (f"{UNIT}own.py",),
+    "model/own.py": (f"{UNIT}own.py",),
     "triage/pauses.py": (f"{UNIT}pauses.py",),
     "triage/plan.py": (f"{UNIT}plan.py", f"{UNIT}cycle.py", f"{UNIT}triage_properties.py"),
     "triage/screener.py": (f"{UNIT}screener.py",),

@@ -9,8 +9,8 @@ from attrs import define, field
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership, NewCard
 from mailroom.model.mail import Change, Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Refused, Update
-from mailroom.triage.own import OwnAddresses
 
 
 class CrashError(Exception):

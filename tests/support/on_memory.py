@@ -11,11 +11,11 @@ from mailroom.account import open_account
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId
+from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.model.sender import read_sender
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
-from mailroom.triage.own import OwnAddresses
 from tests.support import vcards
 from tests.support.accounts import Account, Clock, Sender
 from tests.support.memory import Book, World

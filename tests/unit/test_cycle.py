@@ -11,11 +11,11 @@ from mailroom.account import open_account
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import read_sender
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
-from mailroom.triage.own import OwnAddresses
 from tests.bench.accounts import furnished_account, settings_for
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, World

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mailroom.model.address import Address, parse_address
 from mailroom.model.mail import Letter
+from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import read_correspondents, read_sender
 from mailroom.triage.correspondence import Tallies, reply_domains
-from mailroom.triage.own import OwnAddresses
 
 
 def letter(*people: tuple[str, str], at: str = "2026-01-01T00:00:00Z", message_id: str = "") -> Letter:

@@ -50,7 +50,7 @@ def test_a_mutant_is_the_module_with_one_change() -> None:
 def test_the_runner_says_what_became_of_them() -> None:
     """Every mutant of a small module with good tests is noticed, or explained."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.mutation", "--module", "triage/own", "--all", "--strict"],
+        [sys.executable, "-m", "tests.mutation", "--module", "model/own", "--all", "--strict"],
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert " mutants, seed " in done.stdout

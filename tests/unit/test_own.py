@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailroom.model.address import Address, parse_address
-from mailroom.triage.own import OwnAddresses
+from mailroom.model.own import OwnAddresses
 
 
 def address(text: str) -> Address:

@@ -10,9 +10,9 @@ from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
 from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import Entry, read_sender
 from mailroom.triage.layout import find_layout, missing_groups
-from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import (
     NO_CHANGE,
     Filing,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId
+from mailroom.model.own import OwnAddresses
 from mailroom.rules import Bearings, GroupTest, render_sieve
 from mailroom.rules.routing import Rule
-from mailroom.triage.own import OwnAddresses
 
 FEED = Rule("Mailroom: Feed", "Feed", "Feed")
 SCREENER = Rule("Mailroom: Screener", None, "Inbox/Screener")

@@ -9,10 +9,10 @@ from attrs import evolve, field, frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_sender
 from mailroom.triage.layout import Layout, find_layout
-from mailroom.triage.own import OwnAddresses
 from mailroom.triage.plan import NO_CHANGE
 from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
 from tests.support.default_account import MAILBOXES, SCHEME

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import Correspondent, read_sender
 from mailroom.triage.cycle import Triage
-from mailroom.triage.own import OwnAddresses
 from tests.support.default_account import LABELS, MAILBOXES, MARKS, PLACES, SCHEME
 from tests.support.memory import Book, CrashError, World
 
