@@ -70,6 +70,7 @@ in
       [
         ../pyproject.toml
         code
+        tests
       ]
       [ python ]
       ''

@@ -22,12 +22,14 @@ def manifests(overlay: str) -> list[Manifest]:
 
 @pytest.fixture
 def pod(manifests: list[Manifest]) -> dict[str, Any]:
-    return the(manifests, "Deployment")["spec"]["template"]["spec"]
+    spec: dict[str, Any] = the(manifests, "Deployment")["spec"]["template"]["spec"]
+    return spec
 
 
 @pytest.fixture
 def container(pod: dict[str, Any]) -> dict[str, Any]:
-    (container,) = pod["containers"]
+    found: list[dict[str, Any]] = pod["containers"]
+    (container,) = found
     return container
 
 
@@ -157,7 +159,8 @@ def test_a_changed_secret_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
     sealed = tmp_path / "kustomize/overlays/home/secrets.enc.yaml"
 
     def template() -> dict[str, Any]:
-        return the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+        found: dict[str, Any] = the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+        return found
 
     before = template()
     lines = sealed.read_text().splitlines()
@@ -176,7 +179,8 @@ def test_a_changed_setting_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
     settings = tmp_path / "kustomize/overlays/home/mailroom.env"
 
     def template() -> dict[str, Any]:
-        return the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+        found: dict[str, Any] = the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
+        return found
 
     before = template()
     settings.write_text(settings.read_text().replace("GROUP_FEED=Feed", "GROUP_FEED=News"))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -116,7 +116,7 @@ def leaves(value: object) -> Iterator[object]:
             yield value
 
 
-def _missing(reason: str) -> Any:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("MAILROOM_REQUIRE_DEPLOY") == "1":
         pytest.fail(f"MAILROOM_REQUIRE_DEPLOY=1, but {reason}", pytrace=False)
     pytest.skip(f"{reason}, so its part of the deployment is not tested")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from tests.support import vcards
 
@@ -30,8 +30,15 @@ OWN_MAILBOX = "Family"
 OWN_GROUP = "Friends"
 
 
+def lacking() -> NoReturn:
+    """Say that a kind of server does not have what a test asks for."""
+    raise NotImplementedError("this kind of account has none")
+
+
 class Account(Protocol):
     """An account on some server. Mailboxes go by their names, cards by the last segment of their href.
+
+    What a kind of server does not have raises NotImplementedError.
 
     Attributes:
         address: The address it has, which is also the user name for CardDAV.
@@ -74,6 +81,7 @@ class Account(Protocol):
 
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         """Put a message of the person's own into Sent and return its id."""
+        lacking()
 
     def mailbox_names(self) -> list[str]:
         """Return the name of every mailbox, as often as it occurs."""
@@ -98,9 +106,11 @@ class Account(Protocol):
 
     def add_address_book(self, name: str) -> None:
         """Make one more address book in the account."""
+        lacking()
 
     def protect_address_book(self) -> None:
         """Leave the person only the right to read the address book that is there from the beginning."""
+        lacking()
 
     def delete_card(self, name: str) -> None:
         """Delete a card."""
@@ -110,12 +120,14 @@ class Account(Protocol):
 
     def forget_changes(self) -> None:
         """Make the server refuse every sync token it has given out so far."""
+        lacking()
 
     def state(self) -> tuple[str, ...]:
         """Return the server's own names for its states; equal if nothing was written in between."""
 
     def requests(self) -> Sequence[str]:
         """Return method and path of every request that Mailroom has made."""
+        lacking()
 
     def close(self) -> None:
         """Let go of the account."""

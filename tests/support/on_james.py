@@ -101,8 +101,8 @@ class JamesAccount(Account):
     def destroy(self, message: str) -> None:
         self._jmap("Email/set", destroy=[message])
 
-    def put_card(self, name: str, data: bytes) -> None:
-        self._book.put_card(name, data)
+    def put_card(self, name: str, data: bytes, book: str = "") -> None:
+        self._book.put_card(name, data, book)
 
     def delete_card(self, name: str) -> None:
         self._book.delete_card(name)

@@ -96,9 +96,10 @@ class Process:
         deadline = time.monotonic() + patience_seconds
         while True:
             try:
-                line = json.loads(self._lines.get(timeout=max(0.01, deadline - time.monotonic())))
+                text = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"no {event} {fields} among {self.events}; {self._rest()}") from None
+            line: dict[str, Any] = json.loads(text)
             self.events.append(line)
             if line["event"] == event and fields.items() <= line.items():
                 return line

@@ -457,6 +457,7 @@ class TestEmailSet:
         """A patch that would leave a message in no mailbox is refused and changes nothing."""
         account = jmap.account
         (message,) = deliver(account)
+        patch: dict[str, Any]
         for patch in (
             {f"mailboxIds/{account.mailbox_id('Screener')}": None},
             {"mailboxIds": {}},

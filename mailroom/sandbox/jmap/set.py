@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from attrs import frozen
@@ -61,17 +61,40 @@ def set_objects(
     if if_in_state is not None and if_in_state != log.state:
         raise MethodError("stateMismatch")
     old_state = log.state
-    answer: dict[str, Json] = {
-        name: {} for name in ("created", "updated", "notCreated", "notUpdated", "notDestroyed")
+    created, not_created = _create(context, creations, actions)
+    updated, not_updated = _update(context, updates, set(destructions), objects, actions)
+    destroyed, not_destroyed = _destroy(context, destructions, objects, actions)
+    return {
+        "oldState": old_state,
+        "newState": log.state,
+        "created": created or None,
+        "notCreated": not_created or None,
+        "updated": updated or None,
+        "notUpdated": not_updated or None,
+        "destroyed": destroyed or None,
+        "notDestroyed": not_destroyed or None,
     }
+
+
+def _create(context: Context, creations: Json, actions: Actions) -> tuple[Json, Json]:
+    created: Json = {}
+    refused: Json = {}
     for creation_id, values in creations.items():
         try:
             made = actions.create(values)
-            answer["created"][creation_id] = made
+            created[creation_id] = made
             context.created_ids[creation_id] = made["id"]
         except SetError as error:
-            answer["notCreated"][creation_id] = error.body
+            refused[creation_id] = error.body
+    return created, refused
+
+
+def _update(
+    context: Context, updates: Json, destructions: Iterable[str], objects: Container[str], actions: Actions
+) -> tuple[Json, Json]:
     doomed = {context.resolve(id) for id in destructions}
+    updated: Json = {}
+    refused: Json = {}
     for reference, patch in updates.items():
         id = context.resolve(reference)
         try:
@@ -80,10 +103,17 @@ def set_objects(
             if id in doomed:
                 raise SetError("willDestroy")
             actions.update(id, patch)
-            answer["updated"][id] = None
+            updated[id] = None
         except SetError as error:
-            answer["notUpdated"][reference] = error.body
-    destroyed = []
+            refused[reference] = error.body
+    return updated, refused
+
+
+def _destroy(
+    context: Context, destructions: Iterable[str], objects: Container[str], actions: Actions
+) -> tuple[list[str], Json]:
+    destroyed: list[str] = []
+    refused: Json = {}
     for id in dict.fromkeys(map(context.resolve, destructions)):
         try:
             if id not in objects:
@@ -91,10 +121,5 @@ def set_objects(
             actions.destroy(id)
             destroyed.append(id)
         except SetError as error:
-            answer["notDestroyed"][id] = error.body
-    return {
-        "oldState": old_state,
-        "newState": log.state,
-        **{name: value or None for name, value in answer.items()},
-        "destroyed": destroyed or None,
-    }
+            refused[id] = error.body
+    return destroyed, refused
