@@ -169,6 +169,9 @@ class Sandbox:
             return Reply(301, {"Location": _SESSION}), ()
         if not request.path.startswith("/jmap/"):
             return carddav.answer(self.account, request), ()
+        return self._answered_by_jmap(request)
+
+    def _answered_by_jmap(self, request: Request) -> tuple[Reply | Stream, tuple[str, ...]]:
         if request.headers.get("authorization") != f"Bearer {self.account.token}":
             return problem(401, "about:blank", "the token is not valid", _CHALLENGE), ()
         resource = next((path for path in jmap_blobs.METHODS if request.path.startswith(path)), request.path)

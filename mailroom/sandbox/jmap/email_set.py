@@ -50,17 +50,21 @@ def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset
         if name not in sets:
             if EMAIL_PROPERTIES[name](context.account, message) != value:
                 raise invalid_properties(f"{name} cannot be changed", name)
-        elif rest:
-            member = _member(context, name, rest[0])
-            if value is None:
-                sets[name].discard(member)
-            elif value is True:
-                sets[name].add(member)
-            else:
-                raise invalid_properties(f"{pointer} must be true or null", name)
         else:
-            sets[name] = _members(context, name, value)
+            sets[name] = _replaced(context, sets[name], name, rest, value)
     return _at_least_one(sets["mailboxIds"]), frozenset(sets["keywords"])
+
+
+def _replaced(context: Context, present: set[str], name: str, rest: list[str], value: Any) -> set[str]:
+    """Return a set with one member put in or taken out, or (no `rest`) wholly replaced."""
+    if not rest:
+        return _members(context, name, value)
+    member = _member(context, name, rest[0])
+    if value is None:
+        return present - {member}
+    if value is True:
+        return present | {member}
+    raise invalid_properties(f"{name}/{rest[0]} must be true or null", name)
 
 
 def _member(context: Context, name: str, key: str) -> str:

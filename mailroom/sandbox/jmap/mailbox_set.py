@@ -41,16 +41,20 @@ def mailbox_set(context: Context, arguments: Arguments) -> Json:
             account.alter_mailbox(id, **values)
 
     def destroy(id: str) -> None:
-        mailbox = account.mailboxes[id]
-        if mailbox.role is not None:
-            raise SetError("forbidden", "a mailbox with a role stays")
-        if any(other.parent_id == id for other in account.mailboxes.values()):
-            raise SetError("mailboxHasChild")
-        if len(mailbox.timeline) and not removes_messages:
-            raise SetError("mailboxHasEmail")
+        _check_destroyable(account, id, removes_messages=removes_messages)
         account.destroy_mailbox(id)
 
     return set_objects(context, arguments, "Mailbox", account.mailboxes, Actions(create, update, destroy))
+
+
+def _check_destroyable(account: Account, id: str, *, removes_messages: bool) -> None:
+    mailbox = account.mailboxes[id]
+    if mailbox.role is not None:
+        raise SetError("forbidden", "a mailbox with a role stays")
+    if any(other.parent_id == id for other in account.mailboxes.values()):
+        raise SetError("mailboxHasChild")
+    if len(mailbox.timeline) and not removes_messages:
+        raise SetError("mailboxHasEmail")
 
 
 _MAILBOX_ATTRIBUTES = {
