@@ -11,6 +11,7 @@ from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.correspondence import Tally
+from mailroom.triage.plan import choose_card
 
 
 @frozen
@@ -57,7 +58,7 @@ def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) 
         if groups := triage_groups_of(tally.address, contacts, scheme):
             decided[tally.address] = groups
         elif cards := contacts.cards(tally.address):
-            joins[tally.address] = min(cards, key=lambda card: card.seniority).uid
+            joins[tally.address] = choose_card(cards, {}).uid
         else:
             new_cards.append(NewCard(tally.address, tally.email, tally.name or tally.email, kind))
     return Approval(joins, tuple(new_cards), decided)

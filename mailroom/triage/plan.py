@@ -13,7 +13,7 @@ the same from a half-finished state as from the first one:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from attrs import frozen
 
@@ -68,7 +68,7 @@ def file_sender(
     """
     target = decision.category.group
     groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
-    card = min(cards, key=lambda x: (target not in groups[x.uid], not groups[x.uid], x.seniority))
+    card = choose_card(cards, groups, target)
     leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
     return Filing(
@@ -81,6 +81,24 @@ def file_sender(
         destination=destination,
         left=frozenset(layout.destinations[group] for group, _ in leaves) - {destination},
     )
+
+
+def choose_card(
+    cards: Iterable[Card], groups: Mapping[CardUid, Collection[str]], target: str | None = None
+) -> Card:
+    """Say which of a sender's cards is meant: one in the group, else one in another, else the oldest.
+
+    Args:
+        cards: At least one; of those that are equally old the first.
+        groups: The triage groups of those cards that are in any.
+        target: The contact group that they are to be in; None where none is decided on.
+    """
+
+    def rank(card: Card) -> tuple[bool, bool, float]:
+        of_card = groups.get(card.uid, ())
+        return target not in of_card, not of_card, card.seniority
+
+    return min(cards, key=rank)
 
 
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
@@ -173,9 +191,8 @@ def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[s
     """Return the name of the card that senders are, or would be, filed under; empty where they have none."""
     if not cards:
         return ""
-    return min(
-        cards, key=lambda x: (not set(groups_of(x.uid)) & layout.destinations.keys(), x.seniority)
-    ).name
+    groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
+    return choose_card(cards, groups).name
 
 
 def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
