@@ -41,10 +41,10 @@ def hang(seconds: float) -> Callable[[Request], Reply | None]:
 
 
 def holds_signals(pid: int) -> bool:
-    """Whether a process blocks SIGTERM (proc(5))."""
+    """Whether a process blocks the stop signals and no others; the C library blocks all for a moment."""
     status = Path(f"/proc/{pid}/status").read_text()
     (blocked,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
-    return bool(int(blocked, 16) >> (signal.SIGTERM - 1) & 1)
+    return int(blocked, 16) == 1 << (signal.SIGTERM - 1) | 1 << (signal.SIGINT - 1)
 
 
 def refuse_polls() -> Callable[[Request], Reply | None]:
