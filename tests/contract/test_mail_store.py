@@ -212,6 +212,22 @@ class TestUpdating:
         assert account.state() == before
         assert len(account.requests()) == requests, "nothing to do needs no request"
 
+    def test_sets_the_mark_and_takes_it_off(self, account: Account, store: MailStore) -> None:
+        """The mark is a keyword: it comes with the move, is read again, and goes with the next change."""
+        message = account.receive([ANN], "Feed")
+        (archive,) = _ids(account, "Archive")
+        marking = Change(add=frozenset({archive}), is_just_archived=True)
+        update = store.update(_read(store, account, "Feed"), lambda _: marking)
+        assert update.changed == {message}
+        assert account.mailboxes_of(message) == {"Feed", "Archive"}
+        assert any("mailroom" in keyword for keyword in account.keywords_of(message))
+        snapshot = _read(store, account, "Feed")
+        assert snapshot.messages[MessageId(message)].is_just_archived
+        update = store.update(snapshot, lambda _: Change(is_just_archived=False))
+        assert update.changed == {message}
+        assert not any("mailroom" in keyword for keyword in account.keywords_of(message))
+        assert not _read(store, account, "Feed").messages[MessageId(message)].is_just_archived
+
     def test_adding_what_is_there_and_removing_what_is_not_is_no_change(
         self, account: Account, store: MailStore
     ) -> None:

@@ -464,3 +464,27 @@ def test_a_cycle_goes_on_without_what_cannot_be_read(caplog: pytest.LogCaptureFi
     assert [record.message for record in caplog.records].count("messages_unreadable") == 1
     assert account.mailbox_names(fine) == {"Feed"}
     assert account.mailbox_names(odd) == {"Screener", "@ToFeed"}, "left as it was"
+
+
+@pytest.mark.parametrize("kind", ["requestTooLarge", "serverFail"])
+def test_a_change_that_cannot_be_made_smaller_ends_in_the_servers_error(server: Server, kind: str) -> None:
+    """One message is as little as can be changed, and no other refusal is about the number of them."""
+    several = 1 if kind == "requestTooLarge" else 2
+    for _ in range(several):
+        server.receive("Screener")
+    snapshot = server.read("Screener").snapshot
+    sent: list[Exchange] = []
+
+    def refuse(exchange: Exchange) -> None:
+        sent.append(exchange)
+        answer = exchange.forward()
+        if exchange.request.is_jmap:
+            refusal = {"methodResponses": [["error", {"type": kind}, "0"]], "sessionState": "s"}
+            answer = evolve(answer, body=json.dumps(refusal).encode())
+        exchange.reply(answer)
+
+    server.proxy.plan = refuse
+    (feed,) = server.ids("Feed")
+    with pytest.raises(MethodError, match=kind):
+        server.store.update(snapshot, lambda _: Change(add=frozenset({feed})))
+    assert len([exchange for exchange in sent if exchange.request.is_jmap]) == 1

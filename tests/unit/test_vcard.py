@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailroom.carddav.members import bare_uid, edit_members
-from mailroom.carddav.vcard import CardSummary, content_lines, fold, summarize
+from mailroom.carddav.vcard import CardSummary, content_lines, fold, summarize, version_and_uid
 from mailroom.errors import ProtocolError
 from mailroom.model.address import Address
 
@@ -350,3 +350,21 @@ def test_a_folded_line_is_short_and_reads_back_whole(text: str) -> None:
     physical = folded.removesuffix(b"\r\n").split(b"\r\n ")
     assert all(len(line) <= 75 - bool(i) and line.decode() is not None for i, line in enumerate(physical))
     assert b"".join(physical) == b"X-LONG:" + text.encode()
+
+
+def test_a_cards_version_and_identifier_are_read() -> None:
+    """The first of each that says something; empty where there is none."""
+    card = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:\r\nUID: a\\,b \r\nUID:other\r\nEND:VCARD\r\n"
+    assert version_and_uid(card) == ("4.0", "a,b")
+    assert version_and_uid(b"BEGIN:VCARD\r\nEND:VCARD\r\n") == ("", "")
+
+
+def test_a_name_of_too_many_parts_is_read() -> None:
+    """What stands behind the five parts of N is no part of the name."""
+    card = b"BEGIN:VCARD\r\nN:Lovelace;Ada;M.;Dr.;PhD;more;and more\r\nEND:VCARD\r\n"
+    assert summarize(card).name == "Dr. Ada M. Lovelace PhD"
+
+
+def test_a_reference_to_nobody_is_empty() -> None:
+    """Nothing is left of a prefix that stands alone."""
+    assert bare_uid("urn:uuid:") == ""
