@@ -59,6 +59,7 @@ def _run_command(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mailroom",
+        allow_abbrev=False,  # what is short for one option today may be short for two tomorrow
         description="One triage label on one message files its sender for good.",
         epilog="Without a command it is `mailroom run`. Settings: MAILROOM_ variables, or a .env file.",
     )
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         name = call.__name__.removeprefix("_")
         added = commands.add_parser(
             name,
+            allow_abbrev=False,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             epilog=f"Example:\n  mailroom {name}{example}",

@@ -50,3 +50,12 @@ def test_a_limit_is_a_positive_number(limit: str, capsys: pytest.CaptureFixture[
         main(["approve", "--correspondents", "--limit", limit])
     assert ended.value.code == 2
     assert "--limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["setup", "--app"], ["run", "--on"], ["--vers"]])
+def test_an_option_is_written_in_full(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Half an option is none: a script that has it would mean another one after the next version."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err
