@@ -13,6 +13,7 @@ from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import AddressBook, MailHistory, MailStore
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
 
@@ -31,9 +32,9 @@ class Account:
     """The parts of an account that commands work with."""
 
     jmap: JmapClient
-    mail: JmapMailStore
-    history: JmapMailHistory
-    book: CardDavAddressBook
+    mail: MailStore
+    history: MailHistory
+    book: AddressBook
     triage: Triage
     username: str
 

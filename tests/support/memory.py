@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership, NewCard
@@ -74,21 +75,39 @@ class World:
     ) -> Reading:
         wanted = frozenset(mailbox_ids)
         found = {m.id: m for m in self.messages.values() if m.mailbox_ids & wanted and keep(m)}
-        return Reading(self.mailboxes, Snapshot(str(self.writes), found))
+        is_known = wanted <= {mailbox.id for mailbox in self.mailboxes}
+        mailboxes = tuple(evolve(each, total_messages=self._count(each.id)) for each in self.mailboxes)
+        return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}))
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         changed, failed, now = set(), {}, {}
         for message_id in snapshot.messages:
-            message = self.messages[message_id]
-            wanted = change(message).applied_to(message)
+            if (decided := self._decided(message_id, change)) is None:
+                continue
+            message, wanted = decided
             if not wanted.mailbox_ids:
                 failed[message_id] = "in no mailbox"
+            elif not wanted.mailbox_ids <= {mailbox.id for mailbox in self.mailboxes}:
+                failed[message_id] = "there is no such mailbox"
             elif wanted != message:
                 self.write()
                 changed.add(message_id)
-                message = wanted
-            self.messages[message_id] = now[message_id] = message
+                message = self.messages[message_id] = wanted
+            now[message_id] = message
         return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
+
+    def _decided(
+        self, message_id: MessageId, change: Callable[[Message], Change]
+    ) -> tuple[Message, Message] | None:
+        """Return a message and what is to become of it, decided on the message as it is."""
+        while message := self.messages.get(message_id):
+            wanted = change(message).applied_to(message)
+            if self.messages.get(message_id) == message:
+                return message, wanted
+        return None
+
+    def _count(self, mailbox_id: MailboxId) -> int:
+        return sum(mailbox_id in message.mailbox_ids for message in self.messages.values())
 
     def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
         there = {mailbox.name for mailbox in self.mailboxes}
@@ -99,26 +118,39 @@ class World:
         return {}
 
 
-@define
-class Book:
-    """The world's address book, and the view of it."""
+@frozen
+class View:
+    """The world's address book as of one moment."""
 
-    world: World
-
-    def refresh(self) -> Book:
-        return self
-
-    def latest(self) -> Book:
-        return self
+    by_uid: Mapping[CardUid, tuple[Card, frozenset[Address]]]
+    members: Mapping[str, frozenset[CardUid]]
 
     def cards(self, address: Address) -> Sequence[Card]:
-        return [card for card, addresses in self.world.cards.values() if address in addresses]
+        return [card for card, addresses in self.by_uid.values() if address in addresses]
 
     def groups(self, uid: CardUid) -> Collection[str]:
-        return {name for name, members in self.world.groups.items() if uid in members}
+        return {name for name, members in self.members.items() if uid in members}
 
     def group_names(self) -> Sequence[str]:
-        return list(self.world.groups)
+        return list(self.members)
+
+    def group_uids(self) -> Mapping[str, CardUid]:
+        return {name: CardUid(f"group {name}") for name in self.members}
+
+
+@define
+class Book:
+    """The world's address book. What others write into it is seen by the next `refresh`."""
+
+    world: World
+    _seen: View | None = field(default=None, init=False)
+
+    def refresh(self) -> View:
+        self._seen = View(dict(self.world.cards), dict(self.world.groups))
+        return self._seen
+
+    def latest(self) -> View:
+        return self._seen or self.refresh()
 
     def problems(self) -> Sequence[str]:
         return ()
@@ -126,14 +158,10 @@ class Book:
     def left_out(self) -> Sequence[str]:
         return ()
 
-    def group_uids(self) -> Mapping[str, CardUid]:
-        return {name: CardUid(f"group {name}") for name in self.world.groups}
-
     def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
         for name in names:
             if name not in self.world.groups:
-                self.world.write_card()
-                self.world.groups[name] = frozenset()
+                self._put_group(name, frozenset())
         return {}
 
     def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
@@ -145,6 +173,7 @@ class Book:
                 self.world.made[uid] = new
                 card = Card(uid, new.name, created=1000 + len(self.world.cards))
                 self.world.cards[uid] = (card, frozenset({new.address}))
+            self._see(cards={uid: self.world.cards[uid]})
             made[new.address] = self.world.cards[uid][0]
         return made
 
@@ -156,6 +185,19 @@ class Book:
             membership = memberships[name]
             members = (self.world.groups[name] | membership.add) - membership.remove
             if members != self.world.groups[name]:
-                self.world.write_card()
-                self.world.groups[name] = members
+                self._put_group(name, members)
         return failed
+
+    def _put_group(self, name: str, members: frozenset[CardUid]) -> None:
+        self.world.write_card()
+        self.world.groups[name] = members
+        self._see(groups={name: members})
+
+    def _see(
+        self,
+        cards: Mapping[CardUid, tuple[Card, frozenset[Address]]] = MappingProxyType({}),
+        groups: Mapping[str, frozenset[CardUid]] = MappingProxyType({}),
+    ) -> None:
+        """Know what was written here without reading it."""
+        if self._seen:
+            self._seen = View({**self._seen.by_uid, **cards}, {**self._seen.members, **groups})

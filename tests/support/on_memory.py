@@ -32,10 +32,11 @@ class MemoryAccount(Account):
     member_prefix = ""
 
     def __init__(self) -> None:
-        self._world = World((Mailbox(MailboxId("inbox"), "Inbox", role="inbox"),), {}, {}, {})
+        self.address = "alex@home.example"
+        inbox = Mailbox(MailboxId("inbox"), "Inbox", role="inbox")
+        self._world = World((inbox,), {}, {}, {}, own=(self.address,))
         self._cards: dict[str, bytes] = {}
         self._clock = Clock()
-        self.address = "alex@home.example"
         self.environment = {
             "MAILROOM_JMAP_SESSION_URL": NOWHERE,
             "MAILROOM_CARDDAV_URL": NOWHERE,
@@ -50,7 +51,7 @@ class MemoryAccount(Account):
         book: AddressBook = Book(self._world)
         own = OwnAddresses.read([self.address])
         triage = Triage(mail, book, settings.scheme, own, sweeps_stragglers=settings.sweep_stragglers)
-        return evolve(open_account(settings), triage=triage)
+        return evolve(open_account(settings), mail=mail, book=book, triage=triage)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -6,8 +6,8 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.triage.approval import approving_category, plan_approval, undecided
 from mailroom.triage.correspondence import Tally
-from tests.support.default_account import MAILBOXES, SCHEME
-from tests.support.memory import Book, World
+from tests.support.default_account import SCHEME
+from tests.support.memory import View
 
 ANN = Address("ann@a.example")
 
@@ -16,11 +16,11 @@ def tally(address: Address, name: str = "") -> Tally:
     return Tally(address, address.upper(), name, 1, "2026")
 
 
-def book(cards: dict[str, int], **groups: set[str]) -> Book:
+def book(cards: dict[str, int], **groups: set[str]) -> View:
     """Ann's cards by UID, each with its age, and the members of the contact groups."""
     everybody = {CardUid(x): (Card(CardUid(x), "Ann", age), frozenset({ANN})) for x, age in cards.items()}
     members = {name: frozenset(map(CardUid, groups.get(name, ()))) for name in (*SCHEME.groups, "Friends")}
-    return Book(World(MAILBOXES, {}, everybody, members))
+    return View(everybody, members)
 
 
 def test_whom_one_writes_to_is_a_person() -> None:
