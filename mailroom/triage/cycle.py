@@ -20,6 +20,7 @@ from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
+from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import (
@@ -76,6 +77,7 @@ class Triage:
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
+        self._just_archived = JustArchived(mail)
         self._told_of_book: frozenset[str] = frozenset()
         self.stragglers = Stragglers(
             self._sight, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
@@ -126,6 +128,7 @@ class Triage:
             if self._clock() - began > LOOK_PATIENCE_SECONDS:
                 look = self._look()  # a label may have come off in the meantime
                 work = self._begin(look)
+        self._just_archived.tidy(look)
         layout = look.layout
         names: dict[Address, str] = {}
         if contacts is not None:
@@ -134,9 +137,12 @@ class Triage:
             names = _names_for(look.marked, contacts, work, layout)
         snapshot = look.marked
         if work.filings:
+            self._just_archived.expect(look.marked)
             snapshot = self._sweep(work, layout, look.marked)
+            self._just_archived.note(snapshot)
             self._leave_groups(work)
         update = self._conclude(work, layout, snapshot, names)
+        self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
         report = work.report(layout, snapshot, update, self._told)
         unreadable = {x: reason for x, reason in look.left_out.items() if x not in self._told}

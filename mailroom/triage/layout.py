@@ -124,7 +124,14 @@ def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits
             f"the server keeps a message in at most {layout.max_mailboxes} mailboxes at once; "
             f"labels need {LEAST_MAILBOXES}"
         ]
-    changeable = {x.id for x in mailboxes if x.rights.may_read and x.rights.may_add and x.rights.may_remove}
+    changeable = {
+        x.id
+        for x in mailboxes
+        if x.rights.may_read
+        and x.rights.may_add
+        and x.rights.may_remove
+        and (x.rights.may_set_keywords or not layout.archive)  # what goes there is marked until it is done
+    }
     shut = [
         repr(path)
         for mailbox_id, path in mailbox_paths(mailboxes).items()
@@ -133,8 +140,8 @@ def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits
     if not shut:
         return []
     return [
-        f"messages may not be read in, put into and taken out of {', '.join(shut)} with this token: "
-        "make one that may, or ask who shares the mailboxes with you for the rights"
+        f"messages may not be read in, put into, taken out of and given keywords in {', '.join(shut)} "
+        "with this token: make one that may, or ask who shares the mailboxes with you for the rights"
     ]
 
 

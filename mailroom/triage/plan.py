@@ -132,8 +132,9 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     if leaving and layout.archive and _is_for_archive(message, filing, layout):
         mark = True if labelled else None
         return Change(frozenset({layout.archive}) - here, leaving, is_just_archived=mark)
-    if not leaving and message.is_just_archived and filing.destination == layout.inbox:
-        return NO_CHANGE  # by a cycle that was cut off
+    is_there = message.is_just_archived and layout.archive in here  # by a cycle that was cut off
+    if is_there and not leaving and filing.destination == layout.inbox:
+        return NO_CHANGE
     return Change(add=frozenset({filing.destination}) - here, remove=leaving)
 
 
@@ -173,12 +174,18 @@ def conclude(
         add.clear()  # a mark is told in the log as well
     if not here - remove:
         add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
-    is_finished = message.is_just_archived and remove & here & layout.labels.keys()
     return Change(
         add=frozenset(add) - here,
         remove=frozenset(remove) & here,
-        is_just_archived=False if is_finished else None,
+        # The label is off, or another decision is open now: no mark stands for more than one decision.
+        is_just_archived=False if message.is_just_archived else None,
     )
+
+
+def forget(message: Message, layout: Layout) -> Change:
+    """Take the mark off a message whose triage label the person has taken off."""
+    is_stale = message.is_just_archived and not message.mailbox_ids & layout.labels.keys()
+    return Change(is_just_archived=False) if is_stale else NO_CHANGE
 
 
 def name_differs(message: Message, name_on_card: str) -> bool:

@@ -10,9 +10,10 @@ import pytest
 from attrs import evolve
 
 from mailroom.errors import UserError
+from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.triage.cycle import LOOK_PATIENCE_SECONDS
 from tests.support import harm
-from tests.support.accounts import Account, contacts, groups_of, label, unlabel
+from tests.support.accounts import Account, add_contact, contacts, groups_of, label, unlabel
 from tests.support.behind import Behind, behind
 from tests.support.harm import Harm
 from tests.support.proxy import Exchange, Request
@@ -34,6 +35,14 @@ def hit(account: Account) -> Iterator[Behind]:
 def card_of(address: str) -> Callable[[Request], bool]:
     """Choose the writing of a card with an address."""
     return lambda request: harm.card_write(request) and address.encode() in request.body.lower()
+
+
+def _sets_a_keyword(request: Request) -> bool:
+    return harm.mail_write(request) and ARCHIVED_KEYWORD.encode() in request.body
+
+
+def _writes_the_feed(request: Request) -> bool:
+    return harm.group_write(request) and b"FN:Feed" in request.body
 
 
 class TestRefused:
@@ -90,6 +99,43 @@ class TestRefused:
         label(hit.account, message, "@ToJail")
         mailroom.triage.run()
         assert hit.account.mailboxes_of(message) == {"Jail"}
+
+    def test_who_may_not_be_given_a_keyword_keeps_the_label(self, hit: Behind) -> None:
+        """Read mail that cannot be marked does not go to the Archive; its sender fails, the others go on."""
+        add_contact(hit.account, *ANN, groups=["Feed"])
+        message = hit.account.receive([ANN], "Feed", "@ToImbox", read=True)
+        other = hit.account.receive([BOB], "Screener", "@ToFeed")
+        hit.proxy.plan = Harm(harm.refuse_messages([message]), _sets_a_keyword)
+        mailroom = hit.mailroom()
+        mailroom.check()
+        assert mailroom.triage.run().failed.keys() == {ANN[1]}
+        assert hit.account.mailboxes_of(message) == {"Feed", "@ToImbox"}
+        assert hit.account.mailboxes_of(other) == {"Feed"}
+        hit.proxy.plan = Exchange.pass_on
+        hit.now += 3_600
+        assert not mailroom.triage.run().failed
+        assert hit.account.mailboxes_of(message) == {"Archive"}
+        assert hit.account.keywords_of(message) == {"$seen"}
+
+    def test_a_label_taken_off_a_half_finished_message_leaves_no_mark(self, hit: Behind) -> None:
+        """It was put into the Archive by the decision before; the same label of later is another one."""
+        add_contact(hit.account, *ANN, groups=["Feed"])
+        message = hit.account.receive([ANN], "Feed", "@ToImbox", read=True)
+        hit.proxy.plan = Harm(harm.status(403), _writes_the_feed)
+        mailroom = hit.mailroom()
+        mailroom.check()
+        assert mailroom.triage.run().failed.keys() == {ANN[1]}
+        assert hit.account.mailboxes_of(message) == {"Archive", "@ToImbox"}
+        assert hit.account.keywords_of(message) == {"$seen", "$mailroom-archived"}
+        unlabel(hit.account, message, "@ToImbox")
+        hit.proxy.plan = Exchange.pass_on
+        mailroom.triage.run()
+        assert hit.account.keywords_of(message) == {"$seen"}
+        label(hit.account, message, "@ToImbox")
+        hit.now += 3_600
+        assert not mailroom.triage.run().failed
+        assert hit.account.mailboxes_of(message) == {"Archive", "Inbox"}
+        assert hit.account.keywords_of(message) == {"$seen"}
 
     def test_a_message_that_may_not_be_marked_is_not_tried_at_every_event(self, hit: Behind) -> None:
         """A refused error label is told, and holds nobody up."""

@@ -81,7 +81,10 @@ class World:
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         changed, failed, now = set(), {}, {}
-        for message_id in snapshot.messages:
+        for message_id, seen in snapshot.messages.items():
+            if change(seen).applied_to(seen) == seen:
+                now[message_id] = seen  # nothing to send, so nobody learns of an outdated view
+                continue
             if (decided := self._decided(message_id, change)) is None:
                 continue
             message, wanted = decided

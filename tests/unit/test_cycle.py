@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from mailroom.account import open_account
 from mailroom.model.address import Address
@@ -96,6 +96,33 @@ def test_a_refused_group_stops_no_other_sender() -> None:
     assert report.failed == {ANN: "refused"}
     assert [filed.filing.decision.sender for filed in report.filed] == [BOB]
     assert account.messages[MessageId("m1")].mailbox_ids == {"Screener", "@ToFeed"}
+
+
+def test_whoever_takes_the_label_off_while_its_sender_is_stuck_decides_anew_later() -> None:
+    """The mark of the broken cycle goes with the label, also where another process has set it."""
+    account = world(message(1, ANN, "Feed", "@ToImbox"), cards={"a": [ANN]})
+    account.groups["Feed"] = frozenset({CardUid("a")})
+    first = account.messages[MessageId("m1")]
+    account.messages[first.id] = evolve(first, is_read=True)
+    book = RefusingBook(account, {"Feed"})
+    triage(account, book).run()
+    assert account.messages[first.id].is_just_archived, "the sender cannot leave the Feed"
+    mailroom = triage(account, book)
+    mailroom.run()
+    account.messages[first.id] = evolve(
+        account.messages[first.id], mailbox_ids=frozenset({MailboxId("Archive")})
+    )
+    mailroom.run()
+    assert not account.messages[first.id].is_just_archived
+    writes = account.writes
+    mailroom.run()
+    assert account.writes == writes
+    book.refused.clear()
+    account.messages[first.id] = evolve(
+        account.messages[first.id], mailbox_ids=frozenset(map(MailboxId, ("Archive", "@ToImbox")))
+    )
+    triage(account, book).run()
+    assert account.messages[first.id].mailbox_ids == {"Archive", "Inbox"}
 
 
 def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(

@@ -20,6 +20,7 @@ from mailroom.triage.plan import (
     conclude,
     file_sender,
     fits,
+    forget,
     name_differs,
     shared_card_conflicts,
     sweep,
@@ -236,6 +237,28 @@ class TestSweep:
         waiting = evolve(message("Archive", "Screener", "@ToImbox"), is_just_archived=True)
         assert sweep(waiting, filing("Imbox"), LAYOUT).add == {"Inbox"}
 
+    @pytest.mark.parametrize("places", [{"Family"}, {"Paper Trail"}, set()])
+    def test_a_marked_message_that_the_person_took_out_of_the_archive_goes_like_any_other(
+        self, places: set[str]
+    ) -> None:
+        """The mark tells only of a message that is still where Mailroom put it."""
+        marked = evolve(message("@ToImbox", *places, read=True), is_just_archived=True)
+        there = sweep(marked, filing("Imbox"), LAYOUT).applied_to(marked)
+        done = conclude(there, filing("Imbox"), LAYOUT, rejection=None, differs=False).applied_to(there)
+        assert done.mailbox_ids == {"Inbox", *places}
+
+    def test_the_mark_is_set_only_where_the_archive_takes_the_inboxs_place(self) -> None:
+        """A message without a label needs none, nor does one that any other place takes."""
+        assert sweep(message("Feed", read=True), filing("Imbox", "Feed"), LAYOUT).is_just_archived is None
+        for labelled, groups, marked in (
+            (message("Feed", "@ToImbox", read=True), ["Feed"], True),
+            (message("Feed", "@ToImbox"), ["Feed"], None),
+            (message("Feed", "Inbox", "@ToImbox", read=True), ["Feed"], None),
+            (message("Screener", "@ToImbox", read=True), [], None),
+            (message("Archive", "@ToImbox", read=True), ["Feed"], None),
+        ):
+            assert sweep(labelled, filing("Imbox", *groups), LAYOUT).is_just_archived is marked
+
     @pytest.mark.parametrize("place", ["Trash", "Sent"])
     def test_protected_mail_stays(self, place: str) -> None:
         """Trash, Junk, Sent and Drafts are never touched, whatever else the message is in."""
@@ -280,6 +303,21 @@ class TestConclude:
         """The person sees which message it is."""
         change = rejected(message("Screener", "@ToFeed"))
         assert change == Change(add=frozenset({MailboxId("@MailroomError")}))
+
+    def test_a_rejected_message_loses_the_mark_of_the_decision_before(self) -> None:
+        """What the person decides next is another decision, on a message that lies in the Archive."""
+        marked = evolve(message("Archive", "@ToImbox", "@ToFeed"), is_just_archived=True)
+        assert rejected(marked) == Change(
+            add=frozenset({MailboxId("@MailroomError")}), is_just_archived=False
+        )
+
+    def test_the_label_taken_off_meanwhile_takes_the_mark_along(self) -> None:
+        """A label of later finds an ordinary message."""
+        marked = evolve(message("Archive"), is_just_archived=True)
+        change = conclude(marked, filing("Imbox"), LAYOUT, rejection=None, differs=False)
+        assert change == forget(marked, LAYOUT) == Change(is_just_archived=False)
+        assert forget(evolve(marked, mailbox_ids=frozenset({MailboxId("@ToImbox")})), LAYOUT) == NO_CHANGE
+        assert forget(message("Archive"), LAYOUT) == NO_CHANGE
 
     @pytest.mark.parametrize("place", ["Trash", "Sent"])
     def test_in_protected_mail_the_label_just_comes_off(self, place: str) -> None:
@@ -376,7 +414,7 @@ class TestRoom:
         assert "Family" not in problem
         assert "Trash" not in problem
 
-    @pytest.mark.parametrize("right", ["may_read", "may_add", "may_remove"])
+    @pytest.mark.parametrize("right", ["may_read", "may_add", "may_remove", "may_set_keywords"])
     @pytest.mark.parametrize("name", ["Inbox", "Archive", "Screener", "Feed", "@ToFeed", "@MailroomError"])
     def test_each_right_counts_where_mail_goes_and_comes_from(self, right: str, name: str) -> None:
         """One right that is missing in one of them would leave a filing half done."""
@@ -384,6 +422,12 @@ class TestRoom:
         mailboxes = [evolve(x, rights=rights) if x.name == name else x for x in MAILBOXES]
         with pytest.raises(UserError, match=name):
             find_layout(mailboxes, SCHEME)
+
+    def test_where_nothing_is_archived_no_keyword_is_set(self) -> None:
+        """An account without an Archive needs no right to set keywords."""
+        rights = MailboxRights(may_set_keywords=False)
+        mailboxes = [evolve(x, rights=rights) for x in MAILBOXES if x.name != "Archive"]
+        assert find_layout(mailboxes, SCHEME).archive is None
 
     def test_a_server_of_folders_is_told_so(self) -> None:
         """Where a message can be in one mailbox only, it cannot bear a label."""

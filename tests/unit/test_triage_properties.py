@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
+from attrs import evolve
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +52,7 @@ def worlds(draw: st.DrawFn) -> World:
             is_read=draw(st.booleans()),
             sender=read_sender(draw(from_headers)),
             received_at=f"2026-01-01T00:00:0{number}Z",
+            is_just_archived=draw(st.booleans()),
         )
     addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
     cards: dict[CardUid, tuple[Card, frozenset[Address]]] = {}
@@ -120,6 +123,40 @@ def test_no_message_is_lost_and_no_other_message_is_touched(world: World) -> Non
         if sender(message) not in labelled and not message.mailbox_ids & set(MARKS):
             assert now == message.mailbox_ids, "another sender's mail was touched"
         assert (now >= {"Family"}) == (message.mailbox_ids >= {"Family"}), "an own mailbox was changed"
+
+
+@given(worlds(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_the_mark_of_a_half_finished_message_never_survives_a_finished_cycle(
+    world: World, sweeps_stragglers: bool
+) -> None:
+    """Whatever bears a label of Mailroom's has no such mark afterwards, and nothing else gets one."""
+    before = dict(world.messages)
+    for message_id, message in run_cycle(world, sweeps_stragglers=sweeps_stragglers).messages.items():
+        was = before[message_id]
+        was_seen = bool(was.mailbox_ids & {*LABELS, *MARKS})
+        assert message.is_just_archived == (was.is_just_archived and not was_seen)
+
+
+@given(worlds(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_label_taken_off_after_a_cycle_broke_off_takes_the_mark_along(
+    world: World, data: st.DataObject
+) -> None:
+    """Once a process has seen a message marked, the mark goes even though no label leads there any more."""
+    writes = run_cycle(world.copy()).writes
+    triage = Triage(world, Book(world), SCHEME, OwnAddresses.read([OWN]), sweeps_stragglers=False)
+    labelled = {m.id for m in world.messages.values() if m.mailbox_ids & set(LABELS)}
+    world.writes_left = data.draw(st.integers(0, max(0, writes - 1)))
+    with suppress(CrashError):
+        triage.run()
+    world.writes_left = None
+    for message_id in labelled:
+        message = world.messages[message_id]
+        places = message.mailbox_ids - set(map(MailboxId, LABELS))
+        world.messages[message_id] = evolve(message, mailbox_ids=places or frozenset({MailboxId("Inbox")}))
+    triage.run()
+    assert not any(world.messages[x].is_just_archived for x in labelled)
 
 
 @given(worlds())

@@ -1,0 +1,51 @@
+"""Sees to it that a mark of a cycle that broke off does not outlive the triage label beside it."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from mailroom.model.mail import Snapshot
+from mailroom.model.ports import MailStore
+from mailroom.triage.plan import forget
+from mailroom.triage.view import Look
+
+
+class JustArchived:
+    """Remembers the messages that bear the mark from one cycle to the next.
+
+    While the label is on, the next cycle finds the message and takes both off. Where the person takes
+    the label off before, nothing leads there, and a label of later would meet a mark of long ago.
+    """
+
+    def __init__(self, mail: MailStore) -> None:
+        self._mail = mail
+        self._snapshot = Snapshot("", {})
+
+    def expect(self, snapshot: Snapshot) -> None:
+        """Remember all, as a sweep follows that may mark any of them and break off."""
+        self.note(
+            Snapshot(
+                snapshot.state, {x.id: evolve(x, is_just_archived=True) for x in snapshot.messages.values()}
+            )
+        )
+
+    def note(self, snapshot: Snapshot) -> None:
+        """Remember those that bear the mark, and no others."""
+        self._snapshot = snapshot.only(x.id for x in snapshot.messages.values() if x.is_just_archived)
+
+    def tidy(self, look: Look) -> None:
+        """Take the mark off those that no look leads to any more; no request where there are none.
+
+        Raises:
+            ServerError: The server could not be asked.
+        """
+        labels = look.layout.labels.keys()
+        unseen = {
+            message_id: evolve(message, mailbox_ids=message.mailbox_ids - labels)
+            for message_id, message in self._snapshot.messages.items()
+            if message_id not in look.marked.messages and message_id not in look.left_out
+        }
+        if unseen:  # their state is an older one: the store reads them again before it changes them
+            state = self._snapshot.state
+            self._mail.update(Snapshot(state, unseen), lambda message: forget(message, look.layout))
+        self.note(look.marked)
