@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
+from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.triage.report import Report
 from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
 from tests.faults.witness import PROTECTED, Witness
@@ -217,6 +218,8 @@ class PersonAndFate(RuleBasedStateMachine):
         labels = {x: where for x, where in moment.mail.items() if where & set(TRIAGE_LABELS)}
         labelled = {self.person.letters[x] for x in labels}
         for message, mailboxes in moment.mail.items():
+            if mailboxes & set(LABELS):
+                assert ARCHIVED_KEYWORD not in moment.keywords[message], f"{message} is still marked"
             if mailboxes & PROTECTED:
                 assert "@MailroomError" not in mailboxes, f"{message} is protected and bears a mark"
             if mailboxes & set(TRIAGE_LABELS):

@@ -6,6 +6,8 @@ from collections import Counter
 
 from attrs import define, field, frozen
 
+from mailroom.model.mail import ARCHIVED_KEYWORD
+from mailroom.sandbox.store.messages import SEEN
 from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
 from tests.support.accounts import GROUPS, LABELS
 from tests.support.observer import addresses, is_group, members, triage_groups_of, values, without_members
@@ -17,9 +19,15 @@ GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0]), strict=True))
 
 @frozen
 class Moment:
-    """An account at one moment."""
+    """An account at one moment.
+
+    Attributes:
+        mail: The mailboxes of each message.
+        keywords: The keywords of each message.
+    """
 
     mail: dict[str, frozenset[str]]
+    keywords: dict[str, frozenset[str]]
     cards: dict[str, bytes]
 
 
@@ -39,13 +47,12 @@ class Witness:
         """Return the account as it is now, and learn from it."""
         store = self.person.account.store
         names = {mailbox.id: mailbox.name for mailbox in store.mailboxes.values()}
-        mail = {
-            x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids)
-            for x in list(store.messages.values())
-        }
+        messages = list(store.messages.values())
+        mail = {x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids) for x in messages}
+        keywords = {x.id: x.keywords for x in messages}
         cards = dict(self.person.account.cards())
         self._learn(mail, cards)
-        return Moment(mail, cards)
+        return Moment(mail, keywords, cards)
 
     def _learn(self, mail: dict[str, frozenset[str]], cards: dict[str, bytes]) -> None:
         for message, mailboxes in mail.items():
@@ -67,6 +74,8 @@ class Witness:
         for message, mailboxes in after.mail.items():
             if mailboxes != before.mail[message]:
                 self._check_message(message, before.mail[message], mailboxes, after)
+            if after.keywords[message] != before.keywords[message]:
+                _check_keywords(message, before, after)
         assert before.cards.keys() <= after.cards.keys(), "Mailroom deleted a card"
         for name, card in after.cards.items():
             if name not in before.cards:
@@ -115,3 +124,14 @@ class Witness:
         assert len(members(after)) == len(set(members(after))), f"a member stands twice in {title}"
         for uid in set(members(before)) ^ set(members(after)):
             assert self._owners.get(uid, set()) & self.decided, f"{uid} came into or went out of {title}"
+
+
+def _check_keywords(message: str, before: Moment, after: Moment) -> None:
+    changed = before.keywords[message] ^ after.keywords[message]
+    assert changed == {ARCHIVED_KEYWORD}, f"{message} got or lost the keywords {changed}"
+    if ARCHIVED_KEYWORD in after.keywords[message]:
+        was, now = before.mail[message], after.mail[message]
+        assert was != now, f"{message} was marked and not moved"
+        assert "Archive" in now, f"{message} was marked and is not in the Archive"
+        assert now & set(TRIAGE_LABELS), f"{message} was marked without a label"
+        assert SEEN in before.keywords[message], f"{message} was archived unread"
