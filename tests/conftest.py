@@ -83,7 +83,10 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
     return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
 
 
-@pytest.fixture(params=["memory", "sandbox", "cyrus", pytest.param("james", marks=pytest.mark.servers)])
+MAIL_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in ("james", "newer cyrus")]
+
+
+@pytest.fixture(params=["memory", "sandbox", "cyrus", *MAIL_SERVERS])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:
