@@ -52,6 +52,21 @@ def misplaced(
     return find_misplaced(messages, book, LAYOUT, scheme, OwnAddresses.read(own))
 
 
+def test_only_what_waits_in_screener_counts() -> None:
+    """Mail that lies elsewhere is where its sender's was filed; what was thrown away waits for nobody."""
+    book = Book({"feed@x.example": ["Feed"]})
+    found = misplaced(
+        book,
+        message("feed@x.example", "Feed"),
+        message("feed@x.example", "Screener", "Trash"),
+        message("feed@x.example", "Trash"),
+    )
+    assert not found.stragglers
+    assert not found.messages
+    found = misplaced(book, message("feed@x.example", "Feed"), message("feed@x.example", "Screener"))
+    assert found.messages == {"feed@x.example": 1}
+
+
 def test_senders_are_sorted_by_their_triage_groups() -> None:
     """In one: a straggler. In several: torn. In none, but with a card: a contact. No card: nothing."""
     book = Book(
