@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import Factory, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import MessageId
+from mailroom.model.mail import Message, MessageId
 from mailroom.triage.plan import Filing
 
 
@@ -30,9 +30,14 @@ class Rejected:
             none and has not been told of since the start.
     """
 
-    message_id: MessageId
+    message: Message
     reason: str
     is_new: bool
+
+    @property
+    def message_id(self) -> MessageId:
+        """The server's name for the message."""
+        return self.message.id
 
 
 @frozen
@@ -66,7 +71,7 @@ class Report:
     filed: tuple[Filed, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     failed: dict[Address, str] = Factory(dict)
-    warned: tuple[MessageId, ...] = ()
+    warned: tuple[Message, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: Swept = Swept()

@@ -96,11 +96,16 @@ class Work:
         return Report(
             filed=tuple(Filed(filing, self.moved[sender]) for sender, filing in self.filings.items()),
             rejected=tuple(
-                Rejected(message_id, rejection.reason, is_new(message_id))
+                Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
                 for message_id, rejection in self.rejected.items()
+                if message_id in before.messages  # else deleted meanwhile, and nothing is left to a person
             ),
             failed=refused | self.postponed | self.failed,
-            warned=tuple(message_id for message_id in update.changed if got(message_id, layout.warning)),
+            warned=tuple(
+                before.messages[message_id]
+                for message_id in update.changed
+                if got(message_id, layout.warning)
+            ),
         )
 
 

@@ -96,7 +96,7 @@ class TestWarningLabel:
         report = run_cycle(account)
         assert account.mailboxes_of(labelled) == {"Feed", WARNING}
         assert account.mailboxes_of(waiting) == {"Feed"}
-        assert report.warned == (labelled,)
+        assert [message.id for message in report.warned] == [labelled]
         assert groups_of(account, ANN[1]) == ["Feed"]
 
     @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""What the log tells of a cycle, so that a person finds what it speaks of."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.sender import read_sender
+from mailroom.output.logs import configure_logs
+from mailroom.service.journal import tell
+from mailroom.triage.report import Rejected, Report
+
+ANN = ("Ann Smith", "Ann@Post.Example")
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """Where the log goes."""
+    stream = io.StringIO()
+    configure_logs("info", stream)
+    yield stream
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+
+
+def message(*senders: tuple[str, str], received_at: str = "2026-03-01T23:30:00Z") -> Message:
+    places = frozenset({MailboxId("screener")})
+    return Message(MessageId("M1"), places, False, read_sender(senders), received_at)
+
+
+def told(lines: io.StringIO, report: Report, event: str) -> dict[str, Any]:
+    tell(report)
+    (line,) = (x for x in map(json.loads, lines.getvalue().splitlines()) if x["event"] == event)
+    assert isinstance(line, dict)
+    return line
+
+
+@pytest.mark.parametrize(
+    ("event", "report"),
+    [
+        ("name_differs", Report(warned=(message(ANN),))),
+        ("message_rejected", Report(rejected=(Rejected(message(ANN), "so", is_new=True),))),
+    ],
+)
+def test_a_message_is_named_by_what_finds_it(lines: io.StringIO, event: str, report: Report) -> None:
+    """Sender, date, and a search to type whose days hold the message in every time zone."""
+    line = told(lines, report, event)
+    assert (line["sender"], line["name"], line["date"]) == ("ann@post.example", "Ann Smith", "2026-03-01")
+    assert line["search"] == "from:Ann@Post.Example after:2026-02-27 before:2026-03-03"
+
+
+def test_a_message_without_a_sender_is_found_by_its_day(lines: io.StringIO) -> None:
+    """There is no address to search for."""
+    report = Report(rejected=(Rejected(message(), "no sender", is_new=True),))
+    line = told(lines, report, "message_rejected")
+    assert line["search"] == "after:2026-02-27 before:2026-03-03"
+    assert "sender" not in line
+
+
+@pytest.mark.parametrize("received_at", ["", "soon", "0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
+def test_an_odd_date_does_not_end_the_cycle(lines: io.StringIO, received_at: str) -> None:
+    """What cannot be said is left out, and the sender stays."""
+    line = told(lines, Report(warned=(message(ANN, received_at=received_at),)), "name_differs")
+    assert line["search"] == "from:Ann@Post.Example"
