@@ -131,7 +131,7 @@ def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
         terminal.line("Everybody you have written to is in a triage group already.")
         return
     rows = [(each.email, each.name, str(each.letters), each.last_at[:10]) for each in people]
-    terminal.table(("ADDRESS", "NAME", "WRITTEN", "LAST"), rows)
+    terminal.table(("ADDRESS", "NAME", "WRITTEN", "LAST"), rows, yielding=("NAME",))
     terminal.line()
 
 

@@ -34,7 +34,7 @@ def plan(*, as_json: bool) -> int:
             )
             for filing, messages in forecast.filings
         ]
-        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows)
+        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
     if forecast.stragglers:
         terminal.heading("In Screener, but decided on before")
         known = [

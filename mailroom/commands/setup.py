@@ -118,7 +118,7 @@ def _look_ahead(
 
 def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
     rows = [(line.kind, line.name, line.state) for line in lines]
-    terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS)
+    terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS, yielding=("KIND",))
     if remedies := [line for line in lines if line.remedy]:
         terminal.heading("Left to you")
         for line in remedies:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
@@ -101,18 +101,22 @@ class Terminal:
         header: Sequence[str],
         rows: Sequence[Sequence[str]],
         colours: Mapping[str, str] | None = None,
+        *,
+        yielding: Sequence[str] = (),
     ) -> None:
-        """Write rows in aligned columns; the widest columns give way where the terminal is too narrow.
+        """Write rows in aligned columns, cut only where a terminal is too narrow for them.
 
         Args:
             colours: The colour of a row by what stands in its last column.
+            yielding: The columns that say least, by their headers: the first of them gives way first.
+                The others follow from right to left, and the first column is the last of all.
         """
         cells = [[self._shown(str(cell)) for cell in row] for row in [header, *rows]]
         widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
-        while sum(widths) + COLUMN_GAP * (len(widths) - 1) > self.width and max(widths) > LEAST_COLUMN_WIDTH:
-            widest = max(widths[1:], default=0)
-            first_gives_way = widest <= LEAST_COLUMN_WIDTH
-            widths[0 if first_gives_way else widths.index(widest, 1)] -= 1
+        if self._is_terminal:  # whoever reads a pipe, a program or a pager, has room
+            order = [header.index(name) for name in yielding]
+            order += [i for i in reversed(range(len(header))) if i not in order]
+            _narrow(widths, self.width - COLUMN_GAP * (len(widths) - 1), order)
         for number, row in enumerate(cells):
             fitted = [fit(cell, width) for cell, width in zip(row, widths, strict=True)]
             fitted[-1] = fitted[-1].rstrip()
@@ -182,6 +186,13 @@ class Progress:
         done = min(self._done, self._total)
         bar = "█" * (PROGRESS_BAR_WIDTH * done // self._total)
         return f"{self._doing} {bar:░<{PROGRESS_BAR_WIDTH}} {done} of {self._total}"
+
+
+def _narrow(widths: list[int], room: int, order: Iterable[int]) -> None:
+    """Take from the columns, one after the other in this order, what is more than fits."""
+    for column in order:
+        spare = max(0, widths[column] - LEAST_COLUMN_WIDTH)
+        widths[column] -= min(spare, max(0, sum(widths) - room))
 
 
 def display_width(text: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.output.redaction import conceal, forget_secrets
-from mailroom.output.terminal import RED, Terminal, display_width, fit
+from mailroom.output.terminal import LEAST_COLUMN_WIDTH, RED, Terminal, display_width, fit
 
 
 class Screen(io.StringIO):
@@ -20,10 +21,18 @@ class Screen(io.StringIO):
         return True
 
 
-def table(*rows: tuple[str, ...]) -> list[str]:
-    stream = io.StringIO()
+def table(*rows: tuple[str, ...], stream: io.StringIO | None = None) -> list[str]:
+    stream = stream or io.StringIO()
     Terminal(stream).table(("NAME", "SAID"), rows)
     return stream.getvalue().splitlines()
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A terminal of 80 columns, without colours."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return Screen()
 
 
 def test_columns_are_aligned_also_with_wide_characters() -> None:
@@ -34,9 +43,39 @@ def test_columns_are_aligned_also_with_wide_characters() -> None:
     }
 
 
-def test_a_table_fits_into_80_columns() -> None:
+def test_a_table_is_not_cut_in_a_pipe() -> None:
+    """Whoever searches what was printed, or reads it by a program, finds all of it."""
+    (_, line) = table(("n" * 300, "s" * 300))
+    assert line == f"{'n' * 300}  {'s' * 300}"
+
+
+@given(
+    rows=st.lists(st.tuples(*[st.text(st.characters(codec="ascii"), max_size=60)] * 4), min_size=1),
+    yielding=st.lists(st.sampled_from("ABCD"), unique=True),
+)
+def test_what_says_least_gives_way_first(rows: list[tuple[str, ...]], yielding: list[str]) -> None:
+    """A column is cut only where every one that says less is as narrow as can be; nothing is too wide."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("NO_COLOR", "1")
+        stream = Screen()
+        Terminal(stream).table("ABCD", rows, yielding=yielding)
+        header, *lines = stream.getvalue().splitlines()
+    assert all(display_width(line) <= 80 for line in lines)
+    starts = [header.index(name) for name in "ABCD"]
+    ends = [start - 2 for start in starts[1:]] + [80]
+    widths = {name: end - start for name, start, end in zip("ABCD", starts, ends, strict=True)}
+    order = [*yielding, *(name for name in "DCBA" if name not in yielding)]
+    is_cut = {name: any(len(line) >= end and line[end - 1] == "…" for line in lines)
+              for name, end in zip("ABCD", ends, strict=True)}  # fmt: skip
+    for first, then in pairwise(order):
+        if is_cut[then] and first != "D":  # how wide the last column is, a header does not tell
+            assert widths[first] <= LEAST_COLUMN_WIDTH
+
+
+def test_a_table_fits_into_80_columns(screen: Screen) -> None:
     """What is too long is cut, with a sign that it is."""
-    lines = table(("n" * 50, "s" * 200))
+    lines = table(("n" * 50, "s" * 200), stream=screen)
     assert all(display_width(line) <= 80 for line in lines)
     assert "…" in lines[1]
     assert "n" * 50 in lines[1], "the first column gives way last"
@@ -81,12 +120,12 @@ def test_nothing_that_is_written_steers_the_terminal(write: str) -> None:
 
 
 @pytest.mark.parametrize("cut", range(20, 60, 3))
-def test_a_cell_is_redacted_before_it_is_cut(cut: int) -> None:
+def test_a_cell_is_redacted_before_it_is_cut(cut: int, screen: Screen) -> None:
     """Where a column is too narrow for a secret, the part that would fit is not shown either."""
     secret = "fmu1-0123456789abcdefghijklmnopqrstuvwxyz"
     conceal(secret)
     try:
-        shown = "\n".join(table(("n" * cut, f"the token {secret} is refused")))
+        shown = "\n".join(table(("n" * cut, f"the token {secret} is refused"), stream=screen))
     finally:
         forget_secrets()
     assert "fmu1-" not in shown
