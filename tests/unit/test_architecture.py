@@ -28,7 +28,10 @@ WALLS = {
     "jmap": ({"model", "http", "output"}, "JMAP fills a port; it knows neither CardDAV nor decisions."),
     "carddav": ({"model", "http", "output"}, "CardDAV fills a port; it knows neither JMAP nor decisions."),
     "settings": ({"model", "http", "output"}, "Settings name things; they open nothing."),
-    "service": ({"triage", "output"}, "The service runs cycles and tells of them, whatever they talk to."),
+    "service": (
+        {"triage", "model", "output"},
+        "The service runs cycles and tells of them, whatever they talk to.",
+    ),
     "sandbox": (set(), "The double shares nothing with what it is to test."),
     "account": (
         {"carddav", "http", "jmap", "model", "settings", "triage"},
