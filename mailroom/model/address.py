@@ -23,6 +23,7 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
 _DOT_ATOM = re.compile(rf"[{_ATEXT}.]+")
 _LABEL = re.compile(rf"[{_ATEXT}]{{1,63}}")  # no longer in ASCII form either: RFC 1035 section 2.3.4
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"\s*@\s*(?P<domain>.*)')
+_QUOTES = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LITERAL = re.compile(r"\[[!-Z^-~]+\]")
 _ESCAPED = re.compile(r"\\(.)")
 _TO_ESCAPE = re.compile(r'(["\\])')
@@ -70,12 +71,14 @@ def _unwrap(text: str) -> str:
     """Take off what stands around an address: ``mailto:``, angle brackets, a name before them."""
     text = text.strip()
     while True:
-        if text[:7].lower() == "mailto:":
+        # A bracket between quotes is part of a name or of a local part.
+        bare = _QUOTES.sub(lambda match: "x" * len(match[0]), text)
+        if bare[:7].lower() == "mailto:":
             text = text[7:].strip()
-        elif text.startswith("<") and (text.endswith(">") or ">" not in text):
-            text = text[1:].removesuffix(">").strip()
-        elif text.endswith(">") and "<" in text:
-            text = text[text.rfind("<") : -1].strip()
+        elif bare.startswith("<") and (bare.endswith(">") or ">" not in bare):
+            text = (text[1:-1] if bare.endswith(">") else text[1:]).strip()
+        elif bare.endswith(">") and "<" in bare:
+            text = text[bare.rfind("<") : -1].strip()
         else:
             return text
 

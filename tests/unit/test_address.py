@@ -171,6 +171,9 @@ def test_an_encoded_label_stays_as_it_is() -> None:
 @example("ΑΣ@ΑΣ.example")
 @example("a@" + "ü" * 40 + ".example")
 @example('"\\\\"@x.example')
+@example(">@0")
+@example('"<"@x.example')
+@example('"<a@b>"@x.example')
 def test_the_comparable_form_is_its_own(text: str) -> None:
     """Whatever comes in, what comes out is the same when it is read again, bare or wrapped."""
     address = parse_address(text)
