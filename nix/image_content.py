@@ -61,7 +61,7 @@ def of_files(files: Files) -> Iterator[str]:
     for name, member in files.items():
         if not member.isdir() and not name.startswith(f"{STORE}/"):
             yield f"{name}: there is nothing outside of {STORE} in the image."
-        executable = member.issym() or (member.isfile() and member.mode & 0o111)
+        executable = member.issym() or (not member.isdir() and member.mode & 0o111)
         if executable and NOT_WANTED.fullmatch(PurePosixPath(name).name):
             yield f"{name}: no such program belongs into the image."
         if member.mode & 0o6000:
