@@ -229,15 +229,21 @@ def _of_stored_version(http: HttpClient, book: Collection, name: str, texts: Seq
     for text in texts:
         version, uid = version_and_uid(text)
         wanted = {"VERSION": ("equals", version), "UID": ("contains", bare_uid(uid))}
-        if version and name in _query(http, book, wanted):
+        if version and any(card_name(resource.href) == name for resource in query(http, book, wanted)):
             found.append(text)
     return found if len(found) == 1 else []
 
 
-def _query(http: HttpClient, book: Collection, wanted: Mapping[str, tuple[str, str]]) -> set[str]:
-    """Return the names of the cards that, as they are stored, have all these properties.
+def query(
+    http: HttpClient, book: Collection, wanted: Mapping[str, tuple[str, str]], properties: str = "<getetag/>"
+) -> Multistatus:
+    """Ask for the cards that, as they are stored, have all these properties.
 
     RFC 6352 section 8.6: a filter looks at the cards themselves, not at what is made of them.
+
+    Args:
+        wanted: For each property of a card how its text is compared (section 10.5.4), and with what.
+        properties: What to tell of each card, elements.
     """
     filters = "".join(
         f'<C:prop-filter name="{name}"><C:text-match match-type="{match_type}">{escape(text)}'
@@ -246,11 +252,11 @@ def _query(http: HttpClient, book: Collection, wanted: Mapping[str, tuple[str, s
         if text
     )
     body = (
-        f"<C:addressbook-query {NAMESPACES}><prop><getetag/></prop>"
+        f"<C:addressbook-query {NAMESPACES}><prop>{properties}</prop>"
         f'<C:filter test="allof">{filters}</C:filter></C:addressbook-query>'
     )
     response = http.request("REPORT", book.url, headers={**XML_HEADERS, "Depth": "1"}, body=body.encode())
-    return {card_name(resource.href) for resource in Multistatus(response.body)}
+    return Multistatus(response.body)
 
 
 def _seconds(moment: str) -> int:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
-from mailroom.carddav.vcard import CardSummary, summarize
+from mailroom.carddav.vcard import CardSummary, summarize, version_and_uid
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
 
@@ -97,6 +98,7 @@ class Replica:
         self._sync_token = ""
         self._entries: dict[str, Entry] = {}
         self._written: set[str] = set()
+        self._may_show_other_uids = False
         # Nearly always one card has an address, and a tuple for each would cost memory.
         self._by_address: dict[Address, Entry | tuple[Entry, ...]] = {}
 
@@ -126,6 +128,8 @@ class Replica:
         if self.unreadable and self._clock() >= self._retry_at:
             pending.update(dict.fromkeys(self.unreadable))
         self._read(list(pending))
+        if self._may_show_other_uids:
+            self._take_stored_uids()
         self._plan_retry(was_tried=bool(pending))
         self._sync_token = changes.sync_token
         self._written.clear()
@@ -160,6 +164,16 @@ class Replica:
             self._forget(resource)
         return groups
 
+    def _take_stored_uids(self) -> None:
+        """Give the cards whose UID is perhaps shown without ``urn:uuid:`` the UID that is stored.
+
+        No card has to be read twice for it: one request finds those that are concerned, of all cards.
+        """
+        for resource, uid in self._client.uids_with_urn(self.book):
+            if entry := self._entries.get(_key(resource)):
+                entry.uid = uid
+        self._may_show_other_uids = False
+
     def _note_unreadable(self, card: Unreadable) -> None:
         self.unreadable[card.name] = card.reason
         if len(self.unreadable) > MAX_UNREADABLE:
@@ -190,8 +204,11 @@ class Replica:
 
     def keep(self, stored: StoredCard) -> CardSummary:
         """Take over a card as it is on the server now."""
-        # A server that converts cards says in version 3.0 whom it takes for a member.
+        # A server that converts cards says in version 3.0 whom it takes for a member. What it compares
+        # with its members, though, is the UID of a card as it is stored.
         summary = summarize(stored.shown or stored.octets)
+        if stored.shown is not None:
+            summary = evolve(summary, uid=summarize(stored.octets).uid)
         self._forget(stored.name)
         if summary.is_group:
             is_triage_group = summary.name in self._triage_groups
@@ -206,6 +223,7 @@ class Replica:
             )
         else:
             self._add(stored.name, summary, stored.created)
+            self._may_show_other_uids |= _may_show_other_uid(stored, summary)
         return summary
 
     def _add(self, resource: str, summary: CardSummary, created: int) -> None:
@@ -233,6 +251,17 @@ class Replica:
     def _is_known(self, resource: str, etag: str) -> bool:
         group = self.groups.get(resource)
         return group is not None and bool(etag) and group.etag == etag
+
+
+def _may_show_other_uid(stored: StoredCard, summary: CardSummary) -> bool:
+    """Whether a card that has addresses may be stored with another UID than it was shown with.
+
+    A text as long as what is stored has lost nothing, and only what begins with ``urn:uuid:`` is cut.
+    """
+    if stored.is_exact or stored.is_as_long or not summary.addresses:
+        return False
+    version, uid = version_and_uid(stored.octets)
+    return version.startswith("3") and bool(uid) and bare_uid(uid) == uid
 
 
 def _key(resource: str) -> str:

@@ -81,12 +81,12 @@ class CardWriter:
             etag = self._client.write_card(self._book, resource, card)
         except PreconditionFailedError:
             # It may be ours: the answer to an earlier attempt was lost.
-            return self._client.read_card(self._book, resource)
+            return self._client.read_exact_card(self._book, resource)
         except StatusError as error:
             conflict = read_uid_conflict(error.body) if error.status == 403 else None
             if conflict is None:
                 raise
-            return self._client.read_card(self._book, card_name(conflict)) if conflict else None
+            return self._client.read_exact_card(self._book, card_name(conflict)) if conflict else None
         return StoredCard(resource, etag, card, is_exact=True, created=int(time.time()))
 
     def _change_members(self, group: Group, membership: Membership) -> Group:

@@ -61,10 +61,10 @@ def without_members(card: bytes) -> list[Property]:
     return sorted(each for each in properties(card) if each.name not in (*MEMBER_PROPERTIES, "REV"))
 
 
-def contact(uid: str, name: str, *emails: str, extra: Iterable[str] = ()) -> bytes:
+def contact(uid: str, name: str, *emails: str, extra: Iterable[str] = (), version: str = "3.0") -> bytes:
     """Write a contact card; `extra` are whole lines, as they are."""
     lines = [f"UID:{uid}", f"FN:{name}", f"N:;{name};;;"]
-    return _card("3.0", [*lines, *(f"EMAIL;TYPE=INTERNET:{email}" for email in emails), *extra])
+    return _card(version, [*lines, *(f"EMAIL;TYPE=INTERNET:{email}" for email in emails), *extra])
 
 
 def group(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.carddav.client import CardDavClient
@@ -22,6 +24,7 @@ from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
 from mailroom.model.ports import Refused
 from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
+from mailroom.sandbox.dav import server as carddav
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import AddressBook, contact_card, group_card
 
@@ -176,6 +179,110 @@ def test_a_reading_that_breaks_off_is_begun_again(sandbox: Sandbox, book: CardDa
         book.refresh()
     sandbox.interceptor = None
     assert len(book.refresh().cards(address("ann@a.example"))) == 1
+
+
+URN_CARD = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:x\r\nFN:Ann\r\nEMAIL:ann@a.example\r\nEND:VCARD\r\n"
+
+
+def uid_of_ann(book: CardDavAddressBook) -> CardUid:
+    (card,) = book.latest().cards(address("ann@a.example"))
+    return card.uid
+
+
+class TestStoredUid:
+    """A server that converts cards (Cyrus from 3.10 on) shows them without the ``urn:uuid:`` of their UID."""
+
+    @pytest.mark.parametrize("others", [0, WHOLE_CARDS])
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_it_is_known_as_it_is_stored(
+        self, sandbox: Sandbox, book: CardDavAddressBook, others: int, is_new: bool
+    ) -> None:
+        """Read whole or in part, at first or later, and from then on, whatever else changes."""
+        if is_new:
+            book.refresh()
+        sandbox.account.put_card("ann.vcf", URN_CARD)
+        for number in range(others):
+            sandbox.account.add_contact(f"N{number}", f"n{number}@x.example")
+        assert requests(sandbox, book.refresh).count("REPORT") <= 6
+        assert uid_of_ann(book) == "urn:uuid:x"
+        assert book.regroup({"Feed": Membership(add=frozenset({CardUid("urn:uuid:x")}))}) == {}
+        assert "Feed" in book.refresh().groups(CardUid("urn:uuid:x"))
+        sandbox.account.put_card("ann.vcf", URN_CARD.replace(b"FN:Ann", b"FN:Ann Lee"))
+        book.refresh()
+        assert uid_of_ann(book) == "urn:uuid:x"
+
+    def test_it_costs_nothing_where_cards_are_stored_as_they_are_shown(
+        self, sandbox: Sandbox, book: CardDavAddressBook
+    ) -> None:
+        """A new contact is two requests, what changed and the card, as before."""
+        book.refresh()
+        sandbox.account.add_contact("Bob", "bob@b.example")
+        assert requests(sandbox, book.refresh) == ["REPORT", "REPORT"]
+
+    def test_a_reading_that_fails_at_it_is_begun_again(
+        self, sandbox: Sandbox, book: CardDavAddressBook
+    ) -> None:
+        """Twenty times in a row, and then it is known."""
+        book.refresh()
+        sandbox.account.put_card("ann.vcf", URN_CARD)
+        sandbox.interceptor = lambda request: Reply(500) if b"addressbook-query" in request.body else None
+        for _ in range(20):
+            with pytest.raises(ServerError):
+                book.refresh()
+        sandbox.interceptor = None
+        book.refresh()
+        assert uid_of_ann(book) == "urn:uuid:x"
+
+    @pytest.mark.parametrize("status", [400, 403, 501])
+    def test_a_server_without_such_a_filter_is_taken_at_its_word(
+        self, sandbox: Sandbox, book: CardDavAddressBook, status: int
+    ) -> None:
+        """It is read as before, and nobody is kept from the rest."""
+        sandbox.interceptor = lambda request: Reply(status) if b"addressbook-query" in request.body else None
+        sandbox.account.put_card("ann.vcf", URN_CARD)
+        book.refresh()
+        assert uid_of_ann(book) == "x"
+
+    def test_a_server_that_overlooks_the_filter_changes_nobody(
+        self, sandbox: Sandbox, book: CardDavAddressBook
+    ) -> None:
+        """An answer with every card makes no card other than it is."""
+        sandbox.account.put_card("ann.vcf", URN_CARD)
+        plain = sandbox.account.add_contact("Bob", "bob@b.example")
+
+        def overlook(request: Request) -> Reply | None:
+            if b"addressbook-query" not in request.body:
+                return None
+            body = re.sub(rb"<C:filter.*</C:filter>", b"", request.body, flags=re.DOTALL)
+            return carddav.answer(sandbox.account, evolve(request, body=body))
+
+        sandbox.interceptor = overlook
+        book.refresh()
+        assert uid_of_ann(book) == "urn:uuid:x"
+        assert [card.uid for card in book.latest().cards(address("bob@b.example"))] == [plain]
+
+    def test_the_card_that_stands_in_the_place_of_a_new_one_has_it_too(
+        self, sandbox: Sandbox, book: CardDavAddressBook
+    ) -> None:
+        """Somebody's program may have stored Mailroom's own card anew between two readings."""
+        (card,) = made(book, new_card("ann@a.example"))
+        again = connect(sandbox)
+        for other in sandbox.account.cards_of("ann@a.example"):
+            sandbox.account.delete_card(other.name)
+        again.refresh()
+        stored = URN_CARD.replace(b"urn:uuid:x", f"urn:uuid:{card.uid}".encode())
+        sandbox.account.put_card(f"{card.uid}.vcf", stored)
+        assert made(again, new_card("ann@a.example"))[0].uid == f"urn:uuid:{card.uid}"
+
+    def test_the_uid_of_a_group_is_the_stored_one(self, sandbox: Sandbox, book: CardDavAddressBook) -> None:
+        """The rules name it."""
+        (feed,) = (card for card in sandbox.account.book.cards.values() if card.summary.name == "Feed")
+        sandbox.account.delete_card(feed.name)
+        lines = "BEGIN:VCARD|VERSION:4.0|UID:urn:uuid:g|KIND:group|FN:Feed|MEMBER:a|END:VCARD|"
+        sandbox.account.put_card("g.vcf", lines.replace("|", "\r\n").encode())
+        view = book.refresh()
+        assert view.group_uids()["Feed"] == "urn:uuid:g"
+        assert "Feed" in view.groups(CardUid("a"))
 
 
 def test_a_card_that_breaks_the_answer_does_not_hide_the_others(
