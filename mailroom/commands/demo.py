@@ -75,7 +75,7 @@ def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
     terminal.heading("Mailroom runs one cycle; its log:")
     settings = load_settings(sandbox.environment(), dotenv=None)  # whatever the person has set for their own
     log_lines = io.StringIO()
-    configure_logs(settings.log_level, log_lines)
+    configure_logs(settings.log_level, log_lines, "text")
     mailroom = open_account(settings)
     mailroom.check()
     run_cycle(mailroom.triage)

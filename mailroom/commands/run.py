@@ -28,7 +28,7 @@ def run(*, once: bool) -> int:
     configure_logs("info")
     try:
         settings = load_settings()
-        configure_logs(settings.log_level)
+        configure_logs(settings.log_level, form=settings.log_format)
         return _run_once(settings) if once else _run_service(settings)
     except UserError as error:
         log(logging.ERROR, "startup_failed", problems=list(error.problems))
@@ -39,7 +39,7 @@ def _run_once(settings: Settings) -> int:
     account = open_account(settings)
     account.check()
     try:
-        return 1 if run_cycle(account.triage).failed else 0
+        return 1 if run_cycle(account.triage, is_awaited=True).failed else 0
     except MailroomError as error:
         tell_failure(error)
         return 1

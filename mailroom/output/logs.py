@@ -1,13 +1,14 @@
-"""Logs: one JSON object per line on standard output."""
+"""Logs on standard output: one JSON object per line, or on a terminal one readable line an event."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Final, TextIO
 
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import speaks_unicode, tell
@@ -23,10 +24,29 @@ def log(level: int, event: str, **fields: object) -> None:
     _LOGGER.log(level, event, extra={"fields": fields})
 
 
-def configure_logs(level: str, stream: TextIO | None = None) -> None:
-    """Send everything that is logged from `level` on to `stream`, as JSON lines."""
+LOG_FORMATS: Final = ("auto", "json", "text")
+"""What MAILROOM_LOG_FORMAT may be."""
+
+_BARE: Final = ("sender", "problems", "reason", "message")
+"""Fields that speak for themselves, without their names before them."""
+
+_FOR_PROGRAMS: Final = ("message_id",)
+
+_COLOURS: Final = {"warning": "33", "error": "31", "critical": "31"}
+
+
+def configure_logs(level: str, stream: TextIO | None = None, form: str = "auto") -> None:
+    """Send everything that is logged from `level` on to `stream`.
+
+    Args:
+        form: One of LOG_FORMATS; ``auto`` is text where the stream is a terminal, and JSON elsewhere.
+    """
     handler = _Handler(stream or sys.stdout)
-    handler.setFormatter(_JsonFormatter(ensure_ascii=not speaks_unicode(handler.stream)))
+    is_terminal = handler.stream.isatty()
+    if form == "text" or (form == "auto" and is_terminal):
+        handler.setFormatter(_TextFormatter(is_coloured=is_terminal and not os.environ.get("NO_COLOR")))
+    else:
+        handler.setFormatter(_JsonFormatter(ensure_ascii=not speaks_unicode(handler.stream)))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -46,7 +66,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _JsonFormatter(logging.Formatter):
-    """Puts ts, level and event first; a library's message becomes the event ``log``."""
+    """Puts ts, level and event first."""
 
     def __init__(self, *, ensure_ascii: bool) -> None:
         super().__init__()
@@ -54,16 +74,56 @@ class _JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, object] = {"ts": moment.replace("+00:00", "Z"), "level": record.levelname.lower()}
-        if record.name == _LOGGER.name:
-            line |= {"event": record.getMessage(), **getattr(record, "fields", {})}
-        else:
-            line |= {"event": "log", "logger": record.name, "message": record.getMessage()}
-        shown = _presentable(line)
+        shown = {"ts": moment.replace("+00:00", "Z"), "level": record.levelname.lower(), **_event(record)}
         if record.exc_info:
-            lines = redact(self.formatException(record.exc_info)).split("\n")
-            shown["traceback"] = "\n".join(map(presentable, lines))
+            shown["traceback"] = "\n".join(_traceback(self, record))
         return json.dumps(shown, ensure_ascii=self._ensure_ascii)
+
+
+class _TextFormatter(logging.Formatter):
+    """Says an event in a line of words: when, what, and its fields; only a bug's traceback adds lines."""
+
+    def __init__(self, *, is_coloured: bool) -> None:
+        super().__init__()
+        self._is_coloured = is_coloured
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = _event(record)
+        moment = datetime.fromtimestamp(record.created).astimezone()
+        what = str(fields.pop("event")).replace("_", " ")
+        if self._is_coloured and (colour := _COLOURS.get(record.levelname.lower())):
+            what = f"\033[{colour}m{what}\033[0m"
+        said = [
+            _in_words(value) if name in _BARE else f"{name.replace('_', ' ')} {_in_words(value)}"
+            for name, value in fields.items()
+            if name not in _FOR_PROGRAMS and value not in (None, "", [], {})
+        ]
+        line = f"{moment:%m-%d %H:%M:%S} {what}" + (f": {', '.join(said)}" if said else "")
+        return "\n  ".join([line, *(_traceback(self, record) if record.exc_info else ())])
+
+
+def _event(record: logging.LogRecord) -> dict[str, object]:
+    """Return the event's name and its fields, fit to be shown; a library's message is the event ``log``."""
+    if record.name == _LOGGER.name:
+        return _presentable({"event": record.getMessage(), **getattr(record, "fields", {})})
+    return _presentable({"event": "log", "logger": record.name, "message": record.getMessage()})
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case dict():
+            return "; ".join(f"{name}: {_in_words(each)}" for name, each in value.items())
+        case list():
+            return "; ".join(map(_in_words, value))
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    text = formatter.formatException(record.exc_info) if record.exc_info else ""
+    return [presentable(line) for line in redact(text).split("\n")]
 
 
 def _presentable(fields: Mapping[str, object]) -> dict[str, object]:

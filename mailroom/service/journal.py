@@ -16,8 +16,12 @@ SHOWN_MESSAGES = 10
 """In one line of the log; there may be very many."""
 
 
-def tell(report: Report) -> None:
-    """Write what a cycle did into the log."""
+def tell(report: Report, *, is_awaited: bool = False) -> None:
+    """Write what a cycle did into the log.
+
+    Args:
+        is_awaited: Whether somebody waits to hear of it even where it found nothing: at debug otherwise.
+    """
     for filed in report.filed:
         filing = filed.filing
         log(
@@ -51,7 +55,7 @@ def tell(report: Report) -> None:
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
     _log_swept(report.swept)
     log(
-        logging.INFO,
+        logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,
         "poll_complete",
         senders_filed=len(report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),

@@ -46,15 +46,17 @@ class Service:
     def run(self) -> int:
         """Run until stopped; return the process's exit code."""
         failures = 0
+        is_awaited = True  # whoever starts it, or has seen it fail, hears of the first cycle that ends well
         while not self._stop.is_set():
             self._wake.clear()
             self._on_progress(0.0)
             try:
-                run_cycle(self._triage)
+                run_cycle(self._triage, is_awaited=is_awaited)
             except StoppedError:
                 break
             except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
                 failures += 1
+                is_awaited = True
                 tell_failure(error, failures_in_a_row=failures)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
@@ -62,7 +64,7 @@ class Service:
                 if failures == 1:
                     self._wake.call()  # a person may be waiting; most failures are over in a moment
             else:
-                failures = 0
+                failures, is_awaited = 0, False
                 self._on_good_cycle()
             self._on_progress(self._interval_seconds)
             # While cycles fail, many changes must not use up the failures at once.
@@ -71,8 +73,8 @@ class Service:
         return 0
 
 
-def run_cycle(triage: Triage) -> Report:
-    """Run one cycle, and tell what it did."""
+def run_cycle(triage: Triage, *, is_awaited: bool = False) -> Report:
+    """Run one cycle, and tell what it did; where it did nothing, only if that `is_awaited`."""
     report = triage.run()
-    tell(report)
+    tell(report, is_awaited=is_awaited)
     return report

@@ -19,6 +19,7 @@ from mailroom.http import find_url_problem
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import MAX_NAME_CHARACTERS, fold_name
 from mailroom.model.scheme import Category, Scheme
+from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
@@ -41,6 +42,7 @@ PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
 """The public settings with their defaults: the contract with the ConfigMap."""
 
 OTHER_DEFAULTS: Final[Mapping[str, str]] = {
+    "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
     "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
@@ -63,6 +65,7 @@ class Settings:
 
     poll_interval_seconds: float
     log_level: str
+    log_format: str
     scheme: Scheme
     jmap_session_url: str
     carddav_url: str
@@ -104,6 +107,7 @@ def load_settings(
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
         log_level=reader.text("MAILROOM_LOG_LEVEL", _one_of(LOG_LEVELS), str.lower),
+        log_format=reader.text("MAILROOM_LOG_FORMAT", _one_of(LOG_FORMATS), str.lower),
         scheme=_scheme(reader),
         jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", find_url_problem),
         carddav_url=reader.text("MAILROOM_CARDDAV_URL", find_url_problem),

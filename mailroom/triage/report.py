@@ -76,6 +76,12 @@ class Report:
     unreadable_contacts: tuple[str, ...] = ()
     swept: Swept = Swept()
 
+    @property
+    def says_nothing_new(self) -> bool:
+        """Whether the cycle did nothing, and found nothing that has not been told before."""
+        news = (self.filed, self.failed, self.warned, self.unreadable, self.unreadable_contacts)
+        return not (any(news) or self.swept != Swept() or any(each.is_new for each in self.rejected))
+
 
 @frozen
 class Forecast:

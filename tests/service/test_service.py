@@ -413,7 +413,7 @@ class TestCommands:
         ended = mailroom("demo", variables={"MAILROOM_GROUP_JAIL": "Dungeon"}, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         assert time.monotonic() - began < 3
-        assert '"event": "sender_filed"' in ended.stdout.replace("\n  ", " ")
+        assert "sender filed: news@dailylantern.example, category Feed" in ended.stdout.replace("\n  ", " ")
         assert "A second cycle took 1 request and filed 0 senders" in ended.stdout
 
     def test_the_served_demo_can_be_worked_on(self, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")])),
         "MAILROOM_HEALTH_HOST": "127.0.0.1",
         "MAILROOM_HEALTH_PORT": "0",
+        "MAILROOM_LOG_LEVEL": "debug",  # also cycles that found nothing are events to wait for
         **variables,
     }
 

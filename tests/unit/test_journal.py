@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.output.logs import configure_logs
 from mailroom.service.journal import tell
-from mailroom.triage.report import Rejected, Report
+from mailroom.triage.report import Rejected, Report, Swept
 
 ANN = ("Ann Smith", "Ann@Post.Example")
 
@@ -67,3 +68,32 @@ def test_an_odd_date_does_not_end_the_cycle(lines: io.StringIO, received_at: str
     """What cannot be said is left out, and the sender stays."""
     line = told(lines, Report(warned=(message(ANN, received_at=received_at),)), "name_differs")
     assert line["search"] == "from:Ann@Post.Example"
+
+
+OLD = Rejected(message(ANN), "so", is_new=False)
+
+
+@pytest.mark.parametrize("report", [Report(), Report(rejected=(OLD,))])
+def test_a_cycle_that_found_nothing_new_is_not_told(lines: io.StringIO, report: Report) -> None:
+    """A log of a quiet year is short; whoever waits for a word still gets it."""
+    tell(report)
+    assert lines.getvalue() == ""
+    tell(report, is_awaited=True)
+    assert json.loads(lines.getvalue())["event"] == "poll_complete"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report(warned=(message(ANN),)),
+        Report(rejected=(OLD, Rejected(message(ANN), "so", is_new=True))),
+        Report(failed={Address("ann@post.example"): "refused"}),
+        Report(unreadable={MessageId("M1"): "odd"}),
+        Report(unreadable_contacts=("odd",)),
+        Report(swept=Swept(moved={Address("ann@post.example"): 1})),
+        Report(swept=Swept(postponed="busy")),
+    ],
+)
+def test_a_cycle_that_found_something_is_told(lines: io.StringIO, report: Report) -> None:
+    """Whatever it was, the line that sums the cycle up follows."""
+    assert told(lines, report, "poll_complete")

@@ -1,10 +1,11 @@
-"""The logs: one JSON object per line, with the same three keys first."""
+"""The logs: one JSON object per line, with the same three keys first; on a terminal a line of words."""
 
 from __future__ import annotations
 
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -95,3 +96,67 @@ def test_a_log_that_cannot_be_written_is_told_once_and_goes_on(capsys: pytest.Ca
         assert json.loads(stream.getvalue())["event"] == "poll_complete"
     finally:
         logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def logged(stream: io.StringIO, form: str) -> str:
+    """What a warning with a sender, a number, an empty list and an id looks like."""
+    configure_logs("info", stream, form)
+    try:
+        fields = {"sender": "a@x.example", "messages_moved": 3, "left_groups": [], "message_id": "M1"}
+        log(logging.WARNING, "sender_filed", **fields, problems=["one", "two\nlines"])
+        return stream.getvalue()
+    finally:
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+
+
+@pytest.mark.parametrize(
+    ("stream", "form", "is_json"),
+    [
+        (Screen, "auto", False),
+        (io.StringIO, "auto", True),
+        (Screen, "json", True),
+        (io.StringIO, "text", False),
+    ],
+)
+def test_words_are_for_terminals_and_json_for_the_rest(
+    stream: type[io.StringIO], form: str, is_json: bool
+) -> None:
+    """MAILROOM_LOG_FORMAT decides; `auto` goes by where the log is read."""
+    assert logged(stream(), form).startswith("{") is is_json
+
+
+def test_an_event_is_one_line_of_words() -> None:
+    """What happened and to whom, without what is empty or for programs."""
+    when = r"\d\d-\d\d \d\d:\d\d:\d\d"
+    line = logged(io.StringIO(), "text")
+    assert re.fullmatch(f"{when} sender filed: a@x.example, messages moved 3, one; two lines\n", line), line
+
+
+def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning is yellow, unless NO_COLOR is set."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\033[33msender filed\033[0m" in logged(Screen(), "text")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\033" not in logged(Screen(), "text")
+
+
+def test_a_line_of_words_does_not_steer_the_terminal() -> None:
+    """What others said is only text there too, and a bug keeps its traceback."""
+    stream = io.StringIO()
+    configure_logs("info", stream, "text")
+    try:
+        raise ZeroDivisionError("\x1b[2J")
+    except ZeroDivisionError:
+        logging.getLogger("mailroom").exception("poll_failed", extra={"fields": {"reason": "\x9b1A\u202e"}})
+    finally:
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    lines = stream.getvalue().split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert any("ZeroDivisionError" in line for line in lines[1:])

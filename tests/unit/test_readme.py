@@ -135,7 +135,7 @@ def typed(line: str, folder: Path) -> tuple[int, str]:
             shown += chunk
             if "[y/N]" in chunk:
                 os.write(controller, b"y\n")
-            if "service_started" in shown and not is_stopped:
+            if "service started" in shown and not is_stopped:
                 process.send_signal(signal.SIGTERM)
                 is_stopped = True
         return process.wait(), shown
