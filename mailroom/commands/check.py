@@ -74,6 +74,7 @@ def _findings() -> Iterator[Finding]:
         yield from (Finding("settings", Verdict.WRONG, problem) for problem in error.problems)
         return
     yield Finding("settings", Verdict.RIGHT, "every variable is right")
+    yield from (Finding("settings", Verdict.NOT_SEEN, each) for each in settings.misspelt)
     account = open_account(settings)
     seen = inspect(account, settings.scheme)
     found = [

@@ -29,6 +29,8 @@ def run(*, once: bool) -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_level, form=settings.log_format)
+        for each in settings.misspelt:
+            log(logging.WARNING, "setting_misspelt", message=each)
         return _run_once(settings) if once else _run_service(settings)
     except UserError as error:
         log(logging.ERROR, "startup_failed", problems=list(error.problems))

@@ -21,6 +21,7 @@ from mailroom.model.names import MAX_NAME_CHARACTERS, fold_name
 from mailroom.model.scheme import Category, Scheme
 from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
+from mailroom.settings.misspelt import misspelt
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_POLL_INTERVAL": "300",
@@ -55,13 +56,20 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
 SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
 
+NAMES: Final = (*PUBLIC_DEFAULTS, *OTHER_DEFAULTS, *SECRETS, *(f"{name}_FILE" for name in SECRETS))
+"""Every variable that is read."""
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 PUSH_MODES: Final = ("auto", "off")
 
 
 @frozen
 class Settings:
-    """What the environment says. Secrets do not show in its repr."""
+    """What the environment says. Secrets do not show in its repr.
+
+    Attributes:
+        misspelt: What is said of variables that are nearly settings; they change nothing.
+    """
 
     poll_interval_seconds: float
     log_level: str
@@ -76,6 +84,7 @@ class Settings:
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
+    misspelt: tuple[str, ...] = ()
 
     @property
     def jmap_authorization(self) -> str:
@@ -102,7 +111,8 @@ def load_settings(
         UserError: Names every variable that is missing or wrong; never tells a secret's value.
     """
     said_by_file = read_dotenv(dotenv) if dotenv else {}
-    env = _Env(said_by_file | dict(os.environ if environment is None else environment))
+    given = said_by_file | dict(os.environ if environment is None else environment)
+    env = _Env(given)
     reader = _Reader(env)
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", env.float, 0.1, 86_400),
@@ -118,9 +128,10 @@ def load_settings(
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
+        misspelt=misspelt(given, NAMES),
     )
     if problems := [*reader.problems, *_doubled_names(reader.texts, settings.scheme)]:
-        raise UserError(problems)
+        raise UserError([*problems, *settings.misspelt])
     for authorization in (settings.jmap_authorization, settings.carddav_authorization):
         conceal(authorization.partition(" ")[2])
     conceal(settings.carddav_password)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.http import HttpClient, find_url_problem, resolve
+from mailroom.settings.misspelt import misspelt
 from mailroom.settings.settings import (
+    NAMES,
     OTHER_DEFAULTS,
     PUBLIC_DEFAULTS,
     SECRETS,
@@ -374,3 +376,58 @@ def test_what_is_no_number_or_no_truth_is_told_with_what_is_allowed(
     """A library's own words do not say what is allowed."""
     environment.setenv(name, value)
     assert problems() == f"{name}: {said}"
+
+
+class TestMisspelt:
+    """A variable that is nearly a setting is told with the name that may be meant."""
+
+    @pytest.mark.parametrize(
+        ("set_", "meant"),
+        [
+            ("MAILROOM_JMAP_TOKN", "MAILROOM_JMAP_TOKEN"),
+            ("MAILROOM_CARDDAV_PASSWORD_FIEL", "MAILROOM_CARDDAV_PASSWORD_FILE"),
+            ("MAILROOM_LOGLEVEL", "MAILROOM_LOG_LEVEL"),
+            ("MAILROOM_SCREENER", "MAILROOM_SCREENER_MAILBOX"),
+            ("MAILROOM_LABEL_FEED", "MAILROOM_LABEL_TO_FEED"),
+            ("mailroom_push", "MAILROOM_PUSH"),
+        ],
+    )
+    def test_it_is_told_and_changes_nothing(
+        self, environment: pytest.MonkeyPatch, set_: str, meant: str
+    ) -> None:
+        """The nearest name is said, the value is not, and the settings hold."""
+        environment.setenv(set_, "s3cret")
+        (said,) = load_settings().misspelt
+        assert set_ in said
+        assert meant in said
+        assert "s3cret" not in said
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_no_setting_is_taken_for_another(self, name: str) -> None:
+        """Every variable that is read is known."""
+        assert misspelt([name], NAMES) == ()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "MAILROOM_SERVICE_HOST",
+            "MAILROOM_SERVICE_PORT",
+            "MAILROOM_SERVICE_PORT_HEALTH",
+            "MAILROOM_PORT",
+            "MAILROOM_PORT_8080_TCP_ADDR",
+            "MAILROOM_REQUIRE_CYRUS",
+            "MAILROOM_REQUIRE_SERVERS",
+            "LOG_LEVEL",
+        ],
+    )
+    def test_what_others_set_is_no_misspelling(self, name: str) -> None:
+        """A cluster sets variables for each Service, and CI has its own."""
+        assert misspelt([name], NAMES) == ()
+
+    def test_it_explains_what_is_missing(self, environment: pytest.MonkeyPatch) -> None:
+        """Where a setting is missing, the variable that was to be it stands beside."""
+        environment.delenv("MAILROOM_JMAP_TOKEN")
+        environment.setenv("MAILROOM_JMAP_TOKN", "s3cret")
+        told = problems()
+        assert "MAILROOM_JMAP_TOKEN: is not set" in told
+        assert "MAILROOM_JMAP_TOKN is set" in told

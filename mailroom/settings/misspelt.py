@@ -1,0 +1,33 @@
+"""Variables that nobody reads, and whose names are nearly those of settings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from typing import Final
+
+PREFIX: Final = "MAILROOM_"
+
+NEARNESS: Final = 0.65
+"""How alike two names are at the least, as difflib counts. What a cluster sets by itself for a Service of
+this name (``MAILROOM_SERVICE_HOST``, ``MAILROOM_PORT``) is below 0.55; a forgotten word is above 0.67."""
+
+
+def misspelt(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    """Say for each variable that is nearly a setting which one is meant, perhaps; never its value.
+
+    Args:
+        names: Those that are set.
+        known: Those of the settings.
+    """
+    bare = [name.removeprefix(PREFIX) for name in known]
+    said = []
+    for name in sorted(names):
+        shouted = name.upper()
+        if name in known or not shouted.startswith(PREFIX):
+            continue
+        said += [
+            f"{name} is set, and no setting has that name: {PREFIX}{near} may be meant"
+            for near in get_close_matches(shouted.removeprefix(PREFIX), bare, n=1, cutoff=NEARNESS)
+        ]
+    return tuple(said)
