@@ -60,7 +60,7 @@ class HttpClient:
         self._bounds = bounds
         self._before_attempt = before_attempt
         # Plain http needs no certificate authorities; they take a while and a megabyte to read.
-        tls = _tls_context() if self._home.scheme == "https" else None
+        tls = tls_context() if self._home.scheme == "https" else None
         self._connections = Connections(bounds, tls)
 
     def request(
@@ -230,7 +230,7 @@ class HttpClient:
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return what verifies every server; SSL_CERT_FILE and SSL_CERT_DIR name other authorities."""
     return ssl.create_default_context()
 

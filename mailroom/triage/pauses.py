@@ -32,6 +32,9 @@ class Pauses(Generic[K]):
     _clock: Callable[[], float]
     _pauses: dict[K, _Pause] = field(init=False, factory=dict)
 
+    def __len__(self) -> int:
+        return len(self._pauses)
+
     def holds(self, key: K) -> bool:
         """Whether `key` is to be left alone now."""
         pause = self._pauses.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from mailroom.sandbox import Sandbox
-from tests.bench.accounts import add_cards, add_senders, furnished_account, mailroom_on
+from tests.support.sized_accounts import add_cards, add_senders, furnished_account, mailroom_on
 
 ROUND_TRIP_SECONDS = 0.05
 

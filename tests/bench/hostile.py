@@ -9,9 +9,8 @@ from pathlib import Path
 
 from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.store.addressbook import contact_card
-from tests.bench.accounts import add_senders, furnished_account
-from tests.bench.memory import MEBIBYTE_IN_KIB
-from tests.support.processes import Process
+from tests.support.processes import MEBIBYTE_IN_KIB, Process
+from tests.support.sized_accounts import add_senders, furnished_account
 
 WANTED_MIB = 96
 PHOTO_CARDS = 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailroom.sandbox import Sandbox
-from tests.bench.accounts import add_cards, add_senders, furnished_account, mailroom_on
+from tests.support.sized_accounts import add_cards, add_senders, furnished_account, mailroom_on
 
 CYCLES = 10
 

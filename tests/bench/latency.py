@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from mailroom.sandbox import Reply, Request
-from tests.bench.accounts import furnished_account
 from tests.bench.distance import DistantSandbox, far_away
 from tests.support.processes import Process
+from tests.support.sized_accounts import furnished_account
 
 ROUND_TRIP_SECONDS = 0.05
 TAPS = 20

@@ -6,18 +6,8 @@ import tempfile
 from pathlib import Path
 
 from mailroom.sandbox import Sandbox
-from tests.bench.accounts import add_cards, add_senders, furnished_account
-from tests.support.processes import Process
-
-MEBIBYTE_IN_KIB = 1024
-
-
-def resident_mib(pid: int) -> float:
-    """Return a process's resident set size (proc(5)), in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / MEBIBYTE_IN_KIB
-    raise ValueError(f"process {pid} has no VmRSS")
+from tests.support.processes import Process, resident_mib
+from tests.support.sized_accounts import add_cards, add_senders, furnished_account
 
 
 def measure(cards: int) -> float:

@@ -16,9 +16,9 @@ from attrs import frozen
 from mailroom.account import open_account
 from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.store.addressbook import group_card
-from tests.bench.accounts import CATEGORIES, add_cards, furnished_account, settings_for
-from tests.bench.elsewhere import sandbox_elsewhere
-from tests.bench.memory import resident_mib
+from tests.support.elsewhere import sandbox_elsewhere
+from tests.support.processes import resident_mib
+from tests.support.sized_accounts import CATEGORIES, add_cards, furnished_account, settings_for
 
 MESSAGES: Final = 100_000
 CARDS: Final = 10_000

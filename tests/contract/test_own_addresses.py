@@ -146,7 +146,7 @@ def test_approve_adds_nobody_while_they_are_unknown(aliased: Callable[..., Sandb
 def test_a_session_without_identities_offers_the_user_name_alone() -> None:
     """A token without that scope: nothing is asked for, and nobody waits."""
     with closing(SandboxAccount()) as account:
-        account._store.offers_submission = False
+        account.store.offers_submission = False
         furnish(account)
         own = account.receive([("Me", account.address)], "Inbox", "@ToFeed")
         zoe = account.receive([colleague(account)], "Screener", "@ToFeed")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailroom import __version__
-from tests.deploy.tools import LINUX_ONLY, ROOT, nix, run
+from tests.support.programs import LINUX_ONLY, ROOT, nix, run
 
 pytestmark = pytest.mark.deploy
 

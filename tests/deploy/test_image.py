@@ -15,10 +15,10 @@ import pytest
 
 from mailroom import __version__
 from mailroom.settings.settings import PUBLIC_DEFAULTS
-from tests.deploy.containers import Container, entry_point, load, run_once, write_archive
-from tests.deploy.tools import LINUX_ONLY, ROOT, program, run
 from tests.support.accounts import furnish, groups_of, label
+from tests.support.containers import Container, entry_point, load, run_once, write_archive
 from tests.support.on_sandbox import SandboxAccount
+from tests.support.programs import LINUX_ONLY, ROOT, program, run
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 

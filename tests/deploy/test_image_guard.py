@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.containers import load, run_once, write_archive
-from tests.deploy.tools import LINUX_ONLY, ROOT, nix, program, run, tracked_files
+from tests.support.containers import load, run_once, write_archive
+from tests.support.programs import LINUX_ONLY, ROOT, nix, program, run, tracked_files
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 

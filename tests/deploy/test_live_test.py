@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.tools import LINUX_ONLY, NIX_VARIABLE, ROOT, nix, program, read_until, run
 from tests.support.accounts import furnish, members
 from tests.support.on_sandbox import SandboxAccount
+from tests.support.programs import LINUX_ONLY, NIX_VARIABLE, ROOT, nix, program, read_until, run
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 
@@ -50,7 +50,7 @@ def at_the_terminal(
 
 def everything(account: SandboxAccount) -> object:
     groups = {name: members(account, name) for name in ("Imbox", "Feed", "Paper Trail", "Jail")}
-    return dict(account.cards()), groups, len(account._store.messages)
+    return dict(account.cards()), groups, len(account.store.messages)
 
 
 def test_it_takes_five_steps_with_the_image_and_leaves_no_trace(

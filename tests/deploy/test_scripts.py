@@ -18,7 +18,7 @@ import urllib3
 
 from mailroom.settings.settings import SECRETS
 from tests.deploy.cluster import Cluster
-from tests.deploy.tools import (
+from tests.support.programs import (
     EXAMPLE_KEY,
     LINUX_ONLY,
     ROOT,

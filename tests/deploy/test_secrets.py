@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from mailroom.settings.settings import SECRETS
-from tests.deploy.tools import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, rendered, run, the, tracked_files
+from tests.support.programs import (
+    EXAMPLE_KEY,
+    OVERLAYS,
+    ROOT,
+    module,
+    program,
+    rendered,
+    run,
+    the,
+    tracked_files,
+)
 
 PLACEHOLDER = "placeholder-"
 CHECK = ROOT / ".ci/plaintext-secrets"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.tools import ROOT, module, program, run
+from tests.support.programs import ROOT, module, program, run
 
 pytestmark = pytest.mark.deploy
 

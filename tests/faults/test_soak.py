@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tests.bench.soak import Reading, soak
+from tests.support.soak import Reading, soak
 
 CYCLES = 1_800
 MOST_GROWTH_MIB = 3.0

@@ -20,10 +20,10 @@ import pytest
 from mailroom.account import open_account
 from mailroom.errors import MailroomError, UserError
 from mailroom.settings.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS, Settings, load_settings, read_dotenv
-from tests.deploy.containers import STOP_SECONDS, Container, RunningService, load, write_archive
-from tests.deploy.tools import NIX_VARIABLE, ROOT
 from tests.live.person import Person
 from tests.live.traces import Traces
+from tests.support.containers import STOP_SECONDS, Container, RunningService, load, write_archive
+from tests.support.programs import NIX_VARIABLE, ROOT
 
 pytestmark = pytest.mark.live
 

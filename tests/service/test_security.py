@@ -44,9 +44,9 @@ OK = http("200 OK", b"fine")
 def _fresh_state() -> Iterator[None]:
     """Let each test have its own certificate authorities and secrets."""
     redaction.forget_secrets()
-    http_client._tls_context.cache_clear()
+    http_client.tls_context.cache_clear()
     yield
-    http_client._tls_context.cache_clear()
+    http_client.tls_context.cache_clear()
 
 
 @pytest.fixture

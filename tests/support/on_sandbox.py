@@ -29,12 +29,12 @@ class SandboxAccount(Account):
     def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:
         self.keeps_card_bytes = not rewrites_cards
         limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
-        self._store = Store(limits=limits, rewrites_cards=rewrites_cards)
-        self._store.identities += [Identity(f"alias{n}", "", email) for n, email in enumerate(identities)]
-        self._store.add_mailbox("Inbox", role="inbox")
-        self._sandbox = Sandbox(self._store).__enter__()
+        self.store = Store(limits=limits, rewrites_cards=rewrites_cards)
+        self.store.identities += [Identity(f"alias{n}", "", email) for n, email in enumerate(identities)]
+        self.store.add_mailbox("Inbox", role="inbox")
+        self._sandbox = Sandbox(self.store).__enter__()
         self._clock = Clock()
-        self.address = self._store.username
+        self.address = self.store.username
         self.environment = self._sandbox.environment()
 
     def close(self) -> None:
@@ -42,69 +42,69 @@ class SandboxAccount(Account):
 
     def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
         for name, role in roles.items():
-            self._store.add_mailbox(name, role=role)
+            self.store.add_mailbox(name, role=role)
 
     def rename_mailbox(self, name: str, new_name: str) -> None:
-        self._store.alter_mailbox(name, name=new_name)
+        self.store.alter_mailbox(name, name=new_name)
 
     def remove_mailbox(self, name: str) -> None:
-        self._store.destroy_mailbox(name)
+        self.store.destroy_mailbox(name)
 
     def mailbox_id(self, name: str) -> str:
-        return self._store.mailbox_id(name)
+        return self.store.mailbox_id(name)
 
     def receive(
         self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
     ) -> str:
         keywords = [SEEN] if read else []
-        return self._store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
+        return self.store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
 
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         arrived = at or self._clock.next()
         own = [("", self.address)]
-        return self._store.deliver(own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc})
+        return self.store.deliver(own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc})
 
     def mailbox_names(self) -> list[str]:
-        return [mailbox.name for mailbox in self._store.mailboxes.values()]
+        return [mailbox.name for mailbox in self.store.mailboxes.values()]
 
     def mailboxes_of(self, message: str) -> set[str]:
-        return self._store.mailbox_names(message) if message in self._store.messages else set()
+        return self.store.mailbox_names(message) if message in self.store.messages else set()
 
     def place(self, message: str, *mailboxes: str) -> None:
-        self._store.move(message, *mailboxes)
+        self.store.move(message, *mailboxes)
 
     def mark_read(self, message: str) -> None:
-        self._store.mark_read(message)
+        self.store.mark_read(message)
 
     def keywords_of(self, message: str) -> set[str]:
-        found = self._store.messages.get(message)
+        found = self.store.messages.get(message)
         return set(found.keywords) if found else set()
 
     def destroy(self, message: str) -> None:
-        self._store.destroy(message)
+        self.store.destroy(message)
 
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
-        with self._store.lock:
-            (self._store.books[book] if book else self._store.book).put(name, data)
+        with self.store.lock:
+            (self.store.books[book] if book else self.store.book).put(name, data)
 
     def add_address_book(self, name: str) -> None:
-        with self._store.lock:
-            self._store.books[name] = AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes)
+        with self.store.lock:
+            self.store.books[name] = AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes)
 
     def protect_address_book(self) -> None:
-        self._store.book.privileges = ("read",)
+        self.store.book.privileges = ("read",)
 
     def delete_card(self, name: str) -> None:
-        self._store.delete_card(name)
+        self.store.delete_card(name)
 
     def cards(self) -> Mapping[str, bytes]:
-        return {name: card.data for name, card in self._store.book.cards.items()}
+        return {name: card.data for name, card in self.store.book.cards.items()}
 
     def forget_changes(self) -> None:
-        self._store.forget_changes()
+        self.store.forget_changes()
 
     def state(self) -> tuple[str, ...]:
-        logs = (*self._store.logs.values(), self._store.book.log)
+        logs = (*self.store.logs.values(), self.store.book.log)
         return tuple(log.state for log in logs)
 
     def requests(self) -> Sequence[str]:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE_SECONDS = 15.0
+MEBIBYTE_IN_KIB = 1024
 
 
 def environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -47,6 +48,14 @@ def mailroom(*arguments: str, variables: Mapping[str, str], cwd: Path) -> subpro
         text=True,
         timeout=60,
     )
+
+
+def resident_mib(pid: int) -> float:
+    """Return a process's resident set size (proc(5)), in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / MEBIBYTE_IN_KIB
+    raise ValueError(f"process {pid} has no VmRSS")
 
 
 class Process:

@@ -220,6 +220,5 @@ class FaultySandboxAccount(SandboxAccount):
 
     def __init__(self, limits: Limits | None = None) -> None:
         super().__init__()
-        self.store = self._store
         if limits:
-            self._store.limits = limits
+            self.store.limits = limits

@@ -110,17 +110,3 @@ def test_no_module_uses_a_private_name_of_another() -> None:
         if name.startswith("_") and not name.startswith("__")
     }
     assert not used
-
-
-def test_suites_import_helpers_only_from_support() -> None:
-    """What two suites of tests need lies in tests/support, so that none depends on another."""
-    suites = {"contract", "cyrus", "deploy", "faults", "service", "unit"}
-    crossing = set()
-    for path in sorted((ROOT / "tests").rglob("*.py")):
-        suite = path.relative_to(ROOT / "tests").parts[0]
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
-                other = (node.module or "").split(".")[1]
-                if other in suites and other != suite and suite in {*suites, "support"}:
-                    crossing.add(f"{path.relative_to(ROOT)} imports {node.module}")
-    assert not crossing

@@ -16,9 +16,9 @@ from mailroom.model.sender import read_sender
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
-from tests.bench.accounts import furnished_account, settings_for
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, World
+from tests.support.sized_accounts import furnished_account, settings_for
 
 ANN, BOB = Address("ann@a.example"), Address("bob@b.example")
 

@@ -25,8 +25,8 @@ from mailroom.model.sender import Correspondent
 from mailroom.sandbox import Account, Sandbox
 from mailroom.sandbox.store.account import Limits
 from mailroom.service.loop import run_cycle
-from tests.bench.accounts import furnished_account, settings_for
 from tests.support.proxy import Answer, Exchange, Plan, Proxy
+from tests.support.sized_accounts import furnished_account, settings_for
 
 ANN = ("Ann", "ann@example.net")
 LONG = "x" * 20_000

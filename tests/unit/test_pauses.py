@@ -59,4 +59,4 @@ def test_it_holds_no_more_than_what_failed_or_was_held_last() -> None:
     pauses: Pauses[str] = Pauses(clock)
     for number in range(1_000):
         pauses.settle({f"{number}", f"{number + 1}"}, {"never heard of"})
-    assert len(pauses._pauses) == 2
+    assert len(pauses) == 2

@@ -16,7 +16,7 @@ from typing import Any, Self
 import pytest
 import urllib3
 
-from tests.deploy.tools import nix, program, run
+from tests.support.programs import nix, program, run
 
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
