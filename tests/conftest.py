@@ -11,16 +11,16 @@ import pytest
 from hypothesis import settings
 
 from tests.support import dav_servers
-from tests.support.accounts import Account, furnish
+from tests.support.accounts import AccountUnderTest, furnish
 from tests.support.cyrus.front import Front
 from tests.support.cyrus.newer import UnavailableError, newer_root
 from tests.support.cyrus.server import CyrusServer, why_not_installed
 from tests.support.james_server import JamesServers, UnreachableError
-from tests.support.on_cyrus import OPTIONS, CyrusAccount
-from tests.support.on_dav import DavAccount
-from tests.support.on_james import JamesAccount
-from tests.support.on_memory import MemoryAccount
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_cyrus import OPTIONS, AccountOnCyrus
+from tests.support.on_dav import AccountOnDavServer
+from tests.support.on_james import AccountOnJames
+from tests.support.on_memory import AccountOnMemory
+from tests.support.on_sandbox import AccountOnSandbox
 
 # A machine that does other work as well is slow now and then, and no example is wrong for that.
 settings.register_profile("mailroom", deadline=None)
@@ -65,43 +65,43 @@ def james() -> Iterator[JamesServers]:
         yield servers
 
 
-def open_account_on(kind: str, request: pytest.FixtureRequest) -> Account:
+def open_account_on(kind: str, request: pytest.FixtureRequest) -> AccountUnderTest:
     """Open a new account on a kind of server; Cyrus is started when it is first asked for."""
     if kind in DAV_KINDS:
         if why_not := dav_servers.why_not_installed(kind):
             leave_out(why_not, "MAILROOM_REQUIRE_SERVERS")
-        return DavAccount(kind)
+        return AccountOnDavServer(kind)
     if kind in ("cyrus", "newer cyrus"):
-        return CyrusAccount(request.getfixturevalue(kind.replace(" ", "_")))
+        return AccountOnCyrus(request.getfixturevalue(kind.replace(" ", "_")))
     if kind == "james":
         try:
-            return JamesAccount(request.getfixturevalue("james").current())
+            return AccountOnJames(request.getfixturevalue("james").current())
         except UnreachableError as error:
             leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
     if kind == "memory":
-        return MemoryAccount()
-    return SandboxAccount(rewrites_cards=kind == "sandbox that rewrites cards")
+        return AccountOnMemory()
+    return AccountOnSandbox(rewrites_cards=kind == "sandbox that rewrites cards")
 
 
 MAIL_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in ("james", "newer cyrus")]
 
 
 @pytest.fixture(params=["memory", "sandbox", "cyrus", *MAIL_SERVERS])
-def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
+def bare_account(request: pytest.FixtureRequest) -> Iterator[AccountUnderTest]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:
         yield account
 
 
 @pytest.fixture(params=["sandbox", "cyrus"])
-def new_account(request: pytest.FixtureRequest) -> Iterator[Callable[[], Account]]:
+def new_account(request: pytest.FixtureRequest) -> Iterator[Callable[[], AccountUnderTest]]:
     """Opens as many bare accounts as a test wants, on each kind of server in turn."""
     with ExitStack() as opened:
         yield lambda: opened.enter_context(closing(open_account_on(request.param, request)))
 
 
 @pytest.fixture
-def account(bare_account: Account) -> Account:
+def account(bare_account: AccountUnderTest) -> AccountUnderTest:
     """An account with everything that triage needs, on each kind of server in turn."""
     furnish(bare_account)
     return bare_account

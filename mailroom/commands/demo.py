@@ -13,7 +13,7 @@ from mailroom.account import open_account
 from mailroom.exits import Exit
 from mailroom.output.logs import configure_logs
 from mailroom.output.terminal import BOLD, DIM, Terminal
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.seed.people import seeded_account
 from mailroom.sandbox.store.messages import Message
 from mailroom.service.loop import run_cycle
@@ -65,7 +65,7 @@ def demo(*, serve: bool) -> int:
     return Exit.DONE
 
 
-def _show(terminal: Terminal, account: Account, sandbox: Sandbox) -> None:
+def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None:
     terminal.line(f"An account like Fastmail's, in memory, at {sandbox.url}")
     before = _look(account)
     terminal.heading("Waiting in Screener: senders nobody has decided on")
@@ -104,14 +104,14 @@ def _serve(terminal: Terminal, sandbox: Sandbox) -> None:
     terminal.heading("The account is gone.")
 
 
-def _put_labels(terminal: Terminal, account: Account) -> None:
+def _put_labels(terminal: Terminal, account: SandboxAccount) -> None:
     for email, label in ACTS:
         newest = account.messages_from(email)[-1]
         account.label(newest.id, label)
         terminal.paragraph(f"on “{newest.subject}” from {_sender(newest)}", f"  {label:<14} ", BOLD)
 
 
-def _show_screener(terminal: Terminal, account: Account) -> None:
+def _show_screener(terminal: Terminal, account: SandboxAccount) -> None:
     waiting: dict[str, list[str]] = {}
     for message in sorted(account.messages_in("Screener"), key=lambda m: m.received_at, reverse=True):
         waiting.setdefault(_sender(message), []).append(message.subject)
@@ -121,7 +121,7 @@ def _show_screener(terminal: Terminal, account: Account) -> None:
     )
 
 
-def _look(account: Account) -> _Picture:
+def _look(account: SandboxAccount) -> _Picture:
     names = {card.summary.uid or "": card.summary.name for card in account.cards()}
     mailboxes = {}
     for name in SHOWN_MAILBOXES:
@@ -165,7 +165,7 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
     )
 
 
-def _show_left(terminal: Terminal, account: Account) -> None:
+def _show_left(terminal: Terminal, account: SandboxAccount) -> None:
     terminal.heading("Left to the person")
     for message in account.messages_in("@MailroomError"):
         labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))

@@ -2,6 +2,6 @@
 
 from mailroom.sandbox.exchange import Reply, Request
 from mailroom.sandbox.server import LogEntry, Sandbox
-from mailroom.sandbox.store.account import Account, Limits
+from mailroom.sandbox.store.account import Limits, SandboxAccount
 
-__all__ = ["Account", "Limits", "LogEntry", "Reply", "Request", "Sandbox"]
+__all__ = ["Limits", "LogEntry", "Reply", "Request", "Sandbox", "SandboxAccount"]

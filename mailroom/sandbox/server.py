@@ -23,7 +23,7 @@ from mailroom.sandbox.jmap import core as jmap_core
 from mailroom.sandbox.jmap import eventsource
 from mailroom.sandbox.jmap import session as jmap_session
 from mailroom.sandbox.jmap.methods import METHODS
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 
 _POLL_SECONDS = 0.02
 _SESSION, _API, _EVENTS = "/jmap/session", "/jmap/api/", "/jmap/event/"
@@ -67,7 +67,7 @@ class Sandbox:
         interceptor: May answer requests in the sandbox's place, to show how a client bears trouble.
     """
 
-    def __init__(self, account: Account, port: int = 0, delay_seconds: float = 0.0) -> None:
+    def __init__(self, account: SandboxAccount, port: int = 0, delay_seconds: float = 0.0) -> None:
         self.account = account
         self.delay_seconds = delay_seconds
         self.requests: list[LogEntry] = []

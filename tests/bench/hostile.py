@@ -7,7 +7,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.store.addressbook import contact_card
 from tests.support.processes import MEBIBYTE_IN_KIB, Process
 from tests.support.sized_accounts import add_senders, furnished_account
@@ -27,7 +27,7 @@ def peak_mib(pid: int) -> float:
     raise ValueError(f"process {pid} has no VmHWM")
 
 
-def measure(account: Account, filed: int) -> float:
+def measure(account: SandboxAccount, filed: int) -> float:
     """Return the peak of a service that starts on the account, files its senders, and looks once more."""
     variables = {"MAILROOM_POLL_INTERVAL": "0.3"}
     with (
@@ -47,7 +47,7 @@ def photo_card(number: int) -> tuple[str, bytes]:
     return uid, card.replace(b"END:VCARD", b"PHOTO;ENCODING=b;TYPE=JPEG:" + photo + b"\r\nEND:VCARD")
 
 
-def account_with_photos() -> Account:
+def account_with_photos() -> SandboxAccount:
     """Return an account with photos on its cards and new senders to file."""
     account = furnished_account()
     add_senders(account, NEW_SENDERS, 5)
@@ -57,7 +57,7 @@ def account_with_photos() -> Account:
     return account
 
 
-def account_with_long_names(messages: int, name: str) -> Account:
+def account_with_long_names(messages: int, name: str) -> SandboxAccount:
     """Return an account with such messages in Screener, half of them labelled, and new senders to file."""
     account = furnished_account()
     for number in range(messages):

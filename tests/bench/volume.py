@@ -14,7 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from mailroom.account import open_account
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.store.addressbook import group_card
 from tests.support.elsewhere import sandbox_elsewhere
 from tests.support.processes import resident_mib
@@ -41,7 +41,7 @@ class Cost:
     kept_mib: float
 
 
-def make_account(share: float) -> Account:
+def make_account(share: float) -> SandboxAccount:
     """Return an account of this share of the full size.
 
     Half of the labelled senders are new; the others are in the Feed's group, and some of them go

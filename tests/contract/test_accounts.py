@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support import vcards
 from tests.support.accounts import (
-    Account,
+    AccountUnderTest,
     add_contact,
     contacts_of,
     groups_of,
@@ -15,7 +15,7 @@ from tests.support.accounts import (
 )
 
 
-def test_a_message_is_where_it_was_put(account: Account) -> None:
+def test_a_message_is_where_it_was_put(account: AccountUnderTest) -> None:
     """A message is in the mailboxes it arrived in, and then in those it was labelled with or moved to."""
     message = account.receive([("Ann", "ann@example.net")], "Screener", "Family")
     assert account.mailboxes_of(message) == {"Screener", "Family"}
@@ -27,14 +27,14 @@ def test_a_message_is_where_it_was_put(account: Account) -> None:
     assert account.mailboxes_of(message) == {"Trash"}
 
 
-def test_a_destroyed_message_is_nowhere(account: Account) -> None:
+def test_a_destroyed_message_is_nowhere(account: AccountUnderTest) -> None:
     """A message that was deleted for good is in no mailbox."""
     message = account.receive([("Ann", "ann@example.net")], "Screener")
     account.destroy(message)
     assert account.mailboxes_of(message) == set()
 
 
-def test_a_contact_is_found_with_its_groups(account: Account) -> None:
+def test_a_contact_is_found_with_its_groups(account: AccountUnderTest) -> None:
     """A card is found by any of its addresses, grouped ones too, and a sender by the groups of their card."""
     uid = add_contact(account, "Ann", "ann@example.net", "ann@work.example", groups=["Feed"])
     account.put_card("b.vcf", vcards.contact("b", "Bob", extra=["item1.EMAIL:bob@example.net"]))
@@ -48,7 +48,7 @@ def test_a_contact_is_found_with_its_groups(account: Account) -> None:
     assert contacts_of(account, "bob@example.net") == []
 
 
-def test_the_state_changes_with_every_write_and_only_then(account: Account) -> None:
+def test_the_state_changes_with_every_write_and_only_then(account: AccountUnderTest) -> None:
     """Two states are equal if and only if no message and no card was written in between."""
     message = account.receive([("Ann", "ann@example.net")], "Screener")
     seen = [account.state()]

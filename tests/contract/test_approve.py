@@ -13,7 +13,7 @@ from mailroom.account import open_account
 from mailroom.carddav.writing import UID_NAMESPACE
 from tests.support import harm, vcards
 from tests.support.accounts import (
-    Account,
+    AccountUnderTest,
     Sender,
     add_contact,
     contacts_of,
@@ -31,14 +31,14 @@ BOB = ("", "bob@example.net")
 EVE = ("Eve", "eve@example.net")
 
 
-def approve(account: Account, *arguments: str) -> list[str]:
+def approve(account: AccountUnderTest, *arguments: str) -> list[str]:
     """Run it with a yes and return who was approved."""
     done = run_command(account.environment, "approve", "--correspondents", "--yes", "--json", *arguments)
     assert done.code == 0, done.output
     return list(done.json()["approved"])
 
 
-def listed(account: Account, *arguments: str) -> list[tuple[str, int]]:
+def listed(account: AccountUnderTest, *arguments: str) -> list[tuple[str, int]]:
     """Return who would be approved, and how often the person has written to them."""
     done = run_command(account.environment, "approve", "--correspondents", "--json", *arguments)
     return [(each["email"], each["written"]) for each in done.json()["correspondents"]]
@@ -47,32 +47,32 @@ def listed(account: Account, *arguments: str) -> list[tuple[str, int]]:
 class TestWho:
     """Whom it lists."""
 
-    def test_everybody_in_to_cc_and_the_most_written_to_first(self, account: Account) -> None:
+    def test_everybody_in_to_cc_and_the_most_written_to_first(self, account: AccountUnderTest) -> None:
         """Each address counts once for each message, in whatever case it was written."""
         account.send(ANN, BOB, ("Ann again", "ANN@Example.net"))
         account.send(EVE, cc=[BOB])
         account.send(("", "Bob@example.net"))
         assert listed(account) == [("Bob@example.net", 3), ("eve@example.net", 1), ("ann@example.net", 1)]
 
-    def test_not_the_person_themselves(self, account: Account) -> None:
+    def test_not_the_person_themselves(self, account: AccountUnderTest) -> None:
         """Own addresses are not correspondents."""
         account.send(("Me", account.address), ANN)
         assert [email for email, _ in listed(account)] == ["ann@example.net"]
 
-    def test_not_who_is_in_a_triage_group_already(self, account: Account) -> None:
+    def test_not_who_is_in_a_triage_group_already(self, account: AccountUnderTest) -> None:
         """A decision stands, whichever it was; a contact without one is listed."""
         add_contact(account, "Ann", "ann@example.net", groups=["Jail"])
         add_contact(account, "Eve", "eve@example.net", groups=["Friends"])
         account.send(ANN, EVE)
         assert [email for email, _ in listed(account)] == ["eve@example.net"]
 
-    def test_only_mail_in_sent(self, account: Account) -> None:
+    def test_only_mail_in_sent(self, account: AccountUnderTest) -> None:
         """Mail that came, and drafts, say nothing about whom the person has written to."""
         account.receive([ANN], "Inbox")
         account.place(account.send(BOB), "Drafts")
         assert listed(account) == []
 
-    def test_a_limit_takes_those_they_have_written_to_most(self, account: Account) -> None:
+    def test_a_limit_takes_those_they_have_written_to_most(self, account: AccountUnderTest) -> None:
         """With --limit the list is cut after the first."""
         account.send(ANN, BOB)
         account.send(BOB)
@@ -84,7 +84,7 @@ class TestWho:
 class TestApproving:
     """What it does after a yes."""
 
-    def test_without_a_yes_nothing_is_written(self, account: Account) -> None:
+    def test_without_a_yes_nothing_is_written(self, account: AccountUnderTest) -> None:
         """Neither a list for programs nor a run without a terminal writes anything."""
         account.send(ANN)
         before = account.state()
@@ -94,7 +94,7 @@ class TestApproving:
         assert "--yes" in done.errors
         assert account.state() == before
 
-    def test_they_get_cards_as_persons_in_the_imbox_group(self, account: Account) -> None:
+    def test_they_get_cards_as_persons_in_the_imbox_group(self, account: AccountUnderTest) -> None:
         """A card has the name they were written to by; without one, the address."""
         account.send(ANN, BOB)
         assert sorted(approve(account)) == ["ann@example.net", "bob@example.net"]
@@ -104,7 +104,7 @@ class TestApproving:
         assert vcards.value(contacts_of(account, "bob@example.net")[0], "FN") == "bob@example.net"
         assert groups_of(account, "ann@example.net") == groups_of(account, "bob@example.net") == ["Imbox"]
 
-    def test_an_existing_card_joins_as_it_is(self, account: Account) -> None:
+    def test_an_existing_card_joins_as_it_is(self, account: AccountUnderTest) -> None:
         """No second card is made, and other groups keep them."""
         add_contact(account, "Annie", "ann@example.net", groups=["Friends"])
         before = contacts_of(account, "ann@example.net")
@@ -113,7 +113,7 @@ class TestApproving:
         assert contacts_of(account, "ann@example.net") == before
         assert groups_of(account, "ann@example.net") == ["Friends", "Imbox"]
 
-    def test_of_several_cards_one_joins(self, account: Account) -> None:
+    def test_of_several_cards_one_joins(self, account: AccountUnderTest) -> None:
         """Two cards of one correspondent do not make two members."""
         for name in ("Ann", "Annie"):
             add_contact(account, name, "ann@example.net")
@@ -121,14 +121,14 @@ class TestApproving:
         approve(account)
         assert groups_of(account, "ann@example.net") == ["Imbox"]
 
-    def test_it_moves_no_mail(self, account: Account) -> None:
+    def test_it_moves_no_mail(self, account: AccountUnderTest) -> None:
         """Mail stays where it is, in Screener too."""
         account.send(ANN)
         message = account.receive([ANN], "Screener")
         approve(account)
         assert account.mailboxes_of(message) == {"Screener"}
 
-    def test_a_second_time_writes_nothing(self, account: Account) -> None:
+    def test_a_second_time_writes_nothing(self, account: AccountUnderTest) -> None:
         """Who is in the group is passed over."""
         account.send(ANN, BOB)
         approve(account)
@@ -136,7 +136,7 @@ class TestApproving:
         assert approve(account) == []
         assert account.state() == before
 
-    def test_who_is_decided_on_after_the_question_is_passed_over(self, account: Account) -> None:
+    def test_who_is_decided_on_after_the_question_is_passed_over(self, account: AccountUnderTest) -> None:
         """The contacts of the moment count, batch by batch: nobody ends in Jail and in the Imbox group."""
         account.send(ANN, BOB, EVE)
         known = add_contact(account, "Bob", BOB[1])
@@ -164,7 +164,7 @@ class TestApproving:
         assert groups_of(account, EVE[1]) == ["Imbox"]
 
     def test_a_batch_goes_by_the_contacts_of_its_own_moment(
-        self, account: Account, monkeypatch: pytest.MonkeyPatch
+        self, account: AccountUnderTest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Who is put into a group while an earlier batch is made gets neither a card nor a second group."""
         monkeypatch.setattr("mailroom.commands.approve.BATCH_CARDS", 1)
@@ -184,7 +184,9 @@ class TestApproving:
         assert len(contacts_of(account, BOB[1])) == 1
         assert groups_of(account, ANN[1]) == ["Imbox"]
 
-    def test_a_new_card_that_a_group_was_waiting_for_joins_no_second_one(self, account: Account) -> None:
+    def test_a_new_card_that_a_group_was_waiting_for_joins_no_second_one(
+        self, account: AccountUnderTest
+    ) -> None:
         """A group may still hold the line of a card that was deleted, and that is made again."""
         account.send(ANN, BOB)
         join(account, "Jail", str(uuid.uuid5(UID_NAMESPACE, ANN[1])))
@@ -192,7 +194,7 @@ class TestApproving:
         assert groups_of(account, ANN[1]) == ["Jail"]
         assert approve(account) == []
 
-    def test_many_take_one_write_of_the_group_a_batch(self, account: Account) -> None:
+    def test_many_take_one_write_of_the_group_a_batch(self, account: AccountUnderTest) -> None:
         """The number of requests grows with the cards that are made, and with nothing else."""
         people: list[Sender] = [(f"P {n}", f"p{n}@example.net") for n in range(60)]
         account.send(*people[:30])
@@ -206,7 +208,7 @@ class TestApproving:
     @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
     def test_cut_off_at_any_write_and_run_again_it_ends_the_same(
         self,
-        new_account: Callable[[], Account],
+        new_account: Callable[[], AccountUnderTest],
         monkeypatch: pytest.MonkeyPatch,
         is_done: bool,
     ) -> None:
@@ -256,7 +258,7 @@ def _dead_after_writes(writes_left: int, *, is_done: bool) -> Callable[[Exchange
     return plan
 
 
-def test_an_account_without_a_sent_mailbox_is_told_so(bare_account: Account) -> None:
+def test_an_account_without_a_sent_mailbox_is_told_so(bare_account: AccountUnderTest) -> None:
     """Without Sent nobody can tell whom the person has written to."""
     run_command(bare_account.environment, "setup", "--apply")
     done = run_command(bare_account.environment, "approve", "--correspondents", "--yes")

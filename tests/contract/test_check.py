@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support import vcards
-from tests.support.accounts import Account, add_contact
+from tests.support.accounts import AccountUnderTest, add_contact
 from tests.support.running import run_command
 
 
-def verdicts(account: Account, **variables: str) -> dict[str, bool | None]:
+def verdicts(account: AccountUnderTest, **variables: str) -> dict[str, bool | None]:
     """Run it and return the verdict on each subject; the exit code must agree."""
     done = run_command(account.environment, "check", "--json", **variables)
     found = done.json()
@@ -20,12 +20,12 @@ def verdicts(account: Account, **variables: str) -> dict[str, bool | None]:
     return {each["subject"]: each["is_right"] for each in found}
 
 
-def says(account: Account, subject: str, **variables: str) -> list[str]:
+def says(account: AccountUnderTest, subject: str, **variables: str) -> list[str]:
     done = run_command(account.environment, "check", "--json", **variables)
     return [each["says"] for each in done.json() if each["subject"] == subject]
 
 
-def remedies(account: Account, **variables: str) -> dict[str, str]:
+def remedies(account: AccountUnderTest, **variables: str) -> dict[str, str]:
     """What `setup` leaves to the person, by kind and name."""
     done = run_command(account.environment, "setup", "--json", **variables)
     return {f"{x['kind']} {x['name']!r}": x["remedy"] for x in done.json()["items"] if x["remedy"]}
@@ -37,16 +37,18 @@ SUBJECTS = ("settings", "token", "session", "limits", "mailboxes", "password", "
 class TestEvidence:
     """What was not seen is not ticked."""
 
-    def test_everything_is_right_where_everything_was_seen(self, account: Account) -> None:
+    def test_everything_is_right_where_everything_was_seen(self, account: AccountUnderTest) -> None:
         """With mail in Screener that belongs there, each subject has its tick."""
         account.receive([("Eve", "eve@example.net")], "Screener")
         assert verdicts(account) == dict.fromkeys(SUBJECTS, True)
 
-    def test_an_empty_screener_shows_nothing_of_the_rules(self, account: Account) -> None:
+    def test_an_empty_screener_shows_nothing_of_the_rules(self, account: AccountUnderTest) -> None:
         """No server tells its rules, and no mail has shown them yet: that is no fault and no tick."""
         assert verdicts(account) == {**dict.fromkeys(SUBJECTS, True), "rules": None}
 
-    def test_a_refused_token_is_told_once_and_nothing_behind_it_is_ticked(self, account: Account) -> None:
+    def test_a_refused_token_is_told_once_and_nothing_behind_it_is_ticked(
+        self, account: AccountUnderTest
+    ) -> None:
         """What only the token could have shown is not seen; the contacts are looked at all the same."""
         found = verdicts(account, MAILROOM_JMAP_TOKEN="not-the-token")
         assert found == {
@@ -57,13 +59,15 @@ class TestEvidence:
             "rules": None,
         }
 
-    def test_a_refused_password_is_told_once_and_nothing_behind_it_is_ticked(self, account: Account) -> None:
+    def test_a_refused_password_is_told_once_and_nothing_behind_it_is_ticked(
+        self, account: AccountUnderTest
+    ) -> None:
         """The same for the contacts."""
         found = verdicts(account, MAILROOM_CARDDAV_PASSWORD="not-the-password")
         seen = dict.fromkeys(("settings", "token", "session", "limits", "mailboxes"), True)
         assert found == {**seen, "password": False, "groups": None, "rules": None}
 
-    def test_a_server_that_does_not_answer_has_accepted_nothing(self, account: Account) -> None:
+    def test_a_server_that_does_not_answer_has_accepted_nothing(self, account: AccountUnderTest) -> None:
         """Where nobody listens the credentials are neither right nor wrong."""
         nowhere = "http://127.0.0.1:9/"
         found = verdicts(account, MAILROOM_JMAP_SESSION_URL=nowhere, MAILROOM_CARDDAV_URL=nowhere)
@@ -71,7 +75,7 @@ class TestEvidence:
         assert (found["password"], found["groups"]) == (None, False)
         assert found["rules"] is None
 
-    def test_the_marks_stand_for_the_verdicts(self, account: Account) -> None:
+    def test_the_marks_stand_for_the_verdicts(self, account: AccountUnderTest) -> None:
         """For a person: a tick, a cross or a question mark before each subject, in eighty columns."""
         done = run_command(account.environment, "check", MAILROOM_JMAP_TOKEN="not-the-token")
         marks = dict(re.findall(r"^([✓✗?]) (\w+)", done.output, re.MULTILINE))
@@ -94,7 +98,11 @@ class TestTheSameAsSetup:
         ],
     )
     def test_advice_is_the_same(
-        self, bare_account: Account, mailboxes: list[str], groups: list[str], variables: dict[str, str]
+        self,
+        bare_account: AccountUnderTest,
+        mailboxes: list[str],
+        groups: list[str],
+        variables: dict[str, str],
     ) -> None:
         """Whatever is in the way, `check` says what `setup` says, and what is missing is missing for both."""
         for name in mailboxes:
@@ -108,7 +116,7 @@ class TestTheSameAsSetup:
             assert f"{what}: {remedy}" in told
         assert sum("--apply" not in sentence for sentence in told) == len(advice)
 
-    def test_advice_on_the_inbox_works_when_it_is_followed(self, bare_account: Account) -> None:
+    def test_advice_on_the_inbox_works_when_it_is_followed(self, bare_account: AccountUnderTest) -> None:
         """`INBOX/Waiting` where the Inbox is called `Inbox`: set as told, and made, everything is right."""
         wanted = {"MAILROOM_SCREENER_MAILBOX": "INBOX/Waiting"}
         (remedy,) = remedies(bare_account, **wanted).values()
@@ -117,7 +125,7 @@ class TestTheSameAsSetup:
         assert run_command(bare_account.environment, "setup", "--apply", **followed).code == 0
         assert set(verdicts(bare_account, **followed).values()) <= {True, None}
 
-    def test_advice_on_a_name_in_another_case_works_either_way(self, bare_account: Account) -> None:
+    def test_advice_on_a_name_in_another_case_works_either_way(self, bare_account: AccountUnderTest) -> None:
         """A mailbox `feed` where `Feed` is wanted: renamed, or with the setting, everything is right."""
         bare_account.add_mailboxes({"feed": None})
         remedy = remedies(bare_account)["destination 'Feed'"]
@@ -132,14 +140,14 @@ class TestTheSameAsSetup:
         bare_account.rename_mailbox("feed", "Feed")
         assert remedies(bare_account) == {"contact group 'Feed'": "'feed' is there: rename it to 'Feed'"}
 
-    def test_the_service_says_it_too(self, bare_account: Account) -> None:
+    def test_the_service_says_it_too(self, bare_account: AccountUnderTest) -> None:
         """What keeps it from starting is told with the same way out."""
         bare_account.add_mailboxes({"screener": None})
         told = run_command(bare_account.environment, "run", "--once").errors
         assert "rename it to 'Screener', or set MAILROOM_SCREENER_MAILBOX=screener" in told
 
 
-def test_senders_of_mail_that_is_out_of_place_do_not_steer_the_terminal(account: Account) -> None:
+def test_senders_of_mail_that_is_out_of_place_do_not_steer_the_terminal(account: AccountUnderTest) -> None:
     """What others call themselves is text."""
     add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
     account.receive([("\x1b[2JAnn", "ann@example.net")], "Screener")
@@ -147,7 +155,7 @@ def test_senders_of_mail_that_is_out_of_place_do_not_steer_the_terminal(account:
     assert all(line.isprintable() for line in done.output.splitlines())
 
 
-def test_findings_are_for_programs_too(account: Account) -> None:
+def test_findings_are_for_programs_too(account: AccountUnderTest) -> None:
     """Each has its subject, a verdict that may be unknown, and a sentence."""
     found: list[dict[str, Any]] = run_command(account.environment, "check", "--json").json()
     assert all(set(each) == {"subject", "is_right", "says"} for each in found)

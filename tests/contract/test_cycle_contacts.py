@@ -10,7 +10,7 @@ from tests.support import vcards
 from tests.support.accounts import (
     GROUPS,
     OWN_GROUP,
-    Account,
+    AccountUnderTest,
     add_contact,
     contacts,
     contacts_of,
@@ -34,7 +34,9 @@ class TestTheCard:
             pytest.param(["EMAIL:first@example.net", "EMAIL:ann@example.net"], id="second address"),
         ],
     )
-    def test_an_existing_card_is_found_and_keeps_every_byte(self, account: Account, lines: list[str]) -> None:
+    def test_an_existing_card_is_found_and_keeps_every_byte(
+        self, account: AccountUnderTest, lines: list[str]
+    ) -> None:
         """A sender who has a card is filed under it, and the card is not rewritten."""
         rest = ["NOTE:a\\, b\\; c", "ORG:Acme, Inc.;R", "NICKNAME:a,b", "PHOTO:data:image/png;base64,AAAA"]
         account.put_card("a.vcf", vcards.contact("a", "Ann Smith", extra=[*lines, *rest, "X-ODD;X-P=1:x,y"]))
@@ -47,7 +49,7 @@ class TestTheCard:
 
     @pytest.mark.parametrize("triage_label", ["@ToFeed", "@ToPerson"])
     def test_a_sender_without_a_display_name_is_named_by_their_address(
-        self, account: Account, triage_label: str
+        self, account: AccountUnderTest, triage_label: str
     ) -> None:
         """A new card's name is the address where the sender shows no other."""
         account.receive([("", "Ann@example.net")], "Screener", triage_label)
@@ -55,14 +57,14 @@ class TestTheCard:
         (card,) = contacts_of(account, ANN[1])
         assert vcards.value(card, "FN") == "Ann@example.net"
 
-    def test_several_messages_of_a_new_sender_make_one_card(self, account: Account) -> None:
+    def test_several_messages_of_a_new_sender_make_one_card(self, account: AccountUnderTest) -> None:
         """A sender gets one card, however many of their messages are labelled."""
         for _ in range(3):
             account.receive([ANN], "Screener", "@ToFeed")
         run_cycle(account)
         assert len(contacts(account)) == 1
 
-    def test_of_several_cards_the_one_in_a_triage_group_is_taken(self, account: Account) -> None:
+    def test_of_several_cards_the_one_in_a_triage_group_is_taken(self, account: AccountUnderTest) -> None:
         """The card that the person has filed before stands for the sender; that there are more is told."""
         add_contact(account, "Ann", "ann@example.net", groups=[OWN_GROUP])
         filed = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -73,7 +75,7 @@ class TestTheCard:
         assert members(account, "Feed") == []
         assert len(report.filed[0].filing.all_cards) == 3
 
-    def test_of_several_cards_in_no_triage_group_the_oldest_is_taken(self, account: Account) -> None:
+    def test_of_several_cards_in_no_triage_group_the_oldest_is_taken(self, account: AccountUnderTest) -> None:
         """Without such a group, the card that was made first stands for the sender."""
         account.put_card("z.vcf", vcards.contact("z", "Ann", "ann@example.net"))
         time.sleep(1.1)  # servers tell a card's age in seconds
@@ -87,7 +89,9 @@ class TestTheGroup:
     """Which groups a sender is in afterwards."""
 
     @pytest.mark.parametrize("before", [["Feed"], ["Imbox"], ["Feed", "Paper Trail"], ["Jail", "Feed"], []])
-    def test_the_sender_ends_in_exactly_one_triage_group(self, account: Account, before: list[str]) -> None:
+    def test_the_sender_ends_in_exactly_one_triage_group(
+        self, account: AccountUnderTest, before: list[str]
+    ) -> None:
         """Whatever groups they were in, they are in the category's group only; others' membership stays."""
         for group in GROUPS:
             add_contact(account, f"Other {group}", f"{group[:2]}@example.net", groups=[group])
@@ -98,7 +102,7 @@ class TestTheGroup:
         assert groups_of(account, ANN[1]) == ["Jail"]
         assert all(set(members(account, group)) >= set(others[group]) for group in GROUPS)
 
-    def test_all_of_several_cards_leave_the_groups_they_were_in(self, account: Account) -> None:
+    def test_all_of_several_cards_leave_the_groups_they_were_in(self, account: AccountUnderTest) -> None:
         """Where their cards are in different triage groups, only one of them is in one afterwards."""
         filed = add_contact(account, "Ann Smith", ANN[1], groups=["Jail"])
         add_contact(account, "Ann Smith", ANN[1], groups=["Feed"])
@@ -108,7 +112,7 @@ class TestTheGroup:
         assert groups_of(account, ANN[1]) == [OWN_GROUP, "Jail"]
         assert members(account, "Jail") == [filed]
 
-    def test_other_groups_are_not_touched(self, account: Account) -> None:
+    def test_other_groups_are_not_touched(self, account: AccountUnderTest) -> None:
         """A group that is not a triage group keeps its members and every byte."""
         add_contact(account, "Ann Smith", ANN[1], groups=[OWN_GROUP, "Feed"])
         friends = group_card_name(account, OWN_GROUP)
@@ -119,7 +123,7 @@ class TestTheGroup:
         assert groups_of(account, ANN[1]) == [OWN_GROUP, "Imbox"]
 
     def test_they_join_the_new_group_first_and_leave_the_old_one_after_their_mail_moved(
-        self, account: Account
+        self, account: AccountUnderTest
     ) -> None:
         """At every moment they are in a triage group, and a crash leaves their mail to be found."""
         add_contact(account, "Ann Smith", ANN[1], groups=["Feed"])

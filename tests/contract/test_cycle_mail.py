@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.accounts import PROTECTED, Account, add_contact, groups_of, label
+from tests.support.accounts import PROTECTED, AccountUnderTest, add_contact, groups_of, label
 from tests.support.running import opened, run_cycle
 
 ANN = ("Ann", "ann@example.net")
@@ -14,7 +14,7 @@ BOB = ("Bob", "bob@example.net")
 class TestSweep:
     """The sender's other messages."""
 
-    def test_all_their_waiting_messages_go_and_nobody_elses(self, account: Account) -> None:
+    def test_all_their_waiting_messages_go_and_nobody_elses(self, account: AccountUnderTest) -> None:
         """Everything from exactly this sender leaves Screener; similar senders' mail waits on."""
         label_on = account.receive([ANN], "Screener", "@ToFeed")
         theirs = [account.receive([("Another name", "ANN@example.net")], "Screener") for _ in range(3)]
@@ -36,7 +36,7 @@ class TestSweep:
         for message in others:
             assert account.mailboxes_of(message) == {"Screener"}
 
-    def test_more_messages_than_the_server_takes_at_once_all_go(self, account: Account) -> None:
+    def test_more_messages_than_the_server_takes_at_once_all_go(self, account: AccountUnderTest) -> None:
         """The server's limits leave nothing behind in Screener."""
         messages = [account.receive([ANN], "Screener") for _ in range(2 * account.max_objects + 1)]
         label(account, messages[0], "@ToFeed")
@@ -44,7 +44,7 @@ class TestSweep:
         assert {frozenset(account.mailboxes_of(message)) for message in messages} == {frozenset({"Feed"})}
         assert report.filed[0].messages_moved == len(messages)
 
-    def test_a_message_keeps_the_persons_own_mailboxes(self, account: Account) -> None:
+    def test_a_message_keeps_the_persons_own_mailboxes(self, account: AccountUnderTest) -> None:
         """What lies in Screener and in a mailbox of the person's own only leaves Screener."""
         account.receive([ANN], "Screener", "@ToFeed")
         message = account.receive([ANN], "Screener", "Family")
@@ -52,7 +52,7 @@ class TestSweep:
         assert account.mailboxes_of(message) == {"Feed", "Family"}
 
     @pytest.mark.parametrize("place", ["Family", "Archive", "Inbox", "Paper Trail", *PROTECTED])
-    def test_messages_that_lie_elsewhere_stay(self, account: Account, place: str) -> None:
+    def test_messages_that_lie_elsewhere_stay(self, account: AccountUnderTest, place: str) -> None:
         """Outside Screener and the mailbox they leave, the sender's unlabelled messages are not touched."""
         account.receive([ANN], "Screener", "@ToFeed")
         elsewhere = account.receive([ANN], place)
@@ -60,21 +60,23 @@ class TestSweep:
         assert account.mailboxes_of(elsewhere) == {place}
 
     @pytest.mark.parametrize("place", PROTECTED)
-    def test_protected_mail_is_not_swept_even_from_screener(self, account: Account, place: str) -> None:
+    def test_protected_mail_is_not_swept_even_from_screener(
+        self, account: AccountUnderTest, place: str
+    ) -> None:
         """A message in Screener and in Trash, Junk, Sent or Drafts stays as it is."""
         account.receive([ANN], "Screener", "@ToFeed")
         message = account.receive([ANN], "Screener", place)
         run_cycle(account)
         assert account.mailboxes_of(message) == {"Screener", place}
 
-    def test_read_mail_of_a_new_sender_goes_to_the_inbox(self, account: Account) -> None:
+    def test_read_mail_of_a_new_sender_goes_to_the_inbox(self, account: AccountUnderTest) -> None:
         """Only who changes category has read mail archived."""
         account.receive([ANN], "Screener", "@ToImbox")
         read = account.receive([ANN], "Screener", read=True)
         run_cycle(account)
         assert account.mailboxes_of(read) == {"Inbox"}
 
-    def test_mail_that_came_after_the_last_look_is_swept_too(self, account: Account) -> None:
+    def test_mail_that_came_after_the_last_look_is_swept_too(self, account: AccountUnderTest) -> None:
         """The sender's messages are read after they have joined the group, so that none falls in between."""
         account.receive([ANN], "Screener", "@ToFeed")
         mailroom = opened(account)
@@ -96,7 +98,7 @@ class TestChangeOfCategory:
         ],
     )
     def test_their_mail_leaves_the_old_mailbox(
-        self, account: Account, old: str, new_label: str, new: str
+        self, account: AccountUnderTest, old: str, new_label: str, new: str
     ) -> None:
         """Read and unread messages in Screener and in the mailbox they leave go to the new one."""
         add_contact(account, *ANN, groups=[old])
@@ -115,7 +117,7 @@ class TestChangeOfCategory:
 
     @pytest.mark.parametrize("new_label", ["@ToImbox", "@ToPerson"])
     def test_into_the_inbox_goes_what_is_unread_and_the_rest_to_the_archive(
-        self, account: Account, new_label: str
+        self, account: AccountUnderTest, new_label: str
     ) -> None:
         """Old newsletters do not flood the Inbox: what was read goes to the Archive instead."""
         add_contact(account, *ANN, groups=["Feed"])
@@ -135,7 +137,7 @@ class TestChangeOfCategory:
         for message in read:
             assert account.mailboxes_of(message) == {"Archive"}
 
-    def test_out_of_the_inbox_goes_everything(self, account: Account) -> None:
+    def test_out_of_the_inbox_goes_everything(self, account: AccountUnderTest) -> None:
         """Who was in the Imbox and is sent to the Feed leaves the Inbox, read or not."""
         add_contact(account, *ANN, groups=["Imbox"])
         messages = [
@@ -149,7 +151,7 @@ class TestChangeOfCategory:
             assert account.mailboxes_of(message) == {"Feed"}
         assert account.mailboxes_of(stays) == {"Inbox"}
 
-    def test_from_imbox_to_person_is_no_change_of_mailbox(self, account: Account) -> None:
+    def test_from_imbox_to_person_is_no_change_of_mailbox(self, account: AccountUnderTest) -> None:
         """Both categories share group and destination, so read mail stays in the Inbox."""
         add_contact(account, *ANN, groups=["Imbox"])
         read = account.receive([ANN], "Inbox", read=True)
@@ -163,14 +165,18 @@ class TestTheLabelledMessage:
     """What happens to the message that carries the label."""
 
     @pytest.mark.parametrize("place", ["Archive", "Family", "Inbox", "Paper Trail"])
-    def test_it_keeps_its_place_and_gets_the_destination_besides(self, account: Account, place: str) -> None:
+    def test_it_keeps_its_place_and_gets_the_destination_besides(
+        self, account: AccountUnderTest, place: str
+    ) -> None:
         """A labelled message that lies elsewhere stays there and is in the destination too."""
         message = account.receive([ANN], place, "@ToFeed")
         run_cycle(account)
         assert account.mailboxes_of(message) == {place, "Feed"}
 
     @pytest.mark.parametrize("place", PROTECTED)
-    def test_in_a_protected_mailbox_it_only_loses_the_label(self, account: Account, place: str) -> None:
+    def test_in_a_protected_mailbox_it_only_loses_the_label(
+        self, account: AccountUnderTest, place: str
+    ) -> None:
         """In Trash, Junk, Sent or Drafts the message stays as it is; its sender is filed all the same."""
         message = account.receive([ANN], place, "@ToFeed")
         waiting = account.receive([ANN], "Screener")
@@ -183,14 +189,14 @@ class TestTheLabelledMessage:
         ("triage_label", "destination"), [("@ToFeed", "Feed"), ("@ToImbox", "Inbox"), ("@ToJail", "Jail")]
     )
     def test_moved_onto_the_label_it_ends_in_the_destination(
-        self, account: Account, triage_label: str, destination: str
+        self, account: AccountUnderTest, triage_label: str, destination: str
     ) -> None:
         """A message that is nowhere but in the label is not lost when the label comes off."""
         message = account.receive([ANN], triage_label)
         run_cycle(account)
         assert account.mailboxes_of(message) == {destination}
 
-    def test_in_the_destination_already_it_only_loses_the_label(self, account: Account) -> None:
+    def test_in_the_destination_already_it_only_loses_the_label(self, account: AccountUnderTest) -> None:
         """There is nothing to move."""
         add_contact(account, *ANN, groups=["Feed"])
         message = account.receive([ANN], "Feed", "@ToFeed")
@@ -210,7 +216,7 @@ class TestTheLabelledMessage:
         ],
     )
     def test_read_it_loses_only_screener_and_what_the_sender_leaves(
-        self, account: Account, places: list[str], groups: list[str], ends_in: set[str]
+        self, account: AccountUnderTest, places: list[str], groups: list[str], ends_in: set[str]
     ) -> None:
         """A mailbox that the person put it into is kept, the Archive too; the destination comes besides."""
         if groups:
@@ -220,7 +226,7 @@ class TestTheLabelledMessage:
         assert account.mailboxes_of(message) == ends_in
         assert account.keywords_of(message) <= {"$seen"}, "no mark of Mailroom's is left"
 
-    def test_its_read_flag_stays(self, account: Account) -> None:
+    def test_its_read_flag_stays(self, account: AccountUnderTest) -> None:
         """Mailroom moves mail; whether it was read is the person's."""
         add_contact(account, *ANN, groups=["Feed"])
         read = account.receive([ANN], "Feed", read=True)

@@ -8,14 +8,14 @@ import pytest
 
 from mailroom.errors import UserError
 from tests.support import vcards
-from tests.support.accounts import Account, add_contact, group_card_name, groups_of
+from tests.support.accounts import AccountUnderTest, add_contact, group_card_name, groups_of
 from tests.support.running import opened, run_cycle, run_process
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
 
 
-def fill(account: Account) -> dict[str, str]:
+def fill(account: AccountUnderTest) -> dict[str, str]:
     """Let mail arrive and be labelled so that a cycle has something of every kind to do."""
     add_contact(account, "Bob", BOB[1], groups=["Feed"])
     add_contact(account, "Carol Jones", "carol@example.net")
@@ -43,7 +43,7 @@ AFTERWARDS = {
 }
 
 
-def where(account: Account, messages: dict[str, str]) -> dict[str, set[str]]:
+def where(account: AccountUnderTest, messages: dict[str, str]) -> dict[str, set[str]]:
     return {name: account.mailboxes_of(message) for name, message in messages.items()}
 
 
@@ -51,7 +51,7 @@ def events(output: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_run_once_does_one_cycle_and_a_second_one_writes_nothing(account: Account) -> None:
+def test_run_once_does_one_cycle_and_a_second_one_writes_nothing(account: AccountUnderTest) -> None:
     """``mailroom run --once`` files everybody, exits 0, and has nothing left to write when run again."""
     messages = fill(account)
     first = run_process(account, "run", "--once")
@@ -70,7 +70,7 @@ def test_run_once_does_one_cycle_and_a_second_one_writes_nothing(account: Accoun
         assert account.environment[secret] not in first.stdout + second.stdout
 
 
-def test_plan_tells_what_would_be_done_and_writes_nothing(account: Account) -> None:
+def test_plan_tells_what_would_be_done_and_writes_nothing(account: AccountUnderTest) -> None:
     """``mailroom plan`` reads only, and names the senders that the next cycle files."""
     fill(account)
     before = account.state()
@@ -82,7 +82,7 @@ def test_plan_tells_what_would_be_done_and_writes_nothing(account: Account) -> N
     assert "eve@example.net" not in planned.stdout
 
 
-def test_check_finds_nothing_wrong_and_writes_nothing(account: Account) -> None:
+def test_check_finds_nothing_wrong_and_writes_nothing(account: AccountUnderTest) -> None:
     """``mailroom check`` exits 0 on an account that has everything."""
     before = account.state()
     checked = run_process(account, "check")
@@ -90,7 +90,7 @@ def test_check_finds_nothing_wrong_and_writes_nothing(account: Account) -> None:
     assert account.state() == before
 
 
-def test_what_is_missing_is_named_all_at_once(account: Account) -> None:
+def test_what_is_missing_is_named_all_at_once(account: AccountUnderTest) -> None:
     """Without its mailboxes and groups the process ends at once, with their names and no traceback."""
     account.remove_mailbox("Screener")
     account.remove_mailbox("@ToJail")
@@ -104,7 +104,7 @@ def test_what_is_missing_is_named_all_at_once(account: Account) -> None:
 
 
 @pytest.mark.parametrize("secret", ["MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_PASSWORD"])
-def test_wrong_credentials_end_the_process_at_once(account: Account, secret: str) -> None:
+def test_wrong_credentials_end_the_process_at_once(account: AccountUnderTest, secret: str) -> None:
     """A credential that the server refuses is named by its variable, and not shown."""
     ended = run_process(account, "run", "--once", **{secret: "wrong-secret"})
     said = ended.stdout + ended.stderr
@@ -114,7 +114,7 @@ def test_wrong_credentials_end_the_process_at_once(account: Account, secret: str
     assert "Traceback" not in said
 
 
-def test_names_from_the_settings_are_used(account: Account) -> None:
+def test_names_from_the_settings_are_used(account: AccountUnderTest) -> None:
     """Every mailbox and group may have another name than the default."""
     account.rename_mailbox("Screener", "Waiting room")
     account.rename_mailbox("@ToFeed", "Zum Lesen")
@@ -131,7 +131,7 @@ def test_names_from_the_settings_are_used(account: Account) -> None:
     assert groups_of(account, ANN[1]) == ["Zeitung"]
 
 
-def test_an_idle_cycle_is_one_request(account: Account) -> None:
+def test_an_idle_cycle_is_one_request(account: AccountUnderTest) -> None:
     """Where no message is labelled, a cycle asks once and writes nothing."""
     account.receive([ANN], "Screener")
     mailroom = opened(account)
@@ -143,7 +143,7 @@ def test_an_idle_cycle_is_one_request(account: Account) -> None:
     assert account.state() == before
 
 
-def test_filing_costs_no_request_per_message(account: Account) -> None:
+def test_filing_costs_no_request_per_message(account: AccountUnderTest) -> None:
     """New senders cost one PUT for each card, and no more than twelve requests besides."""
     senders = [(f"Sender {n}", f"sender{n}@example.net") for n in range(8)]
     for sender in senders:
@@ -158,7 +158,7 @@ def test_filing_costs_no_request_per_message(account: Account) -> None:
     assert len(account.requests()) - before <= 12 + len(senders)
 
 
-def test_a_mailbox_renamed_while_running_is_followed_or_told(account: Account) -> None:
+def test_a_mailbox_renamed_while_running_is_followed_or_told(account: AccountUnderTest) -> None:
     """A running service keeps to the mailbox that bears the name, and says so if there is none."""
     mailroom = opened(account)
     mailroom.check()

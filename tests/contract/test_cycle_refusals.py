@@ -13,7 +13,7 @@ from mailroom.errors import UserError
 from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.triage.cycle import LOOK_PATIENCE_SECONDS
 from tests.support import harm
-from tests.support.accounts import Account, add_contact, contacts, groups_of, label, unlabel
+from tests.support.accounts import AccountUnderTest, add_contact, contacts, groups_of, label, unlabel
 from tests.support.behind import Behind, behind
 from tests.support.harm import Harm
 from tests.support.proxy import Exchange, Request
@@ -26,7 +26,7 @@ SECONDS_BETWEEN_EVENTS = 5.0
 
 
 @pytest.fixture
-def hit(account: Account) -> Iterator[Behind]:
+def hit(account: AccountUnderTest) -> Iterator[Behind]:
     """An account with everything that triage needs, behind a proxy."""
     with behind(account) as made:
         yield made

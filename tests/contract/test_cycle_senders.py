@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import (
-    Account,
+    AccountUnderTest,
     add_contact,
     contacts,
     contacts_of,
@@ -19,7 +19,7 @@ from tests.support.accounts import (
     members,
     unlabel,
 )
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import opened, run_cycle
 
 ANN = ("Ann Smith", "ann@example.net")
@@ -36,7 +36,7 @@ CATEGORIES = [
 
 @pytest.mark.parametrize(("triage_label", "group", "destination", "is_company"), CATEGORIES)
 def test_each_label_has_its_group_destination_and_kind_of_card(
-    account: Account, triage_label: str, group: str, destination: str, is_company: bool
+    account: AccountUnderTest, triage_label: str, group: str, destination: str, is_company: bool
 ) -> None:
     """A label puts its sender into a group, their mail into a destination, and gives a kind of card."""
     labelled = account.receive([ANN], "Screener", triage_label)
@@ -59,14 +59,16 @@ class TestTheSender:
     @pytest.mark.parametrize(
         "places", [["Screener"], ["Inbox"], ["Family"], ["Archive"], ["Feed", "Family"], ["Trash"], []]
     )
-    def test_a_label_counts_wherever_the_message_lies(self, account: Account, places: list[str]) -> None:
+    def test_a_label_counts_wherever_the_message_lies(
+        self, account: AccountUnderTest, places: list[str]
+    ) -> None:
         """A labelled message is found in whatever mailbox, also in none but the label."""
         message = account.receive([ANN], *places, "@ToFeed")
         run_cycle(account)
         assert groups_of(account, ANN[1]) == ["Feed"]
         assert "@ToFeed" not in account.mailboxes_of(message)
 
-    def test_every_labelled_message_is_found(self, account: Account) -> None:
+    def test_every_labelled_message_is_found(self, account: AccountUnderTest) -> None:
         """There may be more labelled messages than the server gives at once."""
         senders = [(f"Sender {n}", f"sender{n}@example.net") for n in range(account.max_objects + 5)]
         messages = [account.receive([sender], "Screener", "@ToFeed") for sender in senders]
@@ -74,7 +76,7 @@ class TestTheSender:
         assert len(members(account, "Feed")) == len(senders)
         assert {frozenset(account.mailboxes_of(message)) for message in messages} == {frozenset({"Feed"})}
 
-    def test_addresses_compare_without_case_and_with_idn_forms_equal(self, account: Account) -> None:
+    def test_addresses_compare_without_case_and_with_idn_forms_equal(self, account: AccountUnderTest) -> None:
         """Messages from differently written forms of an address are one sender's, with one card."""
         first = account.receive([("Bücher", "Info@xn--bcher-kva.EXAMPLE")], "Screener", "@ToFeed")
         second = account.receive([("Bücher", "info@XN--BCHER-KVA.example")], "Screener", "@ToFeed")
@@ -96,7 +98,7 @@ class TestTheSender:
         ],
     )
     def test_an_oddly_written_sender_is_the_one_who_is_known(
-        self, account: Account, senders: list[tuple[str, str]]
+        self, account: AccountUnderTest, senders: list[tuple[str, str]]
     ) -> None:
         """Their card is found, none is made, now or later, and the rest of their mail comes along."""
         card = add_contact(account, "Ann", "ann@example.net")
@@ -118,7 +120,7 @@ class TestTheSender:
         ],
     )
     def test_a_message_without_a_usable_sender_is_left_to_the_person(
-        self, account: Account, senders: list[tuple[str, str]] | None
+        self, account: AccountUnderTest, senders: list[tuple[str, str]] | None
     ) -> None:
         """Such a message gets the error label and keeps all else; the reason is told; others go on."""
         unusable = account.receive(senders, "Screener", "@ToFeed")
@@ -131,7 +133,7 @@ class TestTheSender:
         assert rejected.reason
         assert [vcards.value(card, "FN") for card in contacts(account).values()] == ["Carol"]
 
-    def test_the_accounts_own_address_is_never_filed(self, account: Account) -> None:
+    def test_the_accounts_own_address_is_never_filed(self, account: AccountUnderTest) -> None:
         """A label on one's own message is an error, however the address is written."""
         own = account.receive([("Me", account.address.upper())], "Inbox", "@ToFeed")
         run_cycle(account)
@@ -141,7 +143,7 @@ class TestTheSender:
 
     def test_nor_is_an_address_that_the_person_sends_from(self) -> None:
         """Every identity of the account is its own address; only the sandbox can have more than one."""
-        with closing(SandboxAccount(identities=["alias@example.org"])) as account:
+        with closing(AccountOnSandbox(identities=["alias@example.org"])) as account:
             furnish(account)
             own = account.receive([("Me", "Alias@example.org")], "Inbox", "@ToFeed")
             run_cycle(account)
@@ -152,7 +154,7 @@ class TestTheSender:
 class TestConflict:
     """One sender with labels of two categories."""
 
-    def test_two_labels_are_an_error_and_nothing_is_filed(self, account: Account) -> None:
+    def test_two_labels_are_an_error_and_nothing_is_filed(self, account: AccountUnderTest) -> None:
         """All their labelled messages get the error label, and nothing else happens to them."""
         feed = account.receive([ANN], "Screener", "@ToFeed")
         jail = account.receive([ANN], "Screener", "@ToJail")
@@ -165,13 +167,13 @@ class TestConflict:
         assert groups_of(account, ANN[1]) == []
         assert account.mailboxes_of(other) == {"Feed"}, "another sender is filed all the same"
 
-    def test_two_labels_on_one_message_are_a_conflict(self, account: Account) -> None:
+    def test_two_labels_on_one_message_are_a_conflict(self, account: AccountUnderTest) -> None:
         """It does not matter on how many messages the labels are."""
         message = account.receive([ANN], "Screener", "@ToFeed", "@ToJail")
         run_cycle(account)
         assert account.mailboxes_of(message) == {"Screener", "@ToFeed", "@ToJail", "@MailroomError"}
 
-    def test_a_solved_conflict_is_filed_and_tidied_up(self, account: Account) -> None:
+    def test_a_solved_conflict_is_filed_and_tidied_up(self, account: AccountUnderTest) -> None:
         """When one label is taken off, the sender is filed and all error labels come off by themselves."""
         feed = account.receive([ANN], "Screener", "@ToFeed")
         jail = account.receive([ANN], "Screener", "@ToJail")
@@ -181,7 +183,7 @@ class TestConflict:
         assert groups_of(account, ANN[1]) == ["Feed"]
         assert account.mailboxes_of(feed) == account.mailboxes_of(jail) == {"Feed"}
 
-    def test_a_dropped_conflict_is_tidied_up(self, account: Account) -> None:
+    def test_a_dropped_conflict_is_tidied_up(self, account: AccountUnderTest) -> None:
         """When all labels are taken off, so is the error label, and nothing is filed."""
         message = account.receive([ANN], "Screener", "@ToFeed", "@ToJail")
         run_cycle(account)
@@ -190,7 +192,7 @@ class TestConflict:
         assert account.mailboxes_of(message) == {"Screener"}
         assert not contacts(account)
 
-    def test_imbox_and_person_are_two_categories(self, account: Account) -> None:
+    def test_imbox_and_person_are_two_categories(self, account: AccountUnderTest) -> None:
         """Labels of two categories are a conflict even where both lead to one group."""
         message = account.receive([ANN], "Screener", "@ToImbox", "@ToPerson")
         run_cycle(account)
@@ -200,7 +202,9 @@ class TestConflict:
 class TestFailure:
     """What goes wrong for one sender."""
 
-    def test_one_senders_failure_leaves_their_label_and_touches_no_other(self, account: Account) -> None:
+    def test_one_senders_failure_leaves_their_label_and_touches_no_other(
+        self, account: AccountUnderTest
+    ) -> None:
         """They keep their label and their mail its place; the next cycle files them."""
         jailed = account.receive([ANN], "Screener", "@ToJail")
         waiting = account.receive([ANN], "Screener")
@@ -221,7 +225,7 @@ class TestFailure:
         assert account.mailboxes_of(jailed) == account.mailboxes_of(waiting) == {"Jail"}
         assert len(contacts_of(account, ANN[1])) == 1
 
-    def test_a_label_put_on_again_changes_nothing_but_the_label(self, account: Account) -> None:
+    def test_a_label_put_on_again_changes_nothing_but_the_label(self, account: AccountUnderTest) -> None:
         """A sender who is filed already is filed again without a write to the address book."""
         message = account.receive([ANN], "Screener", "@ToFeed")
         run_cycle(account)

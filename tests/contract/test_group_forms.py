@@ -17,7 +17,7 @@ from mailroom.model.contacts import CardUid, Membership
 from tests.support import vcards
 from tests.support.accounts import add_contact, furnish, group_card_name
 from tests.support.mail import Mail, install_rules
-from tests.support.on_cyrus import CyrusAccount
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import opened
 
 SENDER = "news@far.example"
@@ -27,9 +27,9 @@ CONTACTS = (("3.0", "plain"), ("3.0", URN), ("3.0", "http://x.example/y"), ("4.0
 
 
 @pytest.fixture(params=["cyrus", pytest.param("newer_cyrus", marks=pytest.mark.servers)])
-def account(request: pytest.FixtureRequest) -> Iterator[CyrusAccount]:
+def account(request: pytest.FixtureRequest) -> Iterator[AccountOnCyrus]:
     """An account with Mailroom's rules in force, on either version of Cyrus."""
-    with closing(CyrusAccount(request.getfixturevalue(request.param))) as account:
+    with closing(AccountOnCyrus(request.getfixturevalue(request.param))) as account:
         furnish(account)
         install_rules(account)
         yield account
@@ -39,7 +39,7 @@ def account(request: pytest.FixtureRequest) -> Iterator[CyrusAccount]:
 @pytest.mark.parametrize("has_members", [False, True], ids=["empty", "with members"])
 @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
 def test_mail_of_who_is_put_into_a_group_goes_where_the_group_says(
-    account: CyrusAccount, form: str, has_members: bool, written: str, uid: str
+    account: AccountOnCyrus, form: str, has_members: bool, written: str, uid: str
 ) -> None:
     """In, and out again: the next mail is where the group as it is then sends it; others are not moved."""
     mail = Mail(account)
@@ -63,7 +63,7 @@ def test_mail_of_who_is_put_into_a_group_goes_where_the_group_says(
         assert account.mailboxes_of(mail.arrives("other@far.example")) == {"Feed"}
 
 
-def test_who_the_rules_do_not_count_is_no_member(account: CyrusAccount) -> None:
+def test_who_the_rules_do_not_count_is_no_member(account: AccountOnCyrus) -> None:
     """A line in a spelling that moves no mail makes no member here either, and is made good."""
     mail = Mail(account)
     uid = add_contact(account, "News", SENDER)
@@ -81,7 +81,7 @@ def test_who_the_rules_do_not_count_is_no_member(account: CyrusAccount) -> None:
 @pytest.mark.parametrize("comes_later", [False, True], ids=["at the start", "later"])
 @pytest.mark.parametrize("extra", [(), ("TEL:1", "NOTE:x")], ids=["bare", "with more"])
 def test_whom_the_rules_count_is_a_member(
-    account: CyrusAccount, others: int, comes_later: bool, extra: tuple[str, ...]
+    account: AccountOnCyrus, others: int, comes_later: bool, extra: tuple[str, ...]
 ) -> None:
     """However a card is read and stored, its identifier is the one that the server compares."""
     versions = {"3.0": "three@far.example", "4.0": "four@far.example"}
@@ -105,7 +105,7 @@ def test_whom_the_rules_count_is_a_member(
         assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}
 
 
-def test_rules_name_a_group_as_it_is_stored(account: CyrusAccount) -> None:
+def test_rules_name_a_group_as_it_is_stored(account: AccountOnCyrus) -> None:
     """The identifier of a group that is stored as 4.0 is the one that its card writes."""
     mail = Mail(account)
     uid = add_contact(account, "News", SENDER)

@@ -9,9 +9,9 @@ import pytest
 from mailroom.model.mail import Change, MailboxId, MailboxRights, Message, MessageId, Snapshot
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import NoSender, read_sender
-from tests.support.accounts import Account, label
+from tests.support.accounts import AccountUnderTest, label
 from tests.support.cyrus.front import Front
-from tests.support.on_cyrus import CyrusAccount
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import opened
 
 ANN = ("Ann", "ann@example.net")
@@ -20,19 +20,19 @@ NO_CHANGE = Change()
 
 
 @pytest.fixture
-def store(account: Account) -> MailStore:
+def store(account: AccountUnderTest) -> MailStore:
     return opened(account).mail
 
 
-def _ids(account: Account, *names: str) -> frozenset[MailboxId]:
+def _ids(account: AccountUnderTest, *names: str) -> frozenset[MailboxId]:
     return frozenset(MailboxId(account.mailbox_id(name)) for name in names)
 
 
-def _read(store: MailStore, account: Account, *names: str) -> Snapshot:
+def _read(store: MailStore, account: AccountUnderTest, *names: str) -> Snapshot:
     return store.read(_ids(account, *names)).snapshot
 
 
-def _moving(account: Account, source: str, target: str) -> Callable[[Message], Change]:
+def _moving(account: AccountUnderTest, source: str, target: str) -> Callable[[Message], Change]:
     """A change that moves a message once, whatever it is asked."""
     removed, added = _ids(account, source), _ids(account, target)
     return lambda message: Change(add=added, remove=removed) if message.mailbox_ids & removed else NO_CHANGE
@@ -41,7 +41,7 @@ def _moving(account: Account, source: str, target: str) -> Callable[[Message], C
 class TestReading:
     """`MailStore.read`."""
 
-    def test_tells_every_mailbox_with_its_role(self, account: Account, store: MailStore) -> None:
+    def test_tells_every_mailbox_with_its_role(self, account: AccountUnderTest, store: MailStore) -> None:
         """The mailbox list is whole, and roles are those of RFC 8621."""
         found = {mailbox.id: mailbox.role for mailbox in store.read([]).mailboxes}
         wanted = ("Inbox", "Archive", "Trash", "Junk", "Sent", "Drafts")
@@ -50,20 +50,20 @@ class TestReading:
         assert found[MailboxId(account.mailbox_id("Screener"))] is None
         assert all(mailbox.parent_id is None for mailbox in store.read([]).mailboxes)
 
-    def test_tells_what_may_be_done(self, account: Account, store: MailStore) -> None:
+    def test_tells_what_may_be_done(self, account: AccountUnderTest, store: MailStore) -> None:
         """In an account of one's own everything may be read and changed, and the reading says so."""
         reading = store.read([])
         assert {mailbox.rights for mailbox in reading.mailboxes if mailbox.role is None} == {MailboxRights()}
         assert not reading.limits.is_read_only
 
-    def test_counts_the_messages_of_a_mailbox(self, account: Account, store: MailStore) -> None:
+    def test_counts_the_messages_of_a_mailbox(self, account: AccountUnderTest, store: MailStore) -> None:
         """A mailbox's total is the number of messages in it."""
         for _ in range(3):
             account.receive([ANN], "Screener")
         totals = {mailbox.name: mailbox.total_messages for mailbox in store.read([]).mailboxes}
         assert (totals["Screener"], totals["Feed"]) == (3, 0)
 
-    def test_gives_each_message_once(self, account: Account, store: MailStore) -> None:
+    def test_gives_each_message_once(self, account: AccountUnderTest, store: MailStore) -> None:
         """A message in two of the wanted mailboxes comes once, with all its mailboxes, wanted or not."""
         both = account.receive([ANN], "Screener", "Feed", "Family")
         one = account.receive([BOB], "Feed")
@@ -72,7 +72,7 @@ class TestReading:
         assert set(messages) == {both, one}
         assert messages[MessageId(both)].mailbox_ids == _ids(account, "Screener", "Feed", "Family")
 
-    def test_gives_what_triage_needs_of_a_message(self, account: Account, store: MailStore) -> None:
+    def test_gives_what_triage_needs_of_a_message(self, account: AccountUnderTest, store: MailStore) -> None:
         """Sender, read flag and time of arrival come as the server has them."""
         read = account.receive([ANN], "Screener", read=True, at="2026-01-02T03:04:05Z")
         unread = account.receive([BOB], "Screener")
@@ -94,14 +94,16 @@ class TestReading:
         ],
     )
     def test_gives_from_as_it_was_written(
-        self, account: Account, store: MailStore, senders: list[tuple[str, str]]
+        self, account: AccountUnderTest, store: MailStore, senders: list[tuple[str, str]]
     ) -> None:
         """Names are decoded, addresses are left alone, and of every entry of From is known."""
         message = account.receive(senders, "Screener")
         found = _read(store, account, "Screener").messages[MessageId(message)]
         assert found.sender == read_sender(senders)
 
-    def test_gives_no_senders_where_from_is_missing(self, account: Account, store: MailStore) -> None:
+    def test_gives_no_senders_where_from_is_missing(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
         """A message without From, or with an empty one, has no senders and is read all the same."""
         ids = {account.receive(None, "Screener"), account.receive([], "Screener")}
         messages = _read(store, account, "Screener").messages
@@ -109,7 +111,7 @@ class TestReading:
         assert {message.sender for message in messages.values()} == {read_sender([])}
 
     def test_reads_more_messages_than_the_server_gives_at_once(
-        self, account: Account, store: MailStore
+        self, account: AccountUnderTest, store: MailStore
     ) -> None:
         """The server's limits cut nothing off, and each message still comes once."""
         expected = {
@@ -119,12 +121,12 @@ class TestReading:
         assert set(_read(store, account, "Screener", "Feed").messages) == expected
         assert set(_read(store, account, "Screener", "Feed").messages) == expected, "and a second time"
 
-    def test_reads_exactly_as_many_as_the_limit(self, account: Account, store: MailStore) -> None:
+    def test_reads_exactly_as_many_as_the_limit(self, account: AccountUnderTest, store: MailStore) -> None:
         """A number of messages that fills the last page is no special case."""
         expected = {account.receive([ANN], "Screener") for _ in range(account.max_objects)}
         assert set(_read(store, account, "Screener").messages) == expected
 
-    def test_is_one_request_where_the_messages_fit(self, account: Account, store: MailStore) -> None:
+    def test_is_one_request_where_the_messages_fit(self, account: AccountUnderTest, store: MailStore) -> None:
         """Once the session and the server's ways are known, mailbox list and messages come by one request."""
         account.receive([ANN], "Screener")
         _read(store, account, "Screener", "Feed")
@@ -132,27 +134,31 @@ class TestReading:
         _read(store, account, "Screener", "Feed")
         assert len(account.requests()) - before == 1
 
-    def test_keeps_only_what_is_wanted(self, account: Account, store: MailStore) -> None:
+    def test_keeps_only_what_is_wanted(self, account: AccountUnderTest, store: MailStore) -> None:
         """Messages that `keep` does not want are left out."""
         wanted = account.receive([ANN], "Screener")
         account.receive([BOB], "Screener")
         reading = store.read(_ids(account, "Screener"), lambda m: m.sender == read_sender([ANN]))
         assert set(reading.snapshot.messages) == {wanted}
 
-    def test_sees_mail_the_moment_it_has_arrived(self, account: Account, store: MailStore) -> None:
+    def test_sees_mail_the_moment_it_has_arrived(self, account: AccountUnderTest, store: MailStore) -> None:
         """What arrives between two readings is in the second."""
         assert not _read(store, account, "Screener").messages
         message = account.receive([ANN], "Screener")
         assert set(_read(store, account, "Screener").messages) == {message}
 
-    def test_gives_no_message_where_a_mailbox_is_unknown(self, account: Account, store: MailStore) -> None:
+    def test_gives_no_message_where_a_mailbox_is_unknown(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
         """With a mailbox that is not in the list, there is the list and no message."""
         account.receive([ANN], "Screener")
         reading = store.read({*_ids(account, "Screener"), MailboxId("no-such-mailbox")})
         assert not reading.snapshot.messages
         assert "Screener" in {mailbox.name for mailbox in reading.mailboxes}
 
-    def test_gives_no_message_where_a_mailbox_has_gone(self, account: Account, store: MailStore) -> None:
+    def test_gives_no_message_where_a_mailbox_has_gone(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
         """A mailbox that was deleted since its id was learnt is an unknown one."""
         account.receive([ANN], "Screener")
         wanted = _ids(account, "Screener", "Family")
@@ -160,7 +166,9 @@ class TestReading:
         account.remove_mailbox("Family")
         assert not store.read(wanted).snapshot.messages
 
-    def test_offers_the_addresses_the_person_sends_from(self, account: Account, store: MailStore) -> None:
+    def test_offers_the_addresses_the_person_sends_from(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
         """The account's own address is among its identities."""
         assert account.address in store.own_addresses()
 
@@ -181,7 +189,7 @@ class TestReading:
     )
     def test_copes_with_odd_from_headers(self, cyrus: Front, header: str, sender: str) -> None:
         """What a real server makes of a header from the wild is read; the sandbox parses none."""
-        account = CyrusAccount(cyrus)
+        account = AccountOnCyrus(cyrus)
         raw = f"{header}\r\nSubject: Something\r\n\r\nText.\r\n".encode()
         message = account.receive_raw(raw, "Inbox")
         found = _read(opened(account).mail, account, "Inbox").messages[MessageId(message)]
@@ -192,7 +200,7 @@ class TestReading:
 class TestUpdating:
     """`MailStore.update`."""
 
-    def test_adds_and_removes_in_one_step(self, account: Account, store: MailStore) -> None:
+    def test_adds_and_removes_in_one_step(self, account: AccountUnderTest, store: MailStore) -> None:
         """A message goes from one mailbox to another and keeps its others."""
         message = MessageId(account.receive([ANN], "Screener", "Family"))
         update = store.update(_read(store, account, "Screener"), _moving(account, "Screener", "Feed"))
@@ -201,7 +209,7 @@ class TestUpdating:
         assert not update.failed
         assert update.snapshot.messages[message].mailbox_ids == _ids(account, "Feed", "Family")
 
-    def test_a_second_time_changes_nothing(self, account: Account, store: MailStore) -> None:
+    def test_a_second_time_changes_nothing(self, account: AccountUnderTest, store: MailStore) -> None:
         """A change that is done already is not sent again."""
         account.receive([ANN], "Screener")
         move = _moving(account, "Screener", "Feed")
@@ -212,7 +220,7 @@ class TestUpdating:
         assert account.state() == before
         assert len(account.requests()) == requests, "nothing to do needs no request"
 
-    def test_sets_the_mark_and_takes_it_off(self, account: Account, store: MailStore) -> None:
+    def test_sets_the_mark_and_takes_it_off(self, account: AccountUnderTest, store: MailStore) -> None:
         """The mark is a keyword: it comes with the move, is read again, and goes with the next change."""
         message = account.receive([ANN], "Feed")
         (archive,) = _ids(account, "Archive")
@@ -229,7 +237,7 @@ class TestUpdating:
         assert not _read(store, account, "Feed").messages[MessageId(message)].is_just_archived
 
     def test_adding_what_is_there_and_removing_what_is_not_is_no_change(
-        self, account: Account, store: MailStore
+        self, account: AccountUnderTest, store: MailStore
     ) -> None:
         """Only a real difference is written."""
         account.receive([ANN], "Screener")
@@ -240,7 +248,7 @@ class TestUpdating:
         assert not update.changed
         assert account.state() == before
 
-    def test_asks_anew_after_a_concurrent_change(self, account: Account, store: MailStore) -> None:
+    def test_asks_anew_after_a_concurrent_change(self, account: AccountUnderTest, store: MailStore) -> None:
         """A decision is made on the message as it is, not as it was when the update began."""
         moved_away = MessageId(account.receive([ANN], "Screener"))
         left_alone = MessageId(account.receive([BOB], "Screener"))
@@ -258,7 +266,7 @@ class TestUpdating:
         assert update.changed == {left_alone}
         assert update.snapshot.messages[moved_away].mailbox_ids == _ids(account, "Trash")
 
-    def test_leaves_out_what_is_gone(self, account: Account, store: MailStore) -> None:
+    def test_leaves_out_what_is_gone(self, account: AccountUnderTest, store: MailStore) -> None:
         """A message that was deleted meanwhile is missing afterwards, and that is no failure."""
         gone = account.receive([ANN], "Screener")
         stays = account.receive([BOB], "Screener")
@@ -269,7 +277,7 @@ class TestUpdating:
         assert update.changed == {stays}
         assert not update.failed
 
-    def test_never_leaves_a_message_nowhere(self, account: Account, store: MailStore) -> None:
+    def test_never_leaves_a_message_nowhere(self, account: AccountUnderTest, store: MailStore) -> None:
         """A change that takes a message out of its last mailbox is refused; the message stays."""
         once_elsewhere = MessageId(account.receive([ANN], "Screener", "Feed"))
         account.place(once_elsewhere, "Screener")
@@ -286,7 +294,7 @@ class TestUpdating:
         assert account.mailboxes_of(once_elsewhere) == {"Screener"}
         assert account.mailboxes_of(never_elsewhere) == {"Screener"}
 
-    def test_one_failure_does_not_touch_the_others(self, account: Account, store: MailStore) -> None:
+    def test_one_failure_does_not_touch_the_others(self, account: AccountUnderTest, store: MailStore) -> None:
         """What the server refuses of one message is told of that message; the others change."""
         refused = MessageId(account.receive([ANN], "Screener"))
         fine = MessageId(account.receive([BOB], "Screener"))
@@ -300,7 +308,9 @@ class TestUpdating:
         assert account.mailboxes_of(refused) == {"Screener"}
         assert account.mailboxes_of(fine) == {"Screener", "Feed"}
 
-    def test_changes_more_messages_than_one_request_may(self, account: Account, store: MailStore) -> None:
+    def test_changes_more_messages_than_one_request_may(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
         """The server's limit only makes more requests, one for each batch."""
         messages = [account.receive([ANN], "Screener") for _ in range(2 * account.max_objects + 1)]
         snapshot = _read(store, account, "Screener")
@@ -312,7 +322,7 @@ class TestUpdating:
         assert not _read(store, account, "Screener").messages
 
     def test_goes_on_where_the_account_changes_between_batches(
-        self, account: Account, store: MailStore
+        self, account: AccountUnderTest, store: MailStore
     ) -> None:
         """Mail that arrives, or is labelled, in the middle of a long update disturbs nothing."""
         messages = [account.receive([ANN], "Screener") for _ in range(account.max_objects + 1)]

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support import harm
-from tests.support.accounts import Account, contacts, furnish, groups_of
+from tests.support.accounts import AccountUnderTest, contacts, furnish, groups_of
 from tests.support.behind import Behind, behind
 from tests.support.harm import Harm
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange, Plan, Request
 from tests.support.running import run_command, run_cycle
 
@@ -20,19 +20,19 @@ ANN = ("Ann", "ann@example.net")
 
 
 @pytest.fixture
-def hit(account: Account) -> Iterator[Behind]:
+def hit(account: AccountUnderTest) -> Iterator[Behind]:
     """An account with everything that triage needs, behind a proxy."""
     with behind(account) as made:
         yield made
 
 
 @pytest.fixture
-def aliased() -> Iterator[Callable[..., SandboxAccount]]:
+def aliased() -> Iterator[Callable[..., AccountOnSandbox]]:
     """Opens an account whose person sends from more addresses; only the sandbox can have such."""
-    opened: list[SandboxAccount] = []
+    opened: list[AccountOnSandbox] = []
 
-    def open_with(*identities: str) -> SandboxAccount:
-        account = SandboxAccount(identities=identities)
+    def open_with(*identities: str) -> AccountOnSandbox:
+        account = AccountOnSandbox(identities=identities)
         opened.append(account)
         furnish(account)
         return account
@@ -47,7 +47,7 @@ def identities(request: Request) -> bool:
     return "Identity/get" in request.calls
 
 
-def colleague(account: Account) -> tuple[str, str]:
+def colleague(account: AccountUnderTest) -> tuple[str, str]:
     """Somebody at the domain of the user name."""
     return "Zoe", f"zoe@{account.address.rpartition('@')[2]}"
 
@@ -96,7 +96,7 @@ def test_a_token_that_may_not_ask_knows_all_there_is_to_know(hit: Behind, plan: 
 
 
 def test_one_failure_at_the_start_makes_no_stranger_of_an_alias(
-    aliased: Callable[..., SandboxAccount],
+    aliased: Callable[..., AccountOnSandbox],
 ) -> None:
     """An alias that becomes known later is the person's from then on, and never got a card."""
     account = aliased("alias@mailroom.example")
@@ -110,7 +110,7 @@ def test_one_failure_at_the_start_makes_no_stranger_of_an_alias(
         assert not contacts(account)
 
 
-def test_an_identity_for_a_whole_domain_is_everybody_there(aliased: Callable[..., SandboxAccount]) -> None:
+def test_an_identity_for_a_whole_domain_is_everybody_there(aliased: Callable[..., AccountOnSandbox]) -> None:
     """``*@mine.example`` (RFC 8621 section 6) counts in triage, approve, setup and the Sieve script."""
     account = aliased("*@Mine.example")
     mine, beside = ("Shop", "shop@mine.example"), ("Eve", "eve@below.mine.example")
@@ -130,7 +130,7 @@ def test_an_identity_for_a_whole_domain_is_everybody_there(aliased: Callable[...
     assert 'not address :domain :is "from" ["mine.example"]' in script
 
 
-def test_approve_adds_nobody_while_they_are_unknown(aliased: Callable[..., SandboxAccount]) -> None:
+def test_approve_adds_nobody_while_they_are_unknown(aliased: Callable[..., AccountOnSandbox]) -> None:
     """An alias would get a card as a correspondent of its own: it says so, and writes nothing."""
     account = aliased("alias@mailroom.example")
     account.send(("Me", "alias@mailroom.example"), ANN)
@@ -145,7 +145,7 @@ def test_approve_adds_nobody_while_they_are_unknown(aliased: Callable[..., Sandb
 
 def test_a_session_without_identities_offers_the_user_name_alone() -> None:
     """A token without that scope: nothing is asked for, and nobody waits."""
-    with closing(SandboxAccount()) as account:
+    with closing(AccountOnSandbox()) as account:
         account.store.offers_submission = False
         furnish(account)
         own = account.receive([("Me", account.address)], "Inbox", "@ToFeed")

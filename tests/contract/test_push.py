@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.support.accounts import Account, groups_of, label
+from tests.support.accounts import AccountUnderTest, groups_of, label
 from tests.support.processes import Process
 
 PATIENCE_SECONDS = 5.0
 
 
-def test_a_label_takes_effect_without_a_poll(account: Account, tmp_path: Path) -> None:
+def test_a_label_takes_effect_without_a_poll(account: AccountUnderTest, tmp_path: Path) -> None:
     """The event source tells of the label, and the sender is filed while the poll is minutes away."""
     messages = [account.receive([("Shop", "news@shop.example")], "Screener") for _ in range(3)]
     with Process({**account.environment, "MAILROOM_POLL_INTERVAL": "300"}, tmp_path) as service:

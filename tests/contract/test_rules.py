@@ -6,18 +6,18 @@ import json
 from pathlib import Path
 
 from tests.support import vcards
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.running import run_command
 
 
-def test_the_default_is_a_file_for_fastmail(account: Account) -> None:
+def test_the_default_is_a_file_for_fastmail(account: AccountUnderTest) -> None:
     """Without options the rules come as JSON on standard output, and nothing else does."""
     done = run_command(account.environment, "rules")
     assert [rule["fileIn"] for rule in done.json()] == ["Feed", "Paper Trail", "Jail", "Screener"]
     assert done.errors == ""
 
 
-def test_names_come_from_the_settings(account: Account) -> None:
+def test_names_come_from_the_settings(account: AccountUnderTest) -> None:
     """Another group name, and the mailbox of that name, are what the rules are about."""
     account.add_mailboxes({"News & more": None})
     account.put_card("news.vcf", vcards.group("News & more"))
@@ -25,7 +25,7 @@ def test_names_come_from_the_settings(account: Account) -> None:
     assert [done.json()[0][key] for key in ("search", "fileIn")] == ['fromin:"News & more"', "News & more"]
 
 
-def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: Account) -> None:
+def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: AccountUnderTest) -> None:
     """A rule for a group that does not exist would never match, in silence: so none is written."""
     account.delete_card("Feed.vcf")
     for form in ("fastmail", "sieve", "text"):
@@ -36,7 +36,7 @@ def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: Acc
         assert "`mailroom setup --apply`" in done.errors
 
 
-def test_sieve_names_groups_by_their_identifiers(account: Account) -> None:
+def test_sieve_names_groups_by_their_identifiers(account: AccountUnderTest) -> None:
     """The script has the UIDs of the groups as they are, in the older form for servers of old contacts."""
     account.put_card("Feed.vcf", vcards.group("Feed"))
     script = run_command(account.environment, "rules", "--format", "sieve").output
@@ -45,7 +45,7 @@ def test_sieve_names_groups_by_their_identifiers(account: Account) -> None:
     assert '{"fromContactCardUid": "group-feed"}' in run_command(account.environment, *newer).output
 
 
-def test_a_file_is_written_once_and_only_forced_again(account: Account, tmp_path: Path) -> None:
+def test_a_file_is_written_once_and_only_forced_again(account: AccountUnderTest, tmp_path: Path) -> None:
     """-o makes the file; what stands there already is kept unless --force says otherwise."""
     path = tmp_path / "mailrules.json"
     first = run_command(account.environment, "rules", "-o", str(path))
@@ -61,7 +61,7 @@ def test_a_file_is_written_once_and_only_forced_again(account: Account, tmp_path
     assert len(json.loads(path.read_text("utf-8"))) == 4
 
 
-def test_a_file_that_cannot_be_written_is_told_in_one_line(account: Account, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_told_in_one_line(account: AccountUnderTest, tmp_path: Path) -> None:
     """A directory that is not there is the person's to mend, without a traceback."""
     done = run_command(account.environment, "rules", "-o", str(tmp_path / "nowhere" / "rules.json"))
     assert done.code == 1
@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(account: Account, tmp
     assert "No such file or directory" in done.errors
 
 
-def test_it_writes_nothing_to_the_account(account: Account) -> None:
+def test_it_writes_nothing_to_the_account(account: AccountUnderTest) -> None:
     """Rules are printed; installing them is the person's act."""
     before = account.state()
     for form in ("fastmail", "sieve", "text"):

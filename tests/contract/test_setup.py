@@ -17,10 +17,9 @@ import pytest
 
 from mailroom.account import open_account
 from mailroom.sandbox.server import Sandbox
-from mailroom.sandbox.store.account import Account as Store
-from mailroom.sandbox.store.account import Limits
+from mailroom.sandbox.store.account import Limits, SandboxAccount
 from tests.support import vcards
-from tests.support.accounts import GROUPS, LABELS, Account, add_contact
+from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import ONE_ATTEMPT, PROJECT, run_command
 
@@ -29,26 +28,26 @@ ENOUGH_REQUESTS = 60
 TOO_LONG = "ä" * 250  # octets are counted by servers, characters by the settings
 
 
-def states(account: Account, *arguments: str, **variables: str) -> dict[tuple[str, str], str]:
+def states(account: AccountUnderTest, *arguments: str, **variables: str) -> dict[tuple[str, str], str]:
     """Run it and return the state of each item by kind and name."""
     done = run_command(account.environment, "setup", "--json", *arguments, **variables)
     return {(item["kind"], item["name"]): item["state"] for item in done.json()["items"]}
 
 
-def remedies(account: Account, **variables: str) -> dict[str, str]:
+def remedies(account: AccountUnderTest, **variables: str) -> dict[str, str]:
     """Return what is left to the person, by name."""
     done = run_command(account.environment, "setup", "--json", **variables)
     return {item["name"]: item["remedy"] for item in done.json()["items"] if item["remedy"]}
 
 
-def picture(account: Account) -> tuple[Counter[str], list[list[vcards.Property]]]:
+def picture(account: AccountUnderTest) -> tuple[Counter[str], list[list[vcards.Property]]]:
     """Everything that setup can have made."""
     return Counter(account.mailbox_names()), sorted(
         vcards.properties(card) for card in account.cards().values()
     )
 
 
-def proxy_of(account: Account) -> Proxy:
+def proxy_of(account: AccountUnderTest) -> Proxy:
     url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
     return Proxy(f"{url.scheme}://{url.netloc}")
 
@@ -56,25 +55,25 @@ def proxy_of(account: Account) -> Proxy:
 class TestShowing:
     """Without --apply."""
 
-    def test_writes_nothing(self, bare_account: Account) -> None:
+    def test_writes_nothing(self, bare_account: AccountUnderTest) -> None:
         """Looking changes nothing, neither mail nor contacts."""
         before = bare_account.state()
         assert run_command(bare_account.environment, "setup").code == 0
         assert bare_account.state() == before
 
-    def test_names_everything_that_is_missing(self, bare_account: Account) -> None:
+    def test_names_everything_that_is_missing(self, bare_account: AccountUnderTest) -> None:
         """An account with an Inbox lacks eleven mailboxes and four contact groups."""
         found = states(bare_account)
         assert set(found.values()) == {"missing"}
         assert [name for kind, name in found if kind != "contact group"] == list(MAILBOXES)
         assert [name for kind, name in found if kind == "contact group"] == list(GROUPS)
 
-    def test_finds_what_is_there(self, account: Account) -> None:
+    def test_finds_what_is_there(self, account: AccountUnderTest) -> None:
         """An account that has everything lacks nothing, and is not told to make anything."""
         assert set(states(account).values()) == {"present"}
         assert "--apply" not in run_command(account.environment, "setup").output
 
-    def test_a_table_for_people_has_kind_name_and_state(self, bare_account: Account) -> None:
+    def test_a_table_for_people_has_kind_name_and_state(self, bare_account: AccountUnderTest) -> None:
         """The table's columns stand one below the other, within eighty columns."""
         output = run_command(bare_account.environment, "setup").output.splitlines()
         assert output[0].split() == ["KIND", "NAME", "STATE"]
@@ -86,7 +85,7 @@ class TestShowing:
 class TestMaking:
     """With --apply."""
 
-    def test_makes_an_account_that_the_service_can_start_on(self, bare_account: Account) -> None:
+    def test_makes_an_account_that_the_service_can_start_on(self, bare_account: AccountUnderTest) -> None:
         """After it a cycle runs; before it the service says that this command is what is needed."""
         before = run_command(bare_account.environment, "run", "--once")
         assert before.code == 1
@@ -95,21 +94,23 @@ class TestMaking:
         assert run_command(bare_account.environment, "run", "--once").code == 0
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
 
-    def test_groups_are_made_as_the_providers_programs_make_them(self, bare_account: Account) -> None:
+    def test_groups_are_made_as_the_providers_programs_make_them(
+        self, bare_account: AccountUnderTest
+    ) -> None:
         """A contact group is a card of that kind, with its name and without members."""
         run_command(bare_account.environment, "setup", "--apply")
         cards = list(bare_account.cards().values())
         assert all(vcards.is_group(card) and not vcards.members(card) for card in cards)
         assert {vcards.value(card, "FN") for card in cards} == set(GROUPS)
 
-    def test_a_second_time_changes_nothing(self, bare_account: Account) -> None:
+    def test_a_second_time_changes_nothing(self, bare_account: AccountUnderTest) -> None:
         """It can be run again at any time: everything is present, and nothing is written."""
         run_command(bare_account.environment, "setup", "--apply")
         before = bare_account.state(), picture(bare_account)
         assert set(states(bare_account, "--apply").values()) == {"present"}
         assert (bare_account.state(), picture(bare_account)) == before
 
-    def test_makes_only_what_is_missing(self, account: Account) -> None:
+    def test_makes_only_what_is_missing(self, account: AccountUnderTest) -> None:
         """What is there already, with its mail and members, is left as it is."""
         message = account.receive([("Ann", "ann@example.net")], "Screener")
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -124,7 +125,7 @@ class TestMaking:
         assert before.items() <= account.cards().items()
         assert account.mailboxes_of(message) == {"Screener"}
 
-    def test_a_mailbox_inside_another_is_made_with_its_parents(self, bare_account: Account) -> None:
+    def test_a_mailbox_inside_another_is_made_with_its_parents(self, bare_account: AccountUnderTest) -> None:
         """A setting may be a path; what of it is missing is made, and what is there is used."""
         names = {
             "MAILROOM_SCREENER_MAILBOX": "Inbox/Screener",
@@ -137,7 +138,7 @@ class TestMaking:
         assert (made["Triage"], made["More"], made["Inbox"]) == (1, 1, 1)
         assert run_command(bare_account.environment, "run", "--once", **names).code == 0
 
-    def test_hostile_group_names_are_found_again(self, bare_account: Account) -> None:
+    def test_hostile_group_names_are_found_again(self, bare_account: AccountUnderTest) -> None:
         """Commas, semicolons, backslashes and other scripts in a group's name survive the card."""
         names = {"MAILROOM_GROUP_IMBOX": 'In, "box"; \\ 受信箱 ' + "ä" * 60}
         assert set(states(bare_account, "--apply", **names).values()) == {"made"}
@@ -148,14 +149,14 @@ class TestNamesThatAreTaken:
     """A name that is nearly there is not doubled."""
 
     @pytest.mark.parametrize("found", ["feed", "FEED", "Ｆｅｅｄ"])
-    def test_in_another_case(self, bare_account: Account, found: str) -> None:
+    def test_in_another_case(self, bare_account: AccountUnderTest, found: str) -> None:
         """A mailbox that differs in case or width is taken for the one that is meant."""
         bare_account.add_mailboxes({found: None})
         assert states(bare_account, "--apply")["destination", "Feed"] == "taken"
         assert "Feed" not in bare_account.mailbox_names()
         assert f"rename it to 'Feed', or set MAILROOM_GROUP_FEED={found}" in remedies(bare_account)["Feed"]
 
-    def test_at_another_level(self, bare_account: Account) -> None:
+    def test_at_another_level(self, bare_account: AccountUnderTest) -> None:
         """A Screener inside the Inbox is taken for the one that is meant, and the setting is named."""
         run_command(bare_account.environment, "setup", "--apply", MAILROOM_SCREENER_MAILBOX="Inbox/Screener")
         assert states(bare_account, "--apply")["Screener", "Screener"] == "taken"
@@ -164,7 +165,7 @@ class TestNamesThatAreTaken:
         assert "set MAILROOM_SCREENER_MAILBOX=Inbox/Screener" in advice
         assert run_command(bare_account.environment, "setup", "--apply").code == 1
 
-    def test_by_a_mailbox_with_a_role(self, bare_account: Account) -> None:
+    def test_by_a_mailbox_with_a_role(self, bare_account: AccountUnderTest) -> None:
         """The account's own Archive, Junk and so on are for something else."""
         bare_account.add_mailboxes({"Archive": "archive"})
         names = {"MAILROOM_SCREENER_MAILBOX": "Archive"}
@@ -172,7 +173,7 @@ class TestNamesThatAreTaken:
         assert "archive" in remedies(bare_account, **names)["Archive"]
         assert run_command(bare_account.environment, "run", "--once", **names).code == 1
 
-    def test_by_a_contact_group_in_another_case(self, bare_account: Account) -> None:
+    def test_by_a_contact_group_in_another_case(self, bare_account: AccountUnderTest) -> None:
         """A contact group that differs in case is taken for the one that is meant."""
         bare_account.put_card("mine.vcf", vcards.group("paper trail"))
         assert states(bare_account, "--apply")["contact group", "Paper Trail"] == "taken"
@@ -183,7 +184,9 @@ class TestNamesThatAreTaken:
 class TestFailures:
     """Each is reported, and the rest is done."""
 
-    def test_a_refused_mailbox_does_not_keep_the_others_from_being_made(self, bare_account: Account) -> None:
+    def test_a_refused_mailbox_does_not_keep_the_others_from_being_made(
+        self, bare_account: AccountUnderTest
+    ) -> None:
         """A name that the server refuses fails alone, with the server's reason."""
         names = {"MAILROOM_LABEL_TO_FEED": TOO_LONG, "MAILROOM_LABEL_TO_JAIL": f"{TOO_LONG}/Inner"}
         done = run_command(bare_account.environment, "setup", "--apply", "--json", **names)
@@ -195,7 +198,7 @@ class TestFailures:
         assert done.code == 1
 
     def test_a_contacts_server_that_is_full_does_not_keep_mailboxes_from_being_made(
-        self, bare_account: Account
+        self, bare_account: AccountUnderTest
     ) -> None:
         """Every group that cannot be written is named, and all mailboxes are there."""
 
@@ -215,7 +218,7 @@ class TestFailures:
         assert all(each["state"] == "failed" and "507" in each["remedy"] for each in outcomes.values())
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
 
-    def test_refused_credentials_are_told_with_what_to_do(self, bare_account: Account) -> None:
+    def test_refused_credentials_are_told_with_what_to_do(self, bare_account: AccountUnderTest) -> None:
         """A wrong password ends it before anything is made, and names the variable."""
         done = run_command(
             bare_account.environment, "setup", "--apply", MAILROOM_CARDDAV_PASSWORD="not the password"
@@ -230,7 +233,7 @@ class TestInterruption:
 
     @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
     def test_cut_off_at_any_request_and_run_again_it_ends_the_same(
-        self, new_account: Callable[[], Account], monkeypatch: pytest.MonkeyPatch, is_done: bool
+        self, new_account: Callable[[], AccountUnderTest], monkeypatch: pytest.MonkeyPatch, is_done: bool
     ) -> None:
         """For every request: the line goes dead there, and a second run makes the same account."""
         once = partial(open_account, bounds=ONE_ATTEMPT)
@@ -253,7 +256,7 @@ class TestInterruption:
         pytest.fail("it never ends")
 
     def test_an_answer_that_is_lost_does_not_make_anything_twice(
-        self, new_account: Callable[[], Account]
+        self, new_account: Callable[[], AccountUnderTest]
     ) -> None:
         """A write whose answer did not come back is sent again, and finds its work done."""
         account = new_account()
@@ -280,7 +283,7 @@ class TestInterruption:
 
     @pytest.mark.parametrize("method", ["POST", "PUT"])
     def test_killed_while_it_writes_and_run_again_it_ends_the_same(
-        self, bare_account: Account, method: str
+        self, bare_account: AccountUnderTest, method: str
     ) -> None:
         """A process that is killed with its first write under way is finished by the next."""
         with proxy_of(bare_account) as proxy:
@@ -306,7 +309,9 @@ class TestInterruption:
 class TestOutlook:
     """What the Screener rule would catch."""
 
-    def test_counts_recent_senders_in_the_inbox_who_are_no_contacts(self, bare_account: Account) -> None:
+    def test_counts_recent_senders_in_the_inbox_who_are_no_contacts(
+        self, bare_account: AccountUnderTest
+    ) -> None:
         """Contacts, old mail, own mail, mail elsewhere and mail without a sender do not count."""
         bare_account.add_mailboxes({"Family": None})
         add_contact(bare_account, "Known", "known@example.net")
@@ -328,7 +333,7 @@ class TestOutlook:
             ("once@example.net", 1),
         ]
 
-    def test_reads_more_mail_than_the_server_gives_at_once(self, bare_account: Account) -> None:
+    def test_reads_more_mail_than_the_server_gives_at_once(self, bare_account: AccountUnderTest) -> None:
         """The server's limits cut nothing off."""
         count = 2 * bare_account.max_objects + 3
         for number in range(count):
@@ -337,7 +342,7 @@ class TestOutlook:
 
     def test_reads_on_where_a_server_gives_less_than_it_is_asked_for(self) -> None:
         """A server may have a limit of its own for the results of a query."""
-        store = Store(limits=Limits(max_query_results=7))
+        store = SandboxAccount(limits=Limits(max_query_results=7))
         store.add_mailbox("Inbox", role="inbox")
         for number in range(20):
             store.deliver([("", f"sender{number}@example.net")], ["Inbox"])
@@ -345,7 +350,7 @@ class TestOutlook:
             done = run_command(sandbox.environment(), "setup", "--json")
         assert done.json()["screener_rule"]["senders"] == 20
 
-    def test_people_are_shown_examples_and_what_helps(self, bare_account: Account) -> None:
+    def test_people_are_shown_examples_and_what_helps(self, bare_account: AccountUnderTest) -> None:
         """A person sees how many there are, a few of them, and the command for those they have written to."""
         for number in range(9):
             sender = (f"Sender {number}", f"s{number}@example.net")
@@ -357,7 +362,7 @@ class TestOutlook:
         assert "mailroom approve --correspondents" in output
 
     @staticmethod
-    def _outlook(account: Account) -> Any:
+    def _outlook(account: AccountUnderTest) -> Any:
         return run_command(account.environment, "setup", "--json").json()["screener_rule"]
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mailroom.account import Account as OpenAccount
+from mailroom.account import Account
 from mailroom.service.loop import run_cycle
 from tests.support import vcards
-from tests.support.accounts import Account, add_contact, join, label
+from tests.support.accounts import AccountUnderTest, add_contact, join, label
 from tests.support.behind import behind
 from tests.support.harm import Harm, mail_write
 from tests.support.proxy import Exchange
@@ -22,20 +22,20 @@ EVE = ("Eve", "eve@example.net")
 
 
 @pytest.fixture
-def mailroom(account: Account) -> OpenAccount:
+def mailroom(account: AccountUnderTest) -> Account:
     """Mailroom as it is when the service has started."""
     mailroom = opened(account)
     mailroom.check()
     return mailroom
 
 
-def requests_of_a_cycle(account: Account, mailroom: OpenAccount) -> int:
+def requests_of_a_cycle(account: AccountUnderTest, mailroom: Account) -> int:
     before = len(account.requests())
     run_cycle(mailroom.triage)
     return len(account.requests()) - before
 
 
-def findings(account: Account) -> list[dict[str, Any]]:
+def findings(account: AccountUnderTest) -> list[dict[str, Any]]:
     """What `mailroom check` finds wrong."""
     found = run_command(account.environment, "check", "--json")
     wrong = [finding for finding in found.json() if finding["is_right"] is False]
@@ -51,7 +51,7 @@ class TestInTheService:
         [("Imbox", "Inbox"), ("Feed", "Feed"), ("Paper Trail", "Paper Trail"), ("Jail", "Jail")],
     )
     def test_mail_that_raced_with_the_triage_is_swept(
-        self, account: Account, mailroom: OpenAccount, group: str, destination: str
+        self, account: AccountUnderTest, mailroom: Account, group: str, destination: str
     ) -> None:
         """A member of a triage group never waits in Screener longer than until the next cycle."""
         add_contact(account, "Ann", "ann@example.net", groups=[group])
@@ -63,7 +63,7 @@ class TestInTheService:
         assert account.mailboxes_of(other) == {"Screener"}
 
     def test_a_sender_who_was_just_filed_is_known_without_reading_contacts_again(
-        self, account: Account, mailroom: OpenAccount
+        self, account: AccountUnderTest, mailroom: Account
     ) -> None:
         """Mail that comes to Screener after its sender was filed follows them, also when they were moved."""
         for triage_label, destination in (("@ToFeed", "Feed"), ("@ToJail", "Jail")):
@@ -74,7 +74,7 @@ class TestInTheService:
             assert account.mailboxes_of(late) == {destination}
 
     def test_it_is_logged_with_the_number_of_messages_of_each_sender(
-        self, account: Account, mailroom: OpenAccount, caplog: pytest.LogCaptureFixture
+        self, account: AccountUnderTest, mailroom: Account, caplog: pytest.LogCaptureFixture
     ) -> None:
         """One event tells whose mail was swept."""
         add_contact(account, "Ann", "ann@example.net", "bob@example.net", groups=["Feed"])
@@ -89,7 +89,9 @@ class TestInTheService:
             "senders": {"ann@example.net": 2, "bob@example.net": 1},
         }
 
-    def test_it_goes_by_the_contacts_of_the_moment(self, account: Account, mailroom: OpenAccount) -> None:
+    def test_it_goes_by_the_contacts_of_the_moment(
+        self, account: AccountUnderTest, mailroom: Account
+    ) -> None:
         """Whom the person puts into a group by hand is swept; whom they take out is left in Screener."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
@@ -101,7 +103,7 @@ class TestInTheService:
         assert account.mailboxes_of(put_in) == {"Jail"}
 
     def test_a_contacts_server_that_is_down_postpones_it(
-        self, account: Account, caplog: pytest.LogCaptureFixture
+        self, account: AccountUnderTest, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The cycle itself is good, the log says why nothing was swept, and the next cycle does it."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -119,7 +121,7 @@ class TestInTheService:
         assert account.mailboxes_of(message) == {"Feed"}
 
     def test_a_full_screener_is_read_by_itself(
-        self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
+        self, account: AccountUnderTest, mailroom: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where very much is waiting, an idle cycle does not carry it along, and the sweep still works."""
         monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
@@ -134,7 +136,7 @@ class TestInTheService:
         assert requests_of_a_cycle(account, mailroom) == 1
 
     def test_however_full_screener_is_it_goes_by_the_contacts_of_the_moment(
-        self, account: Account, mailroom: OpenAccount, monkeypatch: pytest.MonkeyPatch
+        self, account: AccountUnderTest, mailroom: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A decision that the person makes by hand is not overruled from memory."""
         monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
@@ -149,7 +151,7 @@ class TestInTheService:
         assert account.mailboxes_of(late) == {"Jail"}
 
     def test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment(
-        self, account: Account, mailroom: OpenAccount
+        self, account: AccountUnderTest, mailroom: Account
     ) -> None:
         """The person regroups a sender while another one is filed."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -169,7 +171,7 @@ class TestInTheService:
         assert account.mailboxes_of(late) == {"Jail"}
 
     def test_it_costs_two_requests_and_an_idle_cycle_stays_one(
-        self, account: Account, mailroom: OpenAccount
+        self, account: AccountUnderTest, mailroom: Account
     ) -> None:
         """One request reads the contacts, one moves; where the mail has not changed, none is made."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
@@ -183,7 +185,7 @@ class TestInTheService:
         assert requests_of_a_cycle(account, mailroom) == 3, "new mail to move"
         assert requests_of_a_cycle(account, mailroom) == 1, "its own write is no news"
 
-    def test_it_can_be_turned_off(self, account: Account) -> None:
+    def test_it_can_be_turned_off(self, account: AccountUnderTest) -> None:
         """MAILROOM_SWEEP_STRAGGLERS=false leaves Screener to the person, and saves the request."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom = opened(account, MAILROOM_SWEEP_STRAGGLERS="false")
@@ -197,7 +199,7 @@ class TestWhatIsLeftAlone:
     """Mail that a straggler's sweep must not touch."""
 
     @pytest.mark.parametrize("protected", ["Trash", "Junk", "Sent", "Drafts"])
-    def test_protected_mail(self, account: Account, mailroom: OpenAccount, protected: str) -> None:
+    def test_protected_mail(self, account: AccountUnderTest, mailroom: Account, protected: str) -> None:
         """What is in Trash, Junk, Sent or Drafts besides stays where it is."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
@@ -205,7 +207,9 @@ class TestWhatIsLeftAlone:
         run_cycle(mailroom.triage)
         assert account.mailboxes_of(message) == {"Screener", protected}
 
-    def test_mail_of_a_sender_whose_labels_conflict(self, account: Account, mailroom: OpenAccount) -> None:
+    def test_mail_of_a_sender_whose_labels_conflict(
+        self, account: AccountUnderTest, mailroom: Account
+    ) -> None:
         """As long as the person has not decided, nothing of theirs moves."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
@@ -215,7 +219,9 @@ class TestWhatIsLeftAlone:
         run_cycle(mailroom.triage)
         assert account.mailboxes_of(waiting) == {"Screener"}
 
-    def test_mail_of_a_sender_in_two_triage_groups(self, account: Account, mailroom: OpenAccount) -> None:
+    def test_mail_of_a_sender_in_two_triage_groups(
+        self, account: AccountUnderTest, mailroom: Account
+    ) -> None:
         """Which of the two is right is for the person to say; check names them."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed", "Jail"])
         mailroom.book.refresh()
@@ -226,7 +232,7 @@ class TestWhatIsLeftAlone:
         assert "ann@example.net is in more than one triage group (Feed, Jail)" in finding["says"]
 
     def test_mail_of_strangers_of_other_contacts_and_of_the_person_themselves(
-        self, account: Account, mailroom: OpenAccount
+        self, account: AccountUnderTest, mailroom: Account
     ) -> None:
         """Only members of a triage group are swept; the account's own address never is."""
         add_contact(account, "Bob", "bob@example.net", groups=["Friends"])
@@ -237,7 +243,7 @@ class TestWhatIsLeftAlone:
         run_cycle(mailroom.triage)
         assert [account.mailboxes_of(message) for message in messages] == [{"Screener"}] * 5
 
-    def test_mailboxes_of_the_persons_own(self, account: Account, mailroom: OpenAccount) -> None:
+    def test_mailboxes_of_the_persons_own(self, account: AccountUnderTest, mailroom: Account) -> None:
         """A message that is in one of them too keeps it; only Screener is left."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
@@ -249,7 +255,7 @@ class TestWhatIsLeftAlone:
 class TestRescue:
     """`mailroom rescue`."""
 
-    def test_moves_what_a_late_rule_let_through_and_says_whose(self, account: Account) -> None:
+    def test_moves_what_a_late_rule_let_through_and_says_whose(self, account: AccountUnderTest) -> None:
         """Contacts are read as they are now; each sender and number is told."""
         messages = [account.receive([ANN], "Screener") for _ in range(account.max_objects + 3)]
         add_contact(account, "Ann", "ann@example.net", groups=["Paper Trail"])
@@ -262,14 +268,14 @@ class TestRescue:
         }
         assert account.mailboxes_of(stranger) == {"Screener"}
 
-    def test_contacts_are_those_of_the_moment(self, account: Account, mailroom: OpenAccount) -> None:
+    def test_contacts_are_those_of_the_moment(self, account: AccountUnderTest, mailroom: Account) -> None:
         """Unlike the service, it does not go by an earlier reading."""
         message = account.receive([ANN], "Screener")
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         assert mailroom.triage.stragglers.rescue().moved == {"ann@example.net": 1}
         assert account.mailboxes_of(message) == {"Feed"}
 
-    def test_a_second_time_writes_nothing(self, account: Account) -> None:
+    def test_a_second_time_writes_nothing(self, account: AccountUnderTest) -> None:
         """It can be run again at any time."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         account.receive([ANN], "Screener")
@@ -278,7 +284,7 @@ class TestRescue:
         assert "Nothing to rescue" in run_command(account.environment, "rescue").output
         assert account.state() == before
 
-    def test_works_where_the_service_is_told_not_to(self, account: Account) -> None:
+    def test_works_where_the_service_is_told_not_to(self, account: AccountUnderTest) -> None:
         """The setting is about the service; the command is a person's own act."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         message = account.receive([ANN], "Screener")
@@ -289,14 +295,14 @@ class TestRescue:
 class TestCheck:
     """What `mailroom check` says of the provider's rules."""
 
-    def test_a_screener_with_undecided_senders_only_is_right(self, account: Account) -> None:
+    def test_a_screener_with_undecided_senders_only_is_right(self, account: AccountUnderTest) -> None:
         """Strangers, and senders whose label is not worked off yet, are what Screener is for."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         account.receive([EVE], "Screener")
         label(account, account.receive([ANN], "Screener"), "@ToJail")
         assert findings(account) == []
 
-    def test_mail_of_a_groups_member_means_a_missing_rule(self, account: Account) -> None:
+    def test_mail_of_a_groups_member_means_a_missing_rule(self, account: AccountUnderTest) -> None:
         """It names the group whose rule is missing, the sender, and the way out."""
         add_contact(account, "Ann", "ann@example.net", groups=["Paper Trail"])
         account.receive([ANN], "Screener")
@@ -306,7 +312,7 @@ class TestCheck:
         assert "ann@example.net" in finding["says"]
         assert "mailroom rescue" in finding["says"]
 
-    def test_mail_of_a_contact_means_a_rule_that_reaches_too_far(self, account: Account) -> None:
+    def test_mail_of_a_contact_means_a_rule_that_reaches_too_far(self, account: AccountUnderTest) -> None:
         """Contacts, those of the Imbox group among them, are not for the Screener rule."""
         add_contact(account, "Ann", "ann@example.net")
         add_contact(account, "Bob", "bob@example.net", groups=["Imbox"])
@@ -316,13 +322,13 @@ class TestCheck:
         assert len(found) == 2
         assert all("the rule for 'Screener' reaches too far" in finding["says"] for finding in found)
 
-    def test_mail_that_is_protected_is_no_evidence(self, account: Account) -> None:
+    def test_mail_that_is_protected_is_no_evidence(self, account: AccountUnderTest) -> None:
         """What the person has put into Trash besides was not left in Screener by a rule."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         account.receive([ANN], "Screener", "Trash")
         assert findings(account) == []
 
-    def test_it_writes_nothing(self, account: Account) -> None:
+    def test_it_writes_nothing(self, account: AccountUnderTest) -> None:
         """Looking at the evidence does not touch it."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         account.receive([ANN], "Screener")
@@ -331,7 +337,7 @@ class TestCheck:
         assert account.state() == before
 
 
-def test_plan_tells_what_a_cycle_would_sweep(account: Account) -> None:
+def test_plan_tells_what_a_cycle_would_sweep(account: AccountUnderTest) -> None:
     """The next cycle's sweep belongs to what the plan shows, unless it is turned off."""
     add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
     account.receive([ANN], "Screener")

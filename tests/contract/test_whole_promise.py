@@ -20,15 +20,15 @@ from tests.support.behind import behind
 from tests.support.cyrus.front import Front
 from tests.support.harm import Harm
 from tests.support.mail import Mail, install_rules
-from tests.support.on_cyrus import CyrusAccount
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.proxy import Exchange
 from tests.support.running import run_command, run_process
 
 
 @pytest.fixture
-def account(cyrus: Front) -> Iterator[CyrusAccount]:
+def account(cyrus: Front) -> Iterator[AccountOnCyrus]:
     """An account with an Inbox only, set up by Mailroom, with Mailroom's rules in force."""
-    with closing(CyrusAccount(cyrus)) as account:
+    with closing(AccountOnCyrus(cyrus)) as account:
         assert account.mailbox_names() == ["Inbox"]
         assert not account.cards()
         made = run_process(account, "setup", "--apply", "--json")
@@ -42,7 +42,7 @@ def account(cyrus: Front) -> Iterator[CyrusAccount]:
 
 
 @pytest.fixture
-def mail(account: CyrusAccount) -> Mail:
+def mail(account: AccountOnCyrus) -> Mail:
     return Mail(account)
 
 
@@ -57,7 +57,7 @@ def mail(account: CyrusAccount) -> Mail:
     ],
 )
 def test_one_label_files_a_stranger_and_the_rule_files_their_next_mail(
-    account: CyrusAccount, mail: Mail, triage_label: str, group: str, destination: str
+    account: AccountOnCyrus, mail: Mail, triage_label: str, group: str, destination: str
 ) -> None:
     """A stranger's mail waits in Screener; one label later their mail goes where it belongs by itself."""
     sender = "Jörg Stranger <Joerg.Stranger@News.Example>"
@@ -90,7 +90,7 @@ ODD_SENDERS = (
 )
 
 
-def test_senders_who_are_written_oddly_are_filed_like_any_other(account: CyrusAccount, mail: Mail) -> None:
+def test_senders_who_are_written_oddly_are_filed_like_any_other(account: AccountOnCyrus, mail: Mail) -> None:
     """One card each, the label comes off and no other goes on, and the rule files what comes next."""
     first = {sender: mail.arrives(sender) for sender in ODD_SENDERS}
     for message in first.values():
@@ -105,7 +105,7 @@ def test_senders_who_are_written_oddly_are_filed_like_any_other(account: CyrusAc
         assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}, sender
 
 
-def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: CyrusAccount, mail: Mail) -> None:
+def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: AccountOnCyrus, mail: Mail) -> None:
     """Neither the rules nor triage take them for one: the label of one decides nothing about the other."""
     known = add_contact(account, "PayPal", "service@paypal.com", groups=["Imbox"])
     strangers = [mail.arrives(f"service@{domain}") for domain in ("xn--paypal-.com", "xn--paypalcom-b854c")]
@@ -120,13 +120,13 @@ def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: CyrusA
         assert members(account, "Imbox") == [known]
 
 
-def test_mail_of_a_contact_in_no_group_stays_in_the_inbox(account: CyrusAccount, mail: Mail) -> None:
+def test_mail_of_a_contact_in_no_group_stays_in_the_inbox(account: AccountOnCyrus, mail: Mail) -> None:
     """Whom the person has among their contacts is not screened, in a triage group or not."""
     add_contact(account, "Old Friend", "friend@far.example")
     assert account.mailboxes_of(mail.arrives("Old Friend <FRIEND@far.example>")) == {"Inbox"}
 
 
-def test_a_card_whose_address_is_in_a_group_of_lines_counts(account: CyrusAccount, mail: Mail) -> None:
+def test_a_card_whose_address_is_in_a_group_of_lines_counts(account: AccountOnCyrus, mail: Mail) -> None:
     """A card that says item1.EMAIL is found by the triage and by the rules alike."""
     sender = "news@item.example"
     lines = [f"item1.EMAIL;TYPE=INTERNET:{sender}", "item1.X-ABLabel:Work"]
@@ -140,14 +140,14 @@ def test_a_card_whose_address_is_in_a_group_of_lines_counts(account: CyrusAccoun
     assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}
 
 
-def test_a_member_of_a_group_that_is_added_by_hand_is_routed_too(account: CyrusAccount, mail: Mail) -> None:
+def test_a_member_of_a_group_that_is_added_by_hand_is_routed_too(account: AccountOnCyrus, mail: Mail) -> None:
     """The rules look at the groups as they are, whoever has put a card into them."""
     uid = add_contact(account, "Shop", "shop@far.example")
     join(account, "Jail", uid)
     assert account.mailboxes_of(mail.arrives("shop@far.example")) == {"Jail"}
 
 
-def test_a_reply_to_mail_of_the_person_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+def test_a_reply_to_mail_of_the_person_is_not_screened(account: AccountOnCyrus, mail: Mail) -> None:
     """A stranger who answers the person reaches the Inbox; one who answers somebody else does not."""
     own_message_id = account.message_id(account.send(("Stranger", "stranger@far.example")))
     reply = mail.arrives("stranger@far.example", In_Reply_To=f"<{own_message_id}>")
@@ -156,12 +156,12 @@ def test_a_reply_to_mail_of_the_person_is_not_screened(account: CyrusAccount, ma
     assert account.mailboxes_of(other) == {"Screener"}
 
 
-def test_mail_of_the_person_to_themselves_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+def test_mail_of_the_person_to_themselves_is_not_screened(account: AccountOnCyrus, mail: Mail) -> None:
     """The account's own address cannot be triaged, so it must not wait in Screener."""
     assert account.mailboxes_of(mail.arrives(f"Me <{account.address.upper()}>")) == {"Inbox"}
 
 
-def test_mail_from_a_domain_of_the_persons_own_is_not_screened(account: CyrusAccount, mail: Mail) -> None:
+def test_mail_from_a_domain_of_the_persons_own_is_not_screened(account: AccountOnCyrus, mail: Mail) -> None:
     """An identity ``*@…`` is everybody at that domain, to the delivering server, too."""
 
     def offer_a_domain(exchange: Exchange) -> None:
@@ -179,7 +179,7 @@ def test_mail_from_a_domain_of_the_persons_own_is_not_screened(account: CyrusAcc
     assert account.mailboxes_of(mail.arrives("shop@notmine.example")) == {"Screener"}
 
 
-def test_mail_without_a_usable_sender_is_screened(account: CyrusAccount, mail: Mail) -> None:
+def test_mail_without_a_usable_sender_is_screened(account: AccountOnCyrus, mail: Mail) -> None:
     """What comes from nobody is from nobody known."""
     assert account.mailboxes_of(mail.arrives("undisclosed-recipients:;")) == {"Screener"}
 
@@ -188,7 +188,7 @@ def test_hostile_names_and_nested_mailboxes_are_routed(cyrus: Front) -> None:
     """Apostrophes, brackets, other scripts and mailboxes inside others come through every step."""
     feed, screener = "L'actualité: 新聞 & (Büro)", "Inbox/Wartezimmer für Post"
     variables = {"MAILROOM_GROUP_FEED": feed, "MAILROOM_SCREENER_MAILBOX": screener}
-    with closing(CyrusAccount(cyrus)) as account:
+    with closing(AccountOnCyrus(cyrus)) as account:
         made = run_process(account, "setup", "--apply", **variables)
         assert made.returncode == 0, made.stdout + made.stderr
         account.mailbox_names()
@@ -206,7 +206,7 @@ def test_hostile_names_and_nested_mailboxes_are_routed(cyrus: Front) -> None:
 
 
 def test_a_contact_of_another_address_book_is_filed_without_a_second_card(
-    account: CyrusAccount, mail: Mail
+    account: AccountOnCyrus, mail: Mail
 ) -> None:
     """The engine finds a group's members in every address book of the account, so a line is all it takes."""
     account.add_address_book("Other")

@@ -14,16 +14,16 @@ import pytest
 from tests.support.cyrus import server
 from tests.support.cyrus.front import Front
 from tests.support.cyrus.server import CyrusServer, why_not_installed
-from tests.support.on_cyrus import CyrusAccount
+from tests.support.on_cyrus import AccountOnCyrus
 
 
 @pytest.fixture
-def account(cyrus: Front) -> CyrusAccount:
-    return CyrusAccount(cyrus)
+def account(cyrus: Front) -> AccountOnCyrus:
+    return AccountOnCyrus(cyrus)
 
 
 @contextmanager
-def get(account: CyrusAccount, url: str, **headers: str) -> Iterator[HTTPResponse]:
+def get(account: AccountOnCyrus, url: str, **headers: str) -> Iterator[HTTPResponse]:
     target = urlsplit(url)
     token = f"Bearer {account.environment['MAILROOM_JMAP_TOKEN']}"
     with closing(HTTPConnection(target.netloc, timeout=10)) as connection:
@@ -34,7 +34,7 @@ def get(account: CyrusAccount, url: str, **headers: str) -> Iterator[HTTPRespons
             yield answer
 
 
-def session(account: CyrusAccount) -> dict[str, str]:
+def session(account: AccountOnCyrus) -> dict[str, str]:
     with get(account, account.environment["MAILROOM_JMAP_SESSION_URL"]) as answer:
         found: dict[str, str] = json.load(answer)
         return found
@@ -46,7 +46,7 @@ def next_event(stream: HTTPResponse) -> tuple[str, dict[str, object]]:
     return fields["event"], json.loads(fields["data"])
 
 
-def test_the_session_has_absolute_urls_of_the_front(cyrus: Front, account: CyrusAccount) -> None:
+def test_the_session_has_absolute_urls_of_the_front(cyrus: Front, account: AccountOnCyrus) -> None:
     """What the session refers to is reached through the front as well."""
     found = session(account)
     for name in ("apiUrl", "eventSourceUrl", "uploadUrl", "downloadUrl"):
@@ -54,14 +54,14 @@ def test_the_session_has_absolute_urls_of_the_front(cyrus: Front, account: Cyrus
 
 
 @pytest.mark.parametrize("authorization", ["Bearer unknown", "Basic bm9ib2R5Om5v", "Basic %", ""])
-def test_wrong_credentials_are_refused(account: CyrusAccount, authorization: str) -> None:
+def test_wrong_credentials_are_refused(account: AccountOnCyrus, authorization: str) -> None:
     """An unknown token, a wrong password, nonsense and nothing get 401."""
     url = account.environment["MAILROOM_JMAP_SESSION_URL"]
     with get(account, url, Authorization=authorization) as answer:
         assert answer.status == 401
 
 
-def test_a_change_is_pushed(account: CyrusAccount) -> None:
+def test_a_change_is_pushed(account: AccountOnCyrus) -> None:
     """The event stream tells that mail has changed, in the RFC's form, soon after it has."""
     url = session(account)["eventSourceUrl"]
     url = url.replace("{types}", "Email,Mailbox").replace("{closeafter}", "no").replace("{ping}", "0")
@@ -76,7 +76,7 @@ def test_a_change_is_pushed(account: CyrusAccount) -> None:
     assert changed[account.address]["Email"] == account.state()[0]
 
 
-def test_silence_is_filled_with_pings(account: CyrusAccount) -> None:
+def test_silence_is_filled_with_pings(account: AccountOnCyrus) -> None:
     """As often as the client has asked for, the stream shows that it is alive."""
     url = session(account)["eventSourceUrl"]
     url = url.replace("{types}", "*").replace("{closeafter}", "state").replace("{ping}", "1")
@@ -87,7 +87,7 @@ def test_silence_is_filled_with_pings(account: CyrusAccount) -> None:
         assert stream.read() == b"", "closeafter=state ends the stream after one event"
 
 
-def test_mail_is_delivered_as_by_a_mail_exchanger(cyrus: Front, account: CyrusAccount) -> None:
+def test_mail_is_delivered_as_by_a_mail_exchanger(cyrus: Front, account: AccountOnCyrus) -> None:
     """A message handed in by LMTP lies in the Inbox."""
     before = account.state()
     cyrus.server.deliver(account.address, b"From: ann@example.net\r\nSubject: Hello\r\n\r\nText.\r\n")

@@ -17,7 +17,7 @@ from mailroom import __version__
 from mailroom.settings.settings import PUBLIC_DEFAULTS
 from tests.support.accounts import furnish, groups_of, label
 from tests.support.containers import Container, entry_point, load, run_once, write_archive
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.programs import LINUX_ONLY, ROOT, program, run
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
@@ -45,14 +45,14 @@ def image(archive: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def account() -> Iterator[SandboxAccount]:
-    with closing(SandboxAccount()) as account:
+def account() -> Iterator[AccountOnSandbox]:
+    with closing(AccountOnSandbox()) as account:
         furnish(account)
         yield account
 
 
 @pytest.fixture
-def environment(account: SandboxAccount) -> dict[str, str]:
+def environment(account: AccountOnSandbox) -> dict[str, str]:
     """What a pod gets: the ConfigMap's keys and the Secret's, here with the sandbox's addresses."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -186,7 +186,7 @@ def test_names_of_hosts_are_looked_up(image: str) -> None:
 
 
 def test_the_service_works_as_in_the_cluster(
-    image: str, account: SandboxAccount, environment: dict[str, str]
+    image: str, account: AccountOnSandbox, environment: dict[str, str]
 ) -> None:
     """It starts, is well, files a labelled message's sender, and ends with SIGTERM, all as restricted."""
     message = account.receive([("News", "news@letters.example")], "Screener")
@@ -206,7 +206,7 @@ def test_the_service_works_as_in_the_cluster(
         assert set(container.events()[-2:]) == {"service_stopping", "service_stopped"}
 
 
-def test_no_secret_is_told(image: str, account: SandboxAccount, environment: dict[str, str]) -> None:
+def test_no_secret_is_told(image: str, account: AccountOnSandbox, environment: dict[str, str]) -> None:
     """Not even at debug level does the log repeat what the Secret holds."""
     with Container(image, environment={**environment, "MAILROOM_LOG_LEVEL": "debug"}) as container:
         container.wait_for(lambda: "poll_complete" in container.events(), "a cycle")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.accounts import furnish, members
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.programs import LINUX_ONLY, NIX_VARIABLE, ROOT, nix, program, read_until, run
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
@@ -21,14 +21,14 @@ STEPS = ("build", "start", "/healthz", "a label is triaged", "graceful stop")
 
 
 @pytest.fixture
-def account() -> Iterator[SandboxAccount]:
-    with closing(SandboxAccount()) as account:
+def account() -> Iterator[AccountOnSandbox]:
+    with closing(AccountOnSandbox()) as account:
         furnish(account)
         yield account
 
 
 def at_the_terminal(
-    account: SandboxAccount, folder: Path, answer: str, **environment: str
+    account: AccountOnSandbox, folder: Path, answer: str, **environment: str
 ) -> tuple[int, str]:
     """Run the live test as a person would, with a `.env`, and give one answer; return exit code and words."""
     lines = [f"{name}={value}" for name, value in account.environment.items()]
@@ -48,13 +48,13 @@ def at_the_terminal(
     return os.waitstatus_to_exitcode(status), shown.decode()
 
 
-def everything(account: SandboxAccount) -> object:
+def everything(account: AccountOnSandbox) -> object:
     groups = {name: members(account, name) for name in ("Imbox", "Feed", "Paper Trail", "Jail")}
     return dict(account.cards()), groups, len(account.store.messages)
 
 
 def test_it_takes_five_steps_with_the_image_and_leaves_no_trace(
-    account: SandboxAccount, tmp_path: Path
+    account: AccountOnSandbox, tmp_path: Path
 ) -> None:
     """Every step passes, and the account is as it was, to the last byte of each card."""
     program("podman")
@@ -66,7 +66,7 @@ def test_it_takes_five_steps_with_the_image_and_leaves_no_trace(
     assert everything(account) == before
 
 
-def test_it_does_without_an_image_where_there_is_no_nix(account: SandboxAccount, tmp_path: Path) -> None:
+def test_it_does_without_an_image_where_there_is_no_nix(account: AccountOnSandbox, tmp_path: Path) -> None:
     """A person with nothing but Python sees the same five steps."""
     before = everything(account)
     code, shown = at_the_terminal(account, tmp_path, "yes", **{NIX_VARIABLE: "no-such-program"})
@@ -75,7 +75,7 @@ def test_it_does_without_an_image_where_there_is_no_nix(account: SandboxAccount,
     assert everything(account) == before
 
 
-def test_without_a_yes_nothing_happens(account: SandboxAccount, tmp_path: Path) -> None:
+def test_without_a_yes_nothing_happens(account: AccountOnSandbox, tmp_path: Path) -> None:
     """Before it asks, it has written nothing; after any other answer it writes nothing."""
     before = everything(account), account.state()
     _, shown = at_the_terminal(account, tmp_path, "well, perhaps")

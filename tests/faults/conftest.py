@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import open_account_on
-from tests.support.accounts import Account
-from tests.support.scenarios import FaultySandboxAccount
+from tests.support.accounts import AccountUnderTest
+from tests.support.scenarios import FaultyAccountOnSandbox
 
 
 @pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])
-def faulty_account(request: pytest.FixtureRequest) -> Account:
+def faulty_account(request: pytest.FixtureRequest) -> AccountUnderTest:
     """A new account, not yet furnished; whoever plays a scenario on it closes it."""
     if request.param == "cyrus":
         return open_account_on("cyrus", request)
-    return FaultySandboxAccount()
+    return FaultyAccountOnSandbox()

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from tests.support import vcards
 from tests.support.accounts import GROUPS, LABELS, Sender, group_card_name
 from tests.support.observer import addresses, is_group, members, values
-from tests.support.scenarios import FOREIGN_MEMBERS, STRANGER, FaultySandboxAccount
+from tests.support.scenarios import FOREIGN_MEMBERS, STRANGER, FaultyAccountOnSandbox
 
 SENDERS: Sequence[Sender] = (
     ("Ann", "ann@example.net"),
@@ -56,7 +56,7 @@ class Person:
         disturbed: Addresses whose contacts the person has touched since the set was last cleared.
     """
 
-    account: FaultySandboxAccount
+    account: FaultyAccountOnSandbox
     letters: dict[str, str] = field(factory=dict)
     cards: dict[str, bytes] = field(factory=dict)
     disturbed: set[str] = field(factory=set)
@@ -227,7 +227,7 @@ ACTS: dict[str, Callable[[Person, int, int], None]] = {
 }  # fmt: skip
 
 
-def settle_in(account: FaultySandboxAccount) -> Person:
+def settle_in(account: FaultyAccountOnSandbox) -> Person:
     """Return the person, who has contact groups with members that nobody else knows."""
     person = Person(account)
     for title in ("Imbox", "Feed"):

@@ -16,7 +16,7 @@ from tests.support import harm
 from tests.support.harm import Choice, Harm
 from tests.support.interrupted import IMPATIENT, rig
 from tests.support.proxy import Exchange, Plan
-from tests.support.scenarios import SCENARIOS, FaultySandboxAccount
+from tests.support.scenarios import SCENARIOS, FaultyAccountOnSandbox
 
 SCENARIO = SCENARIOS["everything"]
 FOREVER = 1_000_000
@@ -81,7 +81,7 @@ TIMES = 20
 @cache
 def undisturbed() -> dict[str, object]:
     """Return where the scenario leads to when nobody does harm."""
-    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as quiet:
+    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as quiet:
         quiet.run()
         return quiet.final()
 
@@ -90,7 +90,7 @@ def undisturbed() -> dict[str, object]:
 @pytest.mark.parametrize("kind", IN_PASSING)
 def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: str, choice: str) -> None:
     """Harm that comes twice in a row is made good by sending the request again; nobody has to wait."""
-    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
+    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
@@ -113,7 +113,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
     kind: str, plan: Plan, choice: str
 ) -> None:
     """Harm without end does no damage, is told in Mailroom's own errors, and leaves the rest for later."""
-    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
+    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = lasting = Harm(plan, CHOICES[choice])
@@ -139,7 +139,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
 def test_after_twenty_failed_cycles_the_next_one_works(kind: str, choice: str) -> None:
     """However often the same process has failed in the same way, it works as soon as it is let."""
     bounds = evolve(HASTY, silence_seconds=0.5) if "stall" in kind else HASTY
-    with rig(FaultySandboxAccount(), SCENARIO, bounds) as hit:
+    with rig(FaultyAccountOnSandbox(), SCENARIO, bounds) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
         hit.proxy.plan = lasting = Harm((LASTING | LASTING_FOR_TEXT)[kind], CHOICES[choice])
@@ -154,7 +154,7 @@ def test_after_twenty_failed_cycles_the_next_one_works(kind: str, choice: str) -
 @pytest.mark.parametrize("kind", LASTING | LASTING_FOR_TEXT)
 def test_what_lasts_at_the_start_ends_the_process_with_advice_or_a_typed_error(kind: str) -> None:
     """Harm without end from the first request on lets nothing start, and is told in Mailroom's own errors."""
-    with rig(FaultySandboxAccount(), SCENARIO, IMPATIENT) as hit:
+    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
         hit.proxy.plan = Harm((LASTING | LASTING_FOR_TEXT)[kind], harm.any_request)
         assert hit.attempt() is not None
         hit.proxy.plan = Exchange.pass_on

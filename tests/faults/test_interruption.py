@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from tests.conftest import open_account_on
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.interrupted import cut_off, rig
 from tests.support.proxy import Exchange
-from tests.support.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount, Scenario
+from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox, Scenario
 
 QUICK = "everything"
 each_scenario = pytest.mark.parametrize(
@@ -20,12 +20,12 @@ each_scenario = pytest.mark.parametrize(
 applied_or_not = pytest.mark.parametrize(
     "applied", [pytest.param(False, id="before it is sent on"), pytest.param(True, id="after it is applied")]
 )
-OpenAccount = Callable[[], Account]
+OpenAccount = Callable[[], AccountUnderTest]
 
 
-def cramped() -> Account:
+def cramped() -> AccountUnderTest:
     """Open an account whose limits turn each reading and each change into several requests."""
-    return FaultySandboxAccount(CRAMPED)
+    return FaultyAccountOnSandbox(CRAMPED)
 
 
 def undisturbed(open_account: OpenAccount, scenario: Scenario) -> tuple[dict[str, object], int, int]:
@@ -84,7 +84,7 @@ def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureR
     """On Cyrus, too, a process may be cut off at any request."""
     scenario = SCENARIOS[QUICK]
 
-    def on_cyrus() -> Account:
+    def on_cyrus() -> AccountUnderTest:
         return open_account_on("cyrus", request)
 
     expected, _, requests = undisturbed(on_cyrus, scenario)

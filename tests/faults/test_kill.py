@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import open_account_on
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.interrupted import rig
 from tests.support.processes import Process
 from tests.support.proxy import Exchange
-from tests.support.scenarios import CRAMPED, SCENARIOS, FaultySandboxAccount
+from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox
 
 KILLS = 100
 KILLS_ON_CYRUS = 4
 LATEST_SECONDS = 0.02
 """How long after a request the kill comes at the latest; by then two or three others are done."""
 
-OpenAccount = Callable[[], Account]
+OpenAccount = Callable[[], AccountUnderTest]
 
 
 def kill(process: Process, at: int, seconds: float, exchange: Exchange) -> None:
@@ -73,7 +73,7 @@ def test_killed_a_hundred_times(tmp_path: Path, capsys: pytest.CaptureFixture[st
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     names = [list(SCENARIOS)[number % len(SCENARIOS)] for number in range(KILLS)]
-    ends = kill_at_random(lambda: FaultySandboxAccount(CRAMPED), names, random.Random(seed), tmp_path)
+    ends = kill_at_random(lambda: FaultyAccountOnSandbox(CRAMPED), names, random.Random(seed), tmp_path)
     with capsys.disabled():
         print(f"\nkill -9 on the sandbox, seed {seed}: {dict(ends)}")
     assert ends["killed"] > KILLS / 2

@@ -26,7 +26,7 @@ from tests.support.interrupted import ShortWait, cycle
 from tests.support.observer import triage_groups_of
 from tests.support.proxy import Exchange, Plan, Proxy, Request
 from tests.support.running import settings_for
-from tests.support.scenarios import CRAMPED, FaultySandboxAccount
+from tests.support.scenarios import CRAMPED, FaultyAccountOnSandbox
 
 CYCLES_UNTIL_QUIET = 2
 EXAMPLES_IN_CI = 1_000
@@ -102,7 +102,7 @@ class PersonAndFate(RuleBasedStateMachine):
         super().__init__()
         seen["examples"] += 1
         self.resources = ExitStack()
-        self.account = FaultySandboxAccount(CRAMPED)
+        self.account = FaultyAccountOnSandbox(CRAMPED)
         self.resources.callback(self.account.close)
         furnish(self.account)
         self.person = settle_in(self.account)

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from mailroom.errors import AuthenticationError, UserError
 from tests.support import harm, vcards
-from tests.support.accounts import Account, group_card_name, groups_of, members
+from tests.support.accounts import AccountUnderTest, group_card_name, groups_of, members
 from tests.support.harm import Harm
 from tests.support.interrupted import Rig, rig
 from tests.support.proxy import Answer, Exchange, Plan
@@ -34,7 +34,9 @@ def two_new_senders(stage: Stage) -> None:
         stage.mail(f"{sender[0]}'s, waiting", [sender], "Screener")
 
 
-def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(faulty_account: Account) -> None:
+def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
+    faulty_account: AccountUnderTest,
+) -> None:
     """`notUpdated` for one sender's message fails that sender alone; the next cycle finishes them."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -60,7 +62,9 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(faul
         pytest.param(harm.lose_request, id="requests lost"),
     ],
 )
-def test_a_card_that_cannot_be_written_fails_its_sender_alone(faulty_account: Account, plan: Plan) -> None:
+def test_a_card_that_cannot_be_written_fails_its_sender_alone(
+    faulty_account: AccountUnderTest, plan: Plan
+) -> None:
     """Where one new card does not get through, the other senders are filed all the same."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -75,7 +79,9 @@ def test_a_card_that_cannot_be_written_fails_its_sender_alone(faulty_account: Ac
         hit.final()
 
 
-def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(faulty_account: Account) -> None:
+def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
+    faulty_account: AccountUnderTest,
+) -> None:
     """An ETag refused again and again is given up for that group; senders for other groups are filed."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
@@ -94,7 +100,7 @@ def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(faulty_acc
         hit.final()
 
 
-def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_account: Account) -> None:
+def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_account: AccountUnderTest) -> None:
     """Where a group changes four times between reading and writing, each edit stays, and ours comes."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -116,7 +122,9 @@ def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_accoun
         assert (groups_of(faulty_account, ANN[1]), groups_of(faulty_account, BOB[1])) == (["Feed"], ["Feed"])
 
 
-def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(faulty_account: Account) -> None:
+def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(
+    faulty_account: AccountUnderTest,
+) -> None:
     """`stateMismatch` makes the decision fall on the mail as it is; without end it fails this cycle only."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -141,7 +149,7 @@ def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(faulty
         assert groups_of(faulty_account, ANN[1]) == ["Jail"]
 
 
-def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_account: Account) -> None:
+def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_account: AccountUnderTest) -> None:
     """`requestTooLarge` halves the batches, down to one message, within the same cycle."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
@@ -153,7 +161,7 @@ def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_accou
         hit.final()
 
 
-def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: Account) -> None:
+def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: AccountUnderTest) -> None:
     """Whether the refusal is made up or the server has really forgotten, the book is read anew at once."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -172,7 +180,7 @@ def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: Account) 
 
 
 @pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of each card", "a web page"])
-def test_what_is_no_whole_card_is_not_believed(faulty_account: Account, plan: Plan) -> None:
+def test_what_is_no_whole_card_is_not_believed(faulty_account: AccountUnderTest, plan: Plan) -> None:
     """Where cards arrive in part, the book is not taken for one in which the rest is missing."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
@@ -190,7 +198,9 @@ def test_what_is_no_whole_card_is_not_believed(faulty_account: Account, plan: Pl
 
 
 @pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the card", "a web page"])
-def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(faulty_account: Account, plan: Plan) -> None:
+def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
+    faulty_account: AccountUnderTest, plan: Plan
+) -> None:
     """The answer is lost, and what is read to see what became of it is spoilt: no second card is made."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
@@ -207,7 +217,7 @@ def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(faulty_account:
 
 
 @pytest.mark.parametrize("code", [404, 410, 421])
-def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: Account, code: int) -> None:
+def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: AccountUnderTest, code: int) -> None:
     """Where the API has moved, to the service's eyes in mid-cycle, the cycle goes on at its new place."""
     with rig(faulty_account, two_new_senders) as hit:
         home = {"is": "/old"}
@@ -240,7 +250,7 @@ def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: Account, 
 
 @pytest.mark.parametrize("protocol", ["is_jmap", "is_carddav"])
 def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
-    faulty_account: Account, protocol: str
+    faulty_account: AccountUnderTest, protocol: str
 ) -> None:
     """A 401 is an AuthenticationError at once, without a second try; when it is over, the work goes on."""
     with rig(faulty_account, EVERYTHING) as hit:

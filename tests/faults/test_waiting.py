@@ -9,14 +9,14 @@ from email.utils import format_datetime
 
 from mailroom.errors import StatusError, StoppedError, TransportError
 from tests.support import harm
-from tests.support.accounts import Account, label
+from tests.support.accounts import AccountUnderTest, label
 from tests.support.harm import Harm
 from tests.support.interrupted import IMPATIENT, ShortWait, cycle, rig
 from tests.support.proxy import Exchange
 from tests.support.scenarios import new_senders
 
 
-def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Account) -> None:
+def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: AccountUnderTest) -> None:
     """What the server asks for is waited for, neither more nor less than it says."""
     with rig(faulty_account, new_senders) as hit:
         stop = ShortWait()
@@ -34,7 +34,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Accoun
         assert 30 < waited_seconds <= 40
 
 
-def test_retry_after_really_takes_its_time(faulty_account: Account) -> None:
+def test_retry_after_really_takes_its_time(faulty_account: AccountUnderTest) -> None:
     """With a real clock, a second asked for is a second waited."""
     with rig(faulty_account, new_senders) as hit:
         mailroom = hit.mailroom(threading.Event())
@@ -45,7 +45,7 @@ def test_retry_after_really_takes_its_time(faulty_account: Account) -> None:
         assert time.monotonic() - began >= 1.0
 
 
-def test_retry_after_is_capped(faulty_account: Account) -> None:
+def test_retry_after_is_capped(faulty_account: AccountUnderTest) -> None:
     """A server that asks for an hour does not hold the process: the cycle ends, the next one asks again."""
     with rig(faulty_account, new_senders) as hit:
         stop = ShortWait()
@@ -56,7 +56,7 @@ def test_retry_after_is_capped(faulty_account: Account) -> None:
         assert (asked.hits, stop.waits_seconds) == (1, [])
 
 
-def test_retry_after_is_interrupted_by_a_stop(faulty_account: Account) -> None:
+def test_retry_after_is_interrupted_by_a_stop(faulty_account: AccountUnderTest) -> None:
     """A process that is asked to stop does not wait out what the server asked for."""
     with rig(faulty_account, new_senders) as hit:
         stop = threading.Event()
@@ -71,7 +71,7 @@ def test_retry_after_is_interrupted_by_a_stop(faulty_account: Account) -> None:
         timer.join()
 
 
-def test_a_server_that_says_nothing_is_given_up(faulty_account: Account) -> None:
+def test_a_server_that_says_nothing_is_given_up(faulty_account: AccountUnderTest) -> None:
     """A stall is a TransportError after the read time-out, tried three times; later all is made good."""
     with rig(faulty_account, new_senders, IMPATIENT) as hit:
         mailroom = hit.mailroom()

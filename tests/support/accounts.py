@@ -35,7 +35,7 @@ def lacking() -> NoReturn:
     raise NotImplementedError("this kind of account has none")
 
 
-class Account(Protocol):
+class AccountUnderTest(Protocol):
     """An account on some server. Mailboxes go by their names, cards by the last segment of their href.
 
     What a kind of server does not have raises NotImplementedError.
@@ -133,33 +133,33 @@ class Account(Protocol):
         """Let go of the account."""
 
 
-def label(account: Account, message: str, *mailboxes: str) -> None:
+def label(account: AccountUnderTest, message: str, *mailboxes: str) -> None:
     """Put a message into more mailboxes, as a person labels it."""
     account.place(message, *account.mailboxes_of(message), *mailboxes)
 
 
-def unlabel(account: Account, message: str, *mailboxes: str) -> None:
+def unlabel(account: AccountUnderTest, message: str, *mailboxes: str) -> None:
     """Take a message out of mailboxes."""
     account.place(message, *(account.mailboxes_of(message) - set(mailboxes)))
 
 
-def group_card_name(account: Account, group: str) -> str:
+def group_card_name(account: AccountUnderTest, group: str) -> str:
     """Return which card is the contact group of this name."""
     (name,) = (name for name, card in _groups(account).items() if vcards.value(card, "FN") == group)
     return name
 
 
-def members(account: Account, group: str) -> list[str]:
+def members(account: AccountUnderTest, group: str) -> list[str]:
     """Return the UIDs of a contact group's members."""
     return sorted(vcards.members(account.cards()[group_card_name(account, group)]))
 
 
-def contacts(account: Account) -> dict[str, bytes]:
+def contacts(account: AccountUnderTest) -> dict[str, bytes]:
     """Return the cards that are not contact groups."""
     return {name: card for name, card in account.cards().items() if not vcards.is_group(card)}
 
 
-def contacts_of(account: Account, address: str) -> list[bytes]:
+def contacts_of(account: AccountUnderTest, address: str) -> list[bytes]:
     """Return the contact cards that have an address."""
     return [
         card
@@ -168,7 +168,7 @@ def contacts_of(account: Account, address: str) -> list[bytes]:
     ]
 
 
-def groups_of(account: Account, address: str) -> list[str]:
+def groups_of(account: AccountUnderTest, address: str) -> list[str]:
     """Return the names of the contact groups that a sender is in, once for each card and group."""
     uids = [vcards.value(card, "UID") for card in contacts_of(account, address)]
     return sorted(
@@ -179,7 +179,7 @@ def groups_of(account: Account, address: str) -> list[str]:
     )
 
 
-def add_contact(account: Account, name: str, *emails: str, groups: Sequence[str] = ()) -> str:
+def add_contact(account: AccountUnderTest, name: str, *emails: str, groups: Sequence[str] = ()) -> str:
     """Make a contact card in some contact groups, as a person does, and return its UID."""
     uid = f"contact-{len(account.cards())}"
     account.put_card(f"{uid}.vcf", vcards.contact(uid, name, *emails))
@@ -188,7 +188,7 @@ def add_contact(account: Account, name: str, *emails: str, groups: Sequence[str]
     return uid
 
 
-def join(account: Account, group: str, *uids: str) -> None:
+def join(account: AccountUnderTest, group: str, *uids: str) -> None:
     """Put cards into a contact group, as a person does."""
     name = group_card_name(account, group)
     card = account.cards()[name]
@@ -196,7 +196,7 @@ def join(account: Account, group: str, *uids: str) -> None:
     account.put_card(name, vcards.group(group, everybody, uid=vcards.value(card, "UID")))
 
 
-def furnish(account: Account) -> None:
+def furnish(account: AccountUnderTest) -> None:
     """Make everything in the account that triage needs, and a mailbox and a group of the person's own."""
     plain = dict.fromkeys(("Screener", *GROUPS[1:], *LABELS, OWN_MAILBOX))
     account.add_mailboxes({"Archive": "archive", **PROTECTED, **plain})
@@ -204,7 +204,7 @@ def furnish(account: Account) -> None:
         account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
 
 
-def _groups(account: Account) -> dict[str, bytes]:
+def _groups(account: AccountUnderTest) -> dict[str, bytes]:
     return {name: card for name, card in account.cards().items() if vcards.is_group(card)}
 
 

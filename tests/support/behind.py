@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from attrs import define, field
 
-from mailroom.account import Account as OpenAccount
-from mailroom.account import open_account
+from mailroom.account import Account, open_account
 from mailroom.http import DEFAULT_BOUNDS, Bounds
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.interrupted import ShortWait
 from tests.support.proxy import Proxy
 from tests.support.running import settings_for
@@ -26,12 +25,12 @@ class Behind:
         stop: Knows how long was to be waited for.
     """
 
-    account: Account
+    account: AccountUnderTest
     proxy: Proxy
     now: float = field(default=1_000.0)
     stop: ShortWait = field(factory=ShortWait)
 
-    def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> OpenAccount:
+    def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> Account:
         """Wire Mailroom up, as after a fresh start."""
         environment = self.proxy.environment(self.account.environment)
         return open_account(
@@ -44,7 +43,7 @@ class Behind:
 
 
 @contextmanager
-def behind(account: Account) -> Iterator[Behind]:
+def behind(account: AccountUnderTest) -> Iterator[Behind]:
     """Put a proxy before an account."""
     url = urlsplit(account.environment["MAILROOM_CARDDAV_URL"])
     with Proxy(f"{url.scheme}://{url.netloc}") as proxy:

@@ -9,12 +9,12 @@ from multiprocessing.connection import Connection
 
 from attrs import frozen
 
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 
 START_TIMEOUT_SECONDS = 300.0
 STOP_TIMEOUT_SECONDS = 10.0
 
-Make = Callable[[], Account]
+Make = Callable[[], SandboxAccount]
 Act = Callable[[Sandbox, int], None]
 
 

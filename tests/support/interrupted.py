@@ -8,16 +8,15 @@ from contextlib import closing, contextmanager
 
 from attrs import define, field
 
-from mailroom.account import Account as Mailroom
-from mailroom.account import open_account
+from mailroom.account import Account, open_account
 from mailroom.errors import MailroomError
 from mailroom.http import DEFAULT_BOUNDS, Bounds
 from mailroom.triage.report import Report
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.observer import Observer, final_state
 from tests.support.proxy import Exchange, Plan, Proxy
 from tests.support.running import settings_for
-from tests.support.scenarios import FaultySandboxAccount, Scenario, Stage, set_up
+from tests.support.scenarios import FaultyAccountOnSandbox, Scenario, Stage, set_up
 
 IMPATIENT = Bounds(silence_seconds=0.15)
 """Lets a client give a silent server up after a moment."""
@@ -50,7 +49,7 @@ class Rig:
     bounds: Bounds = DEFAULT_BOUNDS
     stop: ShortWait = field(factory=ShortWait)
 
-    def mailroom(self, stop: threading.Event | None = None) -> Mailroom:
+    def mailroom(self, stop: threading.Event | None = None) -> Account:
         """Wire Mailroom up through the proxy, as after a fresh start."""
         settings = settings_for(self.stage.account, self.environment())
         return open_account(settings, stop or self.stop, self.bounds)
@@ -59,14 +58,14 @@ class Rig:
         """Return the variables that lead through the proxy."""
         return self.proxy.environment(self.stage.account.environment)
 
-    def run(self, mailroom: Mailroom | None = None) -> Report:
+    def run(self, mailroom: Account | None = None) -> Report:
         """Do what ``mailroom run --once`` does; fresh, where no Mailroom is given."""
         if mailroom is None:
             mailroom = self.mailroom()
             mailroom.check()
         return cycle(mailroom)
 
-    def attempt(self, mailroom: Mailroom | None = None) -> MailroomError | None:
+    def attempt(self, mailroom: Account | None = None) -> MailroomError | None:
         """Run, and return the error that ended it, if one did; only Mailroom's own may."""
         try:
             self.run(mailroom)
@@ -89,13 +88,13 @@ class Rig:
         return [f"{x.method} {x.target} {x.calls}" for x in self.proxy.requests[seen:] if x.is_write]
 
 
-def cycle(mailroom: Mailroom) -> Report:
+def cycle(mailroom: Account) -> Report:
     """Do a cycle as the service does it."""
     return mailroom.triage.run()
 
 
 @contextmanager
-def rig(account: Account, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Rig]:
+def rig(account: AccountUnderTest, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Rig]:
     """Play a scenario on a new account, behind a proxy that does no harm yet.
 
     In an account that is in memory, the observer looks before and after each request. On a real server
@@ -106,7 +105,7 @@ def rig(account: Account, scenario: Scenario, bounds: Bounds = DEFAULT_BOUNDS) -
         upstream = account.environment["MAILROOM_CARDDAV_URL"].rstrip("/")
         with Proxy(upstream) as proxy:
             made = Rig(stage, proxy, Observer(stage), bounds)
-            if isinstance(account, FaultySandboxAccount):
+            if isinstance(account, FaultyAccountOnSandbox):
                 proxy.watch = made.observer.look
             yield made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.support.on_cyrus import CyrusAccount
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import run_process
 
 ARRIVAL_TIMEOUT_SECONDS = 10.0
@@ -13,7 +13,7 @@ ARRIVAL_TIMEOUT_SECONDS = 10.0
 class Mail:
     """Mail that comes to an account from outside."""
 
-    def __init__(self, account: CyrusAccount) -> None:
+    def __init__(self, account: AccountOnCyrus) -> None:
         self._account = account
 
     def arrives(self, sender: str, **headers: str) -> str:
@@ -26,7 +26,7 @@ class Mail:
         return self._account.find(f"{marker}@far.example", ARRIVAL_TIMEOUT_SECONDS)
 
 
-def install_rules(account: CyrusAccount) -> None:
+def install_rules(account: AccountOnCyrus) -> None:
     """Put the rules that Mailroom writes into force."""
     script = run_process(account, "rules", "--format", "sieve")
     assert script.returncode == 0, script.stderr

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cache
 
 from tests.support import vcards
-from tests.support.accounts import GROUPS, LABELS, Account
+from tests.support.accounts import GROUPS, LABELS, AccountUnderTest
 from tests.support.scenarios import STRAGGLER, Stage
 
 KEPT = frozenset({"Trash", "Sent", "Junk", "Drafts"})
@@ -97,7 +97,7 @@ class Observer:
                 continue
             assert triage_groups_of(cards, sender), f"{sender} has lost their label and is in no group"
 
-    def _check_cards(self, account: Account, now: dict[str, bytes]) -> None:
+    def _check_cards(self, account: AccountUnderTest, now: dict[str, bytes]) -> None:
         uids = Counter(uid for card in now.values() for uid in values(card, "UID"))
         assert max(uids.values()) == 1, f"a UID stands twice: {uids}"
         before = Counter(x for card in self._cards.values() if not is_group(card) for x in addresses(card))

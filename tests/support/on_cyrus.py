@@ -8,7 +8,7 @@ from email.utils import formataddr
 from uuid import uuid4
 
 from tests.support import vcards
-from tests.support.accounts import Account, Clock, Sender
+from tests.support.accounts import AccountUnderTest, Clock, Sender
 from tests.support.cyrus.front import Front
 from tests.support.wire import RefusedError, Wire
 
@@ -17,7 +17,7 @@ OPTIONS = {"jmap_max_objects_in_get": str(MAX_OBJECTS), "jmap_max_objects_in_set
 """Limits low enough that a test can exceed them."""
 
 
-class CyrusAccount(Account):
+class AccountOnCyrus(AccountUnderTest):
     """A new account on the server behind `front`."""
 
     keeps_card_bytes = False

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from tests.support.dav_servers import PASSWORD, USER, DavServer
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.wire import Wire
 
 
-class DavAccount(SandboxAccount):
+class AccountOnDavServer(AccountOnSandbox):
     """A new account with a server of its own for contacts.
 
     Args:

@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from attrs import evolve
 
-from tests.support.accounts import Account, Clock, Sender
+from tests.support.accounts import AccountUnderTest, Clock, Sender
 from tests.support.james_server import JamesServer
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange, Proxy
 from tests.support.wire import RefusedError
 
@@ -24,19 +24,19 @@ OWN_NAMES = {"Inbox": "INBOX", "Junk": "Spam"}
 """What James calls the mailboxes that it makes by itself; their roles cannot be set."""
 
 
-class JamesAccount(Account):
+class AccountOnJames(AccountUnderTest):
     """A new account; Mailroom reaches its mail through a proxy that knows the password."""
 
     keeps_card_bytes = True
-    member_prefix = SandboxAccount.member_prefix
-    describes_cards = SandboxAccount.describes_cards
+    member_prefix = AccountOnSandbox.member_prefix
+    describes_cards = AccountOnSandbox.describes_cards
     max_objects = 500
 
     def __init__(self, server: JamesServer) -> None:
         self.address = f"user{uuid4().hex[:12]}@example.com"
         self._authorization = server.add_user(self.address, uuid4().hex)
         self._server_address = server.address
-        self._book = SandboxAccount()
+        self._book = AccountOnSandbox()
         self._proxy = Proxy(server.url, self._pass_on).__enter__()
         jmap = {"MAILROOM_JMAP_SESSION_URL": f"{self._proxy.url}/jmap/session", "MAILROOM_JMAP_TOKEN": "any"}
         self.environment = {**self._book.environment, **jmap}

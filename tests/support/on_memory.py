@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from mailroom.account import Account as OpenAccount
-from mailroom.account import open_account
+from mailroom.account import Account, open_account
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId
@@ -17,13 +16,13 @@ from mailroom.model.sender import read_sender
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
 from tests.support import vcards
-from tests.support.accounts import Account, Clock, Sender
+from tests.support.accounts import AccountUnderTest, Clock, Sender
 from tests.support.memory import Book, World
 
 NOWHERE = "http://127.0.0.1:9/"
 
 
-class MemoryAccount(Account):
+class AccountOnMemory(AccountUnderTest):
     """A new account in memory."""
 
     keeps_card_bytes = True
@@ -45,7 +44,7 @@ class MemoryAccount(Account):
             "MAILROOM_CARDDAV_PASSWORD": "no-password",
         }
 
-    def opened(self, settings: Settings) -> OpenAccount:
+    def opened(self, settings: Settings) -> Account:
         """Wire triage up to the double; the servers' clients are there and never used."""
         mail: MailStore = self._world
         book: AddressBook = Book(self._world)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mailroom.sandbox.server import Sandbox
-from mailroom.sandbox.store.account import Account as Store
-from mailroom.sandbox.store.account import Limits
+from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook
 from mailroom.sandbox.store.messages import SEEN, Identity
-from tests.support.accounts import Account, Clock, Sender
+from tests.support.accounts import AccountUnderTest, Clock, Sender
 
 MAX_OBJECTS = 50
 
 
-class SandboxAccount(Account):
+class AccountOnSandbox(AccountUnderTest):
     """A new account on a sandbox of its own.
 
     Args:
@@ -29,7 +28,7 @@ class SandboxAccount(Account):
     def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:
         self.keeps_card_bytes = not rewrites_cards
         limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
-        self.store = Store(limits=limits, rewrites_cards=rewrites_cards)
+        self.store = SandboxAccount(limits=limits, rewrites_cards=rewrites_cards)
         self.store.identities += [Identity(f"alias{n}", "", email) for n, email in enumerate(identities)]
         self.store.add_mailbox("Inbox", role="inbox")
         self._sandbox = Sandbox(self.store).__enter__()

@@ -15,14 +15,13 @@ from unittest.mock import patch
 
 from attrs import evolve, frozen
 
-from mailroom.account import Account as OpenAccount
-from mailroom.account import open_account
+from mailroom.account import Account, open_account
 from mailroom.cli import main
 from mailroom.http import DEFAULT_BOUNDS
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.report import Report
-from tests.support.accounts import Account
-from tests.support.on_memory import MemoryAccount
+from tests.support.accounts import AccountUnderTest
+from tests.support.on_memory import AccountOnMemory
 
 PROJECT = Path(__file__).parents[2]
 PROCESS_TIMEOUT_SECONDS = 30.0
@@ -30,20 +29,22 @@ ONE_ATTEMPT = evolve(DEFAULT_BOUNDS, attempts=1)
 """For what is to break off at once: a dead process tries nothing again."""
 
 
-def opened(account: Account, **variables: str) -> OpenAccount:
+def opened(account: AccountUnderTest, **variables: str) -> Account:
     """Wire Mailroom up to an account, as after a fresh start; `variables` are more settings."""
     settings = settings_for(account, variables)
-    return account.opened(settings) if isinstance(account, MemoryAccount) else open_account(settings)
+    return account.opened(settings) if isinstance(account, AccountOnMemory) else open_account(settings)
 
 
-def run_cycle(account: Account, **variables: str) -> Report:
+def run_cycle(account: AccountUnderTest, **variables: str) -> Report:
     """Do one cycle as ``mailroom run --once`` does it, but in this process."""
     mailroom = opened(account, **variables)
     mailroom.check()
     return mailroom.triage.run()
 
 
-def run_process(account: Account, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_process(
+    account: AccountUnderTest, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m mailroom`` on an account and wait for its end."""
     environment = {**_environment(account, variables), "PYTHONPATH": str(PROJECT)}
     return subprocess.run(
@@ -78,12 +79,12 @@ def run_command(environment: Mapping[str, str], *arguments: str, **variables: st
     return Done(code, output.getvalue(), errors.getvalue())
 
 
-def settings_for(account: Account, variables: Mapping[str, str]) -> Settings:
+def settings_for(account: AccountUnderTest, variables: Mapping[str, str]) -> Settings:
     """Read the settings that point Mailroom to an account."""
     return load_settings(_environment(account, variables))
 
 
-def _environment(account: Account, variables: Mapping[str, str]) -> dict[str, str]:
+def _environment(account: AccountUnderTest, variables: Mapping[str, str]) -> dict[str, str]:
     return _clean({**account.environment, **variables})
 
 

@@ -8,8 +8,8 @@ from attrs import define, field, frozen
 
 from mailroom.sandbox.store.account import Limits
 from tests.support import vcards
-from tests.support.accounts import Account, Sender, add_contact, furnish, group_card_name, join
-from tests.support.on_sandbox import SandboxAccount
+from tests.support.accounts import AccountUnderTest, Sender, add_contact, furnish, group_card_name, join
+from tests.support.on_sandbox import AccountOnSandbox
 
 ANN: Sender = ("Ann", "ann@example.net")
 BOB: Sender = ("Bob", "bob@example.net")
@@ -49,7 +49,7 @@ class Letter:
 class Stage:
     """An account, and its messages by what they stand for."""
 
-    account: Account
+    account: AccountUnderTest
     letters: dict[str, Letter] = field(factory=dict)
 
     def mail(self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False) -> None:
@@ -62,7 +62,7 @@ class Stage:
 Scenario = Callable[[Stage], None]
 
 
-def set_up(account: Account, scenario: Scenario) -> Stage:
+def set_up(account: AccountUnderTest, scenario: Scenario) -> Stage:
     """Furnish an account with what a scenario has, its groups with lines that nobody may touch."""
     furnish(account)
     for group in ("Imbox", "Feed"):
@@ -215,7 +215,7 @@ CRAMPED = Limits(
 """Limits that turn every reading and every change into several requests."""
 
 
-class FaultySandboxAccount(SandboxAccount):
+class FaultyAccountOnSandbox(AccountOnSandbox):
     """An account on a sandbox, with limits of its own and access to what it holds."""
 
     def __init__(self, limits: Limits | None = None) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from mailroom.account import Account as Mailroom
-from mailroom.account import open_account
-from mailroom.sandbox import Account, Sandbox
+from mailroom.account import Account, open_account
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.settings.settings import Settings, load_settings
 
 CATEGORIES = ("Imbox", "Feed", "PaperTrail", "Jail", "Person")
@@ -15,9 +14,9 @@ MAILBOXES = ("Screener", "Feed", "Paper Trail", "Jail", "@MailroomError", "@Mail
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
 
 
-def furnished_account() -> Account:
+def furnished_account() -> SandboxAccount:
     """Return an account that has what triage needs, and no mail."""
-    account = Account()
+    account = SandboxAccount()
     for name in ("Inbox", "Archive", "Trash", "Junk", "Sent", "Drafts"):
         account.add_mailbox(name, role=name.lower())
     for name in (*MAILBOXES, *(f"@To{category}" for category in CATEGORIES)):
@@ -27,7 +26,7 @@ def furnished_account() -> Account:
     return account
 
 
-def add_senders(account: Account, senders: int, messages: int, labelled: bool = True) -> None:
+def add_senders(account: SandboxAccount, senders: int, messages: int, labelled: bool = True) -> None:
     """Let new senders write into Screener; the newest message of each gets a label, all five in turn."""
     for number in range(senders):
         for copy in range(messages):
@@ -40,7 +39,7 @@ def add_senders(account: Account, senders: int, messages: int, labelled: bool = 
             account.label(message, f"@To{CATEGORIES[number % len(CATEGORIES)]}")
 
 
-def add_cards(account: Account, cards: int) -> None:
+def add_cards(account: SandboxAccount, cards: int) -> None:
     """Fill the address book with people who have nothing to do with the triage."""
     for number in range(cards):
         account.add_contact(f"Contact Number {number}", f"contact{number}@people{number % 97}.example")
@@ -52,6 +51,6 @@ def settings_for(environment: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
-def mailroom_on(sandbox: Sandbox) -> Iterator[Mailroom]:
+def mailroom_on(sandbox: Sandbox) -> Iterator[Account]:
     """Wire Mailroom to a sandbox."""
     yield open_account(settings_for(sandbox.environment()))

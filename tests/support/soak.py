@@ -11,7 +11,7 @@ from attrs import frozen
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.exchange import Reply, Request
 from tests.support.elsewhere import sandbox_elsewhere
 from tests.support.processes import resident_mib
@@ -49,7 +49,7 @@ class BriefWait(threading.Event):
         return super().wait((timeout or 0.0) / 1000)
 
 
-def make_account() -> Account:
+def make_account() -> SandboxAccount:
     """Return an account with some contacts."""
     account = furnished_account()
     add_cards(account, CARDS)

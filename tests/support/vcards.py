@@ -91,7 +91,7 @@ def group_in(
     """Write a contact group in one of `GROUP_FORMS`.
 
     Args:
-        prefix: What the server wants before a member's UID in MEMBER; see `Account.member_prefix`.
+        prefix: What the server wants before a member's UID in MEMBER; see `AccountUnderTest.member_prefix`.
     """
     if form == "4.0":
         return group_4(name, member_uids, extra=extra, prefix=prefix)
@@ -105,7 +105,7 @@ def group_4(
     """Write a contact group in version 4.0 (RFC 6350 section 6.1.4).
 
     Args:
-        prefix: What the server wants before each member's UID; see `Account.member_prefix`.
+        prefix: What the server wants before each member's UID; see `AccountUnderTest.member_prefix`.
     """
     lines = [f"UID:{_group_uid(name)}", "KIND:group", f"FN:{name}", f"N:{name};;;;"]
     return _card("4.0", [*lines, *(f"MEMBER:{prefix}{member}" for member in member_uids), *extra])

@@ -23,7 +23,7 @@ from mailroom.http import HttpClient
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
 from mailroom.model.ports import Refused
-from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
+from mailroom.sandbox import Limits, Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav import server as carddav
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import AddressBook, contact_card, group_card
@@ -32,7 +32,7 @@ GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
 
 
 @contextmanager
-def serving(account: Account) -> Iterator[Sandbox]:
+def serving(account: SandboxAccount) -> Iterator[Sandbox]:
     for group in GROUPS:
         account.add_group(group)
     with Sandbox(account) as sandbox:
@@ -41,7 +41,7 @@ def serving(account: Account) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with serving(Account()) as sandbox:
+    with serving(SandboxAccount()) as sandbox:
         yield sandbox
 
 
@@ -163,7 +163,7 @@ def test_a_sync_token_that_is_no_longer_good_means_reading_all_again(
 
 def test_a_server_may_answer_page_by_page() -> None:
     """A truncated answer (507) is continued with its token until all is read."""
-    with serving(Account(limits=Limits(max_sync_results=7))) as sandbox:
+    with serving(SandboxAccount(limits=Limits(max_sync_results=7))) as sandbox:
         for number in range(30):
             sandbox.account.add_contact(f"N{number}", f"n{number}@x.example")
         view = connect(sandbox).refresh()
@@ -413,7 +413,7 @@ def test_several_cards_with_one_address_are_all_told(sandbox: Sandbox, book: Car
 # --- several address books ------------------------------------------------------------------------
 
 
-def second_book(account: Account, name: str, *groups: str) -> AddressBook:
+def second_book(account: SandboxAccount, name: str, *groups: str) -> AddressBook:
     """Give the account one more address book, before the one it has."""
     book = AddressBook(name, name)
     for group in groups:
@@ -430,7 +430,7 @@ def hiding(sandbox: Sandbox, name: str, times: int) -> None:
 
 def test_of_several_address_books_the_one_with_the_groups_is_written() -> None:
     """The triage groups decide; without any, it is the one that is called Default."""
-    account = Account()
+    account = SandboxAccount()
     other = second_book(account, "Other")
     with Sandbox(account) as sandbox:
         book = connect(sandbox)
@@ -908,7 +908,7 @@ def test_a_lost_answer_to_a_group_change_does_no_harm(sandbox: Sandbox, book: Ca
 
 def test_a_server_that_rewrites_cards_is_read_before_the_next_edit() -> None:
     """A PUT without an ETag leaves the text unknown: it is read, then edited; or refreshed, then edited."""
-    with serving(Account(rewrites_cards=True)) as sandbox:
+    with serving(SandboxAccount(rewrites_cards=True)) as sandbox:
         book = connect(sandbox)
         book.refresh()
         assert requests(sandbox, lambda: change_feed(book, "a")) == ["PUT"]

@@ -16,7 +16,7 @@ from mailroom.carddav.discovery import Collection
 from mailroom.errors import PreconditionFailedError, ProtocolError
 from mailroom.http import HttpClient
 from mailroom.model.contacts import CardUid, Membership
-from mailroom.sandbox import Account, Reply, Request, Sandbox
+from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav import server as carddav
 
 GROUP_4 = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:g4\r\nKIND:group\r\nFN:Feed\r\nX-A:b\r\nEND:VCARD\r\n"
@@ -88,7 +88,7 @@ def with_all_for_a_query(request: Request, reply: Reply) -> Reply:
 @contextmanager
 def serving(stored: bytes, *changes: Change) -> Iterator[Sandbox]:
     """An account with one group, behind what changes its answers."""
-    account = Account()
+    account = SandboxAccount()
     account.put_card("feed.vcf", stored)
 
     def intercept(request: Request) -> Reply | None:
@@ -288,7 +288,7 @@ def as_older_cyrus(request: Request, reply: Reply) -> Reply:
     return evolve(reply, body=body)
 
 
-ACCOUNTS: dict[str, Account] = {}
+ACCOUNTS: dict[str, SandboxAccount] = {}
 
 
 def test_an_older_cyrus_gets_member_lines_that_it_counts() -> None:

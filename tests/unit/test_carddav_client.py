@@ -27,7 +27,7 @@ from mailroom.errors import (
     UntrustedHostError,
 )
 from mailroom.http import HttpClient
-from mailroom.sandbox import Account, Reply, Request, Sandbox
+from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import AddressBook, contact_card
 from tests.unit.test_multistatus import BODIES, HEAD, TAIL
@@ -35,7 +35,7 @@ from tests.unit.test_multistatus import BODIES, HEAD, TAIL
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Account()) as sandbox:
+    with Sandbox(SandboxAccount()) as sandbox:
         yield sandbox
 
 

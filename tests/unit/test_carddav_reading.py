@@ -16,7 +16,7 @@ from mailroom.carddav.reading import BATCH_CARDS, NEEDED, WHOLE, Unreadable, rea
 from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import StatusError
 from mailroom.http import HttpClient
-from mailroom.sandbox import Account, Reply, Request, Sandbox
+from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import contact_card, group_card
 
@@ -26,7 +26,7 @@ CORPUS = Path(__file__).parents[1] / "corpus/cards"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Account()) as sandbox:
+    with Sandbox(SandboxAccount()) as sandbox:
         yield sandbox
 
 

@@ -22,7 +22,7 @@ from mailroom.jmap.messages import TOO_LARGE
 from mailroom.model.mail import Change, MailboxId, MessageId
 from mailroom.model.ports import Reading
 from mailroom.model.sender import Correspondent
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.store.account import Limits
 from mailroom.service.loop import run_cycle
 from tests.support.proxy import Answer, Exchange, Plan, Proxy
@@ -41,7 +41,9 @@ class Server:
     """An account, behind a proxy that may alter what its server says."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.account = Account(limits=Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS))
+        self.account = SandboxAccount(
+            limits=Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
+        )
         for name in ("Inbox", "Screener", "Feed", "Family"):
             self.account.add_mailbox(name, role="inbox" if name == "Inbox" else None)
         sandbox = stack.enter_context(Sandbox(self.account))

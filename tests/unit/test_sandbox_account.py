@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.seed.people import STRANGERS, Names, seeded_account
 from mailroom.sandbox.store import vcards
 from mailroom.sandbox.store.changes import ChangeLog
@@ -20,7 +20,7 @@ from tests.support.raw_clients import RawDav, RawJmap, properties
 
 def test_mail_goes_where_the_senders_contact_group_says() -> None:
     """A sender in a group goes to its mailbox, one with a card to the Inbox, a stranger to the Screener."""
-    account = Account(rules=by_contact_group({"Feed": "Feed"}, "Screener"))
+    account = SandboxAccount(rules=by_contact_group({"Feed": "Feed"}, "Screener"))
     account.add_mailbox("Inbox", role="inbox")
     account.add_mailbox("Feed")
     account.add_mailbox("Screener")
@@ -39,7 +39,7 @@ def test_mail_goes_where_the_senders_contact_group_says() -> None:
 def test_the_demos_account_is_the_same_every_time() -> None:
     """Two accounts of the demo do not differ in a message, a mailbox or a card."""
 
-    def facts(account: Account) -> list[object]:
+    def facts(account: SandboxAccount) -> list[object]:
         mail = [
             (m.id, m.received_at, m.subject, m.mailbox_ids, m.keywords) for m in account.messages.values()
         ]
@@ -100,8 +100,8 @@ def test_following_the_changes_gives_the_same_as_looking(
 
 
 @pytest.fixture(scope="module")
-def large_account() -> Account:
-    account = Account()
+def large_account() -> SandboxAccount:
+    account = SandboxAccount()
     for name in ("Screener", "Feed"):
         account.add_mailbox(name)
     for number in range(100_000):
@@ -119,7 +119,7 @@ class TestVolume:
     """The sandbox has to carry the volume tests of others; these guard it against the square of a volume."""
 
     @pytest.fixture
-    def sandbox(self, large_account: Account) -> Iterator[Sandbox]:
+    def sandbox(self, large_account: SandboxAccount) -> Iterator[Sandbox]:
         with Sandbox(large_account) as sandbox:
             yield sandbox
 

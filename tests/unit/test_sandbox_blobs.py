@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import vobject
 
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.seed.people import seeded_account
 from tests.support.raw_clients import Answer, RawDav, RawJmap
 
 
 @pytest.fixture
 def jmap() -> Iterator[RawJmap]:
-    account = Account()
+    account = SandboxAccount()
     account.add_mailbox("Inbox", role="inbox")
     with Sandbox(account) as sandbox, closing(RawJmap(sandbox)) as jmap:
         yield jmap

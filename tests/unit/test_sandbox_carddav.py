@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mailroom.sandbox import Account, Limits, Sandbox
+from mailroom.sandbox import Limits, Sandbox, SandboxAccount
 from mailroom.sandbox.store import vcards
 from mailroom.sandbox.store.addressbook import contact_card
 from tests.support.raw_clients import RawDav, properties, statuses
@@ -26,7 +26,7 @@ def card(uid: str = "u1", *lines: str, version: str = "3.0") -> bytes:
 
 @pytest.fixture
 def dav() -> Iterator[RawDav]:
-    with Sandbox(Account()) as sandbox, closing(RawDav(sandbox)) as client:
+    with Sandbox(SandboxAccount()) as sandbox, closing(RawDav(sandbox)) as client:
         yield client
 
 
@@ -74,7 +74,7 @@ class TestDiscovery:
 
     def test_a_user_name_with_strange_characters_works(self) -> None:
         """Hrefs are percent-encoded, and understood however they are encoded."""
-        account = Account("ann+b c/d@x.example")
+        account = SandboxAccount("ann+b c/d@x.example")
         account.put_card("ä b%.vcf", card())
         with Sandbox(account) as sandbox, closing(RawDav(sandbox)) as dav:
             home = "/dav/addressbooks/user/ann%2bb%20c%2Fd%40x.example/Default/"
@@ -170,7 +170,7 @@ class TestCards:
 
     def test_a_rewriting_server_stores_other_bytes_and_tells_no_tag(self) -> None:
         """Like Cyrus: types split, lines folded, no ETag in the answer to PUT (RFC 6352 section 6.3.2.3)."""
-        with Sandbox(Account(rewrites_cards=True)) as sandbox, closing(RawDav(sandbox)) as dav:
+        with Sandbox(SandboxAccount(rewrites_cards=True)) as sandbox, closing(RawDav(sandbox)) as dav:
             put = dav.put("a.vcf", card("u1", "EMAIL;TYPE=HOME,PREF:b@x.example", f"NOTE:{'n' * 100}"))
             stored = dav.dav("GET", dav.book + "a.vcf").body
             assert "etag" not in put.headers
@@ -346,7 +346,7 @@ class TestSyncCollection:
 
     def test_the_server_may_cut_by_itself(self) -> None:
         """A server's own limit works as if the client had asked for it."""
-        account = Account(limits=Limits(max_sync_results=2))
+        account = SandboxAccount(limits=Limits(max_sync_results=2))
         for number in range(3):
             account.put_card(f"{number}.vcf", card(str(number)))
         with Sandbox(account) as sandbox, closing(RawDav(sandbox)) as dav:
@@ -564,7 +564,7 @@ class TestQuery:
 class TestContacts:
     def test_contact_groups_are_cards(self) -> None:
         """Members are UIDs in the group's card; a UID with a colon is quoted, and read back whole."""
-        account = Account()
+        account = SandboxAccount()
         group = account.add_group("Paper Trail")
         plain = account.add_contact("Bo, Ltd.", "bo@x.example", groups=["Paper Trail"])
         account.put_card("odd.vcf", card("urn:uuid:77"))

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 from attrs import frozen
 
-from mailroom.sandbox import Account, Sandbox
+from mailroom.sandbox import Sandbox, SandboxAccount
 
 
 @frozen
@@ -53,24 +53,24 @@ class Stream:
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account()
+def account() -> SandboxAccount:
+    account = SandboxAccount()
     account.add_mailbox("Inbox", role="inbox")
     account.add_mailbox("@ToFeed")
     return account
 
 
 @pytest.fixture
-def sandbox(account: Account) -> Iterator[Sandbox]:
+def sandbox(account: SandboxAccount) -> Iterator[Sandbox]:
     with Sandbox(account) as sandbox:
         yield sandbox
 
 
-def deliver(account: Account) -> str:
+def deliver(account: SandboxAccount) -> str:
     return account.deliver([("Bob", "bob@x.example")])
 
 
-def test_a_change_is_told_at_once(sandbox: Sandbox, account: Account) -> None:
+def test_a_change_is_told_at_once(sandbox: Sandbox, account: SandboxAccount) -> None:
     """A state event with the new states follows a change without delay, in the RFC's form."""
     message = deliver(account)
     with Stream(sandbox, "?types=*&closeafter=no&ping=0") as stream:
@@ -87,7 +87,7 @@ def test_a_change_is_told_at_once(sandbox: Sandbox, account: Account) -> None:
     assert "Email" in changed or "Mailbox" in changed
 
 
-def test_a_burst_ends_with_the_current_states(sandbox: Sandbox, account: Account) -> None:
+def test_a_burst_ends_with_the_current_states(sandbox: Sandbox, account: SandboxAccount) -> None:
     """Changes may be told together, but the last event names the states as they are in the end."""
     known: dict[str, str] = {}
     with Stream(sandbox, "?types=*&closeafter=no&ping=0") as stream:
@@ -100,7 +100,7 @@ def test_a_burst_ends_with_the_current_states(sandbox: Sandbox, account: Account
             known.update(event.data["changed"][account.id])
 
 
-def test_only_the_types_asked_for_are_told(sandbox: Sandbox, account: Account) -> None:
+def test_only_the_types_asked_for_are_told(sandbox: Sandbox, account: SandboxAccount) -> None:
     """A client that asks for Mailbox hears nothing of messages being read."""
     message = deliver(account)
     with Stream(sandbox, "?types=Mailbox,Unknown&closeafter=no&ping=0") as stream:
@@ -111,7 +111,9 @@ def test_only_the_types_asked_for_are_told(sandbox: Sandbox, account: Account) -
     assert event.data["changed"] == {account.id: {"Mailbox": account.logs["Mailbox"].state}}
 
 
-def test_closeafter_state_ends_the_stream_with_the_first_state(sandbox: Sandbox, account: Account) -> None:
+def test_closeafter_state_ends_the_stream_with_the_first_state(
+    sandbox: Sandbox, account: SandboxAccount
+) -> None:
     """Such a stream is a long poll: one state event, then the end, and the connection can go on."""
     with Stream(sandbox, "?types=Email&closeafter=state&ping=0") as stream:
         deliver(account)
@@ -130,7 +132,7 @@ def test_silence_is_broken_by_pings(sandbox: Sandbox) -> None:
         assert stream.next() == Event("ping", "", {"interval": 1})
 
 
-def test_a_client_that_comes_back_is_caught_up_at_once(sandbox: Sandbox, account: Account) -> None:
+def test_a_client_that_comes_back_is_caught_up_at_once(sandbox: Sandbox, account: SandboxAccount) -> None:
     """With Last-Event-ID the changes missed meanwhile come first, and only those."""
     query = "?types=Email,Mailbox&closeafter=no&ping=0"
     with Stream(sandbox, query) as stream:
@@ -151,7 +153,7 @@ def test_a_client_that_comes_back_is_caught_up_at_once(sandbox: Sandbox, account
         assert after.data["changed"] == {account.id: {"Mailbox": account.logs["Mailbox"].state}}
 
 
-def test_an_unknown_event_id_brings_all_states(sandbox: Sandbox, account: Account) -> None:
+def test_an_unknown_event_id_brings_all_states(sandbox: Sandbox, account: SandboxAccount) -> None:
     """An id the server cannot read is taken for a client that knows nothing."""
     with Stream(sandbox, "?types=*&closeafter=no&ping=0", "made-up") as stream:
         event = stream.next()
@@ -161,7 +163,7 @@ def test_an_unknown_event_id_brings_all_states(sandbox: Sandbox, account: Accoun
 
 def test_a_greeting_stream_begins_with_the_current_state() -> None:
     """Like Fastmail's, on an account that announces its state: the first event is of type connect."""
-    account = Account(announces_state=True)
+    account = SandboxAccount(announces_state=True)
     with Sandbox(account) as sandbox, Stream(sandbox, "?types=*&closeafter=no&ping=0") as stream:
         event = stream.next()
     assert event is not None
@@ -178,14 +180,14 @@ def test_a_senseless_query_is_refused(sandbox: Sandbox, query: str) -> None:
         assert stream.response.status == 400
 
 
-def test_the_bare_url_streams_without_pings(sandbox: Sandbox, account: Account) -> None:
+def test_the_bare_url_streams_without_pings(sandbox: Sandbox, account: SandboxAccount) -> None:
     """Without parameters all types are told and the stream stays open."""
     with Stream(sandbox, "") as stream:
         deliver(account)
         assert stream.next() is not None
 
 
-def test_a_closing_sandbox_ends_its_streams(account: Account) -> None:
+def test_a_closing_sandbox_ends_its_streams(account: SandboxAccount) -> None:
     """No stream outlives the sandbox."""
     with Sandbox(account) as sandbox:
         stream = Stream(sandbox, "?types=*&closeafter=no&ping=0")
@@ -193,7 +195,7 @@ def test_a_closing_sandbox_ends_its_streams(account: Account) -> None:
         assert stream.next() is None
 
 
-def test_a_client_that_left_does_not_disturb_the_others(sandbox: Sandbox, account: Account) -> None:
+def test_a_client_that_left_does_not_disturb_the_others(sandbox: Sandbox, account: SandboxAccount) -> None:
     """A broken connection ends its own stream only."""
     with Stream(sandbox, ""):
         pass

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from mailroom.sandbox import Account, Limits, Reply, Request, Sandbox
+from mailroom.sandbox import Limits, Reply, Request, Sandbox, SandboxAccount
 from tests.support.raw_clients import CORE, MAIL, SUBMISSION, Answer, RawJmap
 
 LIMITS = Limits(max_objects_in_get=4, max_objects_in_set=3, max_calls_in_request=3, max_size_request=5000)
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account(limits=LIMITS)
+def account() -> SandboxAccount:
+    account = SandboxAccount(limits=LIMITS)
     account.add_mailbox("Inbox", role="inbox")
     for name in ("Screener", "Feed", "@ToFeed"):
         account.add_mailbox(name)
@@ -28,12 +28,12 @@ def account() -> Account:
 
 
 @pytest.fixture
-def jmap(account: Account) -> Iterator[RawJmap]:
+def jmap(account: SandboxAccount) -> Iterator[RawJmap]:
     with Sandbox(account) as sandbox, closing(RawJmap(sandbox)) as client:
         yield client
 
 
-def deliver(account: Account, count: int = 1, *mailboxes: str) -> list[str]:
+def deliver(account: SandboxAccount, count: int = 1, *mailboxes: str) -> list[str]:
     return [
         account.deliver(
             [("Bob", "bob@news.example")],
@@ -77,7 +77,10 @@ class TestSession:
     def test_submission_is_offered_only_where_the_token_has_its_scope(self) -> None:
         """Identity/get exists for those only whose session lists the submission capability."""
         for offers in (True, False):
-            with Sandbox(Account(offers_submission=offers)) as sandbox, closing(RawJmap(sandbox)) as client:
+            with (
+                Sandbox(SandboxAccount(offers_submission=offers)) as sandbox,
+                closing(RawJmap(sandbox)) as client,
+            ):
                 request = {
                     "using": [CORE, SUBMISSION],
                     "methodCalls": [["Identity/get", {"accountId": client.account.id}, "0"]],
@@ -710,7 +713,7 @@ class TestMailboxSet:
 
 
 class TestServer:
-    def test_no_more_requests_at_once_than_allowed(self, account: Account) -> None:
+    def test_no_more_requests_at_once_than_allowed(self, account: SandboxAccount) -> None:
         """maxConcurrentRequests is a limit of the API; one request after the other stays below it."""
         account.limits = Limits(max_concurrent_requests=2)
         with Sandbox(account, delay_seconds=0.2) as sandbox, ThreadPoolExecutor(4) as pool:
@@ -724,7 +727,7 @@ class TestServer:
             assert [answer.json["limit"] for answer in refused] == ["maxConcurrentRequests"] * 2
             assert ask(5).status == 200
 
-    def test_an_answer_is_held_back_as_long_as_asked(self, account: Account) -> None:
+    def test_an_answer_is_held_back_as_long_as_asked(self, account: SandboxAccount) -> None:
         """delay_seconds stands for the round trip to a distant server, once per request."""
         with Sandbox(account, delay_seconds=0.1) as sandbox, closing(RawJmap(sandbox)) as client:
             started = time.monotonic()
@@ -793,7 +796,7 @@ class TestServer:
         authorization = f"Bearer {jmap.account.token}"
         assert jmap.request(method, path, Authorization=authorization).status == status
 
-    def test_a_closed_sandbox_drops_its_connections(self, account: Account) -> None:
+    def test_a_closed_sandbox_drops_its_connections(self, account: SandboxAccount) -> None:
         """Once closed, an open connection gets no answer any more."""
         with Sandbox(account) as sandbox:
             client = RawJmap(sandbox)

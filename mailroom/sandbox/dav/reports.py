@@ -25,7 +25,7 @@ from mailroom.sandbox.dav.xml import (
 )
 from mailroom.sandbox.exchange import Reply, Request
 from mailroom.sandbox.store import vcard_versions, vcards
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook, Card
 from mailroom.sandbox.store.changes import UnknownStateError
 
@@ -58,13 +58,13 @@ class _Asked:
     selection: frozenset[str] | None
     version: str = vcard_versions.VERSION_3
 
-    def response(self, account: Account, book: AddressBook, card: Card) -> str:
+    def response(self, account: SandboxAccount, book: AddressBook, card: Card) -> str:
         properties = card_properties(account, card)
         properties[_ADDRESS_DATA] = lambda: _as_xml(vcard_versions.shown(card, self.version), self.selection)
         return property_response(Found(card_path(account, book, card.name), properties), self.names)
 
 
-def report(account: Account, book: AddressBook, request: Request) -> Reply:
+def report(account: SandboxAccount, book: AddressBook, request: Request) -> Reply:
     """Answer a REPORT on an address book."""
     root = parse(request)
     if root.tag == dav("sync-collection"):
@@ -76,7 +76,7 @@ def report(account: Account, book: AddressBook, request: Request) -> Reply:
     raise DavError(403, dav("supported-report"))
 
 
-def _sync_collection(account: Account, book: AddressBook, request: Request, root: ET.Element) -> Reply:
+def _sync_collection(account: SandboxAccount, book: AddressBook, request: Request, root: ET.Element) -> Reply:
     token, level = root.find(dav("sync-token")), root.findtext(dav("sync-level"), "").strip()
     if request.headers.get("depth", "0") not in ("0", "1") or token is None or level != "1":
         raise DavError(400)
@@ -101,7 +101,7 @@ def _sync_collection(account: Account, book: AddressBook, request: Request, root
     return multistatus(responses, changes.new_state)
 
 
-def _multiget(account: Account, book: AddressBook, root: ET.Element) -> Reply:
+def _multiget(account: SandboxAccount, book: AddressBook, root: ET.Element) -> Reply:
     asked = _asked(root)
     hrefs = [(element.text or "").strip() for element in root.findall(dav("href"))]
     responses = []
@@ -114,7 +114,7 @@ def _multiget(account: Account, book: AddressBook, root: ET.Element) -> Reply:
     return multistatus(responses)
 
 
-def _query(account: Account, book: AddressBook, request: Request, root: ET.Element) -> Reply:
+def _query(account: SandboxAccount, book: AddressBook, request: Request, root: ET.Element) -> Reply:
     if request.headers.get("depth", "0") not in ("0", "1", "infinity"):
         raise DavError(400)
     asked, filter = _asked(root), root.find(carddav("filter"))

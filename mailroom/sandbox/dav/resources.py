@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from attrs import frozen
 
 from mailroom.sandbox.dav.xml import Found, Name, Read, calendarserver, carddav, dav, element, href
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook, Card
 
 ROOT_PATH = "/dav/addressbooks/"
@@ -48,7 +48,7 @@ class Place:
         return self.book.cards.get(self.name) if self.book else None
 
 
-def locate(account: Account, path: str) -> Place | None:
+def locate(account: SandboxAccount, path: str) -> Place | None:
     """Return what a path, still percent-encoded, names; None where nothing is or can be."""
     if not path.startswith("/"):
         return None
@@ -71,7 +71,7 @@ def locate(account: Account, path: str) -> Place | None:
     return None
 
 
-def principal_path(account: Account) -> str:
+def principal_path(account: SandboxAccount) -> str:
     """Return the path of the person."""
     return _principal_path(account.username)
 
@@ -80,22 +80,22 @@ def _principal_path(user: str) -> str:
     return f"/dav/principals/user/{quote(user, safe='@')}/"
 
 
-def home_path(account: Account) -> str:
+def home_path(account: SandboxAccount) -> str:
     """Return the path below which the address books lie."""
     return f"{ROOT_PATH}user/{quote(account.username, safe='@')}/"
 
 
-def book_path(account: Account, book: AddressBook) -> str:
+def book_path(account: SandboxAccount, book: AddressBook) -> str:
     """Return the path of an address book."""
     return f"{home_path(account)}{quote(book.name, safe='')}/"
 
 
-def card_path(account: Account, book: AddressBook, name: str) -> str:
+def card_path(account: SandboxAccount, book: AddressBook, name: str) -> str:
     """Return the path of a card."""
     return book_path(account, book) + quote(name, safe="")
 
 
-def found(account: Account, place: Place) -> Found:
+def found(account: SandboxAccount, place: Place) -> Found:
     """Return a resource with its properties; the card of a card's place must be there."""
     match place.kind:
         case Kind.ROOT:
@@ -112,7 +112,7 @@ def found(account: Account, place: Place) -> Found:
     return Found(card_path(account, place.book, card.name), card_properties(account, card))
 
 
-def members(account: Account, place: Place) -> Iterable[Found]:
+def members(account: SandboxAccount, place: Place) -> Iterable[Found]:
     """Return what lies directly in a collection."""
     match place.kind:
         case Kind.ROOT:
@@ -125,7 +125,7 @@ def members(account: Account, place: Place) -> Iterable[Found]:
                 yield found(account, Place(Kind.CARD, place.book, name))
 
 
-def card_properties(account: Account, card: Card) -> dict[Name, Read]:
+def card_properties(account: SandboxAccount, card: Card) -> dict[Name, Read]:
     """Return the properties of a card."""
     return {
         dav("resourcetype"): lambda: "",
@@ -138,7 +138,7 @@ def card_properties(account: Account, card: Card) -> dict[Name, Read]:
     }
 
 
-def _collection(account: Account, title: str) -> dict[Name, Read]:
+def _collection(account: SandboxAccount, title: str) -> dict[Name, Read]:
     return {
         dav("resourcetype"): lambda: element(dav("collection")),
         dav("displayname"): lambda: escape(title),
@@ -147,7 +147,7 @@ def _collection(account: Account, title: str) -> dict[Name, Read]:
     }
 
 
-def _principal(account: Account) -> dict[Name, Read]:
+def _principal(account: SandboxAccount) -> dict[Name, Read]:
     return {
         **_collection(account, account.username),
         dav("resourcetype"): lambda: element(dav("collection")) + element(dav("principal")),
@@ -156,7 +156,7 @@ def _principal(account: Account) -> dict[Name, Read]:
     }
 
 
-def _book(account: Account, book: AddressBook) -> dict[Name, Read]:
+def _book(account: SandboxAccount, book: AddressBook) -> dict[Name, Read]:
     privileges = "".join(element(dav("privilege"), element(dav(name))) for name in book.privileges)
     told = {dav("current-user-privilege-set"): lambda: privileges} if privileges else {}
     reports = "".join(

@@ -13,7 +13,7 @@ from mailroom.sandbox.dav.resources import Kind, Place
 from mailroom.sandbox.dav.xml import DavError, carddav, dav
 from mailroom.sandbox.exchange import Reply, Request
 from mailroom.sandbox.store import vcard_versions, vcards
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook, Card
 
 _COMPLIANCE = "1, 3, access-control, addressbook"
@@ -24,7 +24,7 @@ _ALLOW = {
 _ETAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 
 
-def answer(account: Account, request: Request) -> Reply:
+def answer(account: SandboxAccount, request: Request) -> Reply:
     """Answer one request for contacts."""
     if request.path == "/.well-known/carddav":
         return Reply(301, {"Location": resources.ROOT_PATH})
@@ -40,17 +40,17 @@ def answer(account: Account, request: Request) -> Reply:
             return error.reply
 
 
-def basic_authorization(account: Account) -> str:
+def basic_authorization(account: SandboxAccount) -> str:
     """Return the header that opens the account's contacts (RFC 7617)."""
     pair = f"{account.username}:{account.password}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
-def _is_authorized(account: Account, header: str) -> bool:
+def _is_authorized(account: SandboxAccount, header: str) -> bool:
     return header == basic_authorization(account)
 
 
-def _dispatch(account: Account, place: Place, request: Request) -> Reply:
+def _dispatch(account: SandboxAccount, place: Place, request: Request) -> Reply:
     book = place.book
     match request.method:
         case "OPTIONS":
@@ -72,7 +72,7 @@ def _dispatch(account: Account, place: Place, request: Request) -> Reply:
     return Reply(405, {"Allow": _allowed(place)})
 
 
-def _require(account: Account, place: Place, *privileges: str) -> None:
+def _require(account: SandboxAccount, place: Place, *privileges: str) -> None:
     """Refuse what the person has no right to, as Cyrus does (RFC 3744 section 7.1.1)."""
     book = place.book
     if book is not None and not book.grants(*privileges):
@@ -86,7 +86,7 @@ def _allowed(place: Place) -> str:
     return _ALLOW.get(place.kind, "OPTIONS, PROPFIND")
 
 
-def _propfind(account: Account, place: Place, request: Request) -> Reply:
+def _propfind(account: SandboxAccount, place: Place, request: Request) -> Reply:
     if place.kind is Kind.CARD and place.card is None:
         return Reply(404)
     depth = request.headers.get("depth", "infinity").strip().lower()
@@ -131,7 +131,7 @@ def _get(place: Place, request: Request) -> Reply:
     return Reply(200, headers, vcard_versions.shown(card, version))
 
 
-def _put(account: Account, book: AddressBook, name: str, request: Request) -> Reply:
+def _put(account: SandboxAccount, book: AddressBook, name: str, request: Request) -> Reply:
     before = book.cards.get(name)
     _check_preconditions(request.headers, before)
     if request.media_type not in ("text/vcard", ""):

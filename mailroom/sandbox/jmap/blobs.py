@@ -7,7 +7,7 @@ from email.utils import formataddr
 from urllib.parse import parse_qs, unquote
 
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.messages import Message
 
 UPLOAD_PATH, DOWNLOAD_PATH = "/jmap/upload/", "/jmap/download/"
@@ -27,7 +27,7 @@ _HEADER_NAMES = {
 }
 
 
-def upload(account: Account, request: Request) -> Reply:
+def upload(account: SandboxAccount, request: Request) -> Reply:
     """Keep what is sent in; the same bytes have the same id."""
     if request.path != f"{UPLOAD_PATH}{account.id}/":
         return problem(404, "about:blank", "no such account")
@@ -42,7 +42,7 @@ def upload(account: Account, request: Request) -> Reply:
     return json_reply(201, described)
 
 
-def download(account: Account, request: Request) -> Reply:
+def download(account: SandboxAccount, request: Request) -> Reply:
     """Hand out what was sent in, or a message."""
     account_id, _, rest = request.path.removeprefix(DOWNLOAD_PATH).partition("/")
     blob_id = unquote(rest.partition("/")[0])
@@ -56,7 +56,7 @@ def download(account: Account, request: Request) -> Reply:
     return Reply(200, {"Content-Type": media_type, "Cache-Control": "private, immutable"}, octets)
 
 
-def _blob(account: Account, blob_id: str) -> bytes | None:
+def _blob(account: SandboxAccount, blob_id: str) -> bytes | None:
     if blob_id in account.blobs:
         return account.blobs[blob_id]
     message = account.messages.get(f"M{blob_id[1:].removesuffix('-1')}")

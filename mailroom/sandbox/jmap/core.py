@@ -12,7 +12,7 @@ from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, is_id
 from mailroom.sandbox.jmap.references import with_references
 from mailroom.sandbox.jmap.session import CORE, capabilities, session_state
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 
 _ERROR = "urn:ietf:params:jmap:error:"
 
@@ -34,7 +34,7 @@ class Context:
         responses: The responses of this request so far.
     """
 
-    account: Account
+    account: SandboxAccount
     created_ids: dict[str, str]
     responses: list[list[Any]] = field(factory=list)
 
@@ -56,7 +56,7 @@ class Method:
 
 
 def handle(
-    account: Account, methods: Mapping[str, Method], request: Request
+    account: SandboxAccount, methods: Mapping[str, Method], request: Request
 ) -> tuple[Reply, tuple[str, ...]]:
     """Answer an API request; tell the names of the methods it called, too."""
     try:
@@ -78,7 +78,7 @@ def handle(
     return json_reply(200, body), tuple(name for name, _, _ in envelope["methodCalls"])
 
 
-def _parse(account: Account, request: Request) -> Json:
+def _parse(account: SandboxAccount, request: Request) -> Json:
     """Return the Request object (RFC 8620 section 3.3); properties it does not define are ignored."""
     limits = account.limits
     if request.media_type != "application/json":

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from attrs import frozen
 
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 
 
 class InvalidQueryError(ValueError):
@@ -49,7 +49,7 @@ def subscription(query: str) -> Subscription:
 
 
 def events(
-    account: Account, wanted: Subscription, last_event_id: str | None, is_closing: Callable[[], bool]
+    account: SandboxAccount, wanted: Subscription, last_event_id: str | None, is_closing: Callable[[], bool]
 ) -> Iterator[str]:
     """Return the events from this moment on, until the client has had enough or the sandbox closes.
 
@@ -67,7 +67,7 @@ def events(
 
 
 def _following(
-    account: Account, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
+    account: SandboxAccount, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
 ) -> Iterator[str]:
     while True:
         event = _next_event(account, wanted, known, is_closing)
@@ -80,7 +80,7 @@ def _following(
 
 
 def _next_event(
-    account: Account, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
+    account: SandboxAccount, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
 ) -> tuple[str, str, Mapping[str, str]] | None:
     """Wait for the next event; None where the sandbox closes."""
     due = time.monotonic() + wanted.ping_seconds if wanted.ping_seconds else None
@@ -96,7 +96,7 @@ def _next_event(
     return None
 
 
-def _states(account: Account, wanted: Subscription) -> dict[str, str]:
+def _states(account: SandboxAccount, wanted: Subscription) -> dict[str, str]:
     with account.lock:
         return {
             type: log.state
@@ -115,7 +115,7 @@ def _parse_event_id(event_id: str, now: Mapping[str, str]) -> dict[str, str]:
     return dict(zip(now, states, strict=True)) if len(states) == len(now) else {}
 
 
-def _state_event(account: Account, now: Mapping[str, str], known: Mapping[str, str], kind: str) -> str:
+def _state_event(account: SandboxAccount, now: Mapping[str, str], known: Mapping[str, str], kind: str) -> str:
     changed = {type: state for type, state in now.items() if known.get(type) != state}
     data = {"@type": "StateChange", "type": kind, "changed": {account.id: changed}}
     return f"id: {_event_id(now)}\n{_event('state', data)}"

@@ -8,7 +8,7 @@ from mailroom.sandbox.jmap.arguments import Arguments, Json, is_integer
 from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.jmap.objects import MAILBOX_PROPERTIES
 from mailroom.sandbox.jmap.set import Actions, SetError, invalid_properties, set_objects
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 
 _ROLES = frozenset(
     {"all", "archive", "drafts", "flagged", "important", "inbox", "junk", "sent", "subscribed", "trash"}
@@ -47,7 +47,7 @@ def mailbox_set(context: Context, arguments: Arguments) -> Json:
     return set_objects(context, arguments, "Mailbox", account.mailboxes, Actions(create, update, destroy))
 
 
-def _check_destroyable(account: Account, id: str, *, removes_messages: bool) -> None:
+def _check_destroyable(account: SandboxAccount, id: str, *, removes_messages: bool) -> None:
     mailbox = account.mailboxes[id]
     if mailbox.role is not None:
         raise SetError("forbidden", "a mailbox with a role stays")
@@ -97,7 +97,7 @@ def _mailbox_values(context: Context, given: Json, id: str | None) -> Json:
     return values
 
 
-def _is_mailbox_value(account: Account, name: str, value: Any) -> bool:
+def _is_mailbox_value(account: SandboxAccount, name: str, value: Any) -> bool:
     match name:
         case "name":
             return (
@@ -117,7 +117,7 @@ def _is_mailbox_value(account: Account, name: str, value: Any) -> bool:
             return isinstance(value, bool)
 
 
-def _is_below(account: Account, mailbox_id: str | None, top: str) -> bool:
+def _is_below(account: SandboxAccount, mailbox_id: str | None, top: str) -> bool:
     while mailbox_id is not None:
         if mailbox_id == top:
             return True

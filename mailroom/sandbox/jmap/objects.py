@@ -7,20 +7,20 @@ from typing import Any
 
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
 from mailroom.sandbox.jmap.core import Context
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.changes import UnknownStateError
 from mailroom.sandbox.store.messages import Addresses, Identity, Mailbox, Message
 
 COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
 
-Property = Callable[[Account, Any], Any]
+Property = Callable[[SandboxAccount, Any], Any]
 
 
-def _threads(account: Account, mailbox: Mailbox) -> set[str]:
+def _threads(account: SandboxAccount, mailbox: Mailbox) -> set[str]:
     return {account.messages[id].thread_id for id in mailbox.timeline}
 
 
-def _unread_threads(account: Account, mailbox: Mailbox) -> int:
+def _unread_threads(account: SandboxAccount, mailbox: Mailbox) -> int:
     return sum(
         any(account.messages[id].is_unread for id in account.threads[thread])
         for thread in _threads(account, mailbox)

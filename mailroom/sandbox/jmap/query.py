@@ -18,11 +18,11 @@ from mailroom.sandbox.jmap.arguments import (
     is_integer,
 )
 from mailroom.sandbox.jmap.core import Context
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.messages import Mailbox, Message, moment
 
 Predicate = Callable[[Any], bool]
-Compile = Callable[[Account, Any], Predicate]
+Compile = Callable[[SandboxAccount, Any], Predicate]
 
 # RFC 8620 section 1.4: no fraction of a second that is zero; one that ends in zeros is none of those.
 UTC_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!0+Z)\d+)?Z")
@@ -104,7 +104,7 @@ def _words(text: str) -> list[str]:
 
 
 def _search(*read: Callable[[Message], str]) -> Condition:
-    def compile(_: Account, value: str) -> Predicate:
+    def compile(_: SandboxAccount, value: str) -> Predicate:
         words = _words(value)
         return lambda message: all(any(word in text(message) for text in read) for word in words)
 
@@ -124,7 +124,7 @@ def _text(message: Message) -> str:
 
 
 def _thread_keywords(test: Callable[[Iterable[bool]], bool]) -> Condition:
-    def compile(account: Account, value: str) -> Predicate:
+    def compile(account: SandboxAccount, value: str) -> Predicate:
         keyword = value.lower()
         return lambda message: test(
             keyword in account.messages[id].keywords for id in account.threads[message.thread_id]
@@ -221,7 +221,7 @@ def _is_only_mailboxes(filter: Json | None) -> bool:
     )
 
 
-def _in_order_of_arrival(account: Account, within: set[str] | None) -> list[str]:
+def _in_order_of_arrival(account: SandboxAccount, within: set[str] | None) -> list[str]:
     if within is None:
         return list(account.timeline)
     timelines = [account.mailboxes[id].timeline for id in within if id in account.mailboxes]
@@ -240,7 +240,7 @@ def _take_filter(arguments: Arguments) -> Json | None:
     return filter
 
 
-def _compile(account: Account, filter: Json | None, conditions: Mapping[str, Condition]) -> Predicate:
+def _compile(account: SandboxAccount, filter: Json | None, conditions: Mapping[str, Condition]) -> Predicate:
     """Turn a FilterOperator or FilterCondition into a test."""
     if filter is None:
         return lambda _: True
@@ -259,7 +259,9 @@ def _compile(account: Account, filter: Json | None, conditions: Mapping[str, Con
     return lambda item: all(test(item) for test in tests)
 
 
-def _compile_operator(account: Account, filter: Json, conditions: Mapping[str, Condition]) -> Predicate:
+def _compile_operator(
+    account: SandboxAccount, filter: Json, conditions: Mapping[str, Condition]
+) -> Predicate:
     parts = filter.get("conditions")
     if (
         filter.keys() != {"operator", "conditions"}

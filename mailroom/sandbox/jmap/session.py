@@ -7,14 +7,14 @@ import json
 
 from mailroom.sandbox.jmap.arguments import Json
 from mailroom.sandbox.jmap.blobs import TEMPLATES
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 
 
-def capabilities(account: Account) -> Json:
+def capabilities(account: SandboxAccount) -> Json:
     """Return what the session offers."""
     limits = account.limits
     core: Json = {
@@ -30,13 +30,13 @@ def capabilities(account: Account) -> Json:
     return {CORE: core, MAIL: {}, **({SUBMISSION: {}} if account.offers_submission else {})}
 
 
-def session_state(account: Account) -> str:
+def session_state(account: SandboxAccount) -> str:
     """Return a name for what the session says."""
     described = json.dumps([account.username, capabilities(account)])
     return hashlib.sha1(described.encode()).hexdigest()[:12]  # noqa: S324
 
 
-def session(account: Account, base_url: str) -> Json:
+def session(account: SandboxAccount, base_url: str) -> Json:
     """Return the session object (RFC 8620 section 2)."""
     offered = capabilities(account)
     mail: Json = {

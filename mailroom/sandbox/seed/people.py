@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mailroom.sandbox.store.account import Account
+from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.messages import SEEN
 from mailroom.sandbox.store.rules import by_contact_group
 from mailroom.sandbox.store.vcards import fold
@@ -183,7 +183,7 @@ CARD_ONLY: Final = Correspondence(
 """A sender with a contact card in no group: their mail goes to the Inbox."""
 
 
-def seeded_account(names: Names = Names()) -> Account:
+def seeded_account(names: Names = Names()) -> SandboxAccount:
     """Return an account in the middle of its life, with the provider's rules in force.
 
     Args:
@@ -195,7 +195,7 @@ def seeded_account(names: Names = Names()) -> Account:
         names.paper_trail: names.paper_trail,
         names.jail: names.jail,
     }
-    account = Account(OWNER, rules=by_contact_group(destinations, names.screener))
+    account = SandboxAccount(OWNER, rules=by_contact_group(destinations, names.screener))
     account.add_identity("Alex Moreau", "alex@moreau.example")
     for mailbox, role in ROLES.items():
         account.add_mailbox(mailbox, role=role)
@@ -211,7 +211,7 @@ def seeded_account(names: Names = Names()) -> Account:
     return account
 
 
-def _fill_address_book(account: Account, names: Names) -> None:
+def _fill_address_book(account: SandboxAccount, names: Names) -> None:
     for group, correspondents in (
         (names.imbox, IMBOX),
         (names.feed, FEED),
@@ -267,7 +267,7 @@ def _card_from_an_old_computer() -> tuple[str, bytes]:
     return uid, "".join(map(fold, lines)).encode()
 
 
-def _deliver_everything(account: Account) -> None:
+def _deliver_everything(account: SandboxAccount) -> None:
     """Let all mail arrive in the order of its dates, each where the rules put it."""
     post = []
     for sender in (*STRANGERS, *IMBOX, *FEED, *PAPER_TRAIL, *JAIL, CARD_ONLY):
@@ -284,7 +284,7 @@ def _deliver_everything(account: Account) -> None:
         )
 
 
-def _live_a_little(account: Account) -> None:
+def _live_a_little(account: SandboxAccount) -> None:
     """Read, file, answer and throw away some of it, as people do."""
     for message in account.messages_in("Inbox")[::2]:
         account.mark_read(message.id)

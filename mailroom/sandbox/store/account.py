@@ -33,11 +33,11 @@ class Limits:
     max_sync_results: int | None = None
 
 
-Rules = Callable[["Account", str], str]
+Rules = Callable[["SandboxAccount", str], str]
 """The provider's rules: from the account and a sender's address to the name of a mailbox."""
 
 
-class Account(Mail, Contacts):
+class SandboxAccount(Mail, Contacts):
     """One person's account.
 
     Every public method may be called from any thread. A mailbox may be named by its id, by its

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mailroom.sandbox.store.account import Account, Rules
+from mailroom.sandbox.store.account import Rules, SandboxAccount
 
 
 def by_contact_group(mailboxes: Mapping[str, str], screener: str) -> Rules:
@@ -16,7 +16,7 @@ def by_contact_group(mailboxes: Mapping[str, str], screener: str) -> Rules:
             the Inbox.
     """
 
-    def rules(account: Account, sender: str) -> str:
+    def rules(account: SandboxAccount, sender: str) -> str:
         cards = account.cards_of(sender)
         if not cards:
             return screener

@@ -9,18 +9,18 @@ import pytest
 
 from mailroom.model.ports import AddressBook
 from tests.conftest import ADDRESS_BOOK_SERVERS, open_account_on
-from tests.support.accounts import Account
+from tests.support.accounts import AccountUnderTest
 from tests.support.running import opened
 
 
 @pytest.fixture(params=["sandbox", "sandbox that rewrites cards", "cyrus", *ADDRESS_BOOK_SERVERS])
-def bare_account(request: pytest.FixtureRequest) -> Iterator[Account]:
+def bare_account(request: pytest.FixtureRequest) -> Iterator[AccountUnderTest]:
     """The usual kinds of server, and one that stores another text than it was sent and tells no ETag."""
     with closing(open_account_on(request.param, request)) as account:
         yield account
 
 
 @pytest.fixture
-def book(account: Account) -> AddressBook:
+def book(account: AccountUnderTest) -> AddressBook:
     """Return Mailroom's address book on the account, freshly started."""
     return opened(account).book

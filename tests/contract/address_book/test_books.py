@@ -10,21 +10,21 @@ from mailroom.model.ports import Refused
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
 from tests.support import vcards
-from tests.support.accounts import GROUPS, Account, add_contact, contacts_of, label, members
+from tests.support.accounts import GROUPS, AccountUnderTest, add_contact, contacts_of, label, members
 from tests.support.running import opened, run_command, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 
 
 @pytest.fixture
-def with_ann(account: Account) -> Account:
+def with_ann(account: AccountUnderTest) -> AccountUnderTest:
     """An account in whose other address book Ann is."""
     account.add_address_book("Other")
     account.put_card("ann.vcf", vcards.contact("ann", *ANN), "Other")
     return account
 
 
-def test_a_contact_in_another_book_is_known(with_ann: Account) -> None:
+def test_a_contact_in_another_book_is_known(with_ann: AccountUnderTest) -> None:
     """Nobody gets a second card for being in another book; groups take them with the UID they have."""
     book = opened(with_ann).book
     (card,) = book.refresh().cards(address(ANN[1]))
@@ -36,7 +36,7 @@ def test_a_contact_in_another_book_is_known(with_ann: Account) -> None:
     assert "Feed" in opened(with_ann).book.refresh().groups(CardUid("ann"))
 
 
-def test_a_cycle_files_a_contact_of_another_book(with_ann: Account) -> None:
+def test_a_cycle_files_a_contact_of_another_book(with_ann: AccountUnderTest) -> None:
     """One label, no second card, one line in the group, and the mail moves."""
     message = with_ann.receive([ANN], "Screener")
     label(with_ann, message, "@ToFeed")
@@ -47,7 +47,7 @@ def test_a_cycle_files_a_contact_of_another_book(with_ann: Account) -> None:
     assert not contacts_of(with_ann, ANN[1])
 
 
-def test_groups_and_cards_are_written_where_the_groups_are(account: Account) -> None:
+def test_groups_and_cards_are_written_where_the_groups_are(account: AccountUnderTest) -> None:
     """A book that comes later, with no group or with some of them, changes nothing about it."""
     account.add_address_book("Aaa")
     account.put_card("Feed.vcf", vcards.group("Feed", uid="another feed"), "Aaa")
@@ -57,7 +57,7 @@ def test_groups_and_cards_are_written_where_the_groups_are(account: Account) -> 
     assert len(contacts_of(account, "bob@example.net")) == 1
 
 
-def test_a_book_that_may_only_be_read_is_told_before_anything_is_written(account: Account) -> None:
+def test_a_book_that_may_only_be_read_is_told_before_anything_is_written(account: AccountUnderTest) -> None:
     """By the start, by check, and by a cycle; the label stays, and nothing is done by halves."""
     uid = add_contact(account, *ANN)
     message = account.receive([ANN], "Screener", "@ToFeed")
@@ -86,7 +86,7 @@ def test_a_book_that_may_only_be_read_is_told_before_anything_is_written(account
     assert not any(request.startswith("PUT") for request in account.requests())
 
 
-def test_a_large_book_is_read_in_part_and_its_groups_as_a_whole(account: Account) -> None:
+def test_a_large_book_is_read_in_part_and_its_groups_as_a_whole(account: AccountUnderTest) -> None:
     """Addresses of every form, photos left out, and groups of both versions with their members."""
     photo = f"PHOTO;ENCODING=b;TYPE=JPEG:{'A' * 40_000}"
     for n in range(60):

@@ -10,8 +10,8 @@ from mailroom.model.contacts import Card, CardUid
 from mailroom.model.ports import AddressBook
 from tests.contract.address_book import address
 from tests.support import vcards
-from tests.support.accounts import GROUPS, Account, add_contact, group_card_name, join
-from tests.support.on_dav import DavAccount
+from tests.support.accounts import GROUPS, AccountUnderTest, add_contact, group_card_name, join
+from tests.support.on_dav import AccountOnDavServer
 from tests.support.running import opened
 from tests.support.wire import RefusedError
 
@@ -42,21 +42,21 @@ class TestFinding:
         ],
     )
     def test_finds_a_card_by_its_address(
-        self, account: Account, book: AddressBook, lines: list[str], wanted: str
+        self, account: AccountUnderTest, book: AddressBook, lines: list[str], wanted: str
     ) -> None:
         """An address is found however the card and the sender write it."""
         account.put_card("a.vcf", vcards.contact("a", "Ann", extra=lines))
         (card,) = book.refresh().cards(address(wanted))
         assert (card.uid, card.name) == ("a", "Ann")
 
-    def test_finds_exact_addresses_only(self, account: Account, book: AddressBook) -> None:
+    def test_finds_exact_addresses_only(self, account: AccountUnderTest, book: AddressBook) -> None:
         """An address that merely contains the wanted one, or is named elsewhere in a card, is another's."""
         add_contact(account, "Joann", "joann@example.net")
         add_contact(account, "Ann", "ann@example.net.example")
         account.put_card("n.vcf", vcards.contact("n", "Note", extra=["NOTE:see ann@example.net"]))
         assert not book.refresh().cards(address("ann@example.net"))
 
-    def test_finds_every_card_with_the_address(self, account: Account, book: AddressBook) -> None:
+    def test_finds_every_card_with_the_address(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Two cards with the same address are both told."""
         first = add_contact(account, "Ann", "ann@example.net")
         second = add_contact(account, "Ann at work", "ann@work.example", "ann@example.net")
@@ -65,7 +65,7 @@ class TestFinding:
             second,
         ]
 
-    def test_tells_when_a_card_was_made(self, account: Account, book: AddressBook) -> None:
+    def test_tells_when_a_card_was_made(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A card's time of creation is known, so that the oldest of several can be told."""
         add_contact(account, "Ann", "ann@example.net")
         (card,) = book.refresh().cards(address("ann@example.net"))
@@ -73,7 +73,7 @@ class TestFinding:
             pytest.skip("the server tells no time of creation")
         assert card.created > 1_500_000_000
 
-    def test_tells_the_groups_of_a_card(self, account: Account, book: AddressBook) -> None:
+    def test_tells_the_groups_of_a_card(self, account: AccountUnderTest, book: AddressBook) -> None:
         """The triage groups that have the card as a member are told by name."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed", "Paper Trail"])
         seen = book.refresh()
@@ -81,7 +81,9 @@ class TestFinding:
         assert not {"Imbox", "Jail"} & set(seen.groups(CardUid(uid)))
 
     @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
-    def test_reads_groups_of_every_form(self, account: Account, book: AddressBook, form: str) -> None:
+    def test_reads_groups_of_every_form(
+        self, account: AccountUnderTest, book: AddressBook, form: str
+    ) -> None:
         """A contact group of version 4.0 is a group like those with X-ADDRESSBOOKSERVER lines."""
         uid = add_contact(account, "Ann", "ann@example.net")
         account.put_card("Jail.vcf", vcards.group_in(form, account.member_prefix, "Jail", [uid]))
@@ -89,7 +91,9 @@ class TestFinding:
         assert "Jail" in seen.group_names()
         assert "Jail" in seen.groups(CardUid(uid))
 
-    def test_tells_group_names_as_often_as_they_are_there(self, account: Account, book: AddressBook) -> None:
+    def test_tells_group_names_as_often_as_they_are_there(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A name that two groups share stands twice."""
         account.put_card("feed-2.vcf", vcards.group("Feed", uid="feed-2"))
         names = list(book.refresh().group_names())
@@ -100,7 +104,9 @@ class TestFinding:
             "Jail": 1,
         }
 
-    def test_finds_a_card_that_vobject_cannot_read(self, account: Account, book: AddressBook) -> None:
+    def test_finds_a_card_that_vobject_cannot_read(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A card is found whatever else is in it, as long as the server takes it."""
         hostile = ["ORG:Acme, Inc.;R", "NICKNAME:a,b", "URL:http://example.net/?a,b", "FN:Another name"]
         try:
@@ -126,9 +132,9 @@ class TestDiscovery:
             "/dav/addressbooks/user/{address}/Default",
         ],
     )
-    def test_any_address_of_the_server_leads_to_the_book(self, account: Account, path: str) -> None:
+    def test_any_address_of_the_server_leads_to_the_book(self, account: AccountUnderTest, path: str) -> None:
         """The setting may name the server, a principal, the home of all books or the book itself."""
-        if path != "/" and isinstance(account, DavAccount):
+        if path != "/" and isinstance(account, AccountOnDavServer):
             pytest.skip("the server has other paths")
         uid = add_contact(account, "Ann", "ann@example.net")
         server = account.environment["MAILROOM_CARDDAV_URL"].rstrip("/")
@@ -140,7 +146,9 @@ class TestDiscovery:
 class TestFollowing:
     """`AddressBook.refresh`: what others do to the book is seen."""
 
-    def test_one_request_where_nothing_has_changed(self, account: Account, book: AddressBook) -> None:
+    def test_one_request_where_nothing_has_changed(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A look at an unchanged book costs one request, however large it is."""
         add_contact(account, "Ann", "ann@example.net")
         book.refresh()
@@ -148,7 +156,7 @@ class TestFollowing:
         assert book.refresh().cards(address("ann@example.net"))
         assert len(account.requests()) - before == 1
 
-    def test_sees_cards_made_by_others(self, account: Account, book: AddressBook) -> None:
+    def test_sees_cards_made_by_others(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Three hundred cards, made since the last look, are all found."""
         book.refresh()
         for n in range(300):
@@ -158,14 +166,14 @@ class TestFollowing:
             [str(n)] for n in range(300)
         ]
 
-    def test_sees_that_a_card_has_gone(self, account: Account, book: AddressBook) -> None:
+    def test_sees_that_a_card_has_gone(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A card deleted since the last look is no longer found."""
         uid = add_contact(account, "Ann", "ann@example.net")
         assert book.refresh().cards(address("ann@example.net"))
         account.delete_card(f"{uid}.vcf")
         assert not book.refresh().cards(address("ann@example.net"))
 
-    def test_sees_that_a_card_has_changed(self, account: Account, book: AddressBook) -> None:
+    def test_sees_that_a_card_has_changed(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A card edited since the last look is found by its new address and no longer by the old."""
         account.put_card("a.vcf", vcards.contact("a", "Ann", "old@example.net"))
         book.refresh()
@@ -174,7 +182,7 @@ class TestFollowing:
         assert not seen.cards(address("old@example.net"))
         assert [card.name for card in seen.cards(address("new@example.net"))] == ["Ann Smith"]
 
-    def test_sees_that_a_group_has_changed(self, account: Account, book: AddressBook) -> None:
+    def test_sees_that_a_group_has_changed(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Members that the person has put in or taken out are seen."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         book.refresh()
@@ -183,7 +191,7 @@ class TestFollowing:
         assert set(book.refresh().groups(CardUid(uid))) & set(GROUPS) == {"Jail"}
 
     def test_reads_all_again_where_the_server_has_forgotten(
-        self, account: Account, book: AddressBook
+        self, account: AccountUnderTest, book: AddressBook
     ) -> None:
         """A sync token that is no longer good leads to a whole reading, in which nothing old survives."""
         gone = add_contact(account, "Ann", "ann@example.net")

@@ -10,7 +10,7 @@ from tests.contract.address_book import address
 from tests.support import vcards
 from tests.support.accounts import (
     GROUPS,
-    Account,
+    AccountUnderTest,
     add_contact,
     contacts,
     contacts_of,
@@ -37,7 +37,7 @@ def removing(*members: str) -> Membership:
 class TestCreating:
     """`AddressBook.create`."""
 
-    def test_makes_a_card_for_a_company(self, account: Account, book: AddressBook) -> None:
+    def test_makes_a_card_for_a_company(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A company's card has the name as FN and ORG, and the address."""
         made = book.create([new_card("news@acme.example", "Acme, Inc.; R&D")])
         (card,) = contacts_of(account, "news@acme.example")
@@ -52,7 +52,7 @@ class TestCreating:
         ("name", "family", "given"), [("Zoë Bhriain", "Bhriain", "Zoë"), ("Ann", "", "Ann")]
     )
     def test_makes_a_card_for_a_person(
-        self, account: Account, book: AddressBook, name: str, family: str, given: str
+        self, account: AccountUnderTest, book: AddressBook, name: str, family: str, given: str
     ) -> None:
         """A person's card has the name as FN, split into given and family name, and no company."""
         book.create([new_card("ann@example.net", name, CardKind.PERSON)])
@@ -61,7 +61,7 @@ class TestCreating:
         assert vcards.value(card, "N").split(";")[:2] == [family, given]
         assert not vcards.values(card, "ORG")
 
-    def test_makes_many(self, account: Account, book: AddressBook) -> None:
+    def test_makes_many(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Each address gets a card of its own, for one request each."""
         book.refresh()
         before = len(account.requests())
@@ -79,7 +79,7 @@ class TestCreating:
         emails = [vcards.value(card, "EMAIL") for card in contacts(account).values()]
         assert sorted(emails) == sorted(f"sender{n}@example.net" for n in range(30))
 
-    def test_a_second_time_makes_none(self, account: Account, book: AddressBook) -> None:
+    def test_a_second_time_makes_none(self, account: AccountUnderTest, book: AddressBook) -> None:
         """The card that is there already is told, by the same book and by one that just started."""
         first = book.create([new_card("ann@example.net", "Ann")])
         before = account.state()
@@ -95,7 +95,7 @@ class TestCreating:
                 assert abs(card.created - told.created) <= 2  # by two clocks
         assert account.state() == before
 
-    def test_makes_none_after_a_lost_answer(self, account: Account, book: AddressBook) -> None:
+    def test_makes_none_after_a_lost_answer(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Where the card was made, but the book has not heard of it, it is found and not doubled."""
         book.refresh()
         other = opened(account).book
@@ -107,7 +107,9 @@ class TestCreating:
         assert isinstance(known, Card)
         assert told.uid == known.uid
 
-    def test_makes_another_where_the_first_was_deleted(self, account: Account, book: AddressBook) -> None:
+    def test_makes_another_where_the_first_was_deleted(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A sender whose card the person has deleted gets one again."""
         book.create([new_card("ann@example.net", "Ann")])
         for name in contacts(account):
@@ -116,7 +118,9 @@ class TestCreating:
         book.create([new_card("ann@example.net", "Ann")])
         assert len(contacts_of(account, "ann@example.net")) == 1
 
-    def test_keeps_a_card_whose_address_was_edited_away(self, account: Account, book: AddressBook) -> None:
+    def test_keeps_a_card_whose_address_was_edited_away(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A card that was made for the address, but now has another, is neither taken nor overwritten."""
         made = book.create([new_card("ann@example.net", "Ann")])
         ((name, _),) = contacts(account).items()
@@ -129,7 +133,7 @@ class TestCreating:
         assert len(contacts_of(account, "ann@example.net")) == 1
         assert len(contacts_of(account, "moved@example.net")) == 1
 
-    def test_finds_the_new_card_afterwards(self, account: Account, book: AddressBook) -> None:
+    def test_finds_the_new_card_afterwards(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A card just made is in the next view, and in no group yet."""
         made = book.create([new_card("ann@example.net", "Ann")])
         seen = book.refresh()
@@ -144,7 +148,7 @@ class TestRegrouping:
     """`AddressBook.regroup`."""
 
     @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
-    def test_adds_and_removes_members(self, account: Account, book: AddressBook, form: str) -> None:
+    def test_adds_and_removes_members(self, account: AccountUnderTest, book: AddressBook, form: str) -> None:
         """Members come and go in one write; those not named stay, in groups of every form."""
         uids = [add_contact(account, f"Sender {n}", f"sender{n}@example.net") for n in range(4)]
         account.put_card("Feed.vcf", vcards.group_in(form, account.member_prefix, "Feed", uids[:3]))
@@ -156,7 +160,7 @@ class TestRegrouping:
         assert set(book.refresh().groups(CardUid(uids[3]))) & set(GROUPS) == {"Feed"}
 
     @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
-    def test_fills_an_empty_group(self, account: Account, book: AddressBook, form: str) -> None:
+    def test_fills_an_empty_group(self, account: AccountUnderTest, book: AddressBook, form: str) -> None:
         """Where no line shows how members are written, the new one is of the kind that the server counts."""
         uid = add_contact(account, "Ann", "ann@example.net")
         account.put_card("Feed.vcf", vcards.group_in(form, account.member_prefix, "Feed"))
@@ -170,7 +174,9 @@ class TestRegrouping:
         assert members(account, "Feed") == []
 
     @pytest.mark.parametrize("form", vcards.GROUP_FORMS)
-    def test_keeps_everything_else_in_the_group(self, account: Account, book: AddressBook, form: str) -> None:
+    def test_keeps_everything_else_in_the_group(
+        self, account: AccountUnderTest, book: AddressBook, form: str
+    ) -> None:
         """A group's other lines stay as they are: members of shared books, notes, unknown properties."""
         uid = add_contact(account, "Ann", "ann@example.net")
         extra = [
@@ -197,7 +203,7 @@ class TestRegrouping:
         if account.keeps_card_bytes:
             assert removed == before
 
-    def test_a_second_time_writes_nothing(self, account: Account, book: AddressBook) -> None:
+    def test_a_second_time_writes_nothing(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Members that are in already, or out already, need no write."""
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         book.refresh()
@@ -205,7 +211,7 @@ class TestRegrouping:
         assert book.regroup({"Feed": adding(uid), "Jail": removing(uid)}) == {}
         assert account.state() == before
 
-    def test_keeps_a_concurrent_change(self, account: Account, book: AddressBook) -> None:
+    def test_keeps_a_concurrent_change(self, account: AccountUnderTest, book: AddressBook) -> None:
         """What the person has put into the group since the last look stays in."""
         mine, theirs = (add_contact(account, name, f"{name}@example.net") for name in ("mine", "theirs"))
         book.refresh()
@@ -213,7 +219,7 @@ class TestRegrouping:
         assert book.regroup({"Feed": adding(mine)}) == {}
         assert members(account, "Feed") == sorted([mine, theirs])
 
-    def test_changes_several_groups(self, account: Account, book: AddressBook) -> None:
+    def test_changes_several_groups(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Each group gets one write, whatever the number of members."""
         uids = [add_contact(account, f"Sender {n}", f"sender{n}@example.net") for n in range(20)]
         book.refresh()
@@ -226,7 +232,7 @@ class TestRegrouping:
         assert members(account, "Feed") == sorted(uids)
         assert members(account, "Jail") == uids[:1]
 
-    def test_tells_which_group_is_unknown(self, account: Account, book: AddressBook) -> None:
+    def test_tells_which_group_is_unknown(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A group that is not there fails with a reason; the others are changed."""
         uid = add_contact(account, "Ann", "ann@example.net")
         account.delete_card(group_card_name(account, "Jail"))
@@ -236,7 +242,7 @@ class TestRegrouping:
         assert "Jail" in failed["Jail"]
         assert groups_of(account, "ann@example.net") == ["Feed"]
 
-    def test_fails_where_the_group_has_just_gone(self, account: Account, book: AddressBook) -> None:
+    def test_fails_where_the_group_has_just_gone(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A group deleted since the last look is not made anew behind the person's back."""
         uid = add_contact(account, "Ann", "ann@example.net")
         book.refresh()
@@ -244,7 +250,7 @@ class TestRegrouping:
         assert set(book.regroup({"Jail": adding(uid)})) == {"Jail"}
         assert "Jail" not in [vcards.value(card, "FN") for card in account.cards().values()]
 
-    def test_keeps_members_that_are_gone(self, account: Account, book: AddressBook) -> None:
+    def test_keeps_members_that_are_gone(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A line for a card that no longer exists is not ours to tidy up."""
         uid = add_contact(account, "Ann", "ann@example.net")
         join(account, "Feed", "long-gone", "shared:card")
@@ -252,7 +258,7 @@ class TestRegrouping:
         book.regroup({"Feed": adding(uid)})
         assert members(account, "Feed") == sorted(["long-gone", "shared:card", uid])
 
-    def test_takes_out_a_member_that_stands_twice(self, account: Account, book: AddressBook) -> None:
+    def test_takes_out_a_member_that_stands_twice(self, account: AccountUnderTest, book: AddressBook) -> None:
         """A card taken out of a group is out of it, however many lines it had."""
         uid = add_contact(account, "Ann", "ann@example.net")
         join(account, "Feed", uid, uid)
@@ -260,7 +266,9 @@ class TestRegrouping:
         book.regroup({"Feed": removing(uid)})
         assert members(account, "Feed") == []
 
-    def test_names_a_member_whose_uid_holds_a_colon(self, account: Account, book: AddressBook) -> None:
+    def test_names_a_member_whose_uid_holds_a_colon(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
         """A UID such as urn:uuid:… goes in and out again, and is known as a member meanwhile."""
         uid = "urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1"
         account.put_card("c.vcf", vcards.contact(uid, "Ann", "ann@example.net"))
