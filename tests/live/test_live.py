@@ -106,7 +106,8 @@ def _five_steps(person: Person, traces: Traces, environment: dict[str, str], fol
             service.wait_for(traces.is_filed, f"the filing of {traces.sender}")
         with _step(person, "graceful stop", "Tell us, with the log above: this should not happen."):
             assert service.terminate() == 0
-            assert service.events()[-1] == "service_stopped"
+            # in either order: the stop waits for no line of the log
+            assert "service_stopped" in service.events()[-2:]
 
 
 @contextmanager
