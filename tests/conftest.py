@@ -54,7 +54,9 @@ def newer_cyrus() -> Iterator[Front]:
         root = newer_root()
     except UnavailableError as error:
         leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
-    with CyrusServer(OPTIONS, root) as server, closing(Front(server)) as front:
+    # How often it looks for something to tell to its event source; once a minute by itself.
+    options = {**OPTIONS, "jmap_pushpoll": "1"}
+    with CyrusServer(options, root) as server, closing(Front(server, has_events=True)) as front:
         yield front
 
 

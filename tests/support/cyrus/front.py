@@ -1,8 +1,8 @@
 """What Fastmail has and Debian's Cyrus lacks, put in front of it on loopback.
 
-Opaque API tokens, the session at ``/jmap/session`` with absolute URLs, and push: Debian builds
-Cyrus without EventSource, so here it is made by asking for the account's states again and again.
-Everything else passes through unchanged, and is counted.
+Opaque API tokens, the session at ``/jmap/session`` with absolute URLs, and push: Debian 12 builds
+Cyrus without EventSource, so here it is made by asking for the account's states again and again; a
+newer Cyrus has its own. Everything else passes through unchanged, and is counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -59,14 +59,18 @@ class Answer:
 class Front:
     """The listening side; a context manager.
 
+    Args:
+        has_events: Whether the server has an event source of its own, which is passed through.
+
     Attributes:
         url: Where it listens.
         tokens: The user of each API token. May change at any time.
         requests: Every request that was answered, event streams excepted, in order.
     """
 
-    def __init__(self, server: CyrusServer) -> None:
+    def __init__(self, server: CyrusServer, *, has_events: bool = False) -> None:
         self.server = server
+        self.has_events = has_events
         self.tokens: dict[str, str] = {}
         self.requests: list[Request] = []
         self.stopping = threading.Event()
@@ -123,7 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
         front = self.server.front
         target = urlsplit(self.path)
         if self.command == "GET" and target.path.startswith("/jmap/eventsource/"):
-            self.stream(parse_qs(target.query))
+            if front.has_events:
+                self.pass_on_events()
+            else:
+                self.stream(parse_qs(target.query))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
         headers = {k.lower(): v for k, v in self.headers.items() if k.lower() not in NOT_FORWARDED}
@@ -153,6 +160,23 @@ class _Handler(BaseHTTPRequestHandler):
         return json.dumps(
             {k: self.server.front.url + v if k in URLS_IN_SESSION else v for k, v in session.items()}
         ).encode()
+
+    def pass_on_events(self) -> None:
+        """Hand on what the server's own event source says, as it comes, until one of the two sides goes."""
+        front = self.server.front
+        _, authorization = front.authorization(self.headers.get("Authorization"))
+        headers = {"Authorization": authorization or "", "Accept": "text/event-stream"}
+        self.close_connection = True
+        connection = HTTPConnection(*front.server.http_address, timeout=UPSTREAM_TIMEOUT_SECONDS)
+        with closing(connection), suppress(OSError):
+            connection.request("GET", self.path, headers=headers)
+            answer = connection.getresponse()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            while not front.stopping.is_set() and (piece := answer.read1()):
+                self.wfile.write(piece)
 
     def stream(self, query: Mapping[str, list[str]]) -> None:
         """Serve RFC 8620 section 7.3 until the client or the server goes."""
