@@ -189,13 +189,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(401)
             return
         self.close_connection = True
+        known = self.states(
+            user, authorization, types
+        )  # whoever sees the answer begin is told of all after it
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
         try:
-            known = self.states(user, authorization, types)
             if last_id := self.headers.get("Last-Event-ID"):
                 known = json.loads(last_id)
             for states in self.each_change(known, user, authorization, types, ping_seconds):

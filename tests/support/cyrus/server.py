@@ -223,7 +223,10 @@ class CyrusServer:
         files = ["-M", str(self.home / "cyrus.conf"), "-p", str(self.home / "run/master.pid")]
         command = self._command("master", "-D", *files)
         output = self._undo.enter_context((self.home / "output").open("ab"))
-        self._master = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        # A session of its own, for a master that ends sends its signal to its whole process group.
+        self._master = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
         self._undo.callback(self._end)
         self._wait_until_up()
 
