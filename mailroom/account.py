@@ -98,7 +98,7 @@ def open_account(
     book = CardDavAddressBook(
         http(settings.carddav_url, settings.carddav_authorization),
         settings.carddav_url,
-        settings.scheme.groups,
+        [group.name for group in settings.scheme.groups],
     )
     mail = JmapMailStore(jmap)
     triage = Triage(

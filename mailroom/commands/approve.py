@@ -59,7 +59,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
         return Exit.DONE
     if not as_json:
         _show(terminal, people)
-    question = f"Put these {len(people)} into the contact group {category.group!r}?"
+    question = f"Put these {len(people)} into the contact group {category.group.name!r}?"
     if not people or not (yes or terminal.agrees(question)):
         outcome = Outcome()
     else:
@@ -88,7 +88,7 @@ def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
 
 def _approve(account: Account, people: Sequence[Tally], scheme: Scheme) -> Outcome:
     outcome = Outcome()
-    with Progress(f"adding to {approving_category(scheme).group}") as progress:
+    with Progress(f"adding to {approving_category(scheme).group.name}") as progress:
         progress.advance(0, len(people))
         for start in range(0, len(people), BATCH_CARDS):
             batch = people[start : start + BATCH_CARDS]
@@ -107,7 +107,7 @@ def _approve_batch(account: Account, batch: Sequence[Tally], scheme: Scheme, out
 
     The person may have decided about somebody between the question and now.
     """
-    group = approving_category(scheme).group
+    group = approving_category(scheme).group.name
     approval = plan_approval(batch, account.book.refresh(), scheme)
     if approval.new_cards:
         made = account.book.create(approval.new_cards)
@@ -137,7 +137,7 @@ def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
 
 def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
     if outcome.approved:
-        terminal.line(f"In {category.group!r} now: {len(outcome.approved)} more. No mail was moved.")
+        terminal.line(f"In {category.group.name!r} now: {len(outcome.approved)} more. No mail was moved.")
     elif not outcome.failed:
         terminal.line("Nothing was changed.")
     for address, groups in outcome.decided.items():

@@ -163,7 +163,7 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
 
     def look() -> str:
         account.triage.check_book()
-        return f"{', '.join(settings.scheme.groups)} are there"
+        return f"{', '.join(group.name for group in settings.scheme.groups)} are there"
 
     yield from _examine("groups", look)
 
@@ -192,15 +192,15 @@ def _rules(account: Account, settings: Settings, seen: Inspection) -> str | Find
     misplaced = account.triage.stragglers.look()
     screener = settings.scheme.screener
     problems = []
-    unruled = {category.group for category in settings.scheme.categories if category.mailbox is None}
     for group in settings.scheme.groups:
-        senders = [x for x, filing in misplaced.stragglers.items() if filing.decision.category.group == group]
+        senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
         if senders:
+            has_rule = group.mailbox is not None
             fault = (
-                _fault_of(screener, "reaches too far") if group in unruled else _fault_of(group, "is missing")
+                _fault_of(group.name, "is missing") if has_rule else _fault_of(screener, "reaches too far")
             )
             mail = _mail_of(senders, misplaced)
-            problems.append(f"{mail} in the group {group!r}: {fault}; `mailroom rescue` moves it")
+            problems.append(f"{mail} in the group {group.name!r}: {fault}; `mailroom rescue` moves it")
     if misplaced.contacts:
         mail = _mail_of(sorted(misplaced.contacts), misplaced)
         problems.append(f"{mail} contacts in no triage group: {_fault_of(screener, 'reaches too far')}")

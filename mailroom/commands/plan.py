@@ -37,9 +37,7 @@ def plan(*, as_json: bool) -> int:
         terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
     if forecast.stragglers:
         terminal.heading("In Screener, but decided on before")
-        known = [
-            (each.decision.sender, each.decision.category.group, str(n)) for each, n in forecast.stragglers
-        ]
+        known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     if forecast.rejected:
         terminal.heading("Left to you")
@@ -57,7 +55,7 @@ def _card(filing: Filing) -> str:
 
 
 def _groups(filing: Filing) -> str:
-    joins = [f"+{filing.decision.category.group}"] if filing.joins else []
+    joins = [f"+{filing.group}"] if filing.joins else []
     return (
         ", ".join([*joins, *(f"-{group}" for group in sorted({group for group, _ in filing.leaves}))])
         or "as is"
@@ -71,7 +69,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
                 "sender": filing.decision.sender,
                 "category": filing.decision.category.title,
                 "card": {"name": filing.card.name, "new": filing.created},
-                "joins": [filing.decision.category.group] if filing.joins else [],
+                "joins": [filing.group] if filing.joins else [],
                 "leaves": sorted({group for group, _ in filing.leaves}),
                 "messages_to_move": messages,
             }
@@ -80,7 +78,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
         "stragglers": [
             {
                 "sender": each.decision.sender,
-                "group": each.decision.category.group,
+                "group": each.group,
                 "messages_to_move": messages,
             }
             for each, messages in forecast.stragglers

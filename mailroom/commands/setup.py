@@ -53,8 +53,8 @@ def setup(*, apply: bool, as_json: bool) -> int:
     lines = [Line(item.kind.value, item.name, item.state.value, item.remedy) for item in found.items]
     if apply:
         # What shares its setting with a taken name may be called otherwise in the end: it is not made yet.
-        undecided = {item.variable for item in found.items if item.state is State.TAKEN}
-        waiting = [number for number, item in enumerate(found.items) if item.variable in undecided]
+        undecided = {item.name.setting for item in found.items if item.state is State.TAKEN}
+        waiting = [number for number, item in enumerate(found.items) if item.name.setting in undecided]
         lines = _make(account, lines, waiting)
     terminal = Terminal()
     if not as_json:

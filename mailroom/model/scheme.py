@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from typing import Self
+
+from attrs import evolve, frozen
 
 from mailroom.model.contacts import CardKind
+
+
+class Name(str):
+    """What the person calls something in their account: a text like any other, that knows where it was said.
+
+    Attributes:
+        setting: The setting that names it; empty where none does. Equal texts are equal names all the same.
+    """
+
+    __slots__ = ("setting",)
+    setting: str
+
+    def __new__(cls, text: str, setting: str = "") -> Self:
+        """Name something."""
+        name = super().__new__(cls, text)
+        name.setting = setting
+        return name
+
+
+@frozen
+class ContactGroup:
+    """A contact group that the provider's rules look at, and where its members' mail belongs.
+
+    Attributes:
+        mailbox: The destination's full name; None for the Inbox.
+    """
+
+    name: Name
+    mailbox: Name | None
 
 
 @frozen
@@ -13,21 +44,15 @@ class Category:
 
     Attributes:
         title: Its name for people and logs.
-        label: The triage label, a mailbox's name.
-        group: The contact group that the provider's rules look at.
-        mailbox: The destination's name, or None for the Inbox.
+        label: The triage label, a mailbox's full name.
+        group: The contact group that its senders are in; categories may share one.
         kind: What kind of card a new sender gets.
-        label_variable: The setting that names the label.
-        group_variable: The setting that names the contact group, and with it the destination.
     """
 
     title: str
-    label: str
-    group: str
-    mailbox: str | None
+    label: Name
+    group: ContactGroup
     kind: CardKind
-    label_variable: str = field(default="", eq=False)
-    group_variable: str = field(default="", eq=False)
 
 
 @frozen
@@ -39,18 +64,46 @@ class Scheme:
         screener: The mailbox in which unknown senders wait.
         error_label: Marks a message whose triage needs the person.
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
-        screener_variable: The setting that names Screener; the others likewise.
     """
 
     categories: tuple[Category, ...]
-    screener: str
-    error_label: str
-    warning_label: str | None
-    screener_variable: str = field(default="", eq=False)
-    error_variable: str = field(default="", eq=False)
-    warning_variable: str = field(default="", eq=False)
+    screener: Name
+    error_label: Name
+    warning_label: Name | None
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """The names of the triage groups, each once, in the order of the categories."""
+    def groups(self) -> tuple[ContactGroup, ...]:
+        """The triage groups, each once, in the order of the categories."""
         return tuple(dict.fromkeys(category.group for category in self.categories))
+
+    @property
+    def labels(self) -> tuple[Name, ...]:
+        """The triage labels."""
+        return tuple(category.label for category in self.categories)
+
+    @property
+    def destinations(self) -> tuple[Name, ...]:
+        """The mailboxes besides the Inbox that senders' mail belongs in, each once."""
+        return tuple(dict.fromkeys(group.mailbox for group in self.groups if group.mailbox is not None))
+
+    def category_of(self, group: ContactGroup) -> Category:
+        """Return what being in a contact group stands for: the first of the categories that share it."""
+        return next(category for category in self.categories if category.group == group)
+
+    def with_setting(self, setting: str, text: str) -> Scheme:
+        """Return the scheme as it is where that setting says `text`."""
+
+        def now(name: Name) -> Name:
+            return Name(text, setting) if name.setting == setting else name
+
+        def category(each: Category) -> Category:
+            mailbox = each.group.mailbox
+            group = evolve(each.group, name=now(each.group.name), mailbox=mailbox and now(mailbox))
+            return evolve(each, label=now(each.label), group=group)
+
+        return Scheme(
+            categories=tuple(map(category, self.categories)),
+            screener=now(self.screener),
+            error_label=now(self.error_label),
+            warning_label=self.warning_label and now(self.warning_label),
+        )

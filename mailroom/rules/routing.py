@@ -24,11 +24,10 @@ class Rule:
 def routing_rules(scheme: Scheme) -> tuple[Rule, ...]:
     """Return the rules of a scheme: the categories first, Screener last.
 
-    Mail of all other contacts, those of the group whose destination is the Inbox among them, is
+    Mail of all other contacts, those of a group whose destination is the Inbox among them, is
     left in the Inbox by having no rule.
     """
-    destinations = {category.group: category.mailbox for category in scheme.categories if category.mailbox}
     return (
-        *(Rule(f"Mailroom: {group}", group, mailbox) for group, mailbox in destinations.items()),
+        *(Rule(f"Mailroom: {x.name}", x.name, x.mailbox) for x in scheme.groups if x.mailbox),
         Rule("Mailroom: Screener", None, scheme.screener),
     )

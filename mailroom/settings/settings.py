@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from mailroom.errors import UserError
 from mailroom.http import find_url_problem
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import MAX_NAME_CHARACTERS, fold_name
-from mailroom.model.scheme import Category, Scheme
+from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
 from mailroom.settings.misspelt import misspelt
@@ -130,7 +130,7 @@ def load_settings(
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
         misspelt=misspelt(given, NAMES),
     )
-    if problems := [*reader.problems, *_doubled_names(reader.texts, settings.scheme)]:
+    if problems := [*reader.problems, *_doubled_names(settings.scheme)]:
         raise UserError([*problems, *settings.misspelt])
     for authorization in (settings.jmap_authorization, settings.carddav_authorization):
         conceal(authorization.partition(" ")[2])
@@ -180,33 +180,26 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _scheme(reader: _Reader) -> Scheme:
-    def category(title: str, key: str, group_key: str, *, inbox: bool = False) -> Category:
-        group = reader.text(f"MAILROOM_GROUP_{group_key}", _plain_name)
-        return Category(
-            title=title,
-            label=reader.text(f"MAILROOM_LABEL_TO_{key}", _plain_name),
-            group=group,
-            mailbox=None if inbox else group,
-            kind=CardKind.PERSON if key == "PERSON" else CardKind.COMPANY,
-            label_variable=f"MAILROOM_LABEL_TO_{key}",
-            group_variable=f"MAILROOM_GROUP_{group_key}",
+    imbox = ContactGroup(reader.name("MAILROOM_GROUP_IMBOX"), mailbox=None)
+    feed, paper_trail, jail = (
+        ContactGroup(name, mailbox=name)  # one setting names both
+        for name in map(
+            reader.name, ("MAILROOM_GROUP_FEED", "MAILROOM_GROUP_PAPER_TRAIL", "MAILROOM_GROUP_JAIL")
         )
-
-    warning_label = reader.text("MAILROOM_LABEL_MAILROOM_WARNING", _plain_name)
+    )
+    company, person = CardKind.COMPANY, CardKind.PERSON
+    warning_label = reader.name("MAILROOM_LABEL_MAILROOM_WARNING")
     return Scheme(
         categories=(
-            category("Imbox", "IMBOX", "IMBOX", inbox=True),
-            category("Feed", "FEED", "FEED"),
-            category("Paper Trail", "PAPER_TRAIL", "PAPER_TRAIL"),
-            category("Jail", "JAIL", "JAIL"),
-            category("Person", "PERSON", "IMBOX", inbox=True),
+            Category("Imbox", reader.name("MAILROOM_LABEL_TO_IMBOX"), imbox, company),
+            Category("Feed", reader.name("MAILROOM_LABEL_TO_FEED"), feed, company),
+            Category("Paper Trail", reader.name("MAILROOM_LABEL_TO_PAPER_TRAIL"), paper_trail, company),
+            Category("Jail", reader.name("MAILROOM_LABEL_TO_JAIL"), jail, company),
+            Category("Person", reader.name("MAILROOM_LABEL_TO_PERSON"), imbox, person),
         ),
-        screener=reader.text("MAILROOM_SCREENER_MAILBOX", _plain_name),
-        error_label=reader.text("MAILROOM_LABEL_MAILROOM_ERROR", _plain_name),
+        screener=reader.name("MAILROOM_SCREENER_MAILBOX"),
+        error_label=reader.name("MAILROOM_LABEL_MAILROOM_ERROR"),
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
-        screener_variable="MAILROOM_SCREENER_MAILBOX",
-        error_variable="MAILROOM_LABEL_MAILROOM_ERROR",
-        warning_variable="MAILROOM_LABEL_MAILROOM_WARNING",
     )
 
 
@@ -215,16 +208,11 @@ Check = Callable[[str], str | None]
 
 
 class _Reader:
-    """Reads variables and gathers what is wrong with them instead of stopping at the first.
-
-    Attributes:
-        texts: The texts read so far, by their variables.
-    """
+    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
 
     def __init__(self, env: environs.Env) -> None:
         self._env = env
         self._problems: dict[str, str] = {}
-        self.texts: dict[str, str] = {}
 
     @property
     def problems(self) -> list[str]:
@@ -257,8 +245,11 @@ class _Reader:
         value = convert(self._env.str(name, _default(name)))
         if wrong := check(value):
             self._problems[name] = f"{name}: {wrong}"
-        self.texts[name] = value
         return value
+
+    def name(self, variable: str) -> Name:
+        """Read what something in the account is called."""
+        return Name(self.text(variable, _plain_name), variable)
 
     def secret(self, name: str, check: Check = lambda _: None) -> str:
         """Read a secret from its variable, or from the file that its _FILE variable names."""
@@ -309,25 +300,18 @@ def _basic_username(value: str) -> str | None:
     return "must not contain a colon" if ":" in value else None
 
 
-def _doubled_names(names: Mapping[str, str], scheme: Scheme) -> list[str]:
-    """Find names that would make two things of the scheme one, to people or to a server.
-
-    Args:
-        names: The names by their variables.
-    """
-    groups = [name for name in PUBLIC_DEFAULTS if name.startswith("MAILROOM_GROUP_")]
-    mailboxes = [name for name in PUBLIC_DEFAULTS if name.startswith("MAILROOM_LABEL_")]
-    mailboxes += [*groups, "MAILROOM_SCREENER_MAILBOX"]
-    mailboxes.remove("MAILROOM_GROUP_IMBOX")  # its mail goes to the Inbox
-    if scheme.warning_label is None:
-        mailboxes.remove("MAILROOM_LABEL_MAILROOM_WARNING")
-    doubled = dict.fromkeys((*_alike(names, groups), *_alike(names, mailboxes)))
-    return [f"{', '.join(variables)}: each needs a name of its own" for variables in doubled]
+def _doubled_names(scheme: Scheme) -> list[str]:
+    """Find names that would make two things of the scheme one, to people or to a server."""
+    groups = [category.group for category in scheme.categories]
+    destinations = [group.mailbox for group in groups]
+    mailboxes = [*scheme.labels, scheme.error_label, scheme.warning_label, *destinations, scheme.screener]
+    doubled = dict.fromkeys((*_alike(group.name for group in groups), *_alike(filter(None, mailboxes))))
+    return [f"{', '.join(settings)}: each needs a name of its own" for settings in doubled]
 
 
-def _alike(names: Mapping[str, str], variables: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return those of the variables that have the same name, together."""
-    by_name: dict[str, list[str]] = {}
-    for variable in variables:
-        by_name.setdefault(fold_name(names[variable]), []).append(variable)
+def _alike(names: Iterable[Name]) -> list[tuple[str, ...]]:
+    """Return the settings of those that have the same name, together."""
+    by_name: dict[str, dict[str, None]] = {}
+    for name in names:
+        by_name.setdefault(fold_name(name), {})[name.setting] = None
     return [tuple(same) for name, same in by_name.items() if name and len(same) > 1]

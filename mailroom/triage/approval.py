@@ -11,7 +11,7 @@ from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.correspondence import Tally
-from mailroom.triage.plan import choose_card
+from mailroom.triage.plan import choose_card, triage_groups_of
 
 
 @frozen
@@ -34,15 +34,13 @@ def approving_category(scheme: Scheme) -> Category:
     return next(category for category in scheme.categories if category.kind is CardKind.PERSON)
 
 
-def triage_groups_of(address: Address, contacts: Contacts, scheme: Scheme) -> tuple[str, ...]:
-    """Return the triage groups that some card of an address is in."""
-    found = {group for card in contacts.cards(address) for group in contacts.groups(card.uid)}
-    return tuple(group for group in scheme.groups if group in found)
-
-
 def undecided(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> list[Tally]:
     """Return those who are in no triage group."""
-    return [tally for tally in tallies if not triage_groups_of(tally.address, contacts, scheme)]
+    return [
+        tally
+        for tally in tallies
+        if not triage_groups_of(contacts.cards(tally.address), contacts.groups, scheme)
+    ]
 
 
 def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> Approval:
@@ -55,9 +53,10 @@ def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) 
     new_cards: list[NewCard] = []
     decided: dict[Address, tuple[str, ...]] = {}
     for tally in tallies:
-        if groups := triage_groups_of(tally.address, contacts, scheme):
-            decided[tally.address] = groups
-        elif cards := contacts.cards(tally.address):
+        cards = contacts.cards(tally.address)
+        if groups := triage_groups_of(cards, contacts.groups, scheme):
+            decided[tally.address] = tuple(group.name for group in groups)
+        elif cards:
             joins[tally.address] = choose_card(cards, {}).uid
         else:
             new_cards.append(NewCard(tally.address, tally.email, tally.name or tally.email, kind))

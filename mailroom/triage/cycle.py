@@ -241,10 +241,10 @@ class Triage:
 
     def _join_groups(self, work: Work) -> None:
         joining = [filing for filing in work.filings.values() if filing.joins]
-        cards = _by_group((filing.decision.category.group, filing.card.uid) for filing in joining)
+        cards = _by_group((filing.group, filing.card.uid) for filing in joining)
         failures = self._regroup({group: Membership(add=uids) for group, uids in cards.items()})
         for filing in joining:
-            if reason := failures.get(filing.decision.category.group):
+            if reason := failures.get(filing.group):
                 work.fail(filing.decision.sender, reason)
 
     def _leave_groups(self, work: Work) -> None:

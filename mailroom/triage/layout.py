@@ -24,7 +24,7 @@ class Layout:
 
     Attributes:
         labels: The category that each triage label stands for.
-        destinations: Where the mail of each contact group belongs.
+        destinations: Where the mail of each contact group belongs, by the group's name.
         archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
         warning: The warning label; None where warnings are off.
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
@@ -101,8 +101,7 @@ def _resolve(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -
         screener=named(scheme.screener),
         labels={named(category.label): category for category in scheme.categories},
         destinations={
-            category.group: named(category.mailbox) if category.mailbox else inbox
-            for category in scheme.categories
+            group.name: named(group.mailbox) if group.mailbox else inbox for group in scheme.groups
         },
         inbox=inbox,
         error=named(scheme.error_label),

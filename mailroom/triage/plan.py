@@ -21,6 +21,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.names import fold_name
+from mailroom.model.scheme import ContactGroup, Name, Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
 from mailroom.triage.verdicts import Decision, Rejection
@@ -51,6 +52,11 @@ class Filing:
     destination: MailboxId
     left: frozenset[MailboxId]
 
+    @property
+    def group(self) -> Name:
+        """The name of the contact group that stands for the decision."""
+        return self.decision.category.group.name
+
 
 def file_sender(
     decision: Decision,
@@ -66,8 +72,8 @@ def file_sender(
         cards: Every card with their address, at least one.
         groups_of: The contact groups that a card is in.
     """
-    target = decision.category.group
-    groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
+    target = decision.category.group.name
+    groups = _triage_groups(cards, groups_of, layout)
     card = choose_card(cards, groups, target)
     leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
@@ -101,6 +107,14 @@ def choose_card(
     return min(cards, key=rank)
 
 
+def triage_groups_of(
+    cards: Iterable[Card], groups_of: Callable[[CardUid], Collection[str]], scheme: Scheme
+) -> tuple[ContactGroup, ...]:
+    """Return the triage groups that some of a sender's cards are in, in the order of the scheme."""
+    names = {name for card in cards for name in groups_of(card.uid)}
+    return tuple(group for group in scheme.groups if group.name in names)
+
+
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
     """Find senders that share a contact card and are labelled for different groups."""
     by_card: dict[CardUid, list[Filing]] = defaultdict(list)
@@ -109,7 +123,7 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
             by_card[uid].append(filing)
     conflicts = {}
     for sharing in by_card.values():
-        if len({filing.decision.category.group for filing in sharing}) > 1:
+        if len({filing.group for filing in sharing}) > 1:
             senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.sender] = (
@@ -198,8 +212,14 @@ def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[s
     """Return the name of the card that senders are, or would be, filed under; empty where they have none."""
     if not cards:
         return ""
-    groups = {card.uid: set(groups_of(card.uid)) & layout.destinations.keys() for card in cards}
-    return choose_card(cards, groups).name
+    return choose_card(cards, _triage_groups(cards, groups_of, layout)).name
+
+
+def _triage_groups(
+    cards: Iterable[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout
+) -> dict[CardUid, set[str]]:
+    """Return which of the triage groups each card is in, perhaps none."""
+    return {card.uid: layout.destinations.keys() & groups_of(card.uid) for card in cards}
 
 
 def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:

@@ -18,7 +18,7 @@ from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep
+from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep, triage_groups_of
 from mailroom.triage.verdicts import Decision, sender_of
 
 
@@ -71,17 +71,15 @@ def find_misplaced(
         cards = contacts.cards(sender)
         if sender in labelled or not cards:
             continue
-        groups = {group for card in cards for group in contacts.groups(card.uid)}
-        categories = {c.group: c for c in reversed(scheme.categories) if c.group in groups}
-        if len(categories) > 1:
-            torn[sender] = tuple(group for group in scheme.groups if group in categories)
-        elif categories:
-            (category,) = categories.values()
-            # The contact group stands for it.
-            decision = Decision(sender, category, theirs[0].email, theirs[0].name, message_ids=())
-            stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
-        else:
-            known.add(sender)
+        match triage_groups_of(cards, contacts.groups, scheme):
+            case [group]:
+                category = scheme.category_of(group)
+                decision = Decision(sender, category, theirs[0].email, theirs[0].name, message_ids=())
+                stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
+            case []:
+                known.add(sender)
+            case groups:
+                torn[sender] = tuple(group.name for group in groups)
     counts = Counter({sender: len(waiting[sender]) for sender in (*stragglers, *torn, *known)})
     return Misplaced(stragglers, torn, frozenset(known), counts)
 

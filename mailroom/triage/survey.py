@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import mailbox_paths
 from mailroom.model.names import fold_name
-from mailroom.model.scheme import Category, Scheme
+from mailroom.model.scheme import Name, Scheme
 
 
 class Kind(Enum):
@@ -51,8 +51,7 @@ class Item:
     """One thing that triage needs.
 
     Attributes:
-        name: Its full name.
-        variable: The setting that names it.
+        name: Its full name, which knows the setting that it comes from.
         obstacle: Why it cannot simply be made; None unless its name is taken.
         found: The full name of what stands in its place, or in the place of a mailbox it is to lie in.
         instead: The full name of the thing itself, if what was found is taken for what was meant.
@@ -60,8 +59,7 @@ class Item:
     """
 
     kind: Kind
-    name: str
-    variable: str
+    name: Name
     state: State
     obstacle: Obstacle | None = None
     found: str = ""
@@ -123,13 +121,12 @@ class _Account:
             there = _Mailboxes(
                 Counter(paths.values()),
                 {paths[mailbox.id]: mailbox.role for mailbox in self.mailboxes if mailbox.role},
-                frozenset(name for _, name, _ in _wanted_mailboxes(self.scheme)),
+                frozenset(name for _, name in _wanted_mailboxes(self.scheme)),
             )
-            items += [there.look_for(*wanted) for wanted in _wanted_mailboxes(self.scheme)]
+            items += [there.look_for(kind, name) for kind, name in _wanted_mailboxes(self.scheme)]
         if self.group_names is not None:
-            items += [
-                _look_for_group(*each, Counter(self.group_names)) for each in _wanted_groups(self.scheme)
-            ]
+            found = Counter(self.group_names)
+            items += [_look_for_group(group.name, found) for group in self.scheme.groups]
         return items
 
     def with_mailbox_named(self, path: str, new_path: str) -> _Account:
@@ -153,31 +150,27 @@ class _Account:
         names = [new_name if each == name else each for each in self.group_names or ()]
         return evolve(self, group_names=names)
 
-    def with_setting(self, variable: str, value: str) -> _Account:
+    def names_both(self, setting: str) -> bool:
+        """Whether a setting names a contact group as well as its mailbox."""
+        return any(
+            x.mailbox is not None and x.name.setting == x.mailbox.setting == setting
+            for x in self.scheme.groups
+        )
+
+    def with_setting(self, setting: str, text: str) -> _Account:
         """Let a setting name something else."""
-        return evolve(self, scheme=_with_setting(self.scheme, variable, value))
+        return evolve(self, scheme=self.scheme.with_setting(setting, text))
 
 
-def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, str, str]]:
-    """Return what each mailbox is for, its name and its setting."""
-    destinations = {x.mailbox: x.group_variable for x in reversed(scheme.categories) if x.mailbox}
+def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
+    """Return what each mailbox is for, and its name."""
     return [
-        (Kind.SCREENER, scheme.screener, scheme.screener_variable),
-        *((Kind.DESTINATION, name, variable) for name, variable in reversed(destinations.items())),
-        *((Kind.TRIAGE_LABEL, each.label, each.label_variable) for each in scheme.categories),
-        (Kind.ERROR_LABEL, scheme.error_label, scheme.error_variable),
-        *(
-            [(Kind.WARNING_LABEL, scheme.warning_label, scheme.warning_variable)]
-            if scheme.warning_label
-            else []
-        ),
+        (Kind.SCREENER, scheme.screener),
+        *((Kind.DESTINATION, name) for name in scheme.destinations),
+        *((Kind.TRIAGE_LABEL, name) for name in scheme.labels),
+        (Kind.ERROR_LABEL, scheme.error_label),
+        *([(Kind.WARNING_LABEL, scheme.warning_label)] if scheme.warning_label else []),
     ]
-
-
-def _wanted_groups(scheme: Scheme) -> list[tuple[str, str]]:
-    """Return the name and the setting of each contact group."""
-    variables = {each.group: each.group_variable for each in reversed(scheme.categories)}
-    return [(group, variables[group]) for group in scheme.groups]
 
 
 @frozen
@@ -194,21 +187,19 @@ class _Mailboxes:
     roles: Mapping[str, str]
     wanted: frozenset[str]
 
-    def look_for(self, kind: Kind, name: str, variable: str) -> Item:
+    def look_for(self, kind: Kind, name: Name) -> Item:
         """Say whether a mailbox is there."""
         if self.paths[name] > 1:
-            return Item(kind, name, variable, State.TAKEN, Obstacle.DOUBLED, name)
+            return Item(kind, name, State.TAKEN, Obstacle.DOUBLED, name)
         if name in self.roles:
-            return Item(kind, name, variable, State.TAKEN, Obstacle.ROLE, name)
+            return Item(kind, name, State.TAKEN, Obstacle.ROLE, name)
         if name in self.paths:
-            return Item(kind, name, variable, State.PRESENT)
+            return Item(kind, name, State.PRESENT)
         for obstacle, found, instead in (*self._in_another_case(name), *self._at_another_level(name)):
             # Its own place in the account: what has a role is for something else.
             has_role = found == instead and found in self.roles
-            return Item(
-                kind, name, variable, State.TAKEN, Obstacle.ROLE if has_role else obstacle, found, instead
-            )
-        return Item(kind, name, variable, State.MISSING)
+            return Item(kind, name, State.TAKEN, Obstacle.ROLE if has_role else obstacle, found, instead)
+        return Item(kind, name, State.MISSING)
 
     def _in_another_case(self, name: str) -> Iterator[tuple[Obstacle, str, str]]:
         """Find the mailbox, or else one that it lies in: made beside it, that would be there twice."""
@@ -230,21 +221,21 @@ class _Mailboxes:
                 yield Obstacle.LEVEL, path, path
 
 
-def _look_for_group(name: str, variable: str, found: Counter[str]) -> Item:
+def _look_for_group(name: Name, found: Counter[str]) -> Item:
     if found[name] > 1:
-        return Item(Kind.GROUP, name, variable, State.TAKEN, Obstacle.DOUBLED, name)
+        return Item(Kind.GROUP, name, State.TAKEN, Obstacle.DOUBLED, name)
     if found[name]:
-        return Item(Kind.GROUP, name, variable, State.PRESENT)
+        return Item(Kind.GROUP, name, State.PRESENT)
     for other in found:
         if fold_name(other) == fold_name(name):
-            return Item(Kind.GROUP, name, variable, State.TAKEN, Obstacle.CASE, other, other)
-    return Item(Kind.GROUP, name, variable, State.MISSING)
+            return Item(Kind.GROUP, name, State.TAKEN, Obstacle.CASE, other, other)
+    return Item(Kind.GROUP, name, State.MISSING)
 
 
 def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
     """Say what the person can do about a name that is taken."""
     item = items[number]
-    another = f"set {item.variable or 'the setting'} to another name"
+    another = f"set {item.name.setting or 'the setting'} to another name"
     match item.obstacle:
         case Obstacle.ROLE:
             return f"{item.found!r} is the account's {_role(account, item.found)}: {another}"
@@ -266,18 +257,18 @@ def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
     elif not _role(account, item.found):
         act = "move" if item.obstacle is Obstacle.LEVEL else "rename"
         yield f"{act} it to {target!r}", account.with_mailbox_named(item.found, target)
-    is_shared = item.kind in {Kind.GROUP, Kind.DESTINATION}
+    is_shared = account.names_both(item.name.setting)
     if is_shared and None in (account.mailboxes, account.group_names):
         return  # what the setting would do to the other of the two, nobody can say
     if is_shared and "/" in item.instead and "/" not in item.name:
         return  # the name of a contact group is no path, unless the person wants it so
-    if item.variable:
-        yield f"set {item.variable}={item.instead}", account.with_setting(item.variable, item.instead)
+    if setting := item.name.setting:
+        yield f"set {setting}={item.instead}", account.with_setting(setting, item.instead)
 
 
 def _helps(after: _Account, items: Sequence[Item], number: int) -> bool:
     """Whether less stands in the way of the item than before, and nothing else is worse off."""
-    names = [fold_name(name) for _, name, _ in _wanted_mailboxes(after.scheme)]
+    names = [fold_name(name) for _, name in _wanted_mailboxes(after.scheme)]
     now = after.items()
     return (
         len(set(names)) == len(names)
@@ -304,20 +295,3 @@ def _count(account: _Account, item: Item) -> int:
     if item.kind is Kind.GROUP:
         return Counter(account.group_names or ())[item.name]
     return Counter(mailbox_paths(account.mailboxes or ()).values())[item.name]
-
-
-def _with_setting(scheme: Scheme, variable: str, value: str) -> Scheme:
-    def category(each: Category) -> Category:
-        if each.group_variable == variable:
-            each = evolve(each, group=value, mailbox=value if each.mailbox else None)
-        return evolve(each, label=value) if each.label_variable == variable else each
-
-    return evolve(
-        scheme,
-        categories=tuple(map(category, scheme.categories)),
-        screener=value if scheme.screener_variable == variable else scheme.screener,
-        error_label=value if scheme.error_variable == variable else scheme.error_label,
-        warning_label=value
-        if scheme.warning_label and scheme.warning_variable == variable
-        else scheme.warning_label,
-    )

@@ -69,13 +69,14 @@ def test_the_five_steps_on_a_real_account(tmp_path: Path) -> None:
             )
 
         (category,) = (each for each in settings.scheme.categories if each.title == CATEGORY)
+        group = category.group
         traces = Traces(account, settings, category)
         person.tell(
             f"\nThis works on the account of {settings.carddav_username}. It will\n"
             f"  - put one message from {traces.sender} into {settings.scheme.screener},\n"
             f"    labelled {category.label},\n"
-            f"  - let Mailroom make a contact card for that sender, add it to the group {category.group},\n"
-            f"    and move the message to {category.mailbox},\n"
+            f"  - let Mailroom make a contact card for that sender, add it to the group {group.name},\n"
+            f"    and move the message to {group.mailbox},\n"
             "  - and then delete that message, that card and that line of the group again.\n"
             "Mailroom also does its usual work meanwhile, which stays done: "
             f"{len(forecast.filings)} labelled senders to file, {len(forecast.stragglers)} to sweep after."

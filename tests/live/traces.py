@@ -58,9 +58,8 @@ class Traces:
         places = {place for message in got["list"] for place in message["mailboxIds"]}
         contacts = self._account.book.refresh()
         groups = [group for card in contacts.cards(self.sender) for group in contacts.groups(card.uid)]
-        return places == {self._layout.destinations[self._category.group]} and groups == [
-            self._category.group
-        ]
+        group = self._category.group.name
+        return places == {self._layout.destinations[group]} and groups == [group]
 
     def remove(self) -> list[str]:
         """Take away what is there of message, membership and card; return what that was."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from mailroom.model.contacts import CardKind
 from mailroom.model.mail import Mailbox, MailboxId
-from mailroom.model.scheme import Category, Scheme
+from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 
+IMBOX = ContactGroup(Name("Imbox"), mailbox=None)
+FEED, PAPER_TRAIL, JAIL = (ContactGroup(x, mailbox=x) for x in map(Name, ("Feed", "Paper Trail", "Jail")))
 SCHEME = Scheme(
     categories=(
-        Category("Imbox", "@ToImbox", "Imbox", None, CardKind.COMPANY),
-        Category("Feed", "@ToFeed", "Feed", "Feed", CardKind.COMPANY),
-        Category("Paper Trail", "@ToPaperTrail", "Paper Trail", "Paper Trail", CardKind.COMPANY),
-        Category("Jail", "@ToJail", "Jail", "Jail", CardKind.COMPANY),
-        Category("Person", "@ToPerson", "Imbox", None, CardKind.PERSON),
+        Category("Imbox", Name("@ToImbox"), IMBOX, CardKind.COMPANY),
+        Category("Feed", Name("@ToFeed"), FEED, CardKind.COMPANY),
+        Category("Paper Trail", Name("@ToPaperTrail"), PAPER_TRAIL, CardKind.COMPANY),
+        Category("Jail", Name("@ToJail"), JAIL, CardKind.COMPANY),
+        Category("Person", Name("@ToPerson"), IMBOX, CardKind.PERSON),
     ),
-    screener="Screener",
-    error_label="@MailroomError",
-    warning_label="@MailroomWarning",
+    screener=Name("Screener"),
+    error_label=Name("@MailroomError"),
+    warning_label=Name("@MailroomWarning"),
 )
+GROUPS: tuple[str, ...] = tuple(group.name for group in SCHEME.groups)
 ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}
 LABELS = tuple(category.label for category in SCHEME.categories)
 PLACES = ("Inbox", "Archive", "Trash", "Sent", "Screener", "Feed", "Paper Trail", "Jail", "Family")

@@ -6,7 +6,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.triage.approval import approving_category, plan_approval, undecided
 from mailroom.triage.correspondence import Tally
-from tests.support.default_account import SCHEME
+from tests.support.default_account import GROUPS, SCHEME
 from tests.support.memory import View
 
 ANN = Address("ann@a.example")
@@ -19,14 +19,14 @@ def tally(address: Address, name: str = "") -> Tally:
 def book(cards: dict[str, int], **groups: set[str]) -> View:
     """Ann's cards by UID, each with its age, and the members of the contact groups."""
     everybody = {CardUid(x): (Card(CardUid(x), "Ann", age), frozenset({ANN})) for x, age in cards.items()}
-    members = {name: frozenset(map(CardUid, groups.get(name, ()))) for name in (*SCHEME.groups, "Friends")}
+    members = {name: frozenset(map(CardUid, groups.get(name, ()))) for name in (*GROUPS, "Friends")}
     return View(everybody, members)
 
 
 def test_whom_one_writes_to_is_a_person() -> None:
     """The category is the one that makes persons' cards."""
     assert approving_category(SCHEME).kind is CardKind.PERSON
-    assert approving_category(SCHEME).group == "Imbox"
+    assert approving_category(SCHEME).group.name == "Imbox"
 
 
 def test_of_several_cards_the_oldest_joins() -> None:

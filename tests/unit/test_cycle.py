@@ -16,7 +16,7 @@ from mailroom.model.sender import read_sender
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
-from tests.support.default_account import MAILBOXES, SCHEME
+from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
 from tests.support.memory import Book, World
 from tests.support.sized_accounts import furnished_account, settings_for
 
@@ -43,7 +43,7 @@ def message(number: int, sender: Address, *mailboxes: str) -> Message:
 
 def world(*messages: Message, cards: Mapping[str, Collection[Address]] | None = None) -> World:
     held = {CardUid(x): (Card(CardUid(x), x, 1), frozenset(y)) for x, y in (cards or {}).items()}
-    groups: dict[str, frozenset[CardUid]] = dict.fromkeys(SCHEME.groups, frozenset())
+    groups: dict[str, frozenset[CardUid]] = dict.fromkeys(GROUPS, frozenset())
     return World(MAILBOXES, {x.id: x for x in messages}, held, groups)
 
 

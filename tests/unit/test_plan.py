@@ -11,6 +11,7 @@ from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
 from mailroom.model.mailboxes import mailbox_paths
 from mailroom.model.own import OwnAddresses
+from mailroom.model.scheme import Name
 from mailroom.model.sender import Entry, read_sender
 from mailroom.triage.layout import find_layout, missing_groups
 from mailroom.triage.plan import (
@@ -520,7 +521,7 @@ class TestLayout:
         """`Inbox/Screener` names the mailbox below the Inbox."""
         nested = [m for m in MAILBOXES if m.name != "Screener"]
         nested.append(Mailbox(MailboxId("s"), "Screener", parent_id=MailboxId("Inbox")))
-        assert find_layout(nested, evolve(SCHEME, screener="Inbox/Screener")).screener == "s"
+        assert find_layout(nested, evolve(SCHEME, screener=Name("Inbox/Screener"))).screener == "s"
         with pytest.raises(UserError, match="'Screener'"):
             find_layout(nested, SCHEME)
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import UserError
+from mailroom.model.scheme import Name
 from mailroom.rules import render_fastmail
 from mailroom.rules.routing import Rule, routing_rules
 from tests.support.default_account import SCHEME
@@ -93,7 +94,7 @@ def test_the_inbox_needs_no_rule() -> None:
 
 def test_a_label_inside_another_is_named_by_its_path() -> None:
     """A rule files into the full name of a nested label."""
-    *_, last = rendered(*routing_rules(evolve(SCHEME, screener="Inbox/Screener")))
+    *_, last = rendered(*routing_rules(evolve(SCHEME, screener=Name("Inbox/Screener"))))
     assert last["fileIn"] == "Inbox/Screener"
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailroom.errors import UserError
 from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.scheme import Name
 from mailroom.settings.settings import PUBLIC_DEFAULTS, load_settings
 from mailroom.triage.layout import find_layout
 from mailroom.triage.survey import Item, Kind, Obstacle, State, problems_of, survey
@@ -38,7 +39,7 @@ def mailboxes(*paths: str, literal: Sequence[str] = (), **roles: str) -> list[Ma
 
 def screener_of(found: list[Mailbox], name: str = "Screener") -> Item:
     """Look for Screener among these mailboxes."""
-    return survey(found, None, evolve(SCHEME, screener=name))[0]
+    return survey(found, None, evolve(SCHEME, screener=Name(name)))[0]
 
 
 @pytest.mark.parametrize(
@@ -111,14 +112,14 @@ def test_a_full_name_that_two_mailboxes_have_is_said(found: list[Mailbox]) -> No
     assert (item.state, item.obstacle) == (State.TAKEN, Obstacle.DOUBLED)
     assert "2 have this name: rename or delete all but one" in item.remedy
     with pytest.raises(UserError, match="'Lists/Feed': 2 have this name"):
-        find_layout(found, evolve(SCHEME, screener="Lists/Feed"))
+        find_layout(found, evolve(SCHEME, screener=Name("Lists/Feed")))
 
 
 def test_warnings_that_are_off_need_no_label() -> None:
     """Only what the settings ask for is looked for."""
     kinds = {item.kind for item in survey([], None, evolve(SCHEME, warning_label=None))}
     assert Kind.WARNING_LABEL not in kinds
-    with_warnings = {item.kind for item in survey([], None, evolve(SCHEME, warning_label="@W"))}
+    with_warnings = {item.kind for item in survey([], None, evolve(SCHEME, warning_label=Name("@W")))}
     assert Kind.WARNING_LABEL in with_warnings
 
 
@@ -137,7 +138,7 @@ def test_every_name_has_its_setting() -> None:
     """Advice to set another name can always say where."""
     scheme = load_settings(SECRETS, dotenv=None).scheme
     for item in survey([], [], scheme):
-        assert PUBLIC_DEFAULTS[item.variable] == item.name
+        assert PUBLIC_DEFAULTS[item.name.setting] == item.name
 
 
 @frozen
@@ -170,7 +171,8 @@ class Circumstances:
         if "make '" in remedy:
             yield evolve(self, mailboxes=self._made(item.name))
         if "to another name" in remedy:
-            yield evolve(self, variables={**self.variables, item.variable: f"New {item.variable}"})
+            setting = item.name.setting
+            yield evolve(self, variables={**self.variables, setting: f"New {setting}"})
         if "all but one" in remedy:
             yield self._without_doubles(item)
 

@@ -15,7 +15,7 @@ from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import Correspondent, read_sender
 from mailroom.triage.cycle import Triage
-from tests.support.default_account import LABELS, MAILBOXES, MARKS, PLACES, SCHEME
+from tests.support.default_account import GROUPS, LABELS, MAILBOXES, MARKS, PLACES, SCHEME
 from tests.support.memory import Book, CrashError, World
 
 PROTECTED = {"Trash", "Sent"}
@@ -65,7 +65,7 @@ def worlds(draw: st.DrawFn) -> World:
         uid = CardUid(draw(st.sampled_from([f"card {number}", f"uid of {min(held)}"])))
         cards[uid] = (Card(uid, draw(st.sampled_from(["Ann", "Bob", ""])), created=number), held)
     uids = st.sampled_from([*cards, CardUid("uid of ann@a.example"), CardUid("gone")])
-    groups = {name: frozenset(draw(st.sets(uids, max_size=2))) for name in (*SCHEME.groups, "Friends")}
+    groups = {name: frozenset(draw(st.sets(uids, max_size=2))) for name in (*GROUPS, "Friends")}
     return World(MAILBOXES, messages, cards, groups, own=(OWN,))
 
 
@@ -164,15 +164,15 @@ def test_a_label_taken_off_after_a_cycle_broke_off_takes_the_mark_along(
 def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World) -> None:
     """A message loses no mailbox but Screener, the mailboxes of groups that its sender was in, and labels."""
     before = dict(world.messages)
-    destinations = {category.group: category.mailbox or "Inbox" for category in SCHEME.categories}
+    destinations: dict[str, str] = {group.name: group.mailbox or "Inbox" for group in SCHEME.groups}
     left: dict[Address, set[str]] = {}
     for uid, (_, addresses) in world.cards.items():
         for address in addresses:
             left.setdefault(address, set()).update(
-                destinations[group] for group in SCHEME.groups if uid in world.groups[group]
+                destinations[group] for group in GROUPS if uid in world.groups[group]
             )
     # A group may hold the line of a card that is gone, and that is made again.
-    for group in SCHEME.groups:
+    for group in GROUPS:
         for uid in world.groups[group]:
             left.setdefault(Address(uid.removeprefix("uid of ")), set()).add(destinations[group])
     after = run_cycle(world).messages
@@ -197,7 +197,7 @@ def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_wait
     for message in before.values():
         if who := sender(message):
             wanted.setdefault(who, set()).update(
-                c.title for c in SCHEME.categories if c.label in message.mailbox_ids
+                c.title for c in SCHEME.categories if MailboxId(c.label) in message.mailbox_ids
             )
     for who, titles in wanted.items():
         theirs = [m for m in after.messages.values() if sender(m) == who]
@@ -205,7 +205,7 @@ def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_wait
             continue
         (category,) = (c for c in SCHEME.categories if c.title in titles)
         uids = {uid for uid, (_, addresses) in after.cards.items() if who in addresses}
-        assert [g for g in SCHEME.groups if after.groups[g] & uids] == [category.group]
+        assert [g for g in GROUPS if after.groups[g] & uids] == [category.group.name]
         waiting = [m for m in theirs if "Screener" in m.mailbox_ids and not m.mailbox_ids & PROTECTED]
         assert not waiting, "mail of a filed sender waits in Screener"
 

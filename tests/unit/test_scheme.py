@@ -1,0 +1,73 @@
+"""What can be decided about a sender, and the names that stand for it."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from mailroom.model.contacts import CardKind
+from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.rules.routing import routing_rules
+from mailroom.triage.layout import find_layout
+from mailroom.triage.survey import Kind, survey
+from tests.support.default_account import FEED, GROUPS, IMBOX, MAILBOXES, SCHEME
+
+NEWS = ContactGroup(Name("News", "GROUP"), mailbox=Name("Feeds/Daily", "MAILBOX"))
+
+
+def with_news(*categories: Category) -> Scheme:
+    news = Category("News", Name("@ToNews", "LABEL"), NEWS, CardKind.COMPANY)
+    return evolve(SCHEME, categories=(*SCHEME.categories, news, *categories))
+
+
+def test_a_name_knows_its_setting_and_is_a_text_like_any_other() -> None:
+    """Where something was named decides nothing but what the person is told to change."""
+    name = Name("Feed", "MAILROOM_GROUP_FEED")
+    assert name.setting == "MAILROOM_GROUP_FEED"
+    assert name == Name("Feed") == "Feed"
+    assert "Feed" in {name}
+
+
+def test_a_group_is_there_once_and_stands_for_its_first_category() -> None:
+    """Categories that share a contact group differ in the card that a new sender gets alone."""
+    assert GROUPS == ("Imbox", "Feed", "Paper Trail", "Jail")
+    assert SCHEME.category_of(IMBOX).title == "Imbox"
+    assert SCHEME.category_of(FEED).title == "Feed"
+
+
+def test_a_groups_mailbox_may_be_called_otherwise() -> None:
+    """Rules look at the group, file into the mailbox, and everything that is needed has its own name."""
+    scheme = with_news()
+    (rule,) = (rule for rule in routing_rules(scheme) if rule.group == "News")
+    assert rule.mailbox == "Feeds/Daily"
+    feeds = Mailbox(MailboxId("f"), "Feeds")
+    daily = Mailbox(MailboxId("d"), "Daily", parent_id=feeds.id)
+    label = Mailbox(MailboxId("l"), "@ToNews")
+    layout = find_layout((*MAILBOXES, feeds, daily, label), scheme)
+    assert layout.destinations["News"] == "d"
+    needed = {(item.kind, item.name) for item in survey([], [], scheme)}
+    assert {(Kind.GROUP, "News"), (Kind.DESTINATION, "Feeds/Daily")} <= needed
+
+
+def test_categories_may_share_a_destination() -> None:
+    """It is needed once; each of their groups has a rule."""
+    same = ContactGroup(Name("Papers"), mailbox=NEWS.mailbox)
+    scheme = with_news(Category("Papers", Name("@ToPapers"), same, CardKind.COMPANY))
+    assert scheme.destinations == ("Feed", "Paper Trail", "Jail", "Feeds/Daily")
+    assert [rule.group for rule in routing_rules(scheme) if rule.mailbox == "Feeds/Daily"] == [
+        "News",
+        "Papers",
+    ]
+
+
+def test_a_setting_renames_what_it_names_and_nothing_else() -> None:
+    """One setting may name a group and its mailbox, or each has its own."""
+    scheme = with_news()
+    renamed = scheme.with_setting("MAILBOX", "Daily")
+    assert renamed.category_of(ContactGroup(Name("News"), Name("Daily"))).label == "@ToNews"
+    assert renamed.with_setting("MAILBOX", "Feeds/Daily") == scheme
+    both = evolve(
+        scheme, categories=(Category("A", Name("@A"), ContactGroup(NEWS.name, NEWS.name), CardKind.PERSON),)
+    )
+    (group,) = both.with_setting("GROUP", "Other").groups
+    assert group == ContactGroup(Name("Other"), Name("Other"))
