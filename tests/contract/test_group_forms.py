@@ -15,10 +15,10 @@ from mailroom.carddav.reading import WHOLE_CARDS
 from mailroom.model.address import parse_address
 from mailroom.model.contacts import CardUid, Membership
 from tests.support import vcards
-from tests.support.accounts import add_contact, furnish, group_card_name
+from tests.support.accounts import add_contact, contacts, furnish, group_card_name, label
 from tests.support.mail import Mail, install_rules
 from tests.support.on_cyrus import AccountOnCyrus
-from tests.support.running import opened
+from tests.support.running import opened, run_cycle
 
 SENDER = "news@far.example"
 URN = "urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1"
@@ -61,6 +61,51 @@ def test_mail_of_who_is_put_into_a_group_goes_where_the_group_says(
     assert account.mailboxes_of(mail.arrives(SENDER)) == {"Inbox"}
     if has_members:
         assert account.mailboxes_of(mail.arrives("other@far.example")) == {"Feed"}
+
+
+@pytest.mark.parametrize("form", vcards.GROUP_FORMS)
+def test_contacts_of_every_form_come_into_one_group_and_go_by_turns(
+    account: AccountOnCyrus, form: str
+) -> None:
+    """Each edit is told by the next mail of all of them: it changes one member and leaves the others."""
+    mail = Mail(account)
+    senders = {}
+    for number, (version, uid) in enumerate(CONTACTS):
+        own = CardUid(f"{uid}{number}")
+        senders[own] = f"{number}@far.example"
+        account.put_card(f"{number}.vcf", vcards.contact(own, "News", senders[own], version=version))
+    name = group_card_name(account, "Feed")
+    account.put_card(name, vcards.group_in(form, account.member_prefix, "Feed"))
+    inside: set[CardUid] = set()
+    for uid in (*senders, *senders):
+        change = Membership(remove=frozenset({uid})) if uid in inside else Membership(add=frozenset({uid}))
+        book = opened(account).book
+        book.refresh()
+        assert book.regroup({"Feed": change}) == {}
+        inside ^= {uid}
+        view = opened(account).book.refresh()
+        for each, sender in senders.items():
+            mailbox = "Feed" if each in inside else "Inbox"
+            assert account.mailboxes_of(mail.arrives(sender)) == {mailbox}, (uid, each)
+            assert view.groups(each) == ({"Feed"} & {mailbox}), (uid, each)
+
+
+@pytest.mark.parametrize("form", ["3.0", "4.0"])
+def test_a_label_files_a_sender_whose_contact_is_stored_as_4(account: AccountOnCyrus, form: str) -> None:
+    """From one group to another: what waits is moved, what comes follows, and no contact is made anew."""
+    mail = Mail(account)
+    for group in ("Feed", "Paper Trail"):
+        empty = vcards.group_in(form, account.member_prefix, group)
+        account.put_card(group_card_name(account, group), empty)
+    account.put_card("news.vcf", vcards.contact(URN, "News", SENDER, version="4.0"))
+    waiting = account.receive([("News", SENDER)], "Screener")
+    for label_name, destination in (("@ToFeed", "Feed"), ("@ToPaperTrail", "Paper Trail")):
+        label(account, waiting, label_name)
+        report = run_cycle(account)
+        assert [filed.filing.card.uid for filed in report.filed] == [URN]
+        assert account.mailboxes_of(waiting) == {destination}
+        assert account.mailboxes_of(mail.arrives(SENDER)) == {destination}
+        assert list(contacts(account)) == ["news.vcf"]
 
 
 def test_who_the_rules_do_not_count_is_no_member(account: AccountOnCyrus) -> None:
