@@ -10,21 +10,12 @@ from attrs import frozen
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.http import DEFAULT_BOUNDS, Bounds, HttpClient
+from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
-
-JMAP_ADVICE = (
-    "MAILROOM_JMAP_TOKEN: the mail server refuses the token; make a new one "
-    "(Fastmail: Settings → Privacy & Security → API tokens) with read and write access to Email"
-)
-CARDDAV_ADVICE = (
-    "MAILROOM_CARDDAV_USERNAME, MAILROOM_CARDDAV_PASSWORD: the contacts server refuses them; make a new app "
-    "password (Fastmail: Settings → Privacy & Security → App passwords) with access to Contacts"
-)
 
 
 @frozen
@@ -56,21 +47,19 @@ class Account:
             UserError: Names everything that is wrong at once.
         """
         problems = [
-            *self._problems(self.triage.check_mail, JMAP_ADVICE),
-            *self._problems(self.triage.check_book, CARDDAV_ADVICE),
+            *self._problems(self.triage.check_mail),
+            *self._problems(self.triage.check_book),
         ]
         if problems:
             raise UserError(problems)
 
     @staticmethod
-    def _problems(check: Callable[[], None], advice: str) -> list[str]:
+    def _problems(check: Callable[[], None]) -> list[str]:
         try:
             check()
         except UserError as error:
             return list(error.problems)
-        except AuthenticationError:
-            return [advice]
-        except ServerError as error:
+        except (AuthenticationError, ServerError) as error:
             return [str(error)]
         return []
 
@@ -91,12 +80,12 @@ def open_account(
         clock: Tells triage the seconds; only differences count.
     """
 
-    def http(url: str, authorization: str) -> HttpClient:
-        return HttpClient(url, authorization, stop, bounds, before_attempt)
+    def http(url: str, credentials: Credentials) -> HttpClient:
+        return HttpClient(url, credentials, stop, bounds, before_attempt)
 
-    jmap = JmapClient(http(settings.jmap_session_url, settings.jmap_authorization), settings.jmap_session_url)
+    jmap = JmapClient(http(settings.jmap_session_url, settings.jmap_credentials), settings.jmap_session_url)
     book = CardDavAddressBook(
-        http(settings.carddav_url, settings.carddav_authorization),
+        http(settings.carddav_url, settings.carddav_credentials),
         settings.carddav_url,
         [group.name for group in settings.scheme.groups],
     )
@@ -114,5 +103,5 @@ def open_account(
 
 def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:
     """Wire up what listens for changes, with connections of its own; it does not listen yet."""
-    http = HttpClient(settings.jmap_session_url, settings.jmap_authorization, stop)
+    http = HttpClient(settings.jmap_session_url, settings.jmap_credentials, stop)
     return Push(http, settings.jmap_session_url, on_change)

@@ -26,7 +26,7 @@ class OutputError(MailroomError):
 
 
 class AuthenticationError(MailroomError):
-    """The server refused the credentials (HTTP 401 or 403 on the way in)."""
+    """The server refused the credentials (HTTP 401 or 403 on the way in); it says what a person can do."""
 
 
 class ServerError(MailroomError):

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from attrs import evolve, frozen
 
 from mailroom.carddav.multistatus import Multistatus, Resource
-from mailroom.errors import AuthenticationError, ProtocolError, StatusError
+from mailroom.errors import ProtocolError, StatusError
 from mailroom.http import HttpClient
 
 WELL_KNOWN = "/.well-known/carddav"
@@ -60,7 +60,7 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
             base, resources = propfind(http, start, f"{_OF_A_BOOK}<C:addressbook-home-set/>")
         except StatusError as error:
             if error.status == 403:
-                raise AuthenticationError(str(error)) from error
+                raise http.credentials.refused(str(error)) from error
             continue
         for resource in resources[:1]:
             if _is_address_book(resource):

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from mailroom.account import CARDDAV_ADVICE, JMAP_ADVICE, Account
+from mailroom.account import Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.jmap.client import Session
 from mailroom.model.ports import Contacts, Reading
@@ -55,11 +55,11 @@ class Inspection:
 
 def inspect(account: Account, scheme: Scheme) -> Inspection:
     """Ask both servers, whatever the other answers. Reads only."""
-    session = _ask(lambda: account.jmap.session, JMAP_ADVICE)
+    session = _ask(lambda: account.jmap.session)
     reading: Told[Reading] = Told(trouble=session.trouble, is_refused=session.is_refused)
     if session.value:
-        reading = _ask(lambda: account.mail.read([]), JMAP_ADVICE)
-    contacts: Told[Contacts] = _ask(account.book.refresh, CARDDAV_ADVICE)
+        reading = _ask(lambda: account.mail.read([]))
+    contacts: Told[Contacts] = _ask(account.book.refresh)
     items = survey(
         reading.value.mailboxes if reading.value else None,
         contacts.value.group_names() if contacts.value else None,
@@ -68,11 +68,11 @@ def inspect(account: Account, scheme: Scheme) -> Inspection:
     return Inspection(session, reading, contacts, tuple(items))
 
 
-def _ask(look: Callable[[], T], advice: str) -> Told[T]:
+def _ask(look: Callable[[], T]) -> Told[T]:
     try:
         return Told(look())
-    except AuthenticationError:
-        return Told(trouble=advice, is_refused=True)
+    except AuthenticationError as error:
+        return Told(trouble=str(error), is_refused=True)
     except UserError as error:
         return Told(trouble="; ".join(error.problems))
     except ServerError as error:

@@ -8,12 +8,14 @@ lost is repeated; the repetition meets the finished work and changes nothing.
 from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, MAX_CONNECTIONS, Bounds
 from mailroom.http.client import HttpClient
+from mailroom.http.credentials import Credentials
 from mailroom.http.urls import find_url_problem, is_loopback, resolve
 
 __all__ = [
     "DEFAULT_BOUNDS",
     "MAX_CONNECTIONS",
     "Bounds",
+    "Credentials",
     "HttpClient",
     "Response",
     "Stream",

@@ -15,7 +15,6 @@ from attrs import evolve
 
 from mailroom import __version__
 from mailroom.errors import (
-    AuthenticationError,
     PreconditionFailedError,
     ProtocolError,
     StatusError,
@@ -27,6 +26,7 @@ from mailroom.errors import (
 from mailroom.http.answers import Response, Stream, retry_after_seconds, trouble
 from mailroom.http.bounds import DEFAULT_BOUNDS, Bounds
 from mailroom.http.connections import Connections, Patience, Request, exchange
+from mailroom.http.credentials import Credentials
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
 from mailroom.output.logs import log
 
@@ -39,8 +39,8 @@ class HttpClient:
     """Talks to one server, as one user.
 
     Args:
-        home: The configured URL. Credentials go to its host and to hosts below it, and no further.
-        authorization: The value of the Authorization header.
+        home: The configured URL.
+        credentials: Whom it proves to be. They go to that URL's host and to hosts below it, and no further.
         stop: Set when the process is to end; cuts waits between attempts short.
         bounds: How long it waits, and how much it takes.
         before_attempt: Called before each attempt; what it raises ends the request.
@@ -49,13 +49,13 @@ class HttpClient:
     def __init__(
         self,
         home: str,
-        authorization: str,
+        credentials: Credentials,
         stop: threading.Event | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
         before_attempt: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = parse(home)
-        self._authorization = authorization
+        self.credentials = credentials
         self._stop = stop or threading.Event()
         self._bounds = bounds
         self._before_attempt = before_attempt
@@ -148,7 +148,7 @@ class HttpClient:
             "User-Agent": f"mailroom/{__version__}",
             "Accept-Encoding": "gzip",
             **headers,
-            "Authorization": self._authorization,
+            "Authorization": self.credentials.authorization,
         }
 
     def _attempt_repeatedly(self, request: Request, max_bytes: int | None) -> Response:
@@ -221,7 +221,7 @@ class HttpClient:
             return response
         message = f"{method} {response.url}: HTTP {status}"
         if status == 401:
-            raise AuthenticationError(f"{message}: the credentials are refused")
+            raise self.credentials.refused(message)
         if status == 412:
             raise PreconditionFailedError(message)
         if said := response.excerpt():

@@ -229,7 +229,7 @@ class Push:
         if status == 200 or status in _NO_PUSH:
             raise _NoPushError(reason, self._times.rarely_seconds)
         if status in (401, 403):
-            raise _LostError(f"{reason}: the token is refused", self._times.refused_seconds)
+            raise self._http.credentials.refused(reason)
         asked_seconds = retry_after_seconds(stream.headers.get("retry-after")) or 0.0
         raise _LostError(reason, min(asked_seconds, self._times.rarely_seconds))
 

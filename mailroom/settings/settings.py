@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -15,12 +14,13 @@ from dotenv.parser import Binding, parse_stream  # comes with environs, which ex
 from environs.exceptions import EnvValidationError
 
 from mailroom.errors import UserError
-from mailroom.http import find_url_problem
+from mailroom.http import Credentials, find_url_problem
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import MAX_NAME_CHARACTERS, fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
+from mailroom.settings.credentials import carddav_credentials, jmap_credentials
 from mailroom.settings.misspelt import misspelt
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
@@ -87,15 +87,14 @@ class Settings:
     misspelt: tuple[str, ...] = ()
 
     @property
-    def jmap_authorization(self) -> str:
-        """The Authorization header for JMAP (RFC 6750)."""
-        return f"Bearer {self.jmap_token}"
+    def jmap_credentials(self) -> Credentials:
+        """What the mail server is asked with."""
+        return jmap_credentials(self.jmap_token)
 
     @property
-    def carddav_authorization(self) -> str:
-        """The Authorization header for CardDAV (RFC 7617)."""
-        pair = f"{self.carddav_username}:{self.carddav_password}".encode()
-        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+    def carddav_credentials(self) -> Credentials:
+        """What the contacts server is asked with."""
+        return carddav_credentials(self.carddav_username, self.carddav_password)
 
 
 def load_settings(
@@ -132,8 +131,8 @@ def load_settings(
     )
     if problems := [*reader.problems, *_doubled_names(settings.scheme)]:
         raise UserError([*problems, *settings.misspelt])
-    for authorization in (settings.jmap_authorization, settings.carddav_authorization):
-        conceal(authorization.partition(" ")[2])
+    for credentials in (settings.jmap_credentials, settings.carddav_credentials):
+        conceal(credentials.authorization.partition(" ")[2])
     conceal(settings.carddav_password)
     return settings
 

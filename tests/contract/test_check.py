@@ -67,6 +67,20 @@ class TestEvidence:
         seen = dict.fromkeys(("settings", "token", "session", "limits", "mailboxes"), True)
         assert found == {**seen, "password": False, "groups": None, "rules": None}
 
+    @pytest.mark.parametrize(
+        ("wrong", "place"),
+        [("MAILROOM_JMAP_TOKEN", "API tokens"), ("MAILROOM_CARDDAV_PASSWORD", "App passwords")],
+    )
+    @pytest.mark.parametrize("command", [("check",), ("setup",), ("approve", "--correspondents"), ("plan",)])
+    def test_every_command_says_which_setting_is_refused_and_where_a_new_one_is_made(
+        self, account: AccountUnderTest, command: tuple[str, ...], wrong: str, place: str
+    ) -> None:
+        """Nobody who reads it has to know from which server a 401 came."""
+        done = run_command(account.environment, *command, **{wrong: "not-the-one"})
+        told = " ".join((done.output + done.errors).split())
+        assert wrong in told
+        assert f"Settings → Privacy & Security → {place}" in told
+
     def test_a_server_that_does_not_answer_has_accepted_nothing(self, account: AccountUnderTest) -> None:
         """Where nobody listens the credentials are neither right nor wrong."""
         nowhere = "http://127.0.0.1:9/"

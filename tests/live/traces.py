@@ -33,7 +33,7 @@ class Traces:
         self.sender: Address = address
         self._account = account
         self._category = category
-        self._http = HttpClient(settings.carddav_url, settings.carddav_authorization)
+        self._http = HttpClient(settings.carddav_url, settings.carddav_credentials)
         self._carddav = CardDavClient(self._http, settings.carddav_url)
         self._layout = find_layout(account.mail.read(()).mailboxes, settings.scheme)
         self._message_id = ""

@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 
 from mailroom.errors import ProtocolError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.jmap.client import Session
 from mailroom.jmap.push import Push, PushState, PushTimes, concerns, event_source_url
 from mailroom.jmap.sse import ServerSentEvent
@@ -118,7 +118,7 @@ class Listening:
 
     def __init__(self, url: str, times: PushTimes, token: str) -> None:
         self.changes = 0
-        self.push = Push(HttpClient(url, f"Bearer {token}"), url, self._count, times)
+        self.push = Push(HttpClient(url, Credentials(f"Bearer {token}")), url, self._count, times)
 
     def _count(self) -> None:
         self.changes += 1
@@ -390,7 +390,9 @@ class TestListening:
         now = 0.0
         with Server(stay_silent) as server:
             url = f"{server.url}/session"
-            push = Push(HttpClient(url, "Bearer t"), url, lambda: None, PATIENT, clock=lambda: now)
+            push = Push(
+                HttpClient(url, Credentials("Bearer t")), url, lambda: None, PATIENT, clock=lambda: now
+            )
             push.start()
             assert eventually(lambda: len(server.connections) == 1)
             for minute in range(3):

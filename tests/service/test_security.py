@@ -21,7 +21,7 @@ import pytest
 from mailroom.account import open_account
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import TransportError, UntrustedHostError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.http import client as http_client
 from mailroom.jmap import JmapClient, Push, PushState
 from mailroom.jmap.client import Call
@@ -63,7 +63,7 @@ class TestTls:
         """No byte of the request is sent to a server that cannot prove who it is, and the error says why."""
         with ScriptedServer(OK, tls=server_context(tmp_path)) as server:
             with pytest.raises(TransportError, match="certificate verify failed"):
-                HttpClient(server.url, f"Bearer {TOKEN}").request("GET", server.url)
+                HttpClient(server.url, Credentials(f"Bearer {TOKEN}")).request("GET", server.url)
             assert server.received == []
 
     def test_a_certificate_for_another_name_is_refused(
@@ -73,7 +73,7 @@ class TestTls:
         monkeypatch.setenv("SSL_CERT_FILE", str(write_certificate(tmp_path)))
         with ScriptedServer(OK, host="127.0.0.2", tls=server_context(tmp_path)) as server:
             with pytest.raises(TransportError, match="certificate"):
-                HttpClient(server.url, f"Bearer {TOKEN}").request("GET", server.url)
+                HttpClient(server.url, Credentials(f"Bearer {TOKEN}")).request("GET", server.url)
             assert server.received == []
 
     def test_an_authority_of_ones_own_is_named_by_ssl_cert_file(
@@ -82,7 +82,10 @@ class TestTls:
         """SSL_CERT_FILE works as everywhere."""
         monkeypatch.setenv("SSL_CERT_FILE", str(write_certificate(tmp_path)))
         with ScriptedServer(OK, tls=server_context(tmp_path)) as server:
-            assert HttpClient(server.url, f"Bearer {TOKEN}").request("GET", server.url).body == b"fine"
+            assert (
+                HttpClient(server.url, Credentials(f"Bearer {TOKEN}")).request("GET", server.url).body
+                == b"fine"
+            )
 
     def test_the_service_does_not_start_on_such_a_server(self, tmp_path: Path) -> None:
         """The one line that tells it names the reason."""
@@ -119,7 +122,9 @@ class TestTls:
                 client.recv(1)
 
         with ScriptedServer(answer, tls=server_context(tmp_path)) as server:
-            push = Push(HttpClient(server.url, f"Bearer {TOKEN}"), f"{server.url}/", lambda: None)
+            push = Push(
+                HttpClient(server.url, Credentials(f"Bearer {TOKEN}")), f"{server.url}/", lambda: None
+            )
             push.start()
             deadline = time.monotonic() + 5
             while push.state is not PushState.CONNECTED and time.monotonic() < deadline:
@@ -142,7 +147,9 @@ class TestCredentialsStayAtHome:
             }
             answer = http("200 OK", json.dumps(session).encode(), Content_Type="application/json")
             with ScriptedServer(answer) as server:
-                client = JmapClient(HttpClient(server.url, f"Bearer {TOKEN}"), f"{server.url}/session")
+                client = JmapClient(
+                    HttpClient(server.url, Credentials(f"Bearer {TOKEN}")), f"{server.url}/session"
+                )
                 with pytest.raises(UntrustedHostError):
                     client.call([Call("Mailbox/get", {})])
             assert foreign.received == []
@@ -158,7 +165,7 @@ class TestCredentialsStayAtHome:
                 "<status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
             )
             with ScriptedServer(http("207 Multi", xml.encode(), Content_Type="text/xml")) as server:
-                client = HttpClient(server.url, "Basic secret")
+                client = HttpClient(server.url, Credentials("Basic secret"))
                 with pytest.raises(UntrustedHostError):
                     CardDavAddressBook(client, f"{server.url}/", ()).refresh()
             assert foreign.received == []

@@ -19,7 +19,7 @@ from mailroom.carddav.reading import WHOLE_CARDS
 from mailroom.carddav.replica import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, MAX_UNREADABLE, Replica
 from mailroom.carddav.vcard import content_lines
 from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
 from mailroom.model.ports import Refused
@@ -51,12 +51,12 @@ def book(sandbox: Sandbox) -> CardDavAddressBook:
 
 
 def connect(sandbox: Sandbox, stop: threading.Event | None = None) -> CardDavAddressBook:
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account), stop)
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)), stop)
     return CardDavAddressBook(http, sandbox.carddav_url, GROUPS)
 
 
 def client_and_book(sandbox: Sandbox) -> tuple[CardDavClient, Collection]:
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)))
     client = CardDavClient(http, sandbox.carddav_url)
     return client, client.discover()[0]
 
@@ -112,7 +112,7 @@ def send(sandbox: Sandbox, request: Request) -> None:
     headers = {
         name: request.headers[name] for name in request.headers if name.startswith(("if-", "content-type"))
     }
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)))
     http.request(request.method, sandbox.url + request.path, headers=headers, body=request.body)
     http.close()
 
@@ -483,7 +483,7 @@ def test_a_named_book_is_written_and_the_others_are_known(sandbox: Sandbox) -> N
     """Who configures the URL of a book has chosen; the groups have to be there."""
     other = second_book(sandbox.account, "Other")
     sandbox.account.add_contact("Ann", "ann@a.example")
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)))
     user = sandbox.account.username
     book = CardDavAddressBook(http, f"{sandbox.url}/dav/addressbooks/user/{user}/Other/", GROUPS)
     assert book.refresh().group_names() == []
@@ -931,7 +931,7 @@ ODD_GROUP = (
 def test_a_group_that_xml_cannot_carry_keeps_every_byte(sandbox: Sandbox) -> None:
     """Bytes that are changed on their way through XML are read by GET before an edit."""
     sandbox.account.put_card("odd.vcf", ODD_GROUP)
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)))
     book = CardDavAddressBook(http, sandbox.carddav_url, ["Odd"])
     book.refresh()
     sent: list[bytes] = []

@@ -14,7 +14,7 @@ from mailroom.carddav.cards import read_exact_card, write_card
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.errors import PreconditionFailedError, ProtocolError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.model.contacts import CardUid, Membership
 from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav import server as carddav
@@ -105,7 +105,7 @@ def serving(stored: bytes, *changes: Change) -> Iterator[Sandbox]:
 
 
 def connect(sandbox: Sandbox) -> HttpClient:
-    return HttpClient(sandbox.carddav_url, carddav.basic_authorization(sandbox.account))
+    return HttpClient(sandbox.carddav_url, Credentials(carddav.basic_authorization(sandbox.account)))
 
 
 def book_of(sandbox: Sandbox) -> CardDavAddressBook:

@@ -26,7 +26,7 @@ from mailroom.errors import (
     StoppedError,
     UntrustedHostError,
 )
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import AddressBook, contact_card
@@ -40,7 +40,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def client(sandbox: Sandbox, path: str = "/") -> CardDavClient:
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account))
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)))
     return CardDavClient(http, sandbox.url + path)
 
 
@@ -310,7 +310,7 @@ def test_a_stop_ends_pages_without_end(sandbox: Sandbox) -> None:
     book = only_book(sandbox)
     sandbox.interceptor = pages_without_end(sandbox, refuses=False)
     stop = threading.Event()
-    http = HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account), stop)
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)), stop)
     timer = threading.Timer(0.2, stop.set)
     timer.start()
     began = time.monotonic()

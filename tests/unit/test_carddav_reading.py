@@ -15,7 +15,7 @@ from mailroom.carddav.discovery import Collection
 from mailroom.carddav.reading import BATCH_CARDS, NEEDED, WHOLE, Unreadable, read_cards
 from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import StatusError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.sandbox import Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav.server import basic_authorization
 from mailroom.sandbox.store.addressbook import contact_card, group_card
@@ -33,7 +33,8 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def client(sandbox: Sandbox) -> CardDavClient:
     return CardDavClient(
-        HttpClient(sandbox.carddav_url, basic_authorization(sandbox.account)), sandbox.carddav_url
+        HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account))),
+        sandbox.carddav_url,
     )
 
 

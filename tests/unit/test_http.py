@@ -23,7 +23,7 @@ from mailroom.errors import (
     TransportError,
     UntrustedHostError,
 )
-from mailroom.http import Bounds, HttpClient, is_loopback, retry_after_seconds
+from mailroom.http import Bounds, Credentials, HttpClient, is_loopback, retry_after_seconds
 from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer fmu1-very-secret"
@@ -43,7 +43,7 @@ def ask(
     stop: threading.Event | None = None,
     bounds: Bounds = BOUNDS,
 ) -> bytes:
-    with closing(HttpClient(server.url, SECRET, stop, bounds)) as client:
+    with closing(HttpClient(server.url, Credentials(SECRET), stop, bounds)) as client:
         return client.request(method, f"{server.url}/x", body=b"{}").body
 
 
@@ -209,7 +209,7 @@ class TestTheDeadline:
         """A body that nobody reads is not sent for longer than the exchange may take."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            client = HttpClient(url, SECRET, None, Bounds(silence_seconds=0.3, attempts=1))
+            client = HttpClient(url, Credentials(SECRET), None, Bounds(silence_seconds=0.3, attempts=1))
             with closing(client), pytest.raises(TransportError, match="timed out"):
                 client.request("PUT", url, body=bytes(32_000_000))
 
@@ -219,6 +219,16 @@ class TestStatuses:
         """Refused credentials have an error of their own."""
         with ScriptedServer(http("401 Unauthorized")) as server, pytest.raises(AuthenticationError):
             ask(server)
+
+    def test_a_refusal_says_which_credentials_and_where_new_ones_are_made(self) -> None:
+        """Wherever it is read, nobody has to know whose credentials they were; it tells no secret."""
+        given = Credentials(SECRET, "key", "lock", ("KEY_A", "KEY_B"), "have a new one cut")
+        with ScriptedServer(http("401 Unauthorized")) as server:
+            with closing(HttpClient(server.url, given)) as client, pytest.raises(AuthenticationError) as told:
+                client.request("GET", f"{server.url}/door")
+            answer = f"GET {server.url}/door: HTTP 401"
+        assert str(told.value) == f"KEY_A, KEY_B: the lock refuses the key; have a new one cut ({answer})"
+        assert SECRET not in repr(given)
 
     def test_412_is_a_failed_precondition(self) -> None:
         """So does a change made by somebody else in the meantime."""
@@ -281,7 +291,7 @@ class TestTrust:
     )
     def test_the_home_and_hosts_below_it_are_trusted(self, url: str) -> None:
         """Fastmail answers from region hosts below the configured one."""
-        HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
+        HttpClient("https://api.fastmail.com/jmap/session", Credentials(SECRET)).check_trusted(url)
 
     @pytest.mark.parametrize(
         "url",
@@ -302,7 +312,7 @@ class TestTrust:
     def test_everything_else_is_not(self, url: str) -> None:
         """No trick with names, ports or schemes makes another host a trusted one."""
         with pytest.raises(UntrustedHostError):
-            HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
+            HttpClient("https://api.fastmail.com/jmap/session", Credentials(SECRET)).check_trusted(url)
 
     @pytest.mark.parametrize(
         ("host", "expected"),

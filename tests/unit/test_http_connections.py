@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 
 from mailroom.errors import MailroomError, TransportError
-from mailroom.http import Bounds, HttpClient
+from mailroom.http import Bounds, Credentials, HttpClient
 from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer secret"
@@ -91,7 +91,7 @@ class TestTwentyTimes:
         answers = [end] * (TIMES * (1 + BOUNDS.redirects if end is ENDS["a redirect in a circle"] else 1))
         with (
             ScriptedServer(*answers, OK) as server,
-            closing(HttpClient(server.url, SECRET, None, BOUNDS)) as client,
+            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
         ):
             while len(server.received) < len(answers):
                 with suppress(MailroomError):
@@ -104,7 +104,7 @@ class TestTwentyTimes:
         answers = [end] * (TIMES * (1 + BOUNDS.redirects if end is ENDS["a redirect in a circle"] else 1))
         with (
             ScriptedServer(*answers, OK) as server,
-            closing(HttpClient(server.url, SECRET, None, BOUNDS)) as client,
+            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
         ):
             while (number := len(server.received)) < len(answers):
                 with suppress(MailroomError), client.open_stream(f"{server.url}/x", {}, 0.1) as stream:
@@ -114,7 +114,10 @@ class TestTwentyTimes:
 
     def test_an_error_of_ours_while_reading(self) -> None:
         """What the reader of a stream raises gives it back too."""
-        with ScriptedServer(OK) as server, closing(HttpClient(server.url, SECRET, None, BOUNDS)) as client:
+        with (
+            ScriptedServer(OK) as server,
+            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
+        ):
             for _ in range(TIMES):
                 with pytest.raises(ZeroDivisionError), client.open_stream(f"{server.url}/x", {}, 0.2):
                     raise ZeroDivisionError
@@ -129,7 +132,7 @@ class TestTwentyTimes:
 
         with (
             ScriptedServer(stream_on) as server,
-            closing(HttpClient(server.url, SECRET, None, BOUNDS)) as client,
+            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
         ):
             for _ in range(TIMES):
                 with client.open_stream(f"{server.url}/x", {}, 30.0) as stream:
@@ -142,7 +145,10 @@ class TestTwentyTimes:
     def test_an_idle_connection_that_the_server_closes(self) -> None:
         """It is noticed before it is used again; no request is lost to it."""
         bounds = evolve(BOUNDS, attempts=3)
-        with ScriptedServer(KEPT) as server, closing(HttpClient(server.url, SECRET, None, bounds)) as client:
+        with (
+            ScriptedServer(KEPT) as server,
+            closing(HttpClient(server.url, Credentials(SECRET), None, bounds)) as client,
+        ):
             for _ in range(TIMES):
                 assert client.request("GET", f"{server.url}/x").body == b"fine"
                 time.sleep(0.01)
@@ -152,7 +158,7 @@ class TestTwentyTimes:
         """They wait for each other, and each gets its answer."""
         with (
             ScriptedServer(OK) as server,
-            closing(HttpClient(server.url, SECRET, None, BOUNDS)) as client,
+            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
             ThreadPoolExecutor(10) as pool,
         ):
             asked = [pool.submit(client.request, "GET", f"{server.url}/x") for _ in range(10 * TIMES)]
@@ -164,7 +170,7 @@ def test_waiting_for_a_connection_ends() -> None:
     bounds = Bounds(connections=1, exchange_seconds=0.3, attempts=1)
     with (
         ScriptedServer(STREAM, OK) as server,
-        closing(HttpClient(server.url, SECRET, None, bounds)) as client,
+        closing(HttpClient(server.url, Credentials(SECRET), None, bounds)) as client,
     ):
         for _ in range(TIMES // 4):
             with client.open_stream(f"{server.url}/x", {}, 5.0):

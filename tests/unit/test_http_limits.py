@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 
 from mailroom.errors import ProtocolError, TooLargeError, TransportError, UntrustedHostError
-from mailroom.http import Bounds, HttpClient
+from mailroom.http import Bounds, Credentials, HttpClient
 from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer secret"
@@ -34,7 +34,10 @@ def bounded_memory() -> Iterator[None]:
 
 def get(answer: Answer, answer_bytes: int = LIMIT_BYTES) -> bytes:
     bounds = Bounds(answer_bytes=answer_bytes, attempts=1)
-    with ScriptedServer(answer) as server, closing(HttpClient(server.url, SECRET, None, bounds)) as client:
+    with (
+        ScriptedServer(answer) as server,
+        closing(HttpClient(server.url, Credentials(SECRET), None, bounds)) as client,
+    ):
         return client.request("GET", f"{server.url}/").body
 
 
@@ -92,7 +95,7 @@ class TestSizes:
     def test_what_is_too_large_is_not_asked_for_again(self) -> None:
         """It would be as large the next time: who asked may ask for less."""
         with ScriptedServer(http("200 OK", b"x" * 11)) as server:
-            with closing(HttpClient(server.url, SECRET)) as client, pytest.raises(TooLargeError):
+            with closing(HttpClient(server.url, Credentials(SECRET))) as client, pytest.raises(TooLargeError):
                 client.request("GET", f"{server.url}/", max_bytes=10)
             assert len(server.received) == 1
 
@@ -163,7 +166,7 @@ def test_a_redirect_to_what_is_no_url_is_a_protocol_error(location: str) -> None
 def test_a_host_that_parsers_read_differently_gets_no_credentials(url: str) -> None:
     """Where the connection would go decides, not where some other parser thinks it would."""
     with pytest.raises((ProtocolError, UntrustedHostError)):
-        HttpClient("https://api.fastmail.com/jmap/session", SECRET).check_trusted(url)
+        HttpClient("https://api.fastmail.com/jmap/session", Credentials(SECRET)).check_trusted(url)
 
 
 def test_the_connection_of_a_whole_answer_is_used_again() -> None:
@@ -178,7 +181,7 @@ def test_the_connection_of_a_whole_answer_is_used_again() -> None:
         client.sendall(whole)
 
     with ScriptedServer(answer_twice) as server:
-        client = HttpClient(server.url, SECRET)
+        client = HttpClient(server.url, Credentials(SECRET))
         for _ in range(2):
             assert client.request("GET", f"{server.url}/").body == b"ok"
         client.close()

@@ -22,7 +22,7 @@ from mailroom.errors import (
     TooLargeError,
     UntrustedHostError,
 )
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.client import Call
 from mailroom.jmap.wire import MailboxGet, parse_json
@@ -91,7 +91,7 @@ class FakeClock:
 
 
 def client(server: ScriptedServer, clock: Callable[[], float] = time.monotonic) -> JmapClient:
-    return JmapClient(HttpClient(server.url, "Bearer t"), f"{server.url}/session", clock)
+    return JmapClient(HttpClient(server.url, Credentials("Bearer t")), f"{server.url}/session", clock)
 
 
 class TestSession:

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from mailroom.account import open_account
 from mailroom.errors import MethodError, ServerError
-from mailroom.http import HttpClient
+from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap import client as jmap_client
 from mailroom.jmap import history as jmap_history
@@ -49,7 +49,9 @@ class Server:
         sandbox = stack.enter_context(Sandbox(self.account))
         self.proxy = stack.enter_context(Proxy(sandbox.url))
         session_url = f"{self.proxy.url}/jmap/session"
-        self.client = JmapClient(HttpClient(self.proxy.url, f"Bearer {self.account.token}"), session_url)
+        self.client = JmapClient(
+            HttpClient(self.proxy.url, Credentials(f"Bearer {self.account.token}")), session_url
+        )
         self.store = JmapMailStore(self.client)
         self.sizes: list[int] = []
         self.proxy.plan = self.pass_on

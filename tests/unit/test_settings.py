@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import UserError
-from mailroom.http import HttpClient, find_url_problem, resolve
+from mailroom.http import Credentials, HttpClient, find_url_problem, resolve
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.settings import (
     NAMES,
@@ -264,7 +264,7 @@ def test_what_the_settings_take_can_be_connected_to(rest: str) -> None:
     """Settings and connections read a URL by one reader, so that neither is surprised by the other."""
     url = f"https://{rest}"
     if find_url_problem(url) is None:
-        HttpClient(url, "Bearer x")
+        HttpClient(url, Credentials("Bearer x"))
         assert resolve(url, "")
 
 
@@ -289,8 +289,8 @@ def test_a_dotenv_above_the_working_directory_is_not_read(
 def test_authorizations_are_as_the_rfcs_have_them() -> None:
     """Bearer for JMAP (RFC 6750), Basic in UTF-8 for CardDAV (RFC 7617)."""
     settings: Settings = load_settings()
-    assert settings.jmap_authorization == "Bearer fmu1-hush"
-    assert settings.carddav_authorization == "Basic bWVAaG9tZS5leGFtcGxlOm9wZW4tc2VzYW1l"
+    assert settings.jmap_credentials.authorization == "Bearer fmu1-hush"
+    assert settings.carddav_credentials.authorization == "Basic bWVAaG9tZS5leGFtcGxlOm9wZW4tc2VzYW1l"
 
 
 EXPANDABLE = (
