@@ -18,7 +18,7 @@ from mailroom.model.scheme import Category, Scheme
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.settings.settings import load_settings
 from mailroom.triage.approval import approving_category, plan_approval, undecided
-from mailroom.triage.correspondence import Tallies, Tally
+from mailroom.triage.correspondence import Tallies, Tally, not_read
 
 BATCH_CARDS = 50
 """How many cards are made before the group is written: what an interruption loses is done again."""
@@ -53,25 +53,26 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
     category = approving_category(settings.scheme)
     with Progress("reading the account"):
         account.check()
-    people = _correspondents(account, settings.scheme)[:limit]
+    tallies = _correspondents(account)
+    people = undecided(tallies.ranked(), account.book.refresh(), settings.scheme)[:limit]
     if as_json and not yes:
-        terminal.json(_as_json(people, None))
+        terminal.json(_as_json(people, tallies.unreadable, None))
         return Exit.DONE
     if not as_json:
-        _show(terminal, people)
+        _show(terminal, people, tallies.unreadable)
     question = f"Put these {len(people)} into the contact group {category.group.name!r}?"
     if not people or not (yes or terminal.agrees(question)):
         outcome = Outcome()
     else:
         outcome = _approve(account, people, settings.scheme)
     if as_json:
-        terminal.json(_as_json(people, outcome))
+        terminal.json(_as_json(people, tallies.unreadable, outcome))
     else:
         _conclude(terminal, outcome, category)
     return Exit.FAILED if outcome.failed else Exit.DONE
 
 
-def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
+def _correspondents(account: Account) -> Tallies:
     sent = with_role(account.mail.read([]).mailboxes, SENT_ROLE)
     if not sent:
         raise UserError(
@@ -81,9 +82,9 @@ def _correspondents(account: Account, scheme: Scheme) -> list[Tally]:
     with Progress("reading whom you wrote to") as progress:
         for mailbox_id in sent:
             for page in account.history.letters(mailbox_id):
-                tallies.add_recipients(page.letters)
+                tallies.add_recipients(page)
                 progress.advance(len(page.letters) + page.left_out, page.total)
-    return undecided(tallies.ranked(), account.book.refresh(), scheme)
+    return tallies
 
 
 def _approve(account: Account, people: Sequence[Tally], scheme: Scheme) -> Outcome:
@@ -126,7 +127,10 @@ def _approve_batch(account: Account, batch: Sequence[Tally], scheme: Scheme, out
         outcome.approved += approval.joins
 
 
-def _show(terminal: Terminal, people: Sequence[Tally]) -> None:
+def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
+    if unreadable:
+        terminal.paragraph(f"{not_read(unreadable)}, so whoever you wrote to in them alone is not listed.")
+        terminal.line()
     if not people:
         terminal.line("Everybody you have written to is in a triage group already.")
         return
@@ -146,12 +150,13 @@ def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
         terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
 
 
-def _as_json(people: Sequence[Tally], outcome: Outcome | None) -> dict[str, object]:
+def _as_json(people: Sequence[Tally], unreadable: int, outcome: Outcome | None) -> dict[str, object]:
     return {
         "correspondents": [
             {"email": each.email, "name": each.name, "written": each.letters, "last": each.last_at}
             for each in people
         ],
+        "unreadable": unreadable,
         "approved": outcome.approved if outcome else [],
         "decided_meanwhile": {x: list(groups) for x, groups in outcome.decided.items()} if outcome else {},
         "failed": outcome.failed if outcome else {},

@@ -7,6 +7,7 @@ from mailroom.exits import Exit
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.settings.settings import load_settings
 from mailroom.triage.plan import Filing
+from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Forecast
 
 
@@ -20,7 +21,7 @@ def plan(*, as_json: bool) -> int:
     if as_json:
         terminal.json(_as_json(forecast))
         return Exit.DONE
-    if not forecast.filings and not forecast.rejected and not forecast.stragglers:
+    if not (forecast.filings or forecast.rejected or forecast.unreadable or forecast.stragglers):
         terminal.line("Nothing to do: no message carries a triage label.")
         return Exit.DONE
     if forecast.filings:
@@ -39,11 +40,21 @@ def plan(*, as_json: bool) -> int:
         terminal.heading("In Screener, but decided on before")
         known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
-    if forecast.rejected:
-        terminal.heading("Left to you")
-        for message_id, reason in forecast.rejected.items():
-            terminal.paragraph(f"message {message_id}: {reason}", "  ✗ ", RED)
+    _show_left(terminal, forecast)
     return Exit.DONE
+
+
+def _show_left(terminal: Terminal, forecast: Forecast) -> None:
+    if not (forecast.rejected or forecast.unreadable):
+        return
+    terminal.heading("Left to you")
+    for message, reason in forecast.rejected:
+        pointer = point_to(message)
+        terminal.paragraph(f"{pointer}: {reason}", "  ✗ ", RED)
+        if pointer.search:
+            terminal.paragraph(f"to find it, search for {pointer.search}", "    ")
+    for message_id, reason in forecast.unreadable.items():
+        terminal.paragraph(f"message {message_id}, of which nothing else can be read: {reason}", "  ✗ ", RED)
 
 
 def _card(filing: Filing) -> str:
@@ -84,6 +95,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
             for each, messages in forecast.stragglers
         ],
         "left_to_you": [
-            {"message_id": message_id, "reason": reason} for message_id, reason in forecast.rejected.items()
+            *({**point_to(message).as_fields(), "reason": reason} for message, reason in forecast.rejected),
+            *({"message_id": key, "reason": reason} for key, reason in forecast.unreadable.items()),
         ],
     }

@@ -16,7 +16,7 @@ from mailroom.model.mailboxes import with_role
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import load_settings
-from mailroom.triage.correspondence import Outlook, Tallies, outlook
+from mailroom.triage.correspondence import Outlook, Tallies, not_read, outlook
 from mailroom.triage.survey import Kind, State
 
 OUTLOOK_DAYS = 90
@@ -109,11 +109,11 @@ def _look_ahead(
         with Progress("reading who wrote to you") as progress:
             for inbox in with_role(mailboxes, INBOX_ROLE):
                 for page in account.history.letters(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
-                    tallies.add_senders(page.letters)
-                    progress.advance(len(page.letters), page.total)
+                    tallies.add_senders(page)
+                    progress.advance(len(page.letters) + page.left_out, page.total)
     except ServerError as error:
         return None, str(error)
-    return outlook(tallies.ranked(), contacts), ""
+    return outlook(tallies, contacts), ""
 
 
 def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
@@ -139,6 +139,9 @@ def _show_outlook(terminal: Terminal, found: Outlook | None, why_not: str) -> No
     if found is None:
         terminal.paragraph(f"Whose mail the Screener rule would hold back cannot be told: {why_not}")
         return
+    if found.unreadable:
+        terminal.line()
+        terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted here.")
     if not found.strangers:
         return
     terminal.heading("What the Screener rule would hold back")
@@ -161,6 +164,7 @@ def _as_json(lines: Sequence[Line], found: Outlook | None) -> dict[str, object]:
         "not_contacts": [
             {"email": each.email, "name": each.name, "messages": each.letters} for each in found.strangers
         ],
+        "unreadable": found.unreadable,
     }
     return {
         "items": [

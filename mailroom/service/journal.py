@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, timedelta
 from itertools import islice
 
 from mailroom.errors import MailroomError, UserError
-from mailroom.model.mail import Message
-from mailroom.model.sender import Correspondent
 from mailroom.output.logs import log
+from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Report, Swept
 
 SHOWN_MESSAGES = 10
@@ -43,14 +41,14 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
             )
     for rejected in report.rejected:
         level = logging.WARNING if rejected.is_new else logging.DEBUG
-        log(level, "message_rejected", reason=rejected.reason, **_pointer(rejected.message))
+        log(level, "message_rejected", reason=rejected.reason, **point_to(rejected.message).as_fields())
     if report.unreadable:
         shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
         log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
     for left_out in report.unreadable_contacts:
         log(logging.WARNING, "contacts_unreadable", reason=left_out)
     for message in report.warned:
-        log(logging.WARNING, "name_differs", **_pointer(message))
+        log(logging.WARNING, "name_differs", **point_to(message).as_fields())
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
     _log_swept(report.swept)
@@ -63,25 +61,6 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
-
-
-def _pointer(message: Message) -> dict[str, object]:
-    """Return what a person finds a message by: its id means nothing to them, and its subject is theirs."""
-    search = _days_around(message.received_at)
-    pointer: dict[str, object] = {}
-    if isinstance(message.sender, Correspondent):
-        pointer = {"sender": message.sender.address, "name": message.sender.name}
-        search = f"from:{message.sender.email} {search}".rstrip()
-    return {**pointer, "date": message.received_at[:10], "search": search, "message_id": message.id}
-
-
-def _days_around(received_at: str) -> str:
-    """Return a search for the days around a moment: the person's day need not be the server's."""
-    try:
-        day = date.fromisoformat(received_at[:10])
-        return f"after:{day - timedelta(days=2)} before:{day + timedelta(days=2)}"
-    except (ValueError, OverflowError):  # a server may have no date, or one of another age
-        return ""
 
 
 def _log_swept(swept: Swept) -> None:

@@ -10,7 +10,7 @@ from attrs import define, frozen
 from mailroom.model.address import Address
 from mailroom.model.mail import Letter
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
+from mailroom.model.ports import Contacts, LetterPage
 from mailroom.model.sender import Correspondent
 
 MAX_REPLY_DOMAINS = 10
@@ -41,10 +41,12 @@ class Outlook:
     Attributes:
         senders: How many senders there are.
         strangers: Those of them that are no contacts, the most frequent first.
+        unreadable: How many messages could not be read: whoever wrote them counts for nobody.
     """
 
     senders: int
     strangers: tuple[Tally, ...]
+    unreadable: int = 0
 
 
 class Tallies:
@@ -52,20 +54,26 @@ class Tallies:
 
     Args:
         own: Addresses of the account, which do not count.
+
+    Attributes:
+        unreadable: How many letters could not be read, so that nobody in them counts.
     """
 
     def __init__(self, own: OwnAddresses) -> None:
+        self.unreadable = 0
         self._own = own
         self._by_address: dict[Address, Tally] = {}
 
-    def add_recipients(self, letters: Iterable[Letter]) -> None:
+    def add_recipients(self, page: LetterPage) -> None:
         """Count whom letters were sent to."""
-        for letter in letters:
+        self.unreadable += page.left_out
+        for letter in page.letters:
             self._add(letter.recipients, letter.received_at)
 
-    def add_senders(self, letters: Iterable[Letter]) -> None:
+    def add_senders(self, page: LetterPage) -> None:
         """Count whom letters came from; a letter without one sender counts for nobody."""
-        for letter in letters:
+        self.unreadable += page.left_out
+        for letter in page.letters:
             if isinstance(letter.sender, Correspondent):
                 self._add([letter.sender], letter.received_at)
 
@@ -86,10 +94,16 @@ class Tallies:
                 tally.name = tally.name or each.name
 
 
-def outlook(tallies: Iterable[Tally], contacts: Contacts) -> Outlook:
+def outlook(tallies: Tallies, contacts: Contacts) -> Outlook:
     """Say which of the senders are no contacts."""
-    senders = tuple(tallies)
-    return Outlook(len(senders), tuple(each for each in senders if not contacts.cards(each.address)))
+    senders = tallies.ranked()
+    strangers = tuple(each for each in senders if not contacts.cards(each.address))
+    return Outlook(len(senders), strangers, tallies.unreadable)
+
+
+def not_read(count: int) -> str:
+    """Say how many messages could not be read."""
+    return "1 message could not be read" if count == 1 else f"{count} messages could not be read"
 
 
 def reply_domains(letters: Iterable[Letter]) -> list[str]:

@@ -178,12 +178,13 @@ class Triage:
             misplaced = self.stragglers.find(layout, contacts)
             stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
         left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
-        left |= look.left_out
         reasons = work.postponed | work.failed
-        for message in look.marked.messages.values():
+        marked = look.marked.messages
+        for message in marked.values():
             if message.mailbox_ids & layout.labels.keys() and (sender := sender_of(message)) in reasons:
                 left[message.id] = reasons[sender]
-        return Forecast(filings, left, stragglers)
+        rejected = tuple((marked[message_id], reason) for message_id, reason in left.items())
+        return Forecast(filings, rejected, look.left_out, stragglers)
 
     def _look(self) -> Look:
         """See the labelled messages, and learn the own addresses where they are not all known yet."""

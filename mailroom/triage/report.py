@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import Factory, frozen
 
 from mailroom.model.address import Address
@@ -88,9 +90,12 @@ class Forecast:
     """What the next cycle would do, with each filing the number of messages it would move.
 
     Attributes:
+        rejected: Labelled messages that would be left to the person, and why.
+        unreadable: For each message that the server gives in no form that can be read, why.
         stragglers: Senders decided on before whose mail would be swept out of Screener.
     """
 
     filings: tuple[tuple[Filing, int], ...]
-    rejected: dict[MessageId, str]
+    rejected: tuple[tuple[Message, str], ...]
+    unreadable: Mapping[MessageId, str] = Factory(dict)
     stragglers: tuple[tuple[Filing, int], ...] = ()

@@ -80,6 +80,21 @@ class TestWho:
         assert approve(account, "--limit", "1") == ["bob@example.net"]
         assert groups_of(account, "ann@example.net") == []
 
+    def test_says_how_many_messages_could_not_be_read(self, account: AccountUnderTest) -> None:
+        """Who was written to in them alone is not listed, and nobody takes the list for the whole."""
+        odd = account.send(ANN)
+        account.send(BOB)
+        with behind(account) as hit:
+            hit.proxy.plan = Harm(harm.odd_messages(odd), harm.jmap)
+            environment = hit.proxy.environment(account.environment)
+            shown = run_command(environment, "approve", "--correspondents", "--yes").output
+            told = run_command(environment, "approve", "--correspondents", "--json").json()
+        assert "1 message could not be read" in shown
+        assert told["unreadable"] == 1
+        assert (groups_of(account, BOB[1]), contacts_of(account, ANN[1])) == (["Imbox"], [])
+        done = run_command(account.environment, "approve", "--correspondents", "--json").json()
+        assert done["unreadable"] == 0
+
 
 class TestApproving:
     """What it does after a yes."""

@@ -82,6 +82,27 @@ def test_plan_tells_what_would_be_done_and_writes_nothing(account: AccountUnderT
     assert "eve@example.net" not in planned.stdout
 
 
+def test_plan_says_by_what_a_person_finds_what_is_left_to_them(account: AccountUnderTest) -> None:
+    """Sender, day and a search to type, as in the log; no mail program finds an id."""
+    messages = fill(account)
+    planned = run_process(account, "plan", "--json")
+    left = {each["message_id"]: each for each in json.loads(planned.stdout)["left_to_you"]}
+    assert left.keys() == {messages["conflict"], messages["no sender"]}
+    conflict, no_sender = left[messages["conflict"]], left[messages["no sender"]]
+    assert (conflict["sender"], conflict["name"], conflict["date"]) == (
+        "dan@example.net",
+        "Dan",
+        "2026-03-01",
+    )
+    assert conflict["search"] == "from:dan@example.net after:2026-02-27 before:2026-03-03"
+    assert no_sender["search"] == "after:2026-02-27 before:2026-03-03"
+    shown = " ".join(run_process(account, "plan").stdout.split())
+    for each in (conflict, no_sender):
+        assert f"search for {each['search']}" in shown
+        assert str(each["message_id"]) not in shown
+    assert "message of 2026-03-01 from Dan <dan@example.net>: dan@example.net is labelled for" in shown
+
+
 def test_check_finds_nothing_wrong_and_writes_nothing(account: AccountUnderTest) -> None:
     """``mailroom check`` exits 0 on an account that has everything."""
     before = account.state()

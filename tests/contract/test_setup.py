@@ -18,8 +18,10 @@ import pytest
 from mailroom.account import open_account
 from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
-from tests.support import vcards
+from tests.support import harm, vcards
 from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact
+from tests.support.behind import behind
+from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import ONE_ATTEMPT, PROJECT, run_command
 
@@ -360,6 +362,17 @@ class TestOutlook:
         assert "Sender 0 <s0@example.net> (1)" in output
         assert "Sender 8" not in output
         assert "mailroom approve --correspondents" in output
+
+    def test_says_how_many_messages_could_not_be_read(self, bare_account: AccountUnderTest) -> None:
+        """Their senders are counted nowhere, and nobody takes the count for the whole."""
+        odd = bare_account.receive([("Ann", "ann@example.net")], "Inbox", at=_days_ago(1))
+        with behind(bare_account) as hit:
+            hit.proxy.plan = Harm(harm.odd_messages(odd), harm.jmap)
+            environment = hit.proxy.environment(bare_account.environment)
+            assert "1 message could not be read" in run_command(environment, "setup").output
+            found = run_command(environment, "setup", "--json").json()["screener_rule"]
+        assert (found["senders"], found["unreadable"]) == (0, 1)
+        assert self._outlook(bare_account)["unreadable"] == 0
 
     @staticmethod
     def _outlook(account: AccountUnderTest) -> Any:

@@ -195,6 +195,19 @@ def refuse_messages(refused: Collection[str], kind: str = "forbidden") -> Plan:
     return plan
 
 
+def odd_messages(*odd: str) -> Plan:
+    """Give these messages in a form that no standard knows, and the others as they are."""
+
+    def plan(exchange: Exchange) -> None:
+        answer = json.loads(exchange.forward().body)
+        for name, arguments, _ in answer["methodResponses"]:
+            if name == "Email/get":
+                arguments["list"] = [x | {"from": 5} if x["id"] in odd else x for x in arguments["list"]]
+        exchange.reply(_json(answer))
+
+    return plan
+
+
 def refuse_sync_token(exchange: Exchange) -> None:
     """Say that the sync token is no longer good (RFC 6578 section 3.2)."""
     body = b'<error xmlns="DAV:"><valid-sync-token/></error>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailroom.model.address import Address, parse_address
 from mailroom.model.mail import Letter
 from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import LetterPage
 from mailroom.model.sender import read_correspondents, read_sender
 from mailroom.triage.correspondence import Tallies, reply_domains
 
@@ -18,7 +19,7 @@ def tallied(*letters: Letter, own: str = "me@x.example") -> list[tuple[Address, 
     address = parse_address(own)
     assert address
     tallies = Tallies(OwnAddresses.read([address]))
-    tallies.add_recipients(letters)
+    tallies.add_recipients(LetterPage(letters, len(letters)))
     return [(each.address, each.name, each.letters) for each in tallies.ranked()]
 
 
@@ -62,7 +63,7 @@ def test_own_addresses_and_what_is_none_do_not_count() -> None:
 def test_a_letter_of_several_senders_is_of_nobody() -> None:
     """As in triage, the sender is the one address in From."""
     tallies = Tallies(OwnAddresses())
-    tallies.add_senders([letter(("", "a@x.example"), ("", "b@x.example")), letter()])
+    tallies.add_senders(LetterPage((letter(("", "a@x.example"), ("", "b@x.example")), letter()), 2))
     assert tallies.ranked() == []
 
 

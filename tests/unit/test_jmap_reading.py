@@ -462,7 +462,7 @@ def test_a_cycle_goes_on_without_what_cannot_be_read(caplog: pytest.LogCaptureFi
         triage = open_account(settings_for(proxy.environment(sandbox.environment()))).triage
         forecast = triage.forecast()
         reports = [run_cycle(triage) for _ in range(3)]
-    assert odd in forecast.rejected
+    assert odd in forecast.unreadable
     assert [len(report.filed) for report in reports] == [1, 0, 0]
     assert [list(report.unreadable) for report in reports] == [[odd], [], []]
     assert [record.message for record in caplog.records].count("messages_unreadable") == 1
