@@ -203,12 +203,13 @@ def _decoded(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
     if coding not in ("gzip", "x-gzip"):
         raise _RefusedError(f"the answer has a content coding that was not asked for: {coding}")
     decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    is_empty = True  # then proxies often say gzip, and have packed nothing
     for chunk in chunks:
-        rest = chunk
+        rest, is_empty = chunk, False
         while rest:
             yield decompressor.decompress(rest, READ_CHUNK_BYTES)
             rest = decompressor.unconsumed_tail
-    if not decompressor.eof:
+    if not is_empty and not decompressor.eof:
         raise _RefusedError("the answer's gzip data is cut short")
 
 

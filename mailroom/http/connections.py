@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from http.client import HTTPResponse
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from ssl import SSLContext
 from typing import Any, TypeAlias
 
@@ -200,6 +201,20 @@ class _TimedAnswer(HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, patience: Patience, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
         self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach(), patience))
+
+    def begin(self) -> None:
+        """Read the head of the final answer, and pass over interim ones (RFC 9110 section 15.2).
+
+        The base class knows 100 alone: it would take another one for the answer, and every answer that
+        follows on the connection for that to the next request.
+        """
+        super().begin()
+        while HTTPStatus.CONTINUE <= self.status < HTTPStatus.OK:
+            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise HTTPException("the server goes over to a protocol that was not asked for")
+            headers: Any = None  # nothing is read otherwise
+            self.headers = self.msg = headers
+            super().begin()
 
 
 class _TimedReader(io.RawIOBase):

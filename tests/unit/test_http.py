@@ -29,6 +29,7 @@ from tests.support.scripted import Answer, Received, ScriptedServer, http
 SECRET = "Bearer fmu1-very-secret"
 OK = http("200 OK", b"fine", Content_Type="text/plain")
 BOUNDS = Bounds()
+TIMES = 20
 
 
 def reset(client: socket.socket, request: Received) -> None:
@@ -242,6 +243,47 @@ class TestStatuses:
         with ScriptedServer(packed) as server:
             assert ask(server) == b"a" * 1000
             assert server.received[0].headers["accept-encoding"] == "gzip"
+
+    @pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+    def test_an_empty_answer_is_empty_in_every_coding(self, status: str) -> None:
+        """Proxies say gzip of an answer without a body as well; it is whole."""
+        with ScriptedServer(http(status, Content_Encoding="gzip")) as server:
+            assert ask(server) == b""
+            assert len(server.received) == 1
+
+    def test_refused_credentials_are_that_in_every_coding(self) -> None:
+        """So it is not the coding that a person is told of, but the status."""
+        with ScriptedServer(http("401 Unauthorized", Content_Encoding="gzip")) as server:
+            with pytest.raises(AuthenticationError):
+                ask(server)
+            assert len(server.received) == 1
+
+
+class TestInterimAnswers:
+    @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+    def test_an_interim_answer_is_not_the_answer(self, interim: str) -> None:
+        """Of a connection's requests each gets its own final answer, whatever comes before it (RFC 9110
+        section 15.2); an interim answer that is taken for one shifts all that follow by one.
+        """
+
+        def answer_each(client: socket.socket, request: Received) -> None:
+            for number in range(TIMES):
+                client.sendall(f"HTTP/1.1 {interim}\r\nLink: </style>\r\n\r\n".encode() * 2)
+                client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{number:02}".encode())
+                client.recv(65_536)
+
+        with (
+            ScriptedServer(answer_each) as server,
+            closing(HttpClient(server.url, Credentials(SECRET))) as client,
+        ):
+            for number in range(TIMES):
+                assert client.request("GET", f"{server.url}/").body == f"{number:02}".encode()
+
+    def test_a_server_that_changes_the_protocol_is_refused(self) -> None:
+        """101 was not asked for: what follows is not HTTP, and the connection carries no further request."""
+        with ScriptedServer(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", OK) as server:
+            assert ask(server) == b"fine"
+            assert len(server.received) == 2
 
 
 class TestRedirects:
