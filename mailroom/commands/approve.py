@@ -81,9 +81,9 @@ def _correspondents(account: Account) -> Tallies:
     tallies = Tallies(account.own_addresses())
     with Progress("reading whom you wrote to") as progress:
         for mailbox_id in sent:
-            for page in account.history.letters(mailbox_id):
+            for page in account.history.headers(mailbox_id):
                 tallies.add_recipients(page)
-                progress.advance(len(page.letters) + page.left_out, page.total)
+                progress.advance(len(page.headers) + page.left_out, page.total)
     return tallies
 
 
@@ -134,7 +134,7 @@ def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
     if not people:
         terminal.line("Everybody you have written to is in a triage group already.")
         return
-    rows = [(each.email, each.name, str(each.letters), each.last_at[:10]) for each in people]
+    rows = [(each.email, each.name, str(each.messages), each.last_at[:10]) for each in people]
     terminal.table(("ADDRESS", "NAME", "WRITTEN", "LAST"), rows, yielding=("NAME",))
     terminal.line()
 
@@ -153,7 +153,7 @@ def _conclude(terminal: Terminal, outcome: Outcome, category: Category) -> None:
 def _as_json(people: Sequence[Tally], unreadable: int, outcome: Outcome | None) -> dict[str, object]:
     return {
         "correspondents": [
-            {"email": each.email, "name": each.name, "written": each.letters, "last": each.last_at}
+            {"email": each.email, "name": each.name, "written": each.messages, "last": each.last_at}
             for each in people
         ],
         "unreadable": unreadable,

@@ -17,7 +17,7 @@ from mailroom.model.mailboxes import mailbox_paths
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.layout import hindrances
-from mailroom.triage.screener import Misplaced
+from mailroom.triage.screener import MisplacedMail
 from mailroom.triage.survey import Kind, problems_of
 
 LEAST_CALLS = 3
@@ -139,14 +139,14 @@ def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterat
         return
     scheme = settings.scheme
 
-    def look() -> str:
+    def ask() -> str:
         account.triage.check_mail()
         return (
             f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels are there "
             "and may be changed"
         )
 
-    yield from _examine("mailboxes", look)
+    yield from _examine("mailboxes", ask)
 
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
@@ -161,11 +161,11 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
         yield from (Finding("groups", verdict, problem) for problem in problems)
         return
 
-    def look() -> str:
+    def ask() -> str:
         account.triage.check_book()
         return f"{', '.join(group.name for group in settings.scheme.groups)} are there"
 
-    yield from _examine("groups", look)
+    yield from _examine("groups", ask)
 
 
 def _not_there(subject: str, told: Told[Any], credential: str) -> Iterator[Finding]:
@@ -176,10 +176,10 @@ def _not_there(subject: str, told: Told[Any], credential: str) -> Iterator[Findi
         yield Finding(subject, Verdict.WRONG, told.trouble)
 
 
-def _examine(subject: str, look: Callable[[], str | Finding]) -> list[Finding]:
-    """Turn what a look at one subject says, or how it fails, into findings."""
+def _examine(subject: str, ask: Callable[[], str | Finding]) -> list[Finding]:
+    """Turn what is answered about one subject, or how it fails, into findings."""
     try:
-        says = look()
+        says = ask()
     except UserError as error:
         return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]
     except (AuthenticationError, ServerError) as error:
@@ -189,7 +189,7 @@ def _examine(subject: str, look: Callable[[], str | Finding]) -> list[Finding]:
 
 def _rules(account: Account, settings: Settings, seen: Inspection) -> str | Finding:
     """Judge the provider's rules, which no API tells, by what lies in Screener."""
-    misplaced = account.triage.stragglers.look()
+    misplaced = account.triage.stragglers.misplaced()
     screener = settings.scheme.screener
     problems = []
     for group in settings.scheme.groups:
@@ -201,12 +201,12 @@ def _rules(account: Account, settings: Settings, seen: Inspection) -> str | Find
             )
             mail = _mail_of(senders, misplaced)
             problems.append(f"{mail} in the group {group.name!r}: {fault}; `mailroom rescue` moves it")
-    if misplaced.contacts:
-        mail = _mail_of(sorted(misplaced.contacts), misplaced)
+    if misplaced.in_no_group:
+        mail = _mail_of(sorted(misplaced.in_no_group), misplaced)
         problems.append(f"{mail} contacts in no triage group: {_fault_of(screener, 'reaches too far')}")
     problems += [
         f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
-        for sender, groups in misplaced.torn.items()
+        for sender, groups in misplaced.in_several_groups.items()
     ]
     if problems:
         raise UserError(problems)
@@ -222,8 +222,8 @@ def _fault_of(rule: str, fault: str) -> str:
     return f"the rule for {rule!r} {fault} (see `mailroom rules`), or the mail is older than that"
 
 
-def _mail_of(senders: Sequence[Address], misplaced: Misplaced) -> str:
+def _mail_of(senders: Sequence[Address], misplaced: MisplacedMail) -> str:
     """Say how much mail of which senders is in Screener."""
-    count = sum(misplaced.messages[sender] for sender in senders)
+    count = sum(misplaced.message_counts[sender] for sender in senders)
     shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
     return f"{count} {'message' if count == 1 else 'messages'} of senders ({shown}) who are"

@@ -67,7 +67,7 @@ def demo(*, serve: bool) -> int:
 
 def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None:
     terminal.line(f"An account like Fastmail's, in memory, at {sandbox.url}")
-    before = _look(account)
+    before = _picture_of(account)
     terminal.heading("Waiting in Screener: senders nobody has decided on")
     _show_screener(terminal, account)
     terminal.heading("A person puts one label on one message of a sender")
@@ -82,7 +82,7 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     for line in log_lines.getvalue().splitlines():
         for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):
             terminal.line(part)
-    _show_changes(terminal, before, _look(account))
+    _show_changes(terminal, before, _picture_of(account))
     _show_left(terminal, account)
     sandbox.reset_requests()
     report = mailroom.triage.run()
@@ -121,7 +121,7 @@ def _show_screener(terminal: Terminal, account: SandboxAccount) -> None:
     )
 
 
-def _look(account: SandboxAccount) -> _Picture:
+def _picture_of(account: SandboxAccount) -> _Picture:
     names = {card.summary.uid or "": card.summary.name for card in account.cards()}
     mailboxes = {}
     for name in SHOWN_MAILBOXES:

@@ -1,4 +1,4 @@
-"""What the servers say of an account: one look, from which `check` and `setup` say the same."""
+"""What the servers say of an account, asked once; `check` and `setup` say the same."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def inspect(account: Account, scheme: Scheme) -> Inspection:
     return Inspection(session, reading, contacts, tuple(items))
 
 
-def _ask(look: Callable[[], T]) -> Told[T]:
+def _ask(question: Callable[[], T]) -> Told[T]:
     try:
-        return Told(look())
+        return Told(question())
     except AuthenticationError as error:
         return Told(trouble=str(error), is_refused=True)
     except UserError as error:

@@ -10,11 +10,11 @@ from pathlib import Path
 from mailroom.account import Account, open_account
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.mail import SENT_ROLE, Letter, Mailbox
+from mailroom.model.mail import SENT_ROLE, AddressHeaders, Mailbox
 from mailroom.model.mailboxes import mailbox_paths, with_role
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
-from mailroom.rules import Bearings, GroupTest, render_fastmail, render_sieve, render_text
+from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
 from mailroom.rules.routing import Rule, routing_rules
 from mailroom.settings.settings import load_settings
 from mailroom.triage.correspondence import reply_domains
@@ -62,22 +62,22 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
     if group_test is None:
         speaks_cards = _CONTACTS_CAPABILITY in account.jmap.session.capabilities
         group_test = GroupTest.CARD_UID if speaks_cards else GroupTest.GROUP_ID
-    bearings = Bearings(
+    context = SieveContext(
         mailbox_ids={path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()},
         group_uids=account.book.latest().group_uids(),
         group_test=group_test,
         own=account.own_addresses(),
         reply_domains=reply_domains(_newest_sent(account, mailboxes)),
     )
-    return render_sieve(listed, bearings)
+    return render_sieve(listed, context)
 
 
-def _newest_sent(account: Account, mailboxes: tuple[Mailbox, ...]) -> list[Letter]:
+def _newest_sent(account: Account, mailboxes: tuple[Mailbox, ...]) -> list[AddressHeaders]:
     return [
-        letter
+        headers
         for mailbox_id in with_role(mailboxes, SENT_ROLE)
-        for page in islice(account.history.letters(mailbox_id), 1)
-        for letter in page.letters
+        for page in islice(account.history.headers(mailbox_id), 1)
+        for headers in page.headers
     ]
 
 

@@ -16,10 +16,10 @@ from mailroom.model.mailboxes import with_role
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import load_settings
-from mailroom.triage.correspondence import Outlook, Tallies, not_read, outlook
+from mailroom.triage.correspondence import ScreenerPreview, Tallies, not_read, preview_screener
 from mailroom.triage.survey import Kind, State
 
-OUTLOOK_DAYS = 90
+PREVIEW_DAYS = 90
 SHOWN_STRANGERS = 5
 WAITS = "not made yet, because the other thing of this name is in question"
 
@@ -63,7 +63,7 @@ def setup(*, apply: bool, as_json: bool) -> int:
     if as_json:
         terminal.json(_as_json(lines, ahead))
     else:
-        _show_outlook(terminal, ahead, why_not)
+        _show_preview(terminal, ahead, why_not)
     is_undone = apply and any(line.state not in {"present", "made"} for line in lines)
     return Exit.FAILED if is_undone else Exit.DONE
 
@@ -101,19 +101,19 @@ def _attempt(make: Callable[[Sequence[str]], Mapping[str, str]], names: Sequence
 
 def _look_ahead(
     account: Account, mailboxes: Sequence[Mailbox], contacts: Contacts
-) -> tuple[Outlook | None, str]:
+) -> tuple[ScreenerPreview | None, str]:
     """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""
-    since = datetime.now(UTC) - timedelta(days=OUTLOOK_DAYS)
+    since = datetime.now(UTC) - timedelta(days=PREVIEW_DAYS)
     try:
         tallies = Tallies(account.own_addresses())
         with Progress("reading who wrote to you") as progress:
             for inbox in with_role(mailboxes, INBOX_ROLE):
-                for page in account.history.letters(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
+                for page in account.history.headers(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
                     tallies.add_senders(page)
-                    progress.advance(len(page.letters) + page.left_out, page.total)
+                    progress.advance(len(page.headers) + page.left_out, page.total)
     except ServerError as error:
         return None, str(error)
-    return outlook(tallies, contacts), ""
+    return preview_screener(tallies, contacts), ""
 
 
 def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
@@ -135,7 +135,7 @@ def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
         )
 
 
-def _show_outlook(terminal: Terminal, found: Outlook | None, why_not: str) -> None:
+def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str) -> None:
     if found is None:
         terminal.paragraph(f"Whose mail the Screener rule would hold back cannot be told: {why_not}")
         return
@@ -146,23 +146,23 @@ def _show_outlook(terminal: Terminal, found: Outlook | None, why_not: str) -> No
         return
     terminal.heading("What the Screener rule would hold back")
     terminal.paragraph(
-        f"In the last {OUTLOOK_DAYS} days {found.senders} senders wrote to your Inbox; "
+        f"In the last {PREVIEW_DAYS} days {found.senders} senders wrote to your Inbox; "
         f"{len(found.strangers)} of them are no contacts:"
     )
     for stranger in found.strangers[:SHOWN_STRANGERS]:
         shown = f"{stranger.name} <{stranger.email}>" if stranger.name else stranger.email
-        terminal.paragraph(f"{shown} ({stranger.letters})", "  ")
+        terminal.paragraph(f"{shown} ({stranger.messages})", "  ")
     if len(found.strangers) > SHOWN_STRANGERS:
         terminal.line("  …")
     terminal.paragraph("`mailroom approve --correspondents` keeps those you have written to out of it.")
 
 
-def _as_json(lines: Sequence[Line], found: Outlook | None) -> dict[str, object]:
+def _as_json(lines: Sequence[Line], found: ScreenerPreview | None) -> dict[str, object]:
     screened = found and {
-        "days": OUTLOOK_DAYS,
+        "days": PREVIEW_DAYS,
         "senders": found.senders,
         "not_contacts": [
-            {"email": each.email, "name": each.name, "messages": each.letters} for each in found.strangers
+            {"email": each.email, "name": each.name, "messages": each.messages} for each in found.strangers
         ],
         "unreadable": found.unreadable,
     }

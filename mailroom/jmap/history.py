@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import header_entries
-from mailroom.jmap.wire import EmailGet, Json, LetterObject, Query, structure
-from mailroom.model.mail import Letter, MailboxId
-from mailroom.model.ports import LetterPage
+from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
+from mailroom.model.mail import AddressHeaders, MailboxId
+from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import read_correspondents, read_sender
 
-PAGE_LETTERS = 500
+PAGE_MESSAGES = 500
 MAX_LEFT_OUT_IN_A_ROW = 20
-MAX_LETTERS = 10_000_000
+MAX_MESSAGES = 10_000_000
 """More than anybody has: where a server goes on and on, reading ends."""
 
 _PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId")
@@ -26,25 +26,25 @@ class JmapMailHistory:
     def __init__(self, client: JmapClient) -> None:
         self._client = client
 
-    def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
-        """Read a mailbox, newest mail first; see `MailHistory.letters`."""
+    def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
+        """Read a mailbox, newest mail first; see `MailHistory.headers`."""
         condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
-        most = page_letters = min(PAGE_LETTERS, self._client.session.limits.max_objects_in_get)
+        most = page_messages = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
         position = left_out_in_a_row = 0
         previous: list[str] = []
-        while position < MAX_LETTERS:
+        while position < MAX_MESSAGES:
             try:
-                query_answer, answer = self._ask(condition, position, page_letters)
+                query_answer, answer = self._ask(condition, position, page_messages)
                 found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
             except ServerError as error:
                 if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
                     raise
-                if page_letters > 1:
-                    page_letters //= 2
+                if page_messages > 1:
+                    page_messages //= 2
                 else:
                     position += 1
                     left_out_in_a_row += 1
-                    yield LetterPage((), position, left_out=1)
+                    yield HeadersPage((), position, left_out=1)
                 continue
             left_out_in_a_row = 0
             if found.ids and found.ids == previous:
@@ -52,36 +52,36 @@ class JmapMailHistory:
                 raise ProtocolError("Email/query answers with the same page again and again")
             previous = found.ids
             position += len(found.ids)
-            letters = tuple(_letters(emails))
-            yield LetterPage(letters, max(found.total or 0, position), left_out=len(emails) - len(letters))
+            headers = tuple(_address_headers(emails))
+            yield HeadersPage(headers, max(found.total or 0, position), left_out=len(emails) - len(headers))
             # A server need not tell the total even where it is asked to.
             if not found.ids or (found.total is not None and position >= found.total):
                 return
             if answer.response_bytes < MAX_ANSWER_BYTES // 4:
-                page_letters = min(most, 2 * page_letters)
-        raise ProtocolError(f"Email/query finds more than {MAX_LETTERS} letters")
+                page_messages = min(most, 2 * page_messages)
+        raise ProtocolError(f"Email/query finds more than {MAX_MESSAGES} messages")
 
-    def _ask(self, condition: Json, position: int, page_letters: int) -> list[Answer]:
+    def _ask(self, condition: Json, position: int, page_messages: int) -> list[Answer]:
         query: Json = {
             "filter": condition,
             "sort": [{"property": "receivedAt", "isAscending": False}],
             "position": position,
-            "limit": page_letters,
+            "limit": page_messages,
             "calculateTotal": True,
         }
         get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
         return self._client.call([Call("Email/query", query), Call("Email/get", get)])
 
 
-def _letters(emails: Iterable[Json]) -> Iterator[Letter]:
-    """Make letters of what the server has; one of an odd form is passed over."""
+def _address_headers(emails: Iterable[Json]) -> Iterator[AddressHeaders]:
+    """Read what the server has; one of an odd form is passed over."""
     for value in emails:
         try:
-            email = structure(value, LetterObject, "the letter")
+            email = structure(value, AddressHeadersObject, "the message")
         except ProtocolError:
             continue
         recipients = [*(email.to or ()), *(email.cc or ()), *(email.bcc or ())]
-        yield Letter(
+        yield AddressHeaders(
             sender=read_sender(header_entries(email.from_)),
             recipients=tuple(read_correspondents(header_entries(recipients))),
             received_at=email.received_at,

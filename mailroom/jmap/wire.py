@@ -125,7 +125,7 @@ class EmailObject:
 
 
 @frozen
-class LetterObject:
+class AddressHeadersObject:
     """The properties of an old email that Mailroom asks for (RFC 8621 section 4.1)."""
 
     from_: list[EmailAddress] | None = None

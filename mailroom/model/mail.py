@@ -101,7 +101,7 @@ class Message:
 
 
 @frozen
-class Letter:
+class AddressHeaders:
     """Who wrote a message to whom, of those that came and of those that the person sent.
 
     Attributes:

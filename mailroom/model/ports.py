@@ -9,7 +9,16 @@ from attrs import Factory, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership, NewCard
-from mailroom.model.mail import Change, Letter, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
+from mailroom.model.mail import (
+    AddressHeaders,
+    Change,
+    Mailbox,
+    MailboxId,
+    MailLimits,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from mailroom.model.own import OwnAddresses
 
 
@@ -79,15 +88,15 @@ class MailStore(Protocol):
 
 
 @frozen
-class LetterPage:
-    """Some letters of a mailbox.
+class HeadersPage:
+    """The address headers of some messages of a mailbox.
 
     Attributes:
         total: How many it has in all, or has had so far where the server does not tell.
         left_out: How many of this page could not be read.
     """
 
-    letters: tuple[Letter, ...]
+    headers: tuple[AddressHeaders, ...]
     total: int
     left_out: int = 0
 
@@ -95,7 +104,7 @@ class LetterPage:
 class MailHistory(Protocol):
     """A person's old mail: large, and read for its address headers alone."""
 
-    def letters(self, mailbox_id: MailboxId, since: str = "") -> Iterator[LetterPage]:
+    def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first, one request a page.
 
         Args:

@@ -22,7 +22,7 @@ class GroupTest(Enum):
 
 
 @frozen
-class Bearings:
+class SieveContext:
     """What a script names besides the rules.
 
     Attributes:
@@ -40,31 +40,31 @@ class Bearings:
     reply_domains: Sequence[str] = ()
 
 
-def render_sieve(rules: Iterable[Rule], bearings: Bearings) -> str:
+def render_sieve(rules: Iterable[Rule], context: SieveContext) -> str:
     """Write the rules as a script."""
-    blocks = "\n".join(_block(rule, bearings) for rule in rules)
+    blocks = "\n".join(_block(rule, context) for rule in rules)
     return f'require ["fileinto", "mailboxid", "vnd.cyrus.jmapquery"];\n\n{blocks}'
 
 
-def _block(rule: Rule, bearings: Bearings) -> str:
+def _block(rule: Rule, context: SieveContext) -> str:
     if rule.group is not None:
-        test = _jmapquery({bearings.group_test.value: bearings.group_uids[rule.group]})
-        return f"# {rule.name}\nif {test}{_filing(rule, bearings)}"
+        test = _jmapquery({context.group_test.value: context.group_uids[rule.group]})
+        return f"# {rule.name}\nif {test}{_filing(rule, context)}"
     stranger = _jmapquery({"operator": "NOT", "conditions": [{"fromAnyContact": True}]})
     tests = []
-    if bearings.own.addresses:
-        tests.append(f'not address :is "from" {_strings(sorted(bearings.own.addresses))}')
-    if bearings.own.domains:
-        tests.append(f'not address :domain :is "from" {_strings(sorted(bearings.own.domains))}')
-    if bearings.reply_domains:
-        ends = _strings([f"@{domain}>" for domain in bearings.reply_domains])
+    if context.own.addresses:
+        tests.append(f'not address :is "from" {_strings(sorted(context.own.addresses))}')
+    if context.own.domains:
+        tests.append(f'not address :domain :is "from" {_strings(sorted(context.own.domains))}')
+    if context.reply_domains:
+        ends = _strings([f"@{domain}>" for domain in context.reply_domains])
         tests.append(f'not header :contains ["in-reply-to", "references"] {ends}')
     listed = ",\n".join([*tests, stranger])
-    return f"# {rule.name}\nif allof(\n{listed})\n{_filing(rule, bearings)}"
+    return f"# {rule.name}\nif allof(\n{listed})\n{_filing(rule, context)}"
 
 
-def _filing(rule: Rule, bearings: Bearings) -> str:
-    mailbox_id = bearings.mailbox_ids[rule.mailbox]
+def _filing(rule: Rule, context: SieveContext) -> str:
+    mailbox_id = context.mailbox_ids[rule.mailbox]
     return f"{{\n  fileinto :mailboxid {_string(mailbox_id)} {_string(rule.mailbox)};\n}}\n"
 
 

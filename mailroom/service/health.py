@@ -120,7 +120,7 @@ class HealthServer:
         self, health: Health, host: str, port: int, connection_seconds: float = CONNECTION_SECONDS
     ) -> None:
         self._connection_seconds = connection_seconds
-        self._looks = {
+        self._answers = {
             b"/healthz": health.ready,
             b"/healthz/ready": health.ready,
             b"/healthz/live": health.live,
@@ -231,8 +231,8 @@ class HealthServer:
 
     def _answer(self, request: bytes) -> bytes:
         method, target = ([*request.split(b"\r\n", 1)[0].split(b" "), b"", b""])[:2]
-        look = self._looks.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
-        status, answer = look() if look else (404, {"status": "not found"})
+        answer_of = self._answers.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
+        status, answer = answer_of() if answer_of else (404, {"status": "not found"})
         body = json.dumps(answer).encode() + b"\n"
         head = (
             f"HTTP/1.1 {_STATUS_LINES[status]}\r\nContent-Type: application/json\r\n"

@@ -8,7 +8,7 @@ from itertools import islice
 from mailroom.errors import MailroomError, UserError
 from mailroom.output.logs import log
 from mailroom.triage.pointer import point_to
-from mailroom.triage.report import Report, Swept
+from mailroom.triage.report import Report, SweepReport
 
 SHOWN_MESSAGES = 10
 """In one line of the log; there may be very many."""
@@ -29,7 +29,7 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
             category=filing.decision.category.title,
             card="created" if filing.created else "found",
             messages_moved=filed.messages_moved,
-            left_groups=sorted({group for group, _ in filing.leaves}),
+            left_groups=sorted({group for group, _ in filing.departures}),
         )
         if len(filing.all_cards) > 1:
             log(
@@ -51,7 +51,7 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
         log(logging.WARNING, "name_differs", **point_to(message).as_fields())
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
-    _log_swept(report.swept)
+    _log_sweep(report.swept)
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,
         "poll_complete",
@@ -63,12 +63,12 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
     )
 
 
-def _log_swept(swept: Swept) -> None:
-    if swept.moved:
-        log(logging.INFO, "stragglers_swept", messages=sum(swept.moved.values()), senders=swept.moved)
-    if swept.postponed:
-        log(logging.WARNING, "sweep_postponed", reason=swept.postponed)
-    for sender, reason in swept.failed.items():
+def _log_sweep(sweep: SweepReport) -> None:
+    if sweep.moved:
+        log(logging.INFO, "stragglers_swept", messages=sum(sweep.moved.values()), senders=sweep.moved)
+    if sweep.postponed:
+        log(logging.WARNING, "sweep_postponed", reason=sweep.postponed)
+    for sender, reason in sweep.failed.items():
         log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
 
 

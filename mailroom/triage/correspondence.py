@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from attrs import define, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import Letter
+from mailroom.model.mail import AddressHeaders
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts, LetterPage
+from mailroom.model.ports import Contacts, HeadersPage
 from mailroom.model.sender import Correspondent
 
 MAX_REPLY_DOMAINS = 10
@@ -23,19 +23,19 @@ class Tally:
     Attributes:
         email: The address as it was written last.
         name: The newest display name; empty where it never shows one.
-        letters: How many letters it occurs in.
+        messages: How many messages it occurs in.
         last_at: When the newest of them arrived, RFC 3339 in UTC.
     """
 
     address: Address
     email: str
     name: str
-    letters: int
+    messages: int
     last_at: str
 
 
 @frozen
-class Outlook:
+class ScreenerPreview:
     """Whose mail the Screener rule would hold back.
 
     Attributes:
@@ -50,13 +50,13 @@ class Outlook:
 
 
 class Tallies:
-    """Counts addresses letter by letter, so that old mail need not be kept; newest first.
+    """Counts addresses message by message, so that old mail need not be kept; newest first.
 
     Args:
         own: Addresses of the account, which do not count.
 
     Attributes:
-        unreadable: How many letters could not be read, so that nobody in them counts.
+        unreadable: How many messages could not be read, so that nobody in them counts.
     """
 
     def __init__(self, own: OwnAddresses) -> None:
@@ -64,23 +64,23 @@ class Tallies:
         self._own = own
         self._by_address: dict[Address, Tally] = {}
 
-    def add_recipients(self, page: LetterPage) -> None:
-        """Count whom letters were sent to."""
+    def add_recipients(self, page: HeadersPage) -> None:
+        """Count whom messages were sent to."""
         self.unreadable += page.left_out
-        for letter in page.letters:
-            self._add(letter.recipients, letter.received_at)
+        for each in page.headers:
+            self._add(each.recipients, each.received_at)
 
-    def add_senders(self, page: LetterPage) -> None:
-        """Count whom letters came from; a letter without one sender counts for nobody."""
+    def add_senders(self, page: HeadersPage) -> None:
+        """Count whom messages came from; a message without one sender counts for nobody."""
         self.unreadable += page.left_out
-        for letter in page.letters:
-            if isinstance(letter.sender, Correspondent):
-                self._add([letter.sender], letter.received_at)
+        for each in page.headers:
+            if isinstance(each.sender, Correspondent):
+                self._add([each.sender], each.received_at)
 
     def ranked(self) -> list[Tally]:
         """Return the tallies, the most frequent first, and of equals the latest."""
         by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.address), reverse=True)
-        return sorted(by_date, key=lambda x: x.letters, reverse=True)
+        return sorted(by_date, key=lambda x: x.messages, reverse=True)
 
     def _add(self, correspondents: Iterable[Correspondent], at: str) -> None:
         for each in correspondents:
@@ -90,15 +90,15 @@ class Tallies:
             if tally is None:
                 self._by_address[each.address] = Tally(each.address, each.email, each.name, 1, at)
             else:
-                tally.letters += 1
+                tally.messages += 1
                 tally.name = tally.name or each.name
 
 
-def outlook(tallies: Tallies, contacts: Contacts) -> Outlook:
+def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:
     """Say which of the senders are no contacts."""
     senders = tallies.ranked()
     strangers = tuple(each for each in senders if not contacts.cards(each.address))
-    return Outlook(len(senders), strangers, tallies.unreadable)
+    return ScreenerPreview(len(senders), strangers, tallies.unreadable)
 
 
 def not_read(count: int) -> str:
@@ -106,9 +106,9 @@ def not_read(count: int) -> str:
     return "1 message could not be read" if count == 1 else f"{count} messages could not be read"
 
 
-def reply_domains(letters: Iterable[Letter]) -> list[str]:
-    """Return what stands behind the @ in the Message-IDs of sent letters, the most frequent first."""
-    domains = Counter(letter.message_id.rpartition("@")[2].lower() for letter in letters)
+def reply_domains(headers: Iterable[AddressHeaders]) -> list[str]:
+    """Return what stands behind the @ in the Message-IDs of sent messages, the most frequent first."""
+    domains = Counter(each.message_id.rpartition("@")[2].lower() for each in headers)
     return [domain for domain, _ in domains.most_common(MAX_REPLY_DOMAINS) if _is_domain(domain)]
 
 

@@ -37,11 +37,11 @@ from mailroom.triage.plan import (
 from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.verdicts import Decision, judge, reject, sender_of
-from mailroom.triage.view import Look, Sight
+from mailroom.triage.view import MailReader, MailView
 from mailroom.triage.work import Task, Work, task_of
 
-LOOK_PATIENCE_SECONDS = 1.0
-"""How old a look at the labels may be when the first write follows. Reading the contacts' changes takes
+MAX_VIEW_AGE_SECONDS = 1.0
+"""How old the view of the labels may be when the first write follows. Reading the contacts' changes takes
 a moment, and a person who takes a label off in it is no slower than the write; a whole book takes long."""
 
 
@@ -73,14 +73,14 @@ class Triage:
         self._scheme = scheme
         self._own = own
         self._sweeps_stragglers = sweeps_stragglers
-        self._sight = Sight(mail, scheme, reads_screener_along=sweeps_stragglers)
+        self._reader = MailReader(mail, scheme, reads_screener_along=sweeps_stragglers)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
         self._just_archived = JustArchived(mail)
         self._told_of_book: frozenset[str] = frozenset()
         self.stragglers = Stragglers(
-            self._sight, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
+            self._reader, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
         )
 
     def check_mail(self) -> None:
@@ -91,7 +91,7 @@ class Triage:
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        self._look()
+        self._read_view()
 
     def check_book(self) -> None:
         """Look whether the address book may be written, and has every contact group that the scheme names.
@@ -118,54 +118,54 @@ class Triage:
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
         began = self._clock()
-        look = self._look()
-        work = self._begin(look)
+        view = self._read_view()
+        work = self._begin(view)
         contacts: Contacts | None = None
-        if work.has_work or _has_warnings(look):
+        if work.has_work or _has_warnings(view):
             contacts = self._book.refresh()
             if work.has_work and (problems := self._book.problems()):
                 raise UserError(problems)
-            if self._clock() - began > LOOK_PATIENCE_SECONDS:
-                look = self._look()  # a label may have come off in the meantime
-                work = self._begin(look)
-        self._just_archived.tidy(look)
-        layout = look.layout
+            if self._clock() - began > MAX_VIEW_AGE_SECONDS:
+                view = self._read_view()  # a label may have come off in the meantime
+                work = self._begin(view)
+        self._just_archived.tidy(view)
+        layout = view.layout
         names: dict[Address, str] = {}
         if contacts is not None:
-            self._file(work, look, contacts)
+            self._file(work, view, contacts)
             self._join_groups(work)
-            names = _names_for(look.marked, contacts, work, layout)
-        snapshot = look.marked
+            names = _names_for(view.marked, contacts, work, layout)
+        snapshot = view.marked
         if work.filings:
-            self._just_archived.expect(look.marked)
-            snapshot = self._sweep(work, layout, look.marked)
+            self._just_archived.expect(view.marked)
+            snapshot = self._sweep(work, layout, view.marked)
             self._just_archived.note(snapshot)
             self._leave_groups(work)
         update = self._conclude(work, layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
         report = work.report(layout, snapshot, update, self._told)
-        unreadable = {x: reason for x, reason in look.left_out.items() if x not in self._told}
+        unreadable = {x: reason for x, reason in view.left_out.items() if x not in self._told}
         report = evolve(report, unreadable=unreadable)
         if contacts is not None:
             left_out = frozenset(self._book.left_out())
             report = evolve(report, unreadable_contacts=tuple(sorted(left_out - self._told_of_book)))
             self._told_of_book = left_out
-        self._told = frozenset(work.rejected) | look.left_out.keys()
+        self._told = frozenset(work.rejected) | view.left_out.keys()
         if not self._sweeps_stragglers:
             return report
         swept = self.stragglers.sweep_after(
-            look, update.snapshot.state, has_read_contacts=contacts is not None
+            view, update.snapshot.state, has_read_contacts=contacts is not None
         )
         return evolve(report, swept=swept)
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
-        look = self._look()
-        layout = look.layout
-        work = self._begin(look)
+        view = self._read_view()
+        layout = view.layout
+        work = self._begin(view)
         contacts = self._book.refresh()
-        for decision in self._resolve(work, look, contacts):
+        for decision in self._resolve(work, view, contacts):
             work.filings[decision.sender] = _file_unborn(decision, layout)
         if work.filings:
             for message in self._read_for(work, layout).messages.values():
@@ -175,35 +175,37 @@ class Triage:
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
-            misplaced = self.stragglers.find(layout, contacts)
-            stragglers = tuple((each, misplaced.messages[x]) for x, each in misplaced.stragglers.items())
+            misplaced = self.stragglers.misplaced_in(layout, contacts)
+            stragglers = tuple(
+                (each, misplaced.message_counts[x]) for x, each in misplaced.stragglers.items()
+            )
         left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
         reasons = work.postponed | work.failed
-        marked = look.marked.messages
+        marked = view.marked.messages
         for message in marked.values():
             if message.mailbox_ids & layout.labels.keys() and (sender := sender_of(message)) in reasons:
                 left[message.id] = reasons[sender]
         rejected = tuple((marked[message_id], reason) for message_id, reason in left.items())
-        return Forecast(filings, rejected, look.left_out, stragglers)
+        return Forecast(filings, rejected, view.left_out, stragglers)
 
-    def _look(self) -> Look:
+    def _read_view(self) -> MailView:
         """See the labelled messages, and learn the own addresses where they are not all known yet."""
-        look = self._sight.look()
+        view = self._reader.read_view()
         if not self._own.is_complete:
             self._own = self._own.joined(self._mail.own_addresses())
-        return look
+        return view
 
-    def _begin(self, look: Look) -> Work:
-        marked = look.marked.messages
-        verdicts = judge(marked.values(), look.layout, self._own)
+    def _begin(self, view: MailView) -> Work:
+        marked = view.marked.messages
+        verdicts = judge(marked.values(), view.layout, self._own)
         tasks: set[Task] = {(message_id, "") for message_id in marked}
         tasks.update(task_of(decision) for decision in verdicts.decisions)
         held = frozenset(filter(self._pauses.holds, tasks))
         return Work(verdicts.decisions, verdicts.rejected, verdicts.postponed, held)
 
-    def _resolve(self, work: Work, look: Look, contacts: Contacts) -> list[Decision]:
+    def _resolve(self, work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
         """File the senders that have a card, and return the decisions about the others."""
-        layout, marked = look.layout, look.marked.messages
+        layout, marked = view.layout, view.marked.messages
         without_card = []
         for decision in work.decisions:
             if cards := contacts.cards(decision.sender):
@@ -226,8 +228,8 @@ class Triage:
                 work.filings.pop(decision.sender, None)
         return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
 
-    def _file(self, work: Work, look: Look, contacts: Contacts) -> None:
-        without_card = self._resolve(work, look, contacts)
+    def _file(self, work: Work, view: MailView, contacts: Contacts) -> None:
+        without_card = self._resolve(work, view, contacts)
         created = (
             self._book.create([decision.new_card() for decision in without_card]) if without_card else {}
         )
@@ -235,7 +237,7 @@ class Triage:
             card = created[decision.sender]
             if isinstance(card, Card):
                 work.filings[decision.sender] = file_sender(
-                    decision, [card], contacts.groups, look.layout, created=True
+                    decision, [card], contacts.groups, view.layout, created=True
                 )
             else:
                 work.fail(decision.sender, card.reason)
@@ -249,11 +251,11 @@ class Triage:
                 work.fail(filing.decision.sender, reason)
 
     def _leave_groups(self, work: Work) -> None:
-        leaving = [filing for filing in work.filings.values() if filing.leaves]
-        cards = _by_group(chain.from_iterable(filing.leaves for filing in leaving))
+        leaving = [filing for filing in work.filings.values() if filing.departures]
+        cards = _by_group(chain.from_iterable(filing.departures for filing in leaving))
         failures = self._regroup({group: Membership(remove=uids) for group, uids in cards.items()})
         for filing in leaving:
-            for group, _ in filing.leaves:
+            for group, _ in filing.departures:
                 if reason := failures.get(group):
                     work.fail(filing.decision.sender, reason)
 
@@ -263,13 +265,13 @@ class Triage:
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
         """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
         mailboxes = {layout.screener} | layout.watched
-        mailboxes.update(*(filing.left for filing in work.filings.values()))
+        mailboxes.update(*(filing.vacated_mailboxes for filing in work.filings.values()))
         watched = layout.watched
 
         def keep(message: Message) -> bool:
             return bool(message.mailbox_ids & watched) or work.filing_of(message) is not None
 
-        return self._sight.read(mailboxes, keep)
+        return self._reader.read_messages(mailboxes, keep)
 
     def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
         """Move the filed senders' messages, and return the labelled ones as they are now."""
@@ -319,8 +321,8 @@ def _file_unborn(decision: Decision, layout: Layout) -> Filing:
     return file_sender(decision, [unborn], lambda _: (), layout, created=True)
 
 
-def _has_warnings(look: Look) -> bool:
-    return any(look.layout.warning in message.mailbox_ids for message in look.marked.messages.values())
+def _has_warnings(view: MailView) -> bool:
+    return any(view.layout.warning in message.mailbox_ids for message in view.marked.messages.values())
 
 
 def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Address, str]:

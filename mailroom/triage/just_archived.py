@@ -7,7 +7,7 @@ from attrs import evolve
 from mailroom.model.mail import Snapshot
 from mailroom.model.ports import MailStore
 from mailroom.triage.plan import forget
-from mailroom.triage.view import Look
+from mailroom.triage.view import MailView
 
 
 class JustArchived:
@@ -33,19 +33,19 @@ class JustArchived:
         """Remember those that bear the mark, and no others."""
         self._snapshot = snapshot.only(x.id for x in snapshot.messages.values() if x.is_just_archived)
 
-    def tidy(self, look: Look) -> None:
-        """Take the mark off those that no look leads to any more; no request where there are none.
+    def tidy(self, view: MailView) -> None:
+        """Take the mark off those that no label leads to any more; no request where there are none.
 
         Raises:
             ServerError: The server could not be asked.
         """
-        labels = look.layout.labels.keys()
+        labels = view.layout.labels.keys()
         unseen = {
             message_id: evolve(message, mailbox_ids=message.mailbox_ids - labels)
             for message_id, message in self._snapshot.messages.items()
-            if message_id not in look.marked.messages and message_id not in look.left_out
+            if message_id not in view.marked.messages and message_id not in view.left_out
         }
         if unseen:  # their state is an older one: the store reads them again before it changes them
             state = self._snapshot.state
-            self._mail.update(Snapshot(state, unseen), lambda message: forget(message, look.layout))
-        self.note(look.marked)
+            self._mail.update(Snapshot(state, unseen), lambda message: forget(message, view.layout))
+        self.note(view.marked)

@@ -38,9 +38,9 @@ class Filing:
         created: Whether the card is new.
         all_cards: Every card with their address.
         joins: Whether the card is yet to be put into the category's group.
-        leaves: Groups to take cards of theirs out of, once their mail is moved.
+        departures: Groups to take cards of theirs out of, once their mail is moved.
         destination: Where their mail belongs from now on.
-        left: The mailboxes they leave; their mail there is moved like that in Screener.
+        vacated_mailboxes: The mailboxes they leave; their mail there is moved like that in Screener.
     """
 
     decision: Decision
@@ -48,9 +48,9 @@ class Filing:
     created: bool
     all_cards: frozenset[CardUid]
     joins: bool
-    leaves: frozenset[tuple[str, CardUid]]
+    departures: frozenset[tuple[str, CardUid]]
     destination: MailboxId
-    left: frozenset[MailboxId]
+    vacated_mailboxes: frozenset[MailboxId]
 
     @property
     def group(self) -> Name:
@@ -75,7 +75,7 @@ def file_sender(
     target = decision.category.group.name
     groups = _triage_groups(cards, groups_of, layout)
     card = choose_card(cards, groups, target)
-    leaves = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
+    departures = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
     return Filing(
         decision=decision,
@@ -83,9 +83,9 @@ def file_sender(
         created=created,
         all_cards=frozenset(groups),
         joins=target not in groups[card.uid],
-        leaves=leaves,
+        departures=departures,
         destination=destination,
-        left=frozenset(layout.destinations[group] for group, _ in leaves) - {destination},
+        vacated_mailboxes=frozenset(layout.destinations[group] for group, _ in departures) - {destination},
     )
 
 
@@ -138,7 +138,7 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     Nothing is taken away but Screener and the mailboxes that the sender leaves.
     """
     here = message.mailbox_ids
-    leaving = here & ({layout.screener} | filing.left)
+    leaving = here & ({layout.screener} | filing.vacated_mailboxes)
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
     labelled = _carries_label(message, filing, layout)
     if here & layout.protected or not (leaving or labelled or homeless):
@@ -229,7 +229,7 @@ def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
 def _is_for_archive(message: Message, filing: Filing, layout: Layout) -> bool:
     """Whether a message that moves goes to the Archive: read mail of who changes category floods no Inbox."""
     return (
-        bool(filing.leaves)
+        bool(filing.departures)
         and filing.destination == layout.inbox
         and layout.inbox not in message.mailbox_ids
         and message.is_read

@@ -43,7 +43,7 @@ class Rejected:
 
 
 @frozen
-class Swept:
+class SweepReport:
     """What became of mail in Screener whose senders were decided on before.
 
     Attributes:
@@ -76,13 +76,13 @@ class Report:
     warned: tuple[Message, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
-    swept: Swept = Swept()
+    swept: SweepReport = SweepReport()
 
     @property
     def says_nothing_new(self) -> bool:
         """Whether the cycle did nothing, and found nothing that has not been told before."""
         news = (self.filed, self.failed, self.warned, self.unreadable, self.unreadable_contacts)
-        return not (any(news) or self.swept != Swept() or any(each.is_new for each in self.rejected))
+        return not (any(news) or self.swept != SweepReport() or any(each.is_new for each in self.rejected))
 
 
 @frozen

@@ -23,21 +23,21 @@ from mailroom.triage.verdicts import Decision, sender_of
 
 
 @frozen
-class Misplaced:
+class MisplacedMail:
     """The senders of mail in Screener that should not be there, each with the number of their messages.
 
     A sender whose label has not been worked off is left out: they are under way, or left to the person.
 
     Attributes:
         stragglers: How senders in one triage group are filed.
-        torn: The groups of senders in more than one, for the person to choose from.
-        contacts: Senders with a card that is in no triage group.
+        in_several_groups: The groups of senders in more than one, for the person to choose from.
+        in_no_group: Senders with a card that is in no triage group.
     """
 
     stragglers: dict[Address, Filing]
-    torn: dict[Address, tuple[str, ...]]
-    contacts: frozenset[Address]
-    messages: Counter[Address]
+    in_several_groups: dict[Address, tuple[str, ...]]
+    in_no_group: frozenset[Address]
+    message_counts: Counter[Address]
 
 
 def find_misplaced(
@@ -46,7 +46,7 @@ def find_misplaced(
     layout: Layout,
     scheme: Scheme,
     own: OwnAddresses,
-) -> Misplaced:
+) -> MisplacedMail:
     """Sort the senders of the mail in Screener.
 
     Args:
@@ -65,8 +65,8 @@ def find_misplaced(
         if layout.screener in message.mailbox_ids and not message.mailbox_ids & layout.protected:
             waiting.setdefault(sender, []).append(message.sender)
     stragglers: dict[Address, Filing] = {}
-    torn: dict[Address, tuple[str, ...]] = {}
-    known: set[Address] = set()
+    in_several_groups: dict[Address, tuple[str, ...]] = {}
+    in_no_group: set[Address] = set()
     for sender, theirs in waiting.items():
         cards = contacts.cards(sender)
         if sender in labelled or not cards:
@@ -77,14 +77,16 @@ def find_misplaced(
                 decision = Decision(sender, category, theirs[0].email, theirs[0].name, message_ids=())
                 stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
             case []:
-                known.add(sender)
+                in_no_group.add(sender)
             case groups:
-                torn[sender] = tuple(group.name for group in groups)
-    counts = Counter({sender: len(waiting[sender]) for sender in (*stragglers, *torn, *known)})
-    return Misplaced(stragglers, torn, frozenset(known), counts)
+                in_several_groups[sender] = tuple(group.name for group in groups)
+    counts = Counter(
+        {sender: len(waiting[sender]) for sender in (*stragglers, *in_several_groups, *in_no_group)}
+    )
+    return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts)
 
 
-def sweep_straggler(message: Message, misplaced: Misplaced, layout: Layout) -> Change:
+def sweep_straggler(message: Message, misplaced: MisplacedMail, layout: Layout) -> Change:
     """Say how a message gets out of Screener to where its sender belongs."""
     sender = sender_of(message)
     filing = misplaced.stragglers.get(sender) if sender else None

@@ -15,10 +15,10 @@ from mailroom.model.ports import AddressBook, Contacts, MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
 from mailroom.triage.pauses import Pauses
-from mailroom.triage.report import Swept
-from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
+from mailroom.triage.report import SweepReport
+from mailroom.triage.screener import MisplacedMail, find_misplaced, sweep_straggler
 from mailroom.triage.verdicts import sender_of
-from mailroom.triage.view import Look, Sight
+from mailroom.triage.view import MailReader, MailView
 
 
 class Stragglers:
@@ -31,7 +31,7 @@ class Stragglers:
 
     def __init__(
         self,
-        sight: Sight,
+        reader: MailReader,
         mail: MailStore,
         book: AddressBook,
         scheme: Scheme,
@@ -39,7 +39,7 @@ class Stragglers:
         own: Callable[[], OwnAddresses],
         pauses: Pauses[Address],
     ) -> None:
-        self._sight = sight
+        self._reader = reader
         self._mail = mail
         self._book = book
         self._scheme = scheme
@@ -47,35 +47,35 @@ class Stragglers:
         self._pauses = pauses
         self._swept_state: str | None = None
 
-    def sweep_after(self, look: Look, state: str, *, has_read_contacts: bool) -> Swept:
+    def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         """Sweep at the end of a cycle; no request where the mail is as it was the last time.
 
         What is swept is decided by contacts that were read for it, and by mail that was read before them.
 
         Args:
-            look: What the cycle saw at its beginning.
+            view: What the cycle saw at its beginning.
             state: The state in which it left the mail.
             has_read_contacts: Whether the cycle has read the contacts, so that they are good enough
                 to see that there is nothing to sweep.
         """
         if state == self._swept_state:
-            return Swept()
-        layout = look.layout
+            return SweepReport()
+        layout = view.layout
         try:
-            snapshot = look.snapshot
-            if not look.has_screener or snapshot.state != state:
-                snapshot = self._sight.read({layout.screener} | layout.watched)
+            snapshot = view.snapshot
+            if not view.has_screener or snapshot.state != state:
+                snapshot = self._reader.read_messages({layout.screener} | layout.watched)
             if not any(layout.screener in x.mailbox_ids for x in snapshot.messages.values()):
                 self._swept_state = snapshot.state
-                return Swept()
+                return SweepReport()
             if has_read_contacts and not self._sort(snapshot, self._book.latest(), layout).stragglers:
                 self._swept_state = snapshot.state
-                return Swept()
+                return SweepReport()
             return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
-            return Swept(postponed=str(error))
+            return SweepReport(postponed=str(error))
 
-    def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> Swept:
+    def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> SweepReport:
         """Sweep, but leave alone for a while what the server refuses."""
         misplaced = self._sort(snapshot, self._book.refresh(), layout)
         held = set(filter(self._pauses.holds, misplaced.stragglers))
@@ -84,45 +84,45 @@ class Stragglers:
         self._pauses.settle(swept.failed, held)
         return swept
 
-    def rescue(self) -> Swept:
+    def rescue(self) -> SweepReport:
         """Sweep at once, by mail and contacts as they are now.
 
         Raises:
             UserError: A mailbox that the scheme names is missing.
             ServerError: A server could not be asked.
         """
-        layout = self._sight.look().layout
+        layout = self._reader.read_view().layout
         return self._sweep(*self._read(layout, self._book.refresh()), layout)
 
-    def look(self) -> Misplaced:
+    def misplaced(self) -> MisplacedMail:
         """Say what lies in Screener although its sender is decided on or known; writes nothing.
 
         Raises:
             UserError: A mailbox that the scheme names is missing.
             ServerError: A server could not be asked.
         """
-        return self.find(self._sight.look().layout, self._book.refresh())
+        return self.misplaced_in(self._reader.read_view().layout, self._book.refresh())
 
-    def find(self, layout: Layout, contacts: Contacts) -> Misplaced:
-        """Do what `look` does, after a look at the mailboxes and by these contacts.
+    def misplaced_in(self, layout: Layout, contacts: Contacts) -> MisplacedMail:
+        """Do what `misplaced` does, with mailboxes and contacts that are at hand.
 
         Raises:
             ServerError: The server could not be asked.
         """
         return self._read(layout, contacts)[1]
 
-    def _read(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, Misplaced]:
-        snapshot = self._sight.read({layout.screener} | layout.watched)
+    def _read(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
+        snapshot = self._reader.read_messages({layout.screener} | layout.watched)
         return snapshot, self._sort(snapshot, contacts, layout)
 
-    def _sort(self, snapshot: Snapshot, contacts: Contacts, layout: Layout) -> Misplaced:
+    def _sort(self, snapshot: Snapshot, contacts: Contacts, layout: Layout) -> MisplacedMail:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())
 
-    def _sweep(self, snapshot: Snapshot, misplaced: Misplaced, layout: Layout) -> Swept:
+    def _sweep(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> SweepReport:
         update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
         self._swept_state = update.snapshot.state
         senders = {x.id: sender_of(x) or Address("") for x in snapshot.messages.values()}
-        return Swept(
+        return SweepReport(
             moved=dict(Counter(senders[message_id] for message_id in sorted(update.changed))),
             failed={senders[message_id]: reason for message_id, reason in update.failed.items()},
         )

@@ -16,7 +16,7 @@ MAX_READ_ALONG_MESSAGES = 500
 
 
 @frozen
-class Look:
+class MailView:
     """What was seen at the beginning of a cycle.
 
     Attributes:
@@ -37,11 +37,11 @@ class Look:
         return self.snapshot.only(x.id for x in self.snapshot.messages.values() if x.mailbox_ids & watched)
 
 
-class Sight:
+class MailReader:
     """Looks at an account again and again; resolves the scheme's names anew where mailboxes have changed.
 
     Args:
-        reads_screener_along: Whether a look is to include the mail in Screener.
+        reads_screener_along: Whether a view is to include the mail in Screener.
     """
 
     def __init__(self, mail: MailStore, scheme: Scheme, *, reads_screener_along: bool) -> None:
@@ -53,7 +53,7 @@ class Sight:
         self._layout: Layout | None = None
         self._wanted: frozenset[MailboxId] = frozenset()
 
-    def look(self) -> Look:
+    def read_view(self) -> MailView:
         """See all labelled messages: one request, unless mailboxes were added, renamed or removed.
 
         Raises:
@@ -66,26 +66,26 @@ class Sight:
         if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
             layout = find_layout(seen.mailboxes, self._scheme, seen.limits)
-            if wanted != (wanted := self._to_look_at(layout, seen.mailboxes)):
+            if wanted != (wanted := self._wanted_for(layout, seen.mailboxes)):
                 seen = self._mail.read(wanted)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
-        self._wanted = self._to_look_at(layout, seen.mailboxes)
-        return Look(layout, seen.snapshot, layout.screener in wanted, seen.left_out)
+        self._wanted = self._wanted_for(layout, seen.mailboxes)
+        return MailView(layout, seen.snapshot, layout.screener in wanted, seen.left_out)
 
-    def read(
+    def read_messages(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
     ) -> Snapshot:
-        """Read messages as they are now, in the layout of the last look.
+        """Read messages as they are now, in the layout of the last view.
 
         Raises:
-            ServerError: The server could not be asked, or the mailboxes are others than at the last look.
+            ServerError: The server could not be asked, or the mailboxes are others than in the last view.
         """
         reading = self._mail.read(mailbox_ids, keep)
         if reading.mailboxes != self._mailboxes:
             raise ServerError("mailboxes were changed during the cycle; the next one goes on")
         return reading.snapshot
 
-    def _to_look_at(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
+    def _wanted_for(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
         (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
         reads_along = self._reads_screener_along and waiting <= MAX_READ_ALONG_MESSAGES
         return layout.watched | ({layout.screener} if reads_along else frozenset())

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.mail import ARCHIVED_KEYWORD
-from mailroom.triage.cycle import LOOK_PATIENCE_SECONDS
+from mailroom.triage.cycle import MAX_VIEW_AGE_SECONDS
 from tests.support import harm
 from tests.support.accounts import AccountUnderTest, add_contact, contacts, groups_of, label, unlabel
 from tests.support.behind import Behind, behind
@@ -225,7 +225,7 @@ class TestTakenBack:
         mailroom.check()
         taken_back = hit.account.receive([ANN], "Screener", "@ToFeed")
         stays = hit.account.receive([BOB], "Screener", "@ToFeed")
-        self.reading_takes(hit, 2 * LOOK_PATIENCE_SECONDS, taken_back)
+        self.reading_takes(hit, 2 * MAX_VIEW_AGE_SECONDS, taken_back)
         report = mailroom.triage.run()
         assert [filed.filing.decision.sender for filed in report.filed] == [BOB[1]]
         assert hit.account.mailboxes_of(taken_back) == {"Screener"}

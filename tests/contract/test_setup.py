@@ -308,7 +308,7 @@ class TestInterruption:
         assert len(bare_account.cards()) == len(GROUPS)
 
 
-class TestOutlook:
+class TestScreenerPreview:
     """What the Screener rule would catch."""
 
     def test_counts_recent_senders_in_the_inbox_who_are_no_contacts(
@@ -328,7 +328,7 @@ class TestOutlook:
         ):
             bare_account.receive([sender], mailbox, at=_days_ago(days))
         bare_account.receive([], "Inbox", at=_days_ago(1))
-        found = self._outlook(bare_account)
+        found = self._preview(bare_account)
         assert found["senders"] == 3
         assert [(each["email"].lower(), each["messages"]) for each in found["not_contacts"]] == [
             ("often@example.net", 2),
@@ -340,7 +340,7 @@ class TestOutlook:
         count = 2 * bare_account.max_objects + 3
         for number in range(count):
             bare_account.receive([("", f"sender{number}@example.net")], "Inbox", at=_days_ago(number % 80))
-        assert len(self._outlook(bare_account)["not_contacts"]) == count
+        assert len(self._preview(bare_account)["not_contacts"]) == count
 
     def test_reads_on_where_a_server_gives_less_than_it_is_asked_for(self) -> None:
         """A server may have a limit of its own for the results of a query."""
@@ -372,10 +372,10 @@ class TestOutlook:
             assert "1 message could not be read" in run_command(environment, "setup").output
             found = run_command(environment, "setup", "--json").json()["screener_rule"]
         assert (found["senders"], found["unreadable"]) == (0, 1)
-        assert self._outlook(bare_account)["unreadable"] == 0
+        assert self._preview(bare_account)["unreadable"] == 0
 
     @staticmethod
-    def _outlook(account: AccountUnderTest) -> Any:
+    def _preview(account: AccountUnderTest) -> Any:
         return run_command(account.environment, "setup", "--json").json()["screener_rule"]
 
 

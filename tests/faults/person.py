@@ -51,13 +51,13 @@ class Person:
     """Does acts, and knows which cards are the person's own.
 
     Attributes:
-        letters: The sender's address of each message.
+        senders: The sender's address of each message.
         cards: Every card as the person last wrote it; those that are gone are missing.
         disturbed: Addresses whose contacts the person has touched since the set was last cleared.
     """
 
     account: FaultyAccountOnSandbox
-    letters: dict[str, str] = field(factory=dict)
+    senders: dict[str, str] = field(factory=dict)
     cards: dict[str, bytes] = field(factory=dict)
     disturbed: set[str] = field(factory=set)
     _numbers: count[int] = field(factory=count)
@@ -71,7 +71,7 @@ class Person:
         name, email = SENDERS[which % len(SENDERS)]
         shown = name if other % 4 else "Somebody Else"
         message = self.account.receive([(shown, email)], PLACES[other % len(PLACES)], read=bool(which % 2))
-        self.letters[message] = email.lower()
+        self.senders[message] = email.lower()
 
     def label(self, which: int, other: int) -> None:
         """The person puts a label on."""
@@ -82,7 +82,7 @@ class Person:
     def arrive_and_label(self, which: int, other: int) -> None:
         """A message arrives and gets its label at once."""
         self.arrive(which, other)
-        self.label(len(self.letters) - 1, other)
+        self.label(len(self.senders) - 1, other)
 
     def unlabel(self, which: int, other: int) -> None:
         """The person takes all labels off."""
@@ -105,7 +105,7 @@ class Person:
         """The person deletes a message for good."""
         if message := self._message(which):
             self.account.destroy(message)
-            del self.letters[message]
+            del self.senders[message]
 
     def add_card(self, which: int, other: int) -> None:
         """The person writes a sender down, and perhaps puts the card into a contact group."""
@@ -180,13 +180,13 @@ class Person:
         An idle cycle does not look into the contacts. What the person has changed there comes to
         pass with the next change of mail.
         """
-        self.letters[self.account.receive([STRANGER], "Screener")] = STRANGER[1]
+        self.senders[self.account.receive([STRANGER], "Screener")] = STRANGER[1]
         for number, title in enumerate(GROUPS):
             if self._group(title) is None:
                 self.rename_group(number, 0)
 
     def _message(self, which: int) -> str | None:
-        messages = list(self.letters)
+        messages = list(self.senders)
         return messages[which % len(messages)] if messages else None
 
     def _contact(self, which: int) -> str | None:

@@ -121,7 +121,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
         assert lasting.hits
         if kind == "401":
             assert isinstance(error, AuthenticationError)
-        hit.observer.look()
+        hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
         assert hit.final() == undisturbed()

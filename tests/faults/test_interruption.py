@@ -51,7 +51,7 @@ def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, 
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt()
             assert len(each.proxy.requests) > at, f"request {at} was not needed"
-            each.observer.look()
+            each.observer.check()
             each.proxy.plan = Exchange.pass_on
             assert not each.run().failed
             assert each.final() == expected, f"cut off at request {at} of {requests}"
@@ -71,7 +71,7 @@ def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, ap
             mailroom.check()
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt(mailroom)
-            each.observer.look()
+            each.observer.check()
             each.proxy.plan = Exchange.pass_on
             assert not each.run(mailroom).failed
             assert each.final() == expected, f"cut off at request {at} of {requests}"
@@ -92,7 +92,7 @@ def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureR
         with rig(on_cyrus(), scenario) as each:
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt()
-            each.observer.look()
+            each.observer.check()
             each.proxy.plan = Exchange.pass_on
             assert not each.run().failed
             assert each.final() == expected, f"cut off at request {at} of {requests}"

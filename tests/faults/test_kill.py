@@ -59,7 +59,7 @@ def kill_at_random(
                 each.proxy.plan = partial(kill, process, at, seconds)
                 ends["killed" if process.exit_code() == -signal.SIGKILL else "done before"] += 1
             each.proxy.plan = Exchange.pass_on
-            each.observer.look()
+            each.observer.check()
             assert not each.run().failed
             moment = f"kill {number}, {name!r}: {seconds * 1000:.1f} ms after request {at} of {requests}"
             assert each.final() == final, moment

@@ -216,7 +216,7 @@ class PersonAndFate(RuleBasedStateMachine):
         """Labels that are still on have their reason; nothing of a filed sender waits."""
         moment = self.witness.moment()
         labels = {x: where for x, where in moment.mail.items() if where & set(TRIAGE_LABELS)}
-        labelled = {self.person.letters[x] for x in labels}
+        labelled = {self.person.senders[x] for x in labels}
         for message, mailboxes in moment.mail.items():
             if mailboxes & set(LABELS):
                 assert ARCHIVED_KEYWORD not in moment.keywords[message], f"{message} is still marked"
@@ -234,7 +234,7 @@ class PersonAndFate(RuleBasedStateMachine):
                 waiting = [
                     message
                     for message, where in moment.mail.items()
-                    if self.person.letters[message] == sender
+                    if self.person.senders[message] == sender
                     and "Screener" in where
                     and not where & PROTECTED
                 ]

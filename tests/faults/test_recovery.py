@@ -23,7 +23,7 @@ EVERYTHING, NEW = SCENARIOS["everything"], SCENARIOS["new senders"]
 
 def labels_of(hit: Rig, name: str) -> set[str]:
     """Return the triage labels that a message carries."""
-    where = hit.stage.account.mailboxes_of(hit.stage.letters[name].id)
+    where = hit.stage.account.mailboxes_of(hit.stage.messages[name].id)
     return {mailbox for mailbox in where if mailbox.startswith("@To")}
 
 
@@ -41,13 +41,13 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
-        unlucky = hit.stage.letters["Ann's, waiting"].id
+        unlucky = hit.stage.messages["Ann's, waiting"].id
         hit.proxy.plan = Harm(harm.refuse_messages([unlucky]), harm.mail_write)
         report = hit.run(mailroom)
         assert list(report.failed) == [ANN[1]]
         assert labels_of(hit, "Ann's, labelled") == {"@ToFeed"}
         assert faulty_account.mailboxes_of(unlucky) == {"Screener"}
-        assert faulty_account.mailboxes_of(hit.stage.letters["Bob's, labelled"].id) == {"Feed"}
+        assert faulty_account.mailboxes_of(hit.stage.messages["Bob's, labelled"].id) == {"Feed"}
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
         assert faulty_account.mailboxes_of(unlucky) == {"Feed"}
@@ -210,7 +210,7 @@ def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
         hit.proxy.plan = lambda exchange: (lost if harm.card_write(exchange.request) else spoilt)(exchange)
         assert hit.attempt(mailroom) or lost.hits == 1
         assert spoilt.hits
-        hit.observer.look()
+        hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
         hit.final()
@@ -260,7 +260,7 @@ def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
         for times in range(1, TIMES + 1):
             assert isinstance(hit.attempt(mailroom), AuthenticationError)
             assert revoked.hits == times
-        hit.observer.look()
+        hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
         hit.final()

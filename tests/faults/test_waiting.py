@@ -28,7 +28,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Accoun
         stop.waits_seconds.clear()
         moment = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
         hit.proxy.plan = Harm(harm.status(503, Retry_After=moment), harm.report, times=1)
-        label(faulty_account, hit.stage.letters["Bob's, labelled"].id, "@ToJail")
+        label(faulty_account, hit.stage.messages["Bob's, labelled"].id, "@ToJail")
         assert not hit.run(mailroom).failed
         (waited_seconds,) = stop.waits_seconds
         assert 30 < waited_seconds <= 40
@@ -81,5 +81,5 @@ def test_a_server_that_says_nothing_is_given_up(faulty_account: AccountUnderTest
         assert silent.hits == 3
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
-        assert faulty_account.mailboxes_of(hit.stage.letters["Ann's, labelled"].id) == {"Feed"}
+        assert faulty_account.mailboxes_of(hit.stage.messages["Ann's, labelled"].id) == {"Feed"}
         hit.final()

@@ -57,7 +57,7 @@ class Witness:
     def _learn(self, mail: dict[str, frozenset[str]], cards: dict[str, bytes]) -> None:
         for message, mailboxes in mail.items():
             if mailboxes & set(TRIAGE_LABELS):
-                self.decided.add(self.person.letters[message])
+                self.decided.add(self.person.senders[message])
         for card in cards.values():
             if not is_group(card):
                 for uid in values(card, "UID"):
@@ -86,7 +86,7 @@ class Witness:
     def _check_message(
         self, message: str, before: frozenset[str], after: frozenset[str], now: Moment
     ) -> None:
-        sender, changed = self.person.letters[message], before ^ after
+        sender, changed = self.person.senders[message], before ^ after
         assert after, f"{message} is in no mailbox"
         assert "Family" not in changed, "mail in a mailbox of the person's own was moved"
         if before & PROTECTED:

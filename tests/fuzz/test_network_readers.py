@@ -72,7 +72,7 @@ def test_old_mail_ends_where_a_server_gives_the_same_page_for_ever() -> None:
     }
     client = client_that_reads(json.dumps(SESSION).encode(), json.dumps(page).encode())
     with pytest.raises(ProtocolError, match="the same page"):
-        list(JmapMailHistory(client).letters(MailboxId("m1")))
+        list(JmapMailHistory(client).headers(MailboxId("m1")))
 
 
 @pytest.mark.parametrize("name", JSON_TARGETS)

@@ -78,7 +78,7 @@ class Rig:
     def final(self) -> dict[str, object]:
         """Return all that a person can see, after a look at whether all is well."""
         self.proxy.check()
-        self.observer.look()
+        self.observer.check()
         return final_state(self.stage)
 
     def writes_of(self, action: Callable[[], object]) -> list[str]:
@@ -106,7 +106,7 @@ def rig(account: AccountUnderTest, scenario: Scenario, bounds: Bounds = DEFAULT_
         with Proxy(upstream) as proxy:
             made = Rig(stage, proxy, Observer(stage), bounds)
             if isinstance(account, FaultyAccountOnSandbox):
-                proxy.watch = made.observer.look
+                proxy.watch = made.observer.check
             yield made
 
 

@@ -52,17 +52,17 @@ class Observer:
     """Remembers an account as it was, and says whether all is well now.
 
     Attributes:
-        looks: How often it has looked.
+        checks: How often it has checked.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._cards = dict(stage.account.cards())
-        letters = stage.letters.values()
-        self._labelled = {x.sender for x in letters if x.sender and x.mailboxes & TRIAGE_LABELS}
+        messages = stage.messages.values()
+        self._labelled = {x.sender for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
         # Two labels on one protected message just come off.
         self._taken_back = {
-            x.sender for x in letters if x.mailboxes & KEPT and len(x.mailboxes & TRIAGE_LABELS) > 1
+            x.sender for x in messages if x.mailboxes & KEPT and len(x.mailboxes & TRIAGE_LABELS) > 1
         }
         self._ours = {
             uid
@@ -70,29 +70,31 @@ class Observer:
             if not is_group(card) and self._labelled & set(addresses(card))
             for uid in values(card, "UID")
         }
-        self.looks = 0
+        self.checks = 0
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Raise AssertionError where something is wrong."""
-        self.looks += 1
+        self.checks += 1
         account = self._stage.account
         cards = account.cards()
-        where = {name: account.mailboxes_of(x.id) for name, x in self._stage.letters.items()}
+        where = {name: account.mailboxes_of(x.id) for name, x in self._stage.messages.items()}
         self._check_mail(where)
         self._check_groups_of_filed_senders(where, list(cards.values()))
         self._check_cards(account, dict(cards))
 
     def _check_mail(self, where: dict[str, set[str]]) -> None:
-        for name, letter in self._stage.letters.items():
+        for name, message in self._stage.messages.items():
             assert where[name], f"{name!r} is in no mailbox"
-            is_marked = letter.mailboxes & set(LABELS) or letter.sender in {*self._labelled, STRAGGLER[1]}
-            assert is_marked or where[name] == letter.mailboxes, f"{name!r} is another sender's and was moved"
-            kept = letter.mailboxes & {"Family", *KEPT}
+            is_marked = message.mailboxes & set(LABELS) or message.sender in {*self._labelled, STRAGGLER[1]}
+            assert is_marked or where[name] == message.mailboxes, (
+                f"{name!r} is another sender's and was moved"
+            )
+            kept = message.mailboxes & {"Family", *KEPT}
             assert kept <= where[name], f"{name!r} was taken out of {kept - where[name]}"
 
     def _check_groups_of_filed_senders(self, where: dict[str, set[str]], cards: list[bytes]) -> None:
         for sender in self._labelled - self._taken_back:
-            theirs = [name for name, x in self._stage.letters.items() if x.sender == sender]
+            theirs = [name for name, x in self._stage.messages.items() if x.sender == sender]
             if any(where[name] & TRIAGE_LABELS for name in theirs):
                 continue
             assert triage_groups_of(cards, sender), f"{sender} has lost their label and is in no group"
@@ -131,7 +133,7 @@ def final_state(stage: Stage) -> dict[str, object]:
     account = stage.account
     state: dict[str, object] = {
         f"message {name}": (sorted(account.mailboxes_of(x.id)), sorted(account.keywords_of(x.id)))
-        for name, x in stage.letters.items()
+        for name, x in stage.messages.items()
     }
     # What Mailroom marks half-finished work with is gone when the work is done.
     assert "mailroom" not in str([where for what, where in state.items() if what.startswith("message")])

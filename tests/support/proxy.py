@@ -105,7 +105,7 @@ class Exchange:
         """Let the server do the request, or another one in its place, and return its answer."""
         self.is_forwarded = True
         answer = self.proxy.ask(request or self.request)
-        self.proxy.look()
+        self.proxy.call_watch()
         return answer
 
     def reply(self, answer: Answer) -> None:
@@ -207,7 +207,7 @@ class Proxy:
         if self.errors:
             raise self.errors[0]
 
-    def look(self) -> None:
+    def call_watch(self) -> None:
         """Call the watch."""
         with self._watch_lock:
             try:
@@ -256,7 +256,7 @@ class Proxy:
             with client, client.makefile("rb") as stream, contextlib.closing(self._local.connection):
                 while (request := _read(stream)) is not None:
                     exchange = self._begin(request, client)
-                    self.look()
+                    self.call_watch()
                     self.plan(exchange)
                     if exchange.is_over:
                         return

@@ -32,7 +32,7 @@ FOREIGN_MEMBERS = ("a-member-without-a-card", "urn:uuid:with-a-colon")
 
 
 @frozen
-class Letter:
+class StagedMessage:
     """A message of a scenario.
 
     Attributes:
@@ -50,13 +50,13 @@ class Stage:
     """An account, and its messages by what they stand for."""
 
     account: AccountUnderTest
-    letters: dict[str, Letter] = field(factory=dict)
+    messages: dict[str, StagedMessage] = field(factory=dict)
 
     def mail(self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False) -> None:
         """Let a message arrive."""
         message = self.account.receive(senders, *mailboxes, read=read)
         sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
-        self.letters[name] = Letter(message, sender, frozenset(mailboxes))
+        self.messages[name] = StagedMessage(message, sender, frozenset(mailboxes))
 
 
 Scenario = Callable[[Stage], None]

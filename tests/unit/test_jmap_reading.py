@@ -225,14 +225,14 @@ class TestTooLarge:
         assert update.changed == set(snapshot.messages)
 
     def test_old_mail_is_read_in_parts(self, server: Server) -> None:
-        """Pages of old mail are halved as well; a letter that fits in no answer is passed over and told."""
+        """Pages of old mail are halved as well; a message that fits in no answer is passed over and told."""
         for number in range(12):
             server.receive("Family", sender=(LONG, f"{number}@a.example"))
         server.receive("Family", sender=("x" * 2 * ROOM_BYTES, "large@a.example"))
         (family,) = server.ids("Family")
-        pages = list(JmapMailHistory(server.client).letters(family))
+        pages = list(JmapMailHistory(server.client).headers(family))
         senders = [
-            x.sender.email for page in pages for x in page.letters if isinstance(x.sender, Correspondent)
+            x.sender.email for page in pages for x in page.headers if isinstance(x.sender, Correspondent)
         ]
         assert senders == [f"{number}@a.example" for number in reversed(range(12))]
         assert sum(page.left_out for page in pages) == 1
@@ -244,7 +244,7 @@ class TestTooLarge:
         with pytest.raises(ServerError):
             server.read("Screener")
         with pytest.raises(ServerError):
-            list(JmapMailHistory(server.client).letters(*server.ids("Screener")))
+            list(JmapMailHistory(server.client).headers(*server.ids("Screener")))
 
 
 _ODD = [
@@ -291,7 +291,7 @@ class TestOdd:
         assert set(update.failed) == {odd}
         assert server.account.mailbox_names(odd) == {"Screener"}
 
-    def test_an_odd_letter_is_passed_over(self, server: Server) -> None:
+    def test_an_odd_message_is_passed_over(self, server: Server) -> None:
         """One odd message in Sent does not hide the others."""
         for number in range(3):
             server.receive("Family", sender=("", f"{number}@a.example"))
@@ -301,8 +301,8 @@ class TestOdd:
                 get["list"][1]["to"] = 5
 
         server.proxy.plan = altering(spoil)
-        (page,) = JmapMailHistory(server.client).letters(*server.ids("Family"))
-        assert (len(page.letters), page.left_out) == (2, 1)
+        (page,) = JmapMailHistory(server.client).headers(*server.ids("Family"))
+        assert (len(page.headers), page.left_out) == (2, 1)
 
     def test_an_address_is_never_cut(self, server: Server) -> None:
         """A part of an address would be another address: one that is absurdly long is none."""
@@ -407,10 +407,10 @@ class TestOptional:
             server.read("Screener")
         assert not isinstance(caught.value, MethodError)
 
-    @pytest.mark.parametrize("letters", [0, 1, MAX_OBJECTS, 2 * MAX_OBJECTS + 1])
-    def test_a_missing_total_ends_nothing(self, server: Server, letters: int) -> None:
+    @pytest.mark.parametrize("messages", [0, 1, MAX_OBJECTS, 2 * MAX_OBJECTS + 1])
+    def test_a_missing_total_ends_nothing(self, server: Server, messages: int) -> None:
         """A server that does not tell how many there are is read until a page is empty."""
-        for number in range(letters):
+        for number in range(messages):
             server.receive("Family", sender=("", f"{number}@a.example"))
 
         def forget(responses: Responses) -> None:
@@ -418,8 +418,8 @@ class TestOptional:
                 query.pop("total", None)
 
         server.proxy.plan = altering(forget)
-        pages = list(JmapMailHistory(server.client).letters(*server.ids("Family")))
-        assert sum(len(page.letters) for page in pages) == letters
+        pages = list(JmapMailHistory(server.client).headers(*server.ids("Family")))
+        assert sum(len(page.headers) for page in pages) == messages
         assert [page.total for page in pages] == sorted(page.total for page in pages)
 
 

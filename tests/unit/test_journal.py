@@ -15,7 +15,7 @@ from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.output.logs import configure_logs
 from mailroom.service.journal import tell
-from mailroom.triage.report import Rejected, Report, Swept
+from mailroom.triage.report import Rejected, Report, SweepReport
 
 ANN = ("Ann Smith", "Ann@Post.Example")
 
@@ -90,8 +90,8 @@ def test_a_cycle_that_found_nothing_new_is_not_told(lines: io.StringIO, report: 
         Report(failed={Address("ann@post.example"): "refused"}),
         Report(unreadable={MessageId("M1"): "odd"}),
         Report(unreadable_contacts=("odd",)),
-        Report(swept=Swept(moved={Address("ann@post.example"): 1})),
-        Report(swept=Swept(postponed="busy")),
+        Report(swept=SweepReport(moved={Address("ann@post.example"): 1})),
+        Report(swept=SweepReport(postponed="busy")),
     ],
 )
 def test_a_cycle_that_found_something_is_told(lines: io.StringIO, report: Report) -> None:

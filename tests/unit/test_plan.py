@@ -157,8 +157,8 @@ class TestCards:
         cards = [Card(CardUid("a"), "", 1), Card(CardUid("b"), "", 2)]
         groups = {"a": ["Imbox", "Friends"], "b": ["Jail"]}
         filed = file_sender(decision, cards, lambda uid: groups[uid], LAYOUT)
-        assert filed.leaves == {("Imbox", "a"), ("Jail", "b")}
-        assert filed.left == {"Inbox", "Jail"}
+        assert filed.departures == {("Imbox", "a"), ("Jail", "b")}
+        assert filed.vacated_mailboxes == {"Inbox", "Jail"}
 
 
 class TestSweep:

@@ -14,7 +14,7 @@ from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_sender
 from mailroom.triage.layout import Layout, find_layout
 from mailroom.triage.plan import NO_CHANGE
-from mailroom.triage.screener import Misplaced, find_misplaced, sweep_straggler
+from mailroom.triage.screener import MisplacedMail, find_misplaced, sweep_straggler
 from tests.support.default_account import MAILBOXES, SCHEME
 
 LAYOUT: Layout = find_layout(MAILBOXES, SCHEME)
@@ -48,7 +48,7 @@ def message(sender: str, *mailboxes: str) -> Message:
 
 def misplaced(
     book: Book, *messages: Message, own: Collection[str] = (), scheme: Scheme = SCHEME
-) -> Misplaced:
+) -> MisplacedMail:
     return find_misplaced(messages, book, LAYOUT, scheme, OwnAddresses.read(own))
 
 
@@ -62,35 +62,36 @@ def test_only_what_waits_in_screener_counts() -> None:
         message("feed@x.example", "Trash"),
     )
     assert not found.stragglers
-    assert not found.messages
+    assert not found.message_counts
     found = misplaced(book, message("feed@x.example", "Feed"), message("feed@x.example", "Screener"))
-    assert found.messages == {"feed@x.example": 1}
+    assert found.message_counts == {"feed@x.example": 1}
 
 
 def test_senders_are_sorted_by_their_triage_groups() -> None:
-    """In one: a straggler. In several: torn. In none, but with a card: a contact. No card: nothing."""
+    """One: a straggler. Several: the person chooses. None, but a card: a contact. No card: nothing."""
     book = Book(
         {"one@x.example": ["Jail", "Friends"], "two@x.example": ["Feed", "Imbox"], "none@x.example": ["F"]}
     )
     senders = ("one@x.example", "two@x.example", "none@x.example", "stranger@x.example")
     found = misplaced(book, *(message(sender, "Screener") for sender in senders))
     assert {x: y.decision.category.title for x, y in found.stragglers.items()} == {"one@x.example": "Jail"}
-    assert found.torn == {"two@x.example": ("Imbox", "Feed")}
-    assert found.contacts == {"none@x.example"}
-    assert found.messages == {"one@x.example": 1, "two@x.example": 1, "none@x.example": 1}
+    assert found.in_several_groups == {"two@x.example": ("Imbox", "Feed")}
+    assert found.in_no_group == {"none@x.example"}
+    assert found.message_counts == {"one@x.example": 1, "two@x.example": 1, "none@x.example": 1}
 
 
 def test_the_groups_of_all_their_cards_count() -> None:
     """Two cards of one sender in two triage groups leave the choice to the person."""
     book = Book({"a": ["Feed"], "b": ["Jail"]}, {"ann@x.example": ["a", "b"]})
-    assert misplaced(book, message("ann@x.example", "Screener")).torn == {"ann@x.example": ("Feed", "Jail")}
+    found = misplaced(book, message("ann@x.example", "Screener"))
+    assert found.in_several_groups == {"ann@x.example": ("Feed", "Jail")}
 
 
 def test_a_label_anywhere_keeps_all_their_mail_where_it_is() -> None:
     """Who is under way, refused or in conflict is for the cycle, not for the sweep."""
     book = Book({"ann@x.example": ["Feed"]})
     waiting, labelled = message("ann@x.example", "Screener"), message("ANN@x.example", "Inbox", "@ToJail")
-    assert not misplaced(book, waiting, labelled).messages
+    assert not misplaced(book, waiting, labelled).message_counts
     assert misplaced(book, waiting, evolve(labelled, mailbox_ids=frozenset())).stragglers
 
 
@@ -110,4 +111,4 @@ def test_only_mail_in_screener_is_swept() -> None:
 def test_own_addresses_are_nobody() -> None:
     """The account's own address is never filed, whatever group its card is in."""
     book = Book({"me@x.example": ["Feed"]})
-    assert not misplaced(book, message("Me@x.example", "Screener"), own=["me@x.example"]).messages
+    assert not misplaced(book, message("Me@x.example", "Screener"), own=["me@x.example"]).message_counts
