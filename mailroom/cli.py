@@ -14,11 +14,11 @@ from mailroom.exits import Exit
 from mailroom.output.redaction import presentable
 from mailroom.output.streams import prepare_streams, settle_streams, tell, write
 
-Command = Callable[[argparse.Namespace], int]
+Command = Callable[[argparse.Namespace], Exit]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the process's exit code (see `Exit`)."""
+def main(arguments: Sequence[str] | None = None) -> Exit:
+    """Run the command line; return the process's exit code."""
     prepare_streams()
     try:
         return _run_command(_options(arguments))
@@ -43,9 +43,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         raise
 
 
-def _run_command(options: argparse.Namespace) -> int:
+def _run_command(options: argparse.Namespace) -> Exit:
     try:
-        code: int = options.call(options)
+        code: Exit = options.call(options)
         return code
     except UserError as error:
         _tell_problems(options.command, error.problems)
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 # Each command is imported when it is asked for: the service must not carry the others' weight.
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Exit:
     from mailroom.service.signals import hold_signals
 
     if not options.once:
@@ -133,25 +133,25 @@ def _run(options: argparse.Namespace) -> int:
     return run(once=options.once)
 
 
-def _plan(options: argparse.Namespace) -> int:
+def _plan(options: argparse.Namespace) -> Exit:
     from mailroom.commands.plan import plan
 
     return plan(as_json=options.json)
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace) -> Exit:
     from mailroom.commands.check import check
 
     return check(as_json=options.json)
 
 
-def _setup(options: argparse.Namespace) -> int:
+def _setup(options: argparse.Namespace) -> Exit:
     from mailroom.commands.setup import setup
 
     return setup(apply=options.apply, as_json=options.json)
 
 
-def _rules(options: argparse.Namespace) -> int:
+def _rules(options: argparse.Namespace) -> Exit:
     from mailroom.commands.rules import rules
 
     return rules(
@@ -159,19 +159,19 @@ def _rules(options: argparse.Namespace) -> int:
     )
 
 
-def _rescue(options: argparse.Namespace) -> int:
+def _rescue(options: argparse.Namespace) -> Exit:
     from mailroom.commands.rescue import rescue
 
     return rescue(as_json=options.json)
 
 
-def _approve(options: argparse.Namespace) -> int:
+def _approve(options: argparse.Namespace) -> Exit:
     from mailroom.commands.approve import approve
 
     return approve(limit=options.limit, yes=options.yes, as_json=options.json)
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> Exit:
     from mailroom.commands.demo import demo
 
     return demo(serve=options.serve)

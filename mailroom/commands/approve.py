@@ -39,7 +39,7 @@ class Outcome:
     failed: dict[Address, str] = field(factory=dict)
 
 
-def approve(*, limit: int | None, yes: bool, as_json: bool) -> int:
+def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     """List the people the person has written to, and after a yes put them into the Imbox group.
 
     It moves no mail. Who is in a triage group already is passed over, so it can be run again.

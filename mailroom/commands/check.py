@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any
 
 from attrs import frozen
 
@@ -47,7 +46,7 @@ class Finding:
     says: str
 
 
-def check(*, as_json: bool) -> int:
+def check(*, as_json: bool) -> Exit:
     """Print a finding for each subject; fail if one is wrong. Reads only."""
     with Progress("looking at the account"):
         findings = list(_findings())
@@ -91,7 +90,7 @@ def _findings() -> Iterator[Finding]:
         yield Finding("rules", Verdict.NOT_SEEN, "not looked at before all of the above is right")
 
 
-def _credentials(subject: str, told: Told[Any], accepted: str) -> Iterator[Finding]:
+def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:
     """Judge credentials by what was answered to a request that needs them."""
     if told.is_refused:
         yield Finding(subject, Verdict.WRONG, told.trouble)
@@ -168,7 +167,7 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
     yield from _examine("groups", ask)
 
 
-def _not_there(subject: str, told: Told[Any], credential: str) -> Iterator[Finding]:
+def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:
     """Say why something could not be seen; what refused credentials mean is told under their own name."""
     if told.is_refused:
         yield Finding(subject, Verdict.NOT_SEEN, f"not looked at: the server refuses {credential}")

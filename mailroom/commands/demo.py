@@ -51,7 +51,7 @@ class _Picture:
     cards: dict[str, bytes]
 
 
-def demo(*, serve: bool) -> int:
+def demo(*, serve: bool) -> Exit:
     """Show a triage, or keep the account open for `mailroom run` in another terminal."""
     terminal = Terminal()
     if serve:

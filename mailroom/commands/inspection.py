@@ -14,11 +14,12 @@ from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme
 from mailroom.triage.survey import Item, survey
 
+T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 
 @frozen
-class Told(Generic[T]):
+class Told(Generic[T_co]):
     """What a server said.
 
     Attributes:
@@ -27,7 +28,7 @@ class Told(Generic[T]):
         is_refused: Whether that is because the server refuses the credentials.
     """
 
-    value: T | None = None
+    value: T_co | None = None
     trouble: str = ""
     is_refused: bool = False
 

@@ -11,7 +11,7 @@ from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Forecast
 
 
-def plan(*, as_json: bool) -> int:
+def plan(*, as_json: bool) -> Exit:
     """Print what the next cycle would do; writes nothing to the account."""
     account = open_account(load_settings())
     with Progress("looking at the account"):

@@ -8,7 +8,7 @@ from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.settings.settings import load_settings
 
 
-def rescue(*, as_json: bool) -> int:
+def rescue(*, as_json: bool) -> Exit:
     """Sweep such mail to where it belongs; return 1 if some of it could not be moved."""
     account = open_account(load_settings())
     with Progress("looking through Screener"):

@@ -31,7 +31,7 @@ _NEXT_STEPS = {
 }
 
 
-def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -> int:
+def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -> Exit:
     """Print or write the rules, for the groups and mailboxes that really are there.
 
     Args:

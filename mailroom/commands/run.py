@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_push
 from mailroom.errors import MailroomError, StoppedError, UserError
+from mailroom.exits import Exit
 from mailroom.jmap import PushState
 from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
@@ -19,7 +20,7 @@ from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
 
 
-def run(*, once: bool) -> int:
+def run(*, once: bool) -> Exit:
     """Run the service until it is stopped, or one cycle.
 
     Raises:
@@ -37,17 +38,17 @@ def run(*, once: bool) -> int:
         raise
 
 
-def _run_once(settings: Settings) -> int:
+def _run_once(settings: Settings) -> Exit:
     account = open_account(settings)
     account.check()
     try:
-        return 1 if run_cycle(account.triage, is_awaited=True).failed else 0
+        return Exit.FAILED if run_cycle(account.triage, is_awaited=True).has_failures else Exit.DONE
     except MailroomError as error:
         tell_failure(error)
-        return 1
+        return Exit.FAILED
 
 
-def _run_service(settings: Settings) -> int:
+def _run_service(settings: Settings) -> Exit:
     stop, wake, is_started = threading.Event(), Wake(), threading.Event()
 
     def on_stop() -> None:
@@ -75,7 +76,7 @@ def _run_service(settings: Settings) -> int:
         log(logging.INFO, "service_starting", **started)
         if not _is_ready(account, stop):
             log(logging.INFO, "service_stopped")
-            return 0
+            return Exit.DONE
         is_started.set()
         interval_seconds = settings.poll_interval_seconds
         log(logging.INFO, "service_started", **started, poll_interval_seconds=interval_seconds)

@@ -41,7 +41,7 @@ class Line:
     remedy: str = ""
 
 
-def setup(*, apply: bool, as_json: bool) -> int:
+def setup(*, apply: bool, as_json: bool) -> Exit:
     """Print what is missing, and with `apply` make it; fail if that leaves anything undone."""
     settings = load_settings()
     account = open_account(settings)

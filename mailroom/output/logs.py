@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from mailroom.output.programs import json_line
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import speaks_unicode, tell
 
@@ -46,7 +46,7 @@ def configure_logs(level: str, stream: TextIO | None = None, form: str = "auto")
     if form == "text" or (form == "auto" and is_terminal):
         handler.setFormatter(_TextFormatter(is_coloured=is_terminal and not os.environ.get("NO_COLOR")))
     else:
-        handler.setFormatter(_JsonFormatter(ensure_ascii=not speaks_unicode(handler.stream)))
+        handler.setFormatter(_JsonFormatter(in_ascii=not speaks_unicode(handler.stream)))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -68,16 +68,16 @@ class _Handler(logging.StreamHandler[TextIO]):
 class _JsonFormatter(logging.Formatter):
     """Puts ts, level and event first."""
 
-    def __init__(self, *, ensure_ascii: bool) -> None:
+    def __init__(self, *, in_ascii: bool) -> None:
         super().__init__()
-        self._ensure_ascii = ensure_ascii
+        self._in_ascii = in_ascii
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         shown = {"ts": moment.replace("+00:00", "Z"), "level": record.levelname.lower(), **_event(record)}
         if record.exc_info:
             shown["traceback"] = "\n".join(_traceback(self, record))
-        return json.dumps(shown, ensure_ascii=self._ensure_ascii)
+        return json_line(shown, in_ascii=self._in_ascii)
 
 
 class _TextFormatter(logging.Formatter):

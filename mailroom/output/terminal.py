@@ -6,7 +6,6 @@ steers the terminal.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from mailroom.errors import UserError
+from mailroom.output.programs import json_line, json_text
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import in_encoding_of, speaks_unicode, write
 
@@ -56,8 +56,8 @@ class Terminal:
 
     def json(self, value: object) -> None:
         """Write a value for programs."""
-        text = redact(json.dumps(value, ensure_ascii=not speaks_unicode(self._stream), indent=2))
-        write(self._stream, "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text) + "\n")
+        text = redact(json_text(value, in_ascii=not speaks_unicode(self._stream)))
+        write(self._stream, "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text))
 
     def paint(self, text: str, *codes: str) -> str:
         """Return `text` in colour where there is a terminal that wants it."""
@@ -213,4 +213,4 @@ def fit(text: str, width: int) -> str:
 
 def _escape(character: str) -> str:
     """Return how JSON writes a character that must not reach a terminal."""
-    return json.dumps(character)[1:-1]
+    return json_line(character)[1:-1]

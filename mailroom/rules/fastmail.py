@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from mailroom.errors import UserError
+from mailroom.output.programs import json_text
 from mailroom.rules.routing import Rule
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
@@ -44,7 +44,7 @@ def render_fastmail(rules: Iterable[Rule], now: datetime) -> str:
         }
         for rule in rules
     ]
-    return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+    return json_text(entries)
 
 
 def search_of(rule: Rule) -> str:

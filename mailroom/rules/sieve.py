@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
@@ -11,6 +10,7 @@ from attrs import field, frozen
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId
 from mailroom.model.own import OwnAddresses
+from mailroom.output.programs import json_line
 from mailroom.rules.routing import Rule
 
 
@@ -70,7 +70,7 @@ def _filing(rule: Rule, context: SieveContext) -> str:
 
 def _jmapquery(condition: Mapping[str, object]) -> str:
     """Write a test; its filter is one line that begins with a brace, so that no dot needs stuffing."""
-    return f"jmapquery text:\n{json.dumps(condition)}\n.\n"
+    return f"jmapquery text:\n{json_line(condition)}\n.\n"
 
 
 def _strings(values: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ places: the one that has waited longest makes room for a new one.
 
 from __future__ import annotations
 
-import json
 import math
 import selectors
 import socket
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from attrs import define
 
 from mailroom.errors import UserError
+from mailroom.output.programs import json_line
 
 MAX_CONNECTIONS = 64
 BACKLOG_CONNECTIONS = 512
@@ -233,7 +233,7 @@ class HealthServer:
         method, target = ([*request.split(b"\r\n", 1)[0].split(b" "), b"", b""])[:2]
         answer_of = self._answers.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
         status, answer = answer_of() if answer_of else (404, {"status": "not found"})
-        body = json.dumps(answer).encode() + b"\n"
+        body = json_line(answer).encode() + b"\n"
         head = (
             f"HTTP/1.1 {_STATUS_LINES[status]}\r\nContent-Type: application/json\r\n"
             f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

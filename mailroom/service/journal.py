@@ -51,6 +51,8 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
         log(logging.WARNING, "name_differs", **point_to(message).as_fields())
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
+    for unmarked in report.unmarked:
+        log(logging.ERROR, "message_failed", reason=unmarked.reason, **point_to(unmarked.message).as_fields())
     _log_sweep(report.swept)
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from mailroom.errors import StoppedError
+from mailroom.exits import Exit
 from mailroom.output.logs import log
 from mailroom.service.journal import tell, tell_failure
 from mailroom.service.wake import Wake
@@ -43,8 +44,8 @@ class Service:
         self._stop = stop
         self._wake = wake
 
-    def run(self) -> int:
-        """Run until stopped; return the process's exit code."""
+    def run(self) -> Exit:
+        """Run until stopped, or until it has failed too often."""
         failures = 0
         is_awaited = True  # whoever starts it, or has seen it fail, hears of the first cycle that ends well
         while not self._stop.is_set():
@@ -60,7 +61,7 @@ class Service:
                 tell_failure(error, failures_in_a_row=failures)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
-                    return 1
+                    return Exit.FAILED
                 if failures == 1:
                     self._wake.call()  # a person may be waiting; most failures are over in a moment
             else:
@@ -70,7 +71,7 @@ class Service:
             # While cycles fail, many changes must not use up the failures at once.
             self._wake.wait(self._interval_seconds, pause_seconds=2.0**failures if failures else 0.0)
         log(logging.INFO, "service_stopped")
-        return 0
+        return Exit.DONE
 
 
 def run_cycle(triage: Triage, *, is_awaited: bool = False) -> Report:

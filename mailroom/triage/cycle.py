@@ -22,6 +22,7 @@ from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
+from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import (
     NO_CHANGE,
@@ -282,12 +283,10 @@ class Triage:
             return sweep(message, filing, layout) if filing else NO_CHANGE
 
         update = self._mail.update(snapshot, change)
-        for message_id, reason in update.failed.items():
-            if sender := sender_of(snapshot.messages[message_id]):
-                work.fail(sender, reason)
-        for message_id in update.changed:
-            if sender := sender_of(snapshot.messages[message_id]):
-                work.moved[sender] += 1
+        outcome = by_sender(update, snapshot)
+        work.moved += outcome.changed
+        for sender, reason in outcome.failed.items():
+            work.fail(sender, reason)
         return update.snapshot.only(marked.messages)
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
@@ -306,12 +305,14 @@ class Triage:
             )
 
         update = self._mail.update(snapshot, change)
-        for message_id, reason in update.failed.items():
-            filing = work.filing_of(snapshot.messages[message_id])
-            if filing:
-                work.fail(filing.decision.sender, reason)
-            else:
-                work.refused[message_id] = reason
+        work.refused |= {
+            message_id: reason
+            for message_id, reason in update.failed.items()
+            if not work.filing_of(snapshot.messages[message_id])
+        }
+        for sender, reason in by_sender(update, snapshot).failed.items():
+            if sender in work.filings:
+                work.fail(sender, reason)
         return update
 
 

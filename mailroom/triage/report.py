@@ -43,6 +43,14 @@ class Rejected:
 
 
 @frozen
+class Unmarked:
+    """A message whose error or warning label could not be put on or taken off, and why."""
+
+    message: Message
+    reason: str
+
+
+@frozen
 class SweepReport:
     """What became of mail in Screener whose senders were decided on before.
 
@@ -63,6 +71,7 @@ class Report:
 
     Attributes:
         failed: For each sender whose label was left for the next cycle, why.
+        unmarked: Messages of senders who were not filed, on which a mark could not be changed.
         warned: Messages marked with the warning label in this cycle.
         unreadable: For each message that the server gives in no form that can be read, why; only those
             that the cycle before has not told.
@@ -73,15 +82,21 @@ class Report:
     filed: tuple[Filed, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     failed: dict[Address, str] = Factory(dict)
+    unmarked: tuple[Unmarked, ...] = ()
     warned: tuple[Message, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()
 
     @property
+    def has_failures(self) -> bool:
+        """Whether something was left undone that the next cycle tries again."""
+        return bool(self.failed or self.unmarked)
+
+    @property
     def says_nothing_new(self) -> bool:
         """Whether the cycle did nothing, and found nothing that has not been told before."""
-        news = (self.filed, self.failed, self.warned, self.unreadable, self.unreadable_contacts)
+        news = (self.filed, self.warned, self.unreadable, self.unreadable_contacts, self.has_failures)
         return not (any(news) or self.swept != SweepReport() or any(each.is_new for each in self.rejected))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from attrs import evolve
@@ -14,10 +13,10 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
+from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import SweepReport
 from mailroom.triage.screener import MisplacedMail, find_misplaced, sweep_straggler
-from mailroom.triage.verdicts import sender_of
 from mailroom.triage.view import MailReader, MailView
 
 
@@ -121,8 +120,5 @@ class Stragglers:
     def _sweep(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> SweepReport:
         update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
         self._swept_state = update.snapshot.state
-        senders = {x.id: sender_of(x) or Address("") for x in snapshot.messages.values()}
-        return SweepReport(
-            moved=dict(Counter(senders[message_id] for message_id in sorted(update.changed))),
-            failed={senders[message_id]: reason for message_id, reason in update.failed.items()},
-        )
+        outcome = by_sender(update, snapshot)
+        return SweepReport(moved=dict(outcome.changed), failed=outcome.failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection
 
 from attrs import Factory, define, field
@@ -12,7 +12,7 @@ from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing
-from mailroom.triage.report import Filed, Rejected, Report
+from mailroom.triage.report import Filed, Rejected, Report, Unmarked
 from mailroom.triage.verdicts import Decision, Rejection, sender_of
 
 Task = tuple[str, str]
@@ -30,7 +30,7 @@ class Work:
         held: What was refused lately, and is left alone in this cycle.
         filings: How senders are filed; a sender stands here until something of theirs fails.
         failed: For each sender of whom something failed, why.
-        refused: For each message besides whose marks could not be changed, why.
+        refused: For each message of others whose marks could not be changed, why.
         moved: For each sender how many messages were moved.
     """
 
@@ -41,7 +41,7 @@ class Work:
     filings: dict[Address, Filing] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
-    moved: dict[Address, int] = field(factory=lambda: defaultdict(int))
+    moved: Counter[Address] = Factory(Counter)
     _resting: frozenset[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -89,10 +89,6 @@ class Work:
             is_marked = was is not None and layout.error in was.mailbox_ids
             return got(message_id, layout.error) or not (is_marked or message_id in told)
 
-        refused = {
-            sender_of(before.messages[message_id]) or Address(""): f"message {message_id}: {reason}"
-            for message_id, reason in self.refused.items()
-        }
         return Report(
             filed=tuple(Filed(filing, self.moved[sender]) for sender, filing in self.filings.items()),
             rejected=tuple(
@@ -100,7 +96,8 @@ class Work:
                 for message_id, rejection in self.rejected.items()
                 if message_id in before.messages  # else deleted meanwhile, and nothing is left to a person
             ),
-            failed=refused | self.postponed | self.failed,
+            failed=self.postponed | self.failed,
+            unmarked=tuple(Unmarked(before.messages[x], reason) for x, reason in self.refused.items()),
             warned=tuple(
                 before.messages[message_id]
                 for message_id in update.changed

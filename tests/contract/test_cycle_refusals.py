@@ -78,7 +78,7 @@ class TestRefused:
         before = len(hit.proxy.requests)
         report = mailroom.triage.run()
         assert len(hit.proxy.requests) - before == 1
-        assert not report.failed
+        assert not report.has_failures
 
     def test_another_label_is_another_decision_and_is_tried_at_once(self, hit: Behind) -> None:
         """So is the same one, taken off and put on again."""
@@ -145,7 +145,7 @@ class TestRefused:
         hit.proxy.plan = refused = Harm(harm.refuse_messages([message]), harm.mail_write)
         reports = [mailroom.triage.run() for _ in range(5)]
         assert refused.hits == 2
-        assert [bool(report.failed) for report in reports] == [True, True, False, False, False]
+        assert [report.has_failures for report in reports] == [True, True, False, False, False]
 
     def test_a_straggler_that_may_not_be_moved_is_not_tried_at_every_event(self, hit: Behind) -> None:
         """Each message that arrives is an event; the refused one is left alone for a while."""
@@ -183,7 +183,7 @@ class TestBusy:
 
         hit.proxy.plan = less_each_time
         report = mailroom.triage.run()
-        assert not report.failed
+        assert not report.has_failures
         assert report.filed[0].messages_moved == 4
         assert {frozenset(hit.account.mailboxes_of(x)) for x in messages} == {frozenset({"Feed"})}
         assert hit.stop.waits_seconds == [1.0] * 4, "each answer let one more through"

@@ -221,7 +221,7 @@ class TestFailure:
         assert account.mailboxes_of(fed) == {"Feed"}
         account.put_card(jail, vcards.group("Jail"))
         report = mailroom.triage.run()
-        assert not report.failed
+        assert not report.has_failures
         assert account.mailboxes_of(jailed) == account.mailboxes_of(waiting) == {"Jail"}
         assert len(contacts_of(account, ANN[1])) == 1
 

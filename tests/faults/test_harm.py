@@ -96,7 +96,7 @@ def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: st
         hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
         report = hit.run(mailroom)
         assert done.hits == 2
-        assert not report.failed
+        assert not report.has_failures
         assert hit.final() == undisturbed()
 
 

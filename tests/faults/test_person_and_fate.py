@@ -209,7 +209,7 @@ class PersonAndFate(RuleBasedStateMachine):
         before = self.account.state()
         report = self.run_cycle([])
         assert report is not None
-        assert not report.failed
+        assert not report.has_failures
         assert self.account.state() == before, "a cycle wrote something although nothing had happened"
 
     def check_tidy(self) -> None:

@@ -22,7 +22,7 @@ FREE = frozenset({"errors", "exits", "__version__"})
 WALLS = {
     "model": (set(), "The nouns lie below everybody: they know neither servers nor decisions."),
     "triage": ({"model"}, "Who decides knows no protocol, no log and no setting."),
-    "rules": ({"model"}, "A rule's format knows what is to be written, not where it comes from."),
+    "rules": ({"model", "output"}, "A rule's format knows what is to be written, not where it comes from."),
     "output": (set(), "What is shown and logged comes as an argument."),
     "http": ({"output"}, "HTTP knows no protocol on top of it; what it tells carries no secret."),
     "jmap": ({"model", "http", "output"}, "JMAP fills a port; it knows neither CardDAV nor decisions."),

@@ -15,7 +15,7 @@ from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.output.logs import configure_logs
 from mailroom.service.journal import tell
-from mailroom.triage.report import Rejected, Report, SweepReport
+from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked
 
 ANN = ("Ann Smith", "Ann@Post.Example")
 
@@ -46,6 +46,7 @@ def told(lines: io.StringIO, report: Report, event: str) -> dict[str, Any]:
     [
         ("name_differs", Report(warned=(message(ANN),))),
         ("message_rejected", Report(rejected=(Rejected(message(ANN), "so", is_new=True),))),
+        ("message_failed", Report(unmarked=(Unmarked(message(ANN), "full"),))),
     ],
 )
 def test_a_message_is_named_by_what_finds_it(lines: io.StringIO, event: str, report: Report) -> None:
@@ -88,6 +89,7 @@ def test_a_cycle_that_found_nothing_new_is_not_told(lines: io.StringIO, report: 
         Report(warned=(message(ANN),)),
         Report(rejected=(OLD, Rejected(message(ANN), "so", is_new=True))),
         Report(failed={Address("ann@post.example"): "refused"}),
+        Report(unmarked=(Unmarked(message(), "full"),)),
         Report(unreadable={MessageId("M1"): "odd"}),
         Report(unreadable_contacts=("odd",)),
         Report(swept=SweepReport(moved={Address("ann@post.example"): 1})),
