@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mailroom import __version__
-from mailroom.settings.settings import PUBLIC_DEFAULTS
+from mailroom.settings.variables import PUBLIC_DEFAULTS
 from tests.support.accounts import furnish, groups_of, label
 from tests.support.containers import Container, entry_point, load, run_once, write_archive
 from tests.support.on_sandbox import AccountOnSandbox

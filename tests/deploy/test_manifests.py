@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailroom.settings.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS
+from mailroom.settings.variables import OTHER_DEFAULTS, PUBLIC_DEFAULTS
 from tests.support.programs import OVERLAYS, ROOT, Manifest, module, program, rendered, run, the
 
 pytestmark = [pytest.mark.deploy, pytest.mark.parametrize("overlay", OVERLAYS)]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from mailroom.settings.settings import SECRETS
+from mailroom.settings.variables import SECRETS
 from tests.deploy.cluster import Cluster
 from tests.support.programs import (
     EXAMPLE_KEY,

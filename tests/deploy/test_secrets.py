@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.settings.settings import SECRETS
+from mailroom.settings.variables import SECRETS
 from tests.support.programs import (
     EXAMPLE_KEY,
     OVERLAYS,

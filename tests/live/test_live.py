@@ -19,7 +19,9 @@ import pytest
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError, UserError
-from mailroom.settings.settings import OTHER_DEFAULTS, PUBLIC_DEFAULTS, Settings, load_settings, read_dotenv
+from mailroom.settings.dotenv import read_dotenv
+from mailroom.settings.settings import Settings, load_settings
+from mailroom.settings.variables import OTHER_DEFAULTS, PUBLIC_DEFAULTS
 from tests.live.person import Person
 from tests.live.traces import Traces
 from tests.support.containers import STOP_SECONDS, Container, RunningService, load, write_archive

@@ -17,7 +17,7 @@ import pytest
 from mailroom.cli import main
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.people import seeded_account
-from mailroom.settings import settings
+from mailroom.settings import variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -43,9 +43,9 @@ def test_every_setting_stands_in_a_table_with_its_default() -> None:
     """Whoever reads the tables knows all variables and what they are without being set."""
     page = text_of("docs/settings.md")
     rows = dict(re.findall(r"^\| `(MAILROOM_\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
-    assert rows == {**settings.PUBLIC_DEFAULTS, **settings.OTHER_DEFAULTS}
+    assert rows == {**variables.PUBLIC_DEFAULTS, **variables.OTHER_DEFAULTS}
     secrets = re.findall(r"^\| `(MAILROOM_\w+)` \| required \|", page, re.MULTILINE)
-    assert tuple(secrets) == settings.SECRETS
+    assert tuple(secrets) == variables.SECRETS
 
 
 def test_every_command_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:

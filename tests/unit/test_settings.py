@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from mailroom.errors import UserError
 from mailroom.http import Credentials, HttpClient, find_url_problem, resolve
 from mailroom.settings.misspelt import misspelt
-from mailroom.settings.settings import (
-    NAMES,
-    OTHER_DEFAULTS,
-    PUBLIC_DEFAULTS,
-    SECRETS,
-    Settings,
-    load_settings,
-)
+from mailroom.settings.settings import Settings, load_settings
+from mailroom.settings.variables import NAMES, OTHER_DEFAULTS, PUBLIC_DEFAULTS, SECRETS
 
 GIVEN = {
     "MAILROOM_JMAP_TOKEN": "fmu1-hush",

@@ -14,7 +14,8 @@ from mailroom.errors import UserError
 from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.model.mailboxes import mailbox_paths
 from mailroom.model.scheme import Name
-from mailroom.settings.settings import PUBLIC_DEFAULTS, load_settings
+from mailroom.settings.settings import load_settings
+from mailroom.settings.variables import PUBLIC_DEFAULTS
 from mailroom.triage.layout import find_layout
 from mailroom.triage.survey import Item, Kind, Obstacle, State, problems_of, survey
 from tests.support.default_account import SCHEME

@@ -1,0 +1,116 @@
+"""Reads one variable after the other, and gathers what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import environs
+from environs.exceptions import EnvValidationError
+
+from mailroom.model.names import MAX_NAME_CHARACTERS
+from mailroom.model.scheme import Name
+from mailroom.settings.variables import default_of
+
+Check = Callable[[str], str | None]
+"""Says what is wrong with a value, without quoting it, or None."""
+
+
+class Reader:
+    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._env = _Env(given)
+        self._problems: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence a variable, in the order in which they were read."""
+        try:
+            self._env.seal()
+        except EnvValidationError as error:
+            noted = error.error_messages
+            for name, messages in noted.items() if isinstance(noted, Mapping) else ():
+                self._problems.setdefault(name, f"{name}: {' '.join(messages)}")
+        return list(self._problems.values())
+
+    def number(self, name: str, least: float, most: float) -> float:
+        """Read a number between two bounds, both included."""
+        return self._bounded(name, self._env.float(name, float(default_of(name))), least, most)
+
+    def whole_number(self, name: str, least: int, most: int) -> int:
+        """Read a whole number between two bounds, both included."""
+        return int(self._bounded(name, self._env.int(name, int(default_of(name))), least, most))
+
+    def truth(self, name: str) -> bool:
+        """Read a boolean."""
+        value = self._env.bool(name, default_of(name) == "true")
+        if not isinstance(value, bool):  # environs has one stand-in or another, by its version
+            self._problems[name] = f"{name}: must be true or false"
+        return value is True
+
+    def text(self, name: str, check: Check, convert: Callable[[str], str] = str) -> str:
+        """Read a text, converted before it is checked."""
+        value = convert(self._env.str(name, default_of(name)))
+        if wrong := check(value):
+            self._problems[name] = f"{name}: {wrong}"
+        return value
+
+    def name(self, variable: str) -> Name:
+        """Read what something in the account is called."""
+        return Name(self.text(variable, find_name_problem), variable)
+
+    def secret(self, name: str, check: Check = lambda _: None) -> str:
+        """Read a secret from its variable, or from the file that its _FILE variable names."""
+        value, file_name = self._env.str(name, ""), self._env.str(f"{name}_FILE", "")
+        if value and file_name:
+            self._problems[name] = f"{name}: set either it or {name}_FILE, not both"
+            return ""
+        if file_name:
+            try:
+                value = Path(file_name).read_text("utf-8").rstrip("\r\n")
+            except (OSError, UnicodeError) as error:
+                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                self._problems[name] = f"{name}_FILE: cannot read {file_name!r}: {reason}"
+                return ""
+        if not value.strip():
+            where = f"the file that {name}_FILE names is empty" if file_name else "is not set"
+            self._problems[name] = f"{name}: {where}"
+        elif not value.isprintable():
+            self._problems[name] = f"{name}: contains a line break or another control character"
+        elif wrong := check(value):
+            self._problems[name] = f"{name}: {wrong}"
+        return value
+
+    def _bounded(self, name: str, value: object, least: float, most: float) -> float:
+        if not isinstance(value, int | float) or not least <= value <= most:
+            self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"
+            return least
+        return value
+
+
+def one_of(allowed: tuple[str, ...]) -> Check:
+    """Return the check for one of a few words."""
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def find_name_problem(value: str) -> str | None:
+    """Say what is wrong with the name of something, or None."""
+    if not value.strip():
+        return "must not be empty"
+    if value != value.strip() or not value.isprintable():
+        return "must not begin or end with a space or contain control characters"
+    if len(value) > MAX_NAME_CHARACTERS:
+        return f"must not be longer than {MAX_NAME_CHARACTERS} characters"
+    return None
+
+
+class _Env(environs.Env):
+    """Reads from variables that are given; environs itself knows only those of the process."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._given = given
+
+    def _get_value(self, env_key: str, default: object) -> object:
+        return self._given.get(env_key, default)

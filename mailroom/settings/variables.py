@@ -1,0 +1,47 @@
+"""The variables: their names and defaults, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
+    "MAILROOM_POLL_INTERVAL": "300",
+    "MAILROOM_LOG_LEVEL": "info",
+    "MAILROOM_LABEL_TO_IMBOX": "@ToImbox",
+    "MAILROOM_LABEL_TO_FEED": "@ToFeed",
+    "MAILROOM_LABEL_TO_PAPER_TRAIL": "@ToPaperTrail",
+    "MAILROOM_LABEL_TO_JAIL": "@ToJail",
+    "MAILROOM_LABEL_TO_PERSON": "@ToPerson",
+    "MAILROOM_LABEL_MAILROOM_ERROR": "@MailroomError",
+    "MAILROOM_LABEL_MAILROOM_WARNING": "@MailroomWarning",
+    "MAILROOM_WARNINGS_ENABLED": "true",
+    "MAILROOM_GROUP_IMBOX": "Imbox",
+    "MAILROOM_GROUP_FEED": "Feed",
+    "MAILROOM_GROUP_PAPER_TRAIL": "Paper Trail",
+    "MAILROOM_GROUP_JAIL": "Jail",
+    "MAILROOM_SCREENER_MAILBOX": "Screener",
+}
+"""The public settings with their defaults: the contract with the ConfigMap."""
+
+OTHER_DEFAULTS: Final[Mapping[str, str]] = {
+    "MAILROOM_LOG_FORMAT": "auto",
+    "MAILROOM_PUSH": "auto",
+    "MAILROOM_SWEEP_STRAGGLERS": "true",
+    "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
+    "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
+    "MAILROOM_HEALTH_HOST": "0.0.0.0",  # noqa: S104 - a probe comes from outside the pod
+    "MAILROOM_HEALTH_PORT": "8080",
+}
+"""What few will change, with its defaults: other servers, tests, taste."""
+
+SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
+"""The secrets; each may be given as a file's name in a variable that ends in _FILE."""
+
+NAMES: Final = (*PUBLIC_DEFAULTS, *OTHER_DEFAULTS, *SECRETS, *(f"{name}_FILE" for name in SECRETS))
+"""Every variable that is read."""
+
+
+def default_of(name: str) -> str:
+    """Return what a variable says where nobody sets it."""
+    return PUBLIC_DEFAULTS[name] if name in PUBLIC_DEFAULTS else OTHER_DEFAULTS[name]
