@@ -19,6 +19,8 @@ class Bounds:
         exchange_seconds: How long one attempt may take, from the wait for a connection to the last byte
             of the answer, redirects included.
         attempts: How often a request is sent that fails in passing.
+        first_wait_seconds: About how long it waits before the second attempt; four times as long before
+            each that follows.
         redirects: How many are followed in one attempt.
         wait_seconds: The longest wait that a server may ask for before the next attempt.
         answer_bytes: How large an answer may be, unpacked.
@@ -29,6 +31,7 @@ class Bounds:
     silence_seconds: float = 20.0
     exchange_seconds: float = 120.0
     attempts: int = 3
+    first_wait_seconds: float = 0.2
     redirects: int = 5
     wait_seconds: float = 60.0
     answer_bytes: int = 64 * MEBIBYTE

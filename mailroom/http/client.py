@@ -57,7 +57,7 @@ class HttpClient:
         self._home = parse(home)
         self.credentials = credentials
         self._stop = stop or threading.Event()
-        self._bounds = bounds
+        self.bounds = bounds
         self._before_attempt = before_attempt
         # Plain http needs no certificate authorities; they take a while and a megabyte to read.
         tls = tls_context() if self._home.scheme == "https" else None
@@ -104,7 +104,7 @@ class HttpClient:
             UntrustedHostError: The URL leads to a host that must not see the credentials.
         """
         request = Request("GET", url, self._headers({"Accept-Encoding": "identity", **headers}))
-        patience = Patience(self._bounds, silence_seconds)
+        patience = Patience(self.bounds, silence_seconds)
         stream = self._open(request, patience)
         patience.lift()
         return stream
@@ -152,9 +152,9 @@ class HttpClient:
         }
 
     def _attempt_repeatedly(self, request: Request, max_bytes: int | None) -> Response:
-        for attempt in range(1, self._bounds.attempts + 1):
-            last = attempt == self._bounds.attempts
-            wait_seconds = 0.2 * 4 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        for attempt in range(1, self.bounds.attempts + 1):
+            last = attempt == self.bounds.attempts
+            wait_seconds = self._backoff_seconds(attempt)
             try:
                 response = self._attempt(request, max_bytes)
             except TransportError as error:
@@ -167,25 +167,30 @@ class HttpClient:
             asked_seconds = retry_after_seconds(response.headers.get("retry-after"))
             if asked_seconds is not None:
                 wait_seconds = asked_seconds
-            if wait_seconds > self._bounds.wait_seconds:
+            if wait_seconds > self.bounds.wait_seconds:
                 return response
             self._wait(wait_seconds, None)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _backoff_seconds(self, attempt: int) -> float:
+        """Return how long to wait after a failed attempt; never twice the same, so that clients spread."""
+        return self.bounds.first_wait_seconds * 4.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+
     def _attempt(self, request: Request, max_bytes: int | None) -> Response:
-        with self._open(request, Patience(self._bounds)) as stream:
-            return stream.read_whole(max_bytes or self._bounds.answer_bytes)
+        bounds = self.bounds
+        with self._open(request, Patience(bounds)) as stream:
+            return stream.read_whole(min(max_bytes or bounds.answer_bytes, bounds.answer_bytes))
 
     def _open(self, request: Request, patience: Patience) -> Stream:
         """Send a request and return its answer unread, following redirects."""
         self._before_attempt()
-        for _ in range(self._bounds.redirects + 1):
+        for _ in range(self.bounds.redirects + 1):
             stream = self._send(request, patience)
             if stream.status not in _REDIRECTS:
                 return stream
             with stream:
                 request = _redirected(request, stream)
-        raise ProtocolError(f"{request}: more than {self._bounds.redirects} redirects")
+        raise ProtocolError(f"{request}: more than {self.bounds.redirects} redirects")
 
     def _send(self, request: Request, patience: Patience) -> Stream:
         """Send one request; whatever is sent, is sent from here."""

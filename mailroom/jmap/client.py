@@ -170,6 +170,11 @@ class JmapClient:
             self._session_states.clear()
         self._session_states.add(state)
 
+    @property
+    def max_answer_bytes(self) -> int:
+        """How large an answer to `call` may be."""
+        return min(MAX_ANSWER_BYTES, self._http.bounds.answer_bytes)
+
     def wait(self, seconds: float) -> None:
         """Wait for a server that says that it is busy.
 
@@ -184,7 +189,7 @@ class JmapClient:
         Raises:
             AuthenticationError: The token is refused.
             MethodError: The request as a whole was refused for its size (type ``requestTooLarge``).
-            TooLargeError: The answer is larger than `MAX_ANSWER_BYTES`.
+            TooLargeError: The answer is larger than `max_answer_bytes`.
             ServerError: No proper answer arrived.
         """
         session = self.session
@@ -220,7 +225,7 @@ class JmapClient:
             headers={"Content-Type": "application/json", "Accept": "application/json"},
             body=json.dumps(body, separators=(",", ":")).encode(),
             accept={400, 413},
-            max_bytes=MAX_ANSWER_BYTES,
+            max_bytes=self.max_answer_bytes,
         )
         if response.status >= 400:
             raise _request_error(response)

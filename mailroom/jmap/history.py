@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import header_entries
 from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
 from mailroom.model.mail import AddressHeaders, MailboxId
@@ -57,7 +57,7 @@ class JmapMailHistory:
             # A server need not tell the total even where it is asked to.
             if not found.ids or (found.total is not None and position >= found.total):
                 return
-            if answer.response_bytes < MAX_ANSWER_BYTES // 4:
+            if answer.response_bytes < self._client.max_answer_bytes // 4:
                 page_messages = min(most, 2 * page_messages)
         raise ProtocolError(f"Email/query finds more than {MAX_MESSAGES} messages")
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from attrs import Factory, define, evolve
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import MAX_ANSWER_BYTES, Answer, Call, JmapClient, is_too_large
+from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
 from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId
 from mailroom.model.sender import Entry, read_sender
@@ -110,7 +110,7 @@ class Messages:
                 _remember(self._too_large, {batch[0]: TOO_LARGE})
             else:
                 yield answer
-                if answer.response_bytes < MAX_ANSWER_BYTES // 4:
+                if answer.response_bytes < self._client.max_answer_bytes // 4:
                     self._at_once = min(MAX_REMEMBERED, 2 * self._at_once)
             del rest[: len(batch)]
 

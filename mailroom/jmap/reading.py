@@ -42,10 +42,13 @@ class MailReader:
     time (``unsupportedFilter``, RFC 8620 section 5.5): then each is searched by itself.
     """
 
-    def __init__(self, client: JmapClient, mailboxes: MailboxList, messages: Messages) -> None:
+    def __init__(
+        self, client: JmapClient, mailboxes: MailboxList, messages: Messages, max_messages: int
+    ) -> None:
         self._client = client
         self._mailboxes = mailboxes
         self._messages = messages
+        self._max_messages = max_messages
         self._totals: dict[MailboxId, int] = {}
         self._searches_one_by_one = False
         self._reads_ids_first = False
@@ -120,9 +123,9 @@ class MailReader:
         if not self._reads_ids_first:
             page_messages = min(page_messages, self._client.session.limits.max_objects_in_get)
         if self._searches_one_by_one:
-            return [_Search((x,), condition, page_messages) for x, condition in in_each]
+            return [_Search((x,), condition, page_messages, self._max_messages) for x, condition in in_each]
         condition = {"operator": "OR", "conditions": [condition for _, condition in in_each]}
-        return [_Search(tuple(wanted), condition, page_messages)] if wanted else []
+        return [_Search(tuple(wanted), condition, page_messages, self._max_messages)] if wanted else []
 
     def _next_pages(self, searches: Sequence[_Search], calls_before: int) -> list[_Page]:
         """Return the pages to ask for now: as many as one request may carry and are likely to be there."""
@@ -158,6 +161,7 @@ class _Search:
     """A query that is read page after page.
 
     Attributes:
+        max_messages: How many results a search may have.
         position: How many results have been read.
         states: What the server called the states of the result.
     """
@@ -165,6 +169,7 @@ class _Search:
     mailbox_ids: Sequence[MailboxId]
     condition: Json
     page_messages: int
+    max_messages: int
     position: int = 0
     is_over: bool = False
     states: frozenset[str] = frozenset()
@@ -173,8 +178,8 @@ class _Search:
         """Note the next page."""
         self.states |= {query.query_state}
         self.position += len(query.ids)
-        if self.position > MAX_MESSAGES:
-            raise ProtocolError(f"Email/query finds more than {MAX_MESSAGES} messages")
+        if self.position > self.max_messages:
+            raise ProtocolError(f"Email/query finds more than {self.max_messages} messages")
         if len(query.ids) < self.page_messages:
             self.is_over = query.limit is None or len(query.ids) < query.limit or not query.ids
             # Where it is not over, the server gives less at once than it was asked for.

@@ -139,11 +139,20 @@ class Progress:
     Args:
         doing: What is going on: ``reading old mail``.
         stream: Where to; standard error when not given, so that output stays clean.
+        after_seconds: From when on it is shown.
+        interval_seconds: How often it is drawn anew.
     """
 
-    def __init__(self, doing: str, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        doing: str,
+        stream: TextIO | None = None,
+        after_seconds: float = PROGRESS_AFTER_SECONDS,
+        interval_seconds: float = PROGRESS_INTERVAL_SECONDS,
+    ) -> None:
         self._doing = doing
         self._stream = stream or sys.stderr
+        self._after_seconds, self._interval_seconds = after_seconds, interval_seconds
         self._done, self._total = 0, 0
         self._started = time.monotonic()
         self._finished = threading.Event()
@@ -170,12 +179,12 @@ class Progress:
             self._draw_until_finished()
 
     def _draw_until_finished(self) -> None:
-        if self._finished.wait(PROGRESS_AFTER_SECONDS):
+        if self._finished.wait(self._after_seconds):
             return
         while True:
             self._stream.write(f"\r\033[K{self._text()}")
             self._stream.flush()
-            if self._finished.wait(PROGRESS_INTERVAL_SECONDS):
+            if self._finished.wait(self._interval_seconds):
                 self._stream.write("\r\033[K")
                 self._stream.flush()
                 return

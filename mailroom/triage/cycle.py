@@ -38,7 +38,7 @@ from mailroom.triage.plan import (
 from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.verdicts import Decision, judge, reject, sender_of
-from mailroom.triage.view import MailReader, MailView
+from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailReader, MailView
 from mailroom.triage.work import Task, Work, task_of
 
 MAX_VIEW_AGE_SECONDS = 1.0
@@ -53,6 +53,7 @@ class Triage:
         own: Addresses of the account besides those its mail store knows; they are never filed. Where
             it is not complete, the mail store is asked until it is.
         sweeps_stragglers: Whether a cycle looks after senders decided on before, too.
+        max_read_along: Up to how many messages in Screener each view includes for that.
         clock: Tells seconds; only differences count.
 
     Attributes:
@@ -67,6 +68,7 @@ class Triage:
         own: OwnAddresses,
         *,
         sweeps_stragglers: bool = True,
+        max_read_along: int = MAX_READ_ALONG_MESSAGES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mail = mail
@@ -74,7 +76,7 @@ class Triage:
         self._scheme = scheme
         self._own = own
         self._sweeps_stragglers = sweeps_stragglers
-        self._reader = MailReader(mail, scheme, reads_screener_along=sweeps_stragglers)
+        self._reader = MailReader(mail, scheme, max_read_along if sweeps_stragglers else None)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()

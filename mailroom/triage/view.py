@@ -13,6 +13,7 @@ from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
 
 MAX_READ_ALONG_MESSAGES = 500
+"""Where no more wait in Screener, every view includes them; more are read when they are needed."""
 
 
 @frozen
@@ -41,13 +42,13 @@ class MailReader:
     """Looks at an account again and again; resolves the scheme's names anew where mailboxes have changed.
 
     Args:
-        reads_screener_along: Whether a view is to include the mail in Screener.
+        max_read_along: Up to how many messages in Screener a view includes them; None for never.
     """
 
-    def __init__(self, mail: MailStore, scheme: Scheme, *, reads_screener_along: bool) -> None:
+    def __init__(self, mail: MailStore, scheme: Scheme, max_read_along: int | None) -> None:
         self._mail = mail
         self._scheme = scheme
-        self._reads_screener_along = reads_screener_along
+        self._max_read_along = max_read_along
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._limits = NO_LIMITS
         self._layout: Layout | None = None
@@ -87,5 +88,5 @@ class MailReader:
 
     def _wanted_for(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
         (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
-        reads_along = self._reads_screener_along and waiting <= MAX_READ_ALONG_MESSAGES
+        reads_along = self._max_read_along is not None and waiting <= self._max_read_along
         return layout.watched | ({layout.screener} if reads_along else frozenset())

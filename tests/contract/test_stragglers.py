@@ -6,15 +6,18 @@ import logging
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from mailroom.account import Account
+from mailroom.model.own import OwnAddresses
 from mailroom.service.loop import run_cycle
+from mailroom.triage.cycle import Triage
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact, join, label
 from tests.support.behind import behind
 from tests.support.harm import Harm, mail_write
 from tests.support.proxy import Exchange
-from tests.support.running import ONE_ATTEMPT, opened, run_command
+from tests.support.running import ONE_ATTEMPT, opened, run_command, settings_for
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -27,6 +30,13 @@ def mailroom(account: AccountUnderTest) -> Account:
     mailroom = opened(account)
     mailroom.check()
     return mailroom
+
+
+def reading_along(account: AccountUnderTest, mailroom: Account, most: int) -> Account:
+    """Mailroom with a triage that reads at most so many messages of Screener with the labels."""
+    own = OwnAddresses.read([account.address])
+    scheme = settings_for(account, {}).scheme
+    return evolve(mailroom, triage=Triage(mailroom.mail, mailroom.book, scheme, own, max_read_along=most))
 
 
 def requests_of_a_cycle(account: AccountUnderTest, mailroom: Account) -> int:
@@ -120,11 +130,9 @@ class TestInTheService:
             run_cycle(mailroom.triage)
         assert account.mailboxes_of(message) == {"Feed"}
 
-    def test_a_full_screener_is_read_by_itself(
-        self, account: AccountUnderTest, mailroom: Account, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_full_screener_is_read_by_itself(self, account: AccountUnderTest, mailroom: Account) -> None:
         """Where very much is waiting, an idle cycle does not carry it along, and the sweep still works."""
-        monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
+        mailroom = reading_along(account, mailroom, 2)
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom.book.refresh()
         for _ in range(3):
@@ -136,10 +144,10 @@ class TestInTheService:
         assert requests_of_a_cycle(account, mailroom) == 1
 
     def test_however_full_screener_is_it_goes_by_the_contacts_of_the_moment(
-        self, account: AccountUnderTest, mailroom: Account, monkeypatch: pytest.MonkeyPatch
+        self, account: AccountUnderTest, mailroom: Account
     ) -> None:
         """A decision that the person makes by hand is not overruled from memory."""
-        monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
+        mailroom = reading_along(account, mailroom, 2)
         for _ in range(3):
             account.receive([BOB], "Screener")
         uid = add_contact(account, "Ann", "ann@example.net", groups=["Feed"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from mailroom.carddav.reading import WHOLE_CARDS
 from mailroom.carddav.replica import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, MAX_UNREADABLE, Replica
 from mailroom.carddav.vcard import content_lines
 from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
-from mailroom.http import Credentials, HttpClient
+from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
 from mailroom.model.ports import Refused
@@ -50,8 +49,10 @@ def book(sandbox: Sandbox) -> CardDavAddressBook:
     return connect(sandbox)
 
 
-def connect(sandbox: Sandbox, stop: threading.Event | None = None) -> CardDavAddressBook:
-    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)), stop)
+def connect(
+    sandbox: Sandbox, stop: threading.Event | None = None, bounds: Bounds = DEFAULT_BOUNDS
+) -> CardDavAddressBook:
+    http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)), stop, bounds)
     return CardDavAddressBook(http, sandbox.carddav_url, GROUPS)
 
 
@@ -668,11 +669,9 @@ def test_a_group_that_cannot_be_read_keeps_everything_from_being_written(
 
 
 @pytest.mark.parametrize("attempts", [3, 6])
-def test_a_server_that_locks_is_written_one_by_one(
-    sandbox: Sandbox, book: CardDavAddressBook, attempts: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_locks_is_written_one_by_one(sandbox: Sandbox, attempts: int) -> None:
     """423 is waited out; where it stays, each group is written again by itself, and so from then on."""
-    monkeypatch.setattr(random, "uniform", lambda *_: 0.01)
+    book = connect(sandbox, bounds=Bounds(first_wait_seconds=0.002))
     lock = threading.Lock()
     uid = sandbox.account.add_contact("Ann", "ann@a.example")
     book.refresh()

@@ -394,8 +394,7 @@ class TestMailboxes:
 
 
 class TestRead:
-    def read(self, monkeypatch: pytest.MonkeyPatch, **page: object) -> None:
-        monkeypatch.setattr("mailroom.jmap.reading.MAX_MESSAGES", 30)
+    def read(self, **page: object) -> None:
         query = {"ids": ["m1", "m2", "m3"], "queryState": "q1", **page}
         emails = {"state": "e1", "list": []}
         mailboxes = {"list": [{"id": FEED, "name": "Feed"}]}
@@ -409,22 +408,20 @@ class TestRead:
             peer.sendall(answers([[name, answered[name], number] for name, _, number in calls]))
 
         with ScriptedServer(answer) as server:
-            JmapMailStore(client(server)).read([FEED])
+            JmapMailStore(client(server), max_messages=30).read([FEED])
 
     @pytest.mark.parametrize(
         "page", [{}, {"limit": 0}, {"limit": -1}, {"limit": 1}, {"limit": 1, "ids": ["m1"]}]
     )
-    def test_reading_ends_where_a_servers_pages_do_not(
-        self, monkeypatch: pytest.MonkeyPatch, page: dict[str, object]
-    ) -> None:
+    def test_reading_ends_where_a_servers_pages_do_not(self, page: dict[str, object]) -> None:
         """A server that gives the same page for ever, or senseless limits, is told apart from much mail."""
         with pytest.raises(ProtocolError):
-            self.read(monkeypatch, **page)
+            self.read(**page)
 
     def test_an_empty_mailbox_is_read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """No message is a whole answer, whatever limit the server says it has applied."""
         for limit in (None, -1, 0, 3):
-            self.read(monkeypatch, ids=[], limit=limit)
+            self.read(ids=[], limit=limit)
 
 
 class TestUpdate:

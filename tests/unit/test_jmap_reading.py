@@ -13,11 +13,8 @@ from attrs import evolve
 
 from mailroom.account import open_account
 from mailroom.errors import MethodError, ServerError
-from mailroom.http import Credentials, HttpClient
+from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
-from mailroom.jmap import client as jmap_client
-from mailroom.jmap import history as jmap_history
-from mailroom.jmap import messages as jmap_messages
 from mailroom.jmap.messages import TOO_LARGE
 from mailroom.model.mail import Change, MailboxId, MessageId
 from mailroom.model.ports import Reading
@@ -40,7 +37,7 @@ Responses = list[list[Any]]
 class Server:
     """An account, behind a proxy that may alter what its server says."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, bounds: Bounds = DEFAULT_BOUNDS) -> None:
         self.account = SandboxAccount(
             limits=Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
         )
@@ -50,7 +47,8 @@ class Server:
         self.proxy = stack.enter_context(Proxy(sandbox.url))
         session_url = f"{self.proxy.url}/jmap/session"
         self.client = JmapClient(
-            HttpClient(self.proxy.url, Credentials(f"Bearer {self.account.token}")), session_url
+            HttpClient(self.proxy.url, Credentials(f"Bearer {self.account.token}"), bounds=bounds),
+            session_url,
         )
         self.store = JmapMailStore(self.client)
         self.sizes: list[int] = []
@@ -135,10 +133,10 @@ def refuse_operators(exchange: Exchange, note: Callable[[], object]) -> None:
 
 
 class TestTooLarge:
-    @pytest.fixture(autouse=True)
-    def _little_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (jmap_client, jmap_history, jmap_messages):
-            monkeypatch.setattr(module, "MAX_ANSWER_BYTES", ROOM_BYTES)
+    @pytest.fixture
+    def server(self) -> Iterator[Server]:
+        with ExitStack() as stack:
+            yield Server(stack, Bounds(answer_bytes=ROOM_BYTES))
 
     def test_all_that_fits_by_itself_is_read(self, server: Server) -> None:
         """However much there is, in which mailbox it is and how it is searched does not matter."""

@@ -17,10 +17,9 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_AFTER_SECONDS", 0.02)
-    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_INTERVAL_SECONDS", 0.01)
+def showing(screen: io.StringIO, after_seconds: float = 0.02) -> Progress:
+    """Progress for the impatient."""
+    return Progress("reading", screen, after_seconds, interval_seconds=0.01)
 
 
 def wait_for(screen: Screen, text: str) -> None:
@@ -33,7 +32,7 @@ def wait_for(screen: Screen, text: str) -> None:
 def test_what_takes_long_shows_how_far_it_is() -> None:
     """A bar and two numbers, renewed in place, and wiped away at the end."""
     screen = Screen()
-    with Progress("reading", screen) as progress:
+    with showing(screen) as progress:
         progress.advance(30, 120)
         wait_for(screen, "30 of 120")
         progress.advance(90, 120)
@@ -44,15 +43,14 @@ def test_what_takes_long_shows_how_far_it_is() -> None:
 def test_without_numbers_it_shows_the_time() -> None:
     """Where nobody knows how much there is to do, the seconds go on."""
     screen = Screen()
-    with Progress("reading", screen):
+    with showing(screen):
         wait_for(screen, "reading … 0 s")
 
 
-def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_quick_shows_nothing() -> None:
     """No flicker for what is over before anybody wonders."""
-    monkeypatch.setattr("mailroom.output.terminal.PROGRESS_AFTER_SECONDS", 60.0)
     screen = Screen()
-    with Progress("reading", screen) as progress:
+    with showing(screen, after_seconds=60.0) as progress:
         progress.advance(1, 2)
     assert screen.getvalue() == ""
 
@@ -60,7 +58,7 @@ def test_what_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_into_a_file_nothing_is_written() -> None:
     """Only a terminal can show progress in place."""
     file = io.StringIO()
-    with Progress("reading", file) as progress:
+    with showing(file) as progress:
         progress.advance(1, 2)
         time.sleep(0.1)
     assert file.getvalue() == ""
@@ -71,7 +69,7 @@ def test_an_error_passes_through() -> None:
     screen = Screen()
 
     def work() -> None:
-        with Progress("reading", screen):
+        with showing(screen):
             wait_for(screen, "reading")
             raise KeyError
 

@@ -31,8 +31,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    # What a .env adds to the environment must not outlive the test.
-    monkeypatch.setattr(os, "environ", os.environ.copy())
     return monkeypatch
 
 

@@ -91,13 +91,13 @@ DAEMON {{
 """
 
 
-def why_not_installed() -> str | None:
-    """Say what is missing to run Cyrus here; None where nothing is."""
+def why_not_installed(programs: Path = PROGRAMS) -> str | None:
+    """Say what is missing to run Cyrus here, whose programs should be there; None where nothing is."""
     if os.environ.get("MAILROOM_WITHOUT_CYRUS") == "1":
         return "MAILROOM_WITHOUT_CYRUS=1, so Cyrus is not started"
-    missing = [name for name in NEEDED_PROGRAMS if not (PROGRAMS / name).exists()]
+    missing = [name for name in NEEDED_PROGRAMS if not (programs / name).exists()]
     if missing:
-        return f"Cyrus is not installed: no {missing[0]} in {PROGRAMS}"
+        return f"Cyrus is not installed: no {missing[0]} in {programs}"
     if shutil.which("setpriv") is None:
         return "setpriv (of util-linux), which starts Cyrus, is not installed"
     return None
