@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
-
-from attrs import frozen
+from collections.abc import Callable, Iterator
 
 from mailroom.account import Account, open_account
 from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.model.address import Address
-from mailroom.model.mailboxes import mailbox_paths
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import Settings, load_settings
+from mailroom.triage.findings import Finding, Verdict, judge_rules
 from mailroom.triage.layout import hindrances
-from mailroom.triage.screener import MisplacedMail
 from mailroom.triage.survey import Kind, problems_of
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
 
-SHOWN_SENDERS = 3
 
-
-class Verdict(Enum):
-    """How something is, as far as there is evidence; each with its mark and colour."""
-
-    RIGHT = ("✓", GREEN)
-    WRONG = ("✗", RED)
-    NOT_SEEN = ("?", YELLOW)
-
-
-@frozen
-class Finding:
-    """What was found about one subject.
-
-    Attributes:
-        says: What is there; what is wrong and what to do; or why nothing can be said.
-    """
-
-    subject: str
-    verdict: Verdict
-    says: str
+_MARKS = {Verdict.RIGHT: ("✓", GREEN), Verdict.WRONG: ("✗", RED), Verdict.NOT_SEEN: ("?", YELLOW)}
+_FOR_PROGRAMS = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: None}
 
 
 def check(*, as_json: bool) -> Exit:
@@ -55,15 +31,14 @@ def check(*, as_json: bool) -> Exit:
         terminal.json([_as_json(finding) for finding in findings])
     else:
         for finding in findings:
-            mark, colour = finding.verdict.value
+            mark, colour = _MARKS[finding.verdict]
             terminal.paragraph(finding.says, f"{mark} {finding.subject:<12} ", colour)
     is_wrong = any(finding.verdict is Verdict.WRONG for finding in findings)
     return Exit.FAILED if is_wrong else Exit.DONE
 
 
 def _as_json(finding: Finding) -> dict[str, object]:
-    is_right = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: None}
-    return {"subject": finding.subject, "is_right": is_right[finding.verdict], "says": finding.says}
+    return {"subject": finding.subject, "is_right": _FOR_PROGRAMS[finding.verdict], "says": finding.says}
 
 
 def _findings() -> Iterator[Finding]:
@@ -85,7 +60,9 @@ def _findings() -> Iterator[Finding]:
     ]
     yield from found
     if all(finding.verdict is Verdict.RIGHT for finding in found):
-        yield from _examine("rules", lambda: _rules(account, settings, seen))
+        mailboxes = seen.reading.value.mailboxes if seen.reading.value else ()
+        misplaced = account.triage.stragglers.misplaced
+        yield from _examine("rules", lambda: judge_rules(misplaced(), mailboxes, settings.scheme))
     else:
         yield Finding("rules", Verdict.NOT_SEEN, "not looked at before all of the above is right")
 
@@ -138,12 +115,13 @@ def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterat
         return
     scheme = settings.scheme
 
-    def ask() -> str:
+    def ask() -> list[Finding]:
         account.triage.check_mail()
-        return (
+        says = (
             f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels are there "
             "and may be changed"
         )
+        return [Finding("mailboxes", Verdict.RIGHT, says)]
 
     yield from _examine("mailboxes", ask)
 
@@ -160,9 +138,10 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
         yield from (Finding("groups", verdict, problem) for problem in problems)
         return
 
-    def ask() -> str:
+    def ask() -> list[Finding]:
         account.triage.check_book()
-        return f"{', '.join(group.name for group in settings.scheme.groups)} are there"
+        says = f"{', '.join(group.name for group in settings.scheme.groups)} are there"
+        return [Finding("groups", Verdict.RIGHT, says)]
 
     yield from _examine("groups", ask)
 
@@ -175,54 +154,11 @@ def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Fi
         yield Finding(subject, Verdict.WRONG, told.trouble)
 
 
-def _examine(subject: str, ask: Callable[[], str | Finding]) -> list[Finding]:
-    """Turn what is answered about one subject, or how it fails, into findings."""
+def _examine(subject: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
+    """Return what is found about one subject, or how asking fails."""
     try:
-        says = ask()
+        return ask()
     except UserError as error:
         return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]
     except (AuthenticationError, ServerError) as error:
         return [Finding(subject, Verdict.WRONG, str(error))]
-    return [says if isinstance(says, Finding) else Finding(subject, Verdict.RIGHT, says)]
-
-
-def _rules(account: Account, settings: Settings, seen: Inspection) -> str | Finding:
-    """Judge the provider's rules, which no API tells, by what lies in Screener."""
-    misplaced = account.triage.stragglers.misplaced()
-    screener = settings.scheme.screener
-    problems = []
-    for group in settings.scheme.groups:
-        senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
-        if senders:
-            has_rule = group.mailbox is not None
-            fault = (
-                _fault_of(group.name, "is missing") if has_rule else _fault_of(screener, "reaches too far")
-            )
-            mail = _mail_of(senders, misplaced)
-            problems.append(f"{mail} in the group {group.name!r}: {fault}; `mailroom rescue` moves it")
-    if misplaced.in_no_group:
-        mail = _mail_of(sorted(misplaced.in_no_group), misplaced)
-        problems.append(f"{mail} contacts in no triage group: {_fault_of(screener, 'reaches too far')}")
-    problems += [
-        f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
-        for sender, groups in misplaced.in_several_groups.items()
-    ]
-    if problems:
-        raise UserError(problems)
-    mailboxes = seen.reading.value.mailboxes if seen.reading.value else ()
-    paths = mailbox_paths(mailboxes)
-    if not any(paths[each.id] == screener and each.total_messages for each in mailboxes):
-        says = f"{screener} is empty, and no server tells its rules: whether they are there, mail will show"
-        return Finding("rules", Verdict.NOT_SEEN, says)
-    return f"{screener} holds only senders that nobody decided on"
-
-
-def _fault_of(rule: str, fault: str) -> str:
-    return f"the rule for {rule!r} {fault} (see `mailroom rules`), or the mail is older than that"
-
-
-def _mail_of(senders: Sequence[Address], misplaced: MisplacedMail) -> str:
-    """Say how much mail of which senders is in Screener."""
-    count = sum(misplaced.message_counts[sender] for sender in senders)
-    shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
-    return f"{count} {'message' if count == 1 else 'messages'} of senders ({shown}) who are"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 from mailroom.account import Account, open_account
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.mail import SENT_ROLE, AddressHeaders, Mailbox
-from mailroom.model.mailboxes import mailbox_paths, with_role
+from mailroom.model.mailboxes import mailbox_paths
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
 from mailroom.rules.routing import Rule, routing_rules
 from mailroom.settings.settings import load_settings
 from mailroom.triage.correspondence import reply_domains
+from mailroom.triage.old_mail import newest_sent
 
 FORMATS = ("fastmail", "sieve", "text")
 DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}
@@ -67,18 +66,9 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
         group_uids=account.book.latest().group_uids(),
         group_test=group_test,
         own=account.own_addresses(),
-        reply_domains=reply_domains(_newest_sent(account, mailboxes)),
+        reply_domains=reply_domains(newest_sent(account.history, mailboxes)),
     )
     return render_sieve(listed, context)
-
-
-def _newest_sent(account: Account, mailboxes: tuple[Mailbox, ...]) -> list[AddressHeaders]:
-    return [
-        headers
-        for mailbox_id in with_role(mailboxes, SENT_ROLE)
-        for page in islice(account.history.headers(mailbox_id), 1)
-        for headers in page.headers
-    ]
 
 
 def _write(output: Path, text: str, *, force: bool) -> None:

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-
-from attrs import evolve, frozen
 
 from mailroom.account import Account, open_account
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.model.mail import INBOX_ROLE, Mailbox
-from mailroom.model.mailboxes import with_role
+from mailroom.model.mail import Mailbox
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import load_settings
-from mailroom.triage.correspondence import ScreenerPreview, Tallies, not_read, preview_screener
-from mailroom.triage.survey import Kind, State
+from mailroom.triage.correspondence import ScreenerPreview, not_read, preview_screener
+from mailroom.triage.making import make_missing
+from mailroom.triage.old_mail import read_senders
+from mailroom.triage.survey import Item, State
 
 PREVIEW_DAYS = 90
 SHOWN_STRANGERS = 5
-WAITS = "not made yet, because the other thing of this name is in question"
 
-_COLOURS = {"present": GREEN, "made": GREEN, "missing": YELLOW, "taken": RED, "failed": RED}
-
-
-@frozen
-class Line:
-    """One line of the table.
-
-    Attributes:
-        state: present, missing, taken; or what became of it: made, failed.
-        remedy: What the person can do, or why it failed.
-    """
-
-    kind: str
-    name: str
-    state: str
-    remedy: str = ""
+_COLOURS = {
+    State.PRESENT.value: GREEN,
+    State.MADE.value: GREEN,
+    State.MISSING.value: YELLOW,
+    State.TAKEN.value: RED,
+    State.FAILED.value: RED,
+}
 
 
 def setup(*, apply: bool, as_json: bool) -> Exit:
@@ -50,53 +39,20 @@ def setup(*, apply: bool, as_json: bool) -> Exit:
     reading, contacts = found.reading.value, found.contacts.value
     if reading is None or contacts is None:
         raise UserError(found.troubles)
-    lines = [Line(item.kind.value, item.name, item.state.value, item.remedy) for item in found.items]
+    items: Sequence[Item] = found.items
     if apply:
-        # What shares its setting with a taken name may be called otherwise in the end: it is not made yet.
-        undecided = {item.name.setting for item in found.items if item.state is State.TAKEN}
-        waiting = [number for number, item in enumerate(found.items) if item.name.setting in undecided]
-        lines = _make(account, lines, waiting)
+        with Progress("making what is missing"):
+            items = make_missing(items, account.mail, account.book)
     terminal = Terminal()
     if not as_json:
-        _show(terminal, lines, applied=apply)
+        _show(terminal, items, applied=apply)
     ahead, why_not = _look_ahead(account, reading.mailboxes, contacts)
     if as_json:
-        terminal.json(_as_json(lines, ahead))
+        terminal.json(_as_json(items, ahead))
     else:
         _show_preview(terminal, ahead, why_not)
-    is_undone = apply and any(line.state not in {"present", "made"} for line in lines)
+    is_undone = apply and any(item.state not in {State.PRESENT, State.MADE} for item in items)
     return Exit.FAILED if is_undone else Exit.DONE
-
-
-def _make(account: Account, lines: Sequence[Line], waiting: Sequence[int]) -> list[Line]:
-    """Make what is missing, but for those `waiting`; what fails is told, and the rest is made."""
-    lines = [
-        evolve(line, remedy=WAITS) if number in waiting and line.state == State.MISSING.value else line
-        for number, line in enumerate(lines)
-    ]
-    missing = [line for line in lines if line.state == State.MISSING.value and not line.remedy]
-    groups = [line.name for line in missing if line.kind == Kind.GROUP.value]
-    mailboxes = [line.name for line in missing if line.kind != Kind.GROUP.value]
-    with Progress("making what is missing"):
-        failed_mailboxes = _attempt(account.mail.create_mailboxes, mailboxes)
-        failed_groups = _attempt(account.book.create_groups, groups)
-
-    def outcome(line: Line) -> Line:
-        failed = failed_groups if line.kind == Kind.GROUP.value else failed_mailboxes
-        if line not in missing:
-            return line
-        if reason := failed.get(line.name):
-            return evolve(line, state="failed", remedy=reason)
-        return evolve(line, state="made")
-
-    return [outcome(line) for line in lines]
-
-
-def _attempt(make: Callable[[Sequence[str]], Mapping[str, str]], names: Sequence[str]) -> Mapping[str, str]:
-    try:
-        return make(names) if names else {}
-    except ServerError as error:
-        return dict.fromkeys(names, str(error))
 
 
 def _look_ahead(
@@ -105,28 +61,27 @@ def _look_ahead(
     """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""
     since = datetime.now(UTC) - timedelta(days=PREVIEW_DAYS)
     try:
-        tallies = Tallies(account.own_addresses())
+        own = account.own_addresses()
         with Progress("reading who wrote to you") as progress:
-            for inbox in with_role(mailboxes, INBOX_ROLE):
-                for page in account.history.headers(inbox, since.strftime("%Y-%m-%dT%H:%M:%SZ")):
-                    tallies.add_senders(page)
-                    progress.advance(len(page.headers) + page.left_out, page.total)
+            tallies = read_senders(
+                account.history, mailboxes, own, since.strftime("%Y-%m-%dT%H:%M:%SZ"), progress.advance
+            )
     except ServerError as error:
         return None, str(error)
     return preview_screener(tallies, contacts), ""
 
 
-def _show(terminal: Terminal, lines: Sequence[Line], *, applied: bool) -> None:
-    rows = [(line.kind, line.name, line.state) for line in lines]
+def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
+    rows = [(item.kind.value, item.name, item.state.value) for item in items]
     terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS, yielding=("KIND",))
-    if remedies := [line for line in lines if line.remedy]:
+    if remedies := [item for item in items if item.remedy]:
         terminal.heading("Left to you")
-        for line in remedies:
-            terminal.paragraph(f"{line.kind} {line.name!r}: {line.remedy}", "  ✗ ", RED)
-    missing = sum(line.state == State.MISSING.value for line in lines)
+        for item in remedies:
+            terminal.paragraph(f"{item.kind.value} {item.name!r}: {item.remedy}", "  ✗ ", RED)
+    missing = sum(item.state is State.MISSING for item in items)
     if missing and not applied:
         terminal.line()
-        terminal.paragraph(f"{missing} of {len(lines)} are missing: `mailroom setup --apply` makes them.")
+        terminal.paragraph(f"{missing} of {len(items)} are missing: `mailroom setup --apply` makes them.")
     elif not remedies:
         terminal.line()
         terminal.paragraph(
@@ -157,7 +112,7 @@ def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: st
     terminal.paragraph("`mailroom approve --correspondents` keeps those you have written to out of it.")
 
 
-def _as_json(lines: Sequence[Line], found: ScreenerPreview | None) -> dict[str, object]:
+def _as_json(items: Sequence[Item], found: ScreenerPreview | None) -> dict[str, object]:
     screened = found and {
         "days": PREVIEW_DAYS,
         "senders": found.senders,
@@ -168,8 +123,8 @@ def _as_json(lines: Sequence[Line], found: ScreenerPreview | None) -> dict[str, 
     }
     return {
         "items": [
-            {"kind": line.kind, "name": line.name, "state": line.state, "remedy": line.remedy or None}
-            for line in lines
+            {"kind": x.kind.value, "name": x.name, "state": x.state.value, "remedy": x.remedy or None}
+            for x in items
         ],
         "screener_rule": screened,
     }

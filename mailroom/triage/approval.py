@@ -1,17 +1,22 @@
-"""Who of those the person has written to joins a contact group, and under which card. Pure."""
+"""Who of those the person has written to joins a contact group, under which card, and putting them there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from attrs import frozen
+from attrs import Factory, define, frozen
 
+from mailroom.errors import ServerError
 from mailroom.model.address import Address
-from mailroom.model.contacts import CardKind, CardUid, NewCard
-from mailroom.model.ports import Contacts
+from mailroom.model.contacts import CardKind, CardUid, Membership, NewCard
+from mailroom.model.ports import AddressBook, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.correspondence import Tally
+from mailroom.triage.old_mail import Advance
 from mailroom.triage.plan import choose_card, triage_groups_of
+
+BATCH_CARDS = 50
+"""How many cards are made before the group is written: what an interruption loses is done again."""
 
 
 @frozen
@@ -27,6 +32,21 @@ class Approval:
     joins: dict[Address, CardUid]
     new_cards: tuple[NewCard, ...]
     decided: dict[Address, tuple[str, ...]]
+
+
+@define
+class ApprovalReport:
+    """What has been done for correspondents so far.
+
+    Attributes:
+        approved: Who is in the group now.
+        decided: Who was in triage groups meanwhile, and in which; their decision stands.
+        failed: Why somebody is not.
+    """
+
+    approved: list[Address] = Factory(list)
+    decided: dict[Address, tuple[str, ...]] = Factory(dict)
+    failed: dict[Address, str] = Factory(dict)
 
 
 def approving_category(scheme: Scheme) -> Category:
@@ -61,3 +81,54 @@ def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) 
         else:
             new_cards.append(NewCard(tally.address, tally.email, tally.name or tally.email, kind))
     return Approval(joins, tuple(new_cards), decided)
+
+
+def approve_people(
+    people: Sequence[Tally],
+    book: AddressBook,
+    scheme: Scheme,
+    advance: Advance,
+    *,
+    batch_cards: int = BATCH_CARDS,
+) -> ApprovalReport:
+    """Put correspondents into the group, a batch at a time; a batch that fails stops no other.
+
+    Args:
+        batch_cards: How many cards are made before the group is written.
+    """
+    report = ApprovalReport()
+    advance(0, len(people))
+    for start in range(0, len(people), batch_cards):
+        batch = people[start : start + batch_cards]
+        try:
+            _approve_batch(batch, book, scheme, report)
+        except ServerError as error:
+            done = {*report.approved, *report.decided, *report.failed}
+            left = (tally.address for tally in batch if tally.address not in done)
+            report.failed |= dict.fromkeys(left, str(error))
+        advance(len(batch), len(people))
+    return report
+
+
+def _approve_batch(batch: Sequence[Tally], book: AddressBook, scheme: Scheme, report: ApprovalReport) -> None:
+    """Put a batch into the group, by contacts read after the answer and again after cards were made.
+
+    The person may have decided about somebody between the question and now.
+    """
+    group = approving_category(scheme).group.name
+    approval = plan_approval(batch, book.refresh(), scheme)
+    if approval.new_cards:
+        made = book.create(approval.new_cards)
+        failed = {address: card.reason for address, card in made.items() if isinstance(card, Refused)}
+        report.failed |= failed
+        rest = [tally for tally in batch if tally.address not in failed]
+        approval = plan_approval(rest, book.refresh(), scheme)
+        lost = "the card just made is not in the address book"
+        report.failed |= dict.fromkeys((card.address for card in approval.new_cards), lost)
+    report.decided |= approval.decided
+    members = frozenset(approval.joins.values())
+    failures = book.regroup({group: Membership(add=members)}) if members else {}
+    if reason := failures.get(group):
+        report.failed |= dict.fromkeys(approval.joins, reason)
+    else:
+        report.approved += approval.joins

@@ -30,11 +30,17 @@ class Kind(Enum):
 
 
 class State(Enum):
-    """Whether something is there; taken means that something like it stands in its place."""
+    """Whether something is there, or what became of making it.
+
+    Attributes:
+        TAKEN: Something like it stands in its place.
+    """
 
     PRESENT = "present"
     MISSING = "missing"
     TAKEN = "taken"
+    MADE = "made"
+    FAILED = "failed"
 
 
 class Obstacle(Enum):
@@ -55,7 +61,7 @@ class Item:
         obstacle: Why it cannot simply be made; None unless its name is taken.
         found: The full name of what stands in its place, or in the place of a mailbox it is to lie in.
         instead: The full name of the thing itself, if what was found is taken for what was meant.
-        remedy: What the person can do about it; empty unless its name is taken.
+        remedy: What the person can do about it, or why it was not made; otherwise empty.
     """
 
     kind: Kind

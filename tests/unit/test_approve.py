@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
-from mailroom.triage.approval import approving_category, plan_approval, undecided
+from mailroom.triage.approval import approve_people, approving_category, plan_approval, undecided
 from mailroom.triage.correspondence import Tally
-from tests.support.default_account import GROUPS, SCHEME
-from tests.support.memory import View
+from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
+from tests.support.memory import Book, View, World
 
 ANN = Address("ann@a.example")
 
@@ -60,3 +61,27 @@ def test_a_decision_stands_whichever_card_and_group_it_is() -> None:
         assert not approval.new_cards
         assert undecided([tally(ANN)], book({"a": 1, "b": 2}, **groups), SCHEME) == []
     assert undecided([tally(ANN)], book({"a": 1}, Friends={"a"}), SCHEME) == [tally(ANN)]
+
+
+def test_a_batch_that_fails_stops_no_other() -> None:
+    """Its people are told with the reason; those of the next one are put into the group."""
+
+    class Busy(Book):
+        refreshes = 0
+
+        def refresh(self) -> View:
+            self.refreshes += 1
+            if self.refreshes == 1:
+                raise ServerError("busy")
+            return Book.refresh(self)
+
+    everybody = [tally(Address(f"{name}@a.example")) for name in ("ann", "bob", "eve")]
+    world = World(MAILBOXES, {}, {}, dict.fromkeys(GROUPS, frozenset()))
+    seen: list[tuple[int, int]] = []
+    report = approve_people(
+        everybody, Busy(world), SCHEME, lambda *counts: seen.append(counts), batch_cards=1
+    )
+    assert report.failed == {ANN: "busy"}
+    assert report.approved == ["bob@a.example", "eve@a.example"]
+    assert len(world.groups["Imbox"]) == 2
+    assert seen == [(0, 3), (1, 3), (1, 3), (1, 3)]

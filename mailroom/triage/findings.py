@@ -1,0 +1,86 @@
+"""What is found about an account, as far as there is evidence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+
+from attrs import frozen
+
+from mailroom.model.address import Address
+from mailroom.model.mail import Mailbox
+from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.scheme import Scheme
+from mailroom.triage.screener import MisplacedMail
+
+SHOWN_SENDERS = 3
+
+
+class Verdict(Enum):
+    """How something is, as far as there is evidence."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_SEEN = "not seen"
+
+
+@frozen
+class Finding:
+    """What was found about one subject.
+
+    Attributes:
+        says: What is there; what is wrong and what to do; or why nothing can be said.
+    """
+
+    subject: str
+    verdict: Verdict
+    says: str
+
+
+def judge_rules(misplaced: MisplacedMail, mailboxes: Sequence[Mailbox], scheme: Scheme) -> list[Finding]:
+    """Judge the provider's rules, which no API tells, by what lies in Screener.
+
+    Args:
+        mailboxes: Those of the account, to tell a Screener that is right from one that is empty.
+    """
+    screener = scheme.screener
+    if problems := [*_faults(misplaced, scheme)]:
+        return [Finding("rules", Verdict.WRONG, problem) for problem in problems]
+    paths = mailbox_paths(mailboxes)
+    if not any(paths[each.id] == screener and each.total_messages for each in mailboxes):
+        says = f"{screener} is empty, and no server tells its rules: whether they are there, mail will show"
+        return [Finding("rules", Verdict.NOT_SEEN, says)]
+    return [Finding("rules", Verdict.RIGHT, f"{screener} holds only senders that nobody decided on")]
+
+
+def _faults(misplaced: MisplacedMail, scheme: Scheme) -> Iterator[str]:
+    for group in scheme.groups:
+        senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
+        if senders:
+            has_rule = group.mailbox is not None
+            fault = _is_missing(group.name) if has_rule else _reaches_too_far(scheme.screener)
+            mail = _mail_of(senders, misplaced)
+            yield f"{mail} in the group {group.name!r}: {fault}; `mailroom rescue` moves it"
+    if misplaced.in_no_group:
+        mail = _mail_of(sorted(misplaced.in_no_group), misplaced)
+        yield f"{mail} contacts in no triage group: {_reaches_too_far(scheme.screener)}"
+    for sender, groups in misplaced.in_several_groups.items():
+        yield f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
+
+
+def _is_missing(rule: str) -> str:
+    return f"the rule for {rule!r} is missing {_OR_OLDER}"
+
+
+def _reaches_too_far(rule: str) -> str:
+    return f"the rule for {rule!r} reaches too far {_OR_OLDER}"
+
+
+def _mail_of(senders: Sequence[Address], misplaced: MisplacedMail) -> str:
+    """Say how much mail of which senders is in Screener."""
+    count = sum(misplaced.message_counts[sender] for sender in senders)
+    shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
+    return f"{count} {'message' if count == 1 else 'messages'} of senders ({shown}) who are"
+
+
+_OR_OLDER = "(see `mailroom rules`), or the mail is older than that"

@@ -1,0 +1,75 @@
+"""Reads old mail for its address headers: whom the person has written to, and who has written to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from mailroom.errors import UserError
+from mailroom.model.mail import INBOX_ROLE, SENT_ROLE, AddressHeaders, Mailbox
+from mailroom.model.mailboxes import with_role
+from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import HeadersPage, MailHistory
+from mailroom.triage.correspondence import Tallies
+
+Advance = Callable[[int, int], None]
+"""Is told how many messages more have been read, and how many there are in all."""
+
+
+def read_recipients(
+    history: MailHistory, mailboxes: Sequence[Mailbox], own: OwnAddresses, advance: Advance
+) -> Tallies:
+    """Count whom the person has written to.
+
+    Raises:
+        UserError: The account has no mailbox for sent mail.
+        ServerError: The server could not be asked.
+    """
+    if not with_role(mailboxes, SENT_ROLE):
+        raise UserError(
+            ["the account has no mailbox with the role sent, so nobody can tell whom you wrote to"]
+        )
+    tallies = Tallies(own)
+    for page in _pages(history, mailboxes, SENT_ROLE, advance):
+        tallies.add_recipients(page)
+    return tallies
+
+
+def read_senders(
+    history: MailHistory, mailboxes: Sequence[Mailbox], own: OwnAddresses, since: str, advance: Advance
+) -> Tallies:
+    """Count who wrote what lies in the Inbox.
+
+    Args:
+        since: Leave out what arrived before this moment, RFC 3339 in UTC.
+
+    Raises:
+        ServerError: The server could not be asked.
+    """
+    tallies = Tallies(own)
+    for page in _pages(history, mailboxes, INBOX_ROLE, advance, since):
+        tallies.add_senders(page)
+    return tallies
+
+
+def newest_sent(history: MailHistory, mailboxes: Sequence[Mailbox]) -> list[AddressHeaders]:
+    """Return one page of the newest sent mail, in one request.
+
+    Raises:
+        ServerError: The server could not be asked.
+    """
+    return [
+        each
+        for mailbox_id in with_role(mailboxes, SENT_ROLE)
+        for page in islice(history.headers(mailbox_id), 1)
+        for each in page.headers
+    ]
+
+
+def _pages(
+    history: MailHistory, mailboxes: Sequence[Mailbox], role: str, advance: Advance, since: str = ""
+) -> Iterator[HeadersPage]:
+    for mailbox_id in with_role(mailboxes, role):
+        for page in history.headers(mailbox_id, since):
+            yield page
+            advance(len(page.headers) + page.left_out, page.total)
