@@ -16,6 +16,7 @@ from attrs import frozen
 
 from mailroom.errors import TooLargeError, TransportError
 from mailroom.http.connections import Patience, Request
+from mailroom.http.trouble import explain
 from mailroom.output.redaction import presentable
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
@@ -112,7 +113,7 @@ class Stream:
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # ValueError: read after `interrupt` or `close` in another thread.
-            raise TransportError(f"{self._request}: {trouble(error, self._patience)}") from error
+            raise TransportError(f"{self._request}: {explain(error, self.url, self._patience)}") from error
         self._is_at_end = True
 
     def read_whole(self, max_bytes: int) -> Response:
@@ -145,14 +146,6 @@ class Stream:
             self._answer.close()
         finally:
             give_back(is_done=self._is_at_end)
-
-
-def trouble(error: Exception, patience: Patience) -> str:
-    """Say what went wrong, without urllib3's object addresses."""
-    if patience.left_seconds <= 0:
-        return patience.explain()
-    cause = error.args[-1] if len(error.args) > 1 and isinstance(error.args[-1], Exception) else error
-    return str(cause).rpartition(">: ")[2].removeprefix("None: ") or type(cause).__name__
 
 
 def retry_after_seconds(value: str | None) -> float | None:

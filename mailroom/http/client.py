@@ -23,10 +23,11 @@ from mailroom.errors import (
     TransportError,
     UntrustedHostError,
 )
-from mailroom.http.answers import Response, Stream, retry_after_seconds, trouble
+from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, Bounds
 from mailroom.http.connections import Connections, Patience, Request, exchange
 from mailroom.http.credentials import Credentials
+from mailroom.http.trouble import explain
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
 from mailroom.output.logs import log
 
@@ -205,7 +206,7 @@ class HttpClient:
         except BaseException as error:
             give_back(is_done=False)
             if isinstance(error, urllib3.exceptions.HTTPError | HTTPException | OSError):
-                raise TransportError(f"{request}: {trouble(error, patience)}") from error
+                raise TransportError(f"{request}: {explain(error, request.url, patience)}") from error
             raise
 
     def wait(self, seconds: float) -> None:

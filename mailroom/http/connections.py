@@ -50,11 +50,15 @@ class Patience:
 
     Args:
         silence_seconds: How long the server may say nothing, where that is not as in `bounds`.
+
+    Attributes:
+        connect_seconds: How long a connection may take to come about.
+        silence_seconds: How long the server may say nothing.
     """
 
     def __init__(self, bounds: Bounds, silence_seconds: float | None = None) -> None:
-        self._connect_seconds = bounds.connect_seconds
-        self._silence_seconds = silence_seconds or bounds.silence_seconds
+        self.connect_seconds = bounds.connect_seconds
+        self.silence_seconds = silence_seconds or bounds.silence_seconds
         self._whole_seconds = bounds.exchange_seconds
         self._ends_at = time.monotonic() + self._whole_seconds
 
@@ -69,11 +73,11 @@ class Patience:
 
     def for_connection(self) -> float:
         """Return how many seconds a connection may take; raise TimeoutError if none are left."""
-        return self._rest(self._connect_seconds)
+        return self._rest(self.connect_seconds)
 
     def for_silence(self) -> float:
         """Return how many seconds the server may say nothing; raise TimeoutError if none are left."""
-        return self._rest(self._silence_seconds)
+        return self._rest(self.silence_seconds)
 
     def explain(self) -> str:
         """Say that it is over."""

@@ -71,7 +71,7 @@ METHOD_ERROR: dict[str, Any] = {
     "methodResponses": [["error", {"type": "stateMismatch", "description": "x"}, "0"]],
     "sessionState": "s1",
 }
-OTHER_ANSWERS: dict[str, Any] = {
+HEADERS_PAGE: dict[str, Any] = {
     "methodResponses": [
         ["Email/query", {"ids": ["e1"], "queryState": "q1", "position": 0, "total": 1}, "0"],
         ["Email/get", {"list": [{**EMAIL, "to": [], "messageId": ["x@y"]}], "state": "s1"}, "1"],
@@ -183,7 +183,7 @@ TARGETS: Mapping[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "JMAP session": (jmap_session, _json(SESSION)),
     "JMAP reading": (jmap_reading, _json(READING, METHOD_ERROR)),
     "JMAP writing": (jmap_writing, _json(WRITING, REFUSAL, METHOD_ERROR)),
-    "JMAP others": (jmap_others, _json(OTHER_ANSWERS)),
+    "JMAP others": (jmap_others, _json(HEADERS_PAGE)),
     "From": (
         from_header,
         (

@@ -159,7 +159,7 @@ class TestRepeating:
     def test_a_hanging_server_is_given_up(self) -> None:
         """A server that takes the request and says nothing costs the time for silence, per attempt."""
         server = ScriptedServer(lambda *_: time.sleep(1))
-        with server, pytest.raises(TransportError, match="timed out"):
+        with server, pytest.raises(TransportError, match=r"was silent for 0\.[23] s"):
             ask(server, bounds=Bounds(silence_seconds=0.2))
 
 
@@ -211,7 +211,7 @@ class TestTheDeadline:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             client = HttpClient(url, Credentials(SECRET), None, Bounds(silence_seconds=0.3, attempts=1))
-            with closing(client), pytest.raises(TransportError, match="timed out"):
+            with closing(client), pytest.raises(TransportError, match=r"was silent for 0\.[23] s"):
                 client.request("PUT", url, body=bytes(32_000_000))
 
 
