@@ -57,7 +57,7 @@ def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
     if not people:
         terminal.line("Everybody you have written to is in a triage group already.")
         return
-    rows = [(each.email, each.name, str(each.messages), each.last_at[:10]) for each in people]
+    rows = [(each.who.email, each.who.name, str(each.messages), each.last_at[:10]) for each in people]
     terminal.table(("ADDRESS", "NAME", "WRITTEN", "LAST"), rows, yielding=("NAME",))
     terminal.line()
 
@@ -76,7 +76,7 @@ def _conclude(terminal: Terminal, report: ApprovalReport, category: Category) ->
 def _as_json(people: Sequence[Tally], unreadable: int, report: ApprovalReport | None) -> dict[str, object]:
     return {
         "correspondents": [
-            {"email": each.email, "name": each.name, "written": each.messages, "last": each.last_at}
+            {"email": each.who.email, "name": each.who.name, "written": each.messages, "last": each.last_at}
             for each in people
         ],
         "unreadable": unreadable,

@@ -105,7 +105,8 @@ def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: st
         f"{len(found.strangers)} of them are no contacts:"
     )
     for stranger in found.strangers[:SHOWN_STRANGERS]:
-        shown = f"{stranger.name} <{stranger.email}>" if stranger.name else stranger.email
+        who = stranger.who
+        shown = f"{who.name} <{who.email}>" if who.name else who.email
         terminal.paragraph(f"{shown} ({stranger.messages})", "  ")
     if len(found.strangers) > SHOWN_STRANGERS:
         terminal.line("  …")
@@ -117,7 +118,8 @@ def _as_json(items: Sequence[Item], found: ScreenerPreview | None) -> dict[str, 
         "days": PREVIEW_DAYS,
         "senders": found.senders,
         "not_contacts": [
-            {"email": each.email, "name": each.name, "messages": each.messages} for each in found.strangers
+            {"email": each.who.email, "name": each.who.name, "messages": each.messages}
+            for each in found.strangers
         ],
         "unreadable": found.unreadable,
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 from math import inf
-from typing import NewType
+from typing import NewType, Self
 
 from attrs import frozen
 
 from mailroom.model.address import Address
+from mailroom.model.sender import Correspondent
 
 CardUid = NewType("CardUid", str)
 
@@ -53,6 +54,11 @@ class NewCard:
     email: str
     name: str
     kind: CardKind
+
+    @classmethod
+    def of(cls, who: Correspondent, kind: CardKind) -> Self:
+        """Return the card of somebody who has none yet."""
+        return cls(who.address, who.email, who.name or who.email, kind)
 
 
 @frozen

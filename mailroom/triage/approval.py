@@ -59,7 +59,7 @@ def undecided(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> l
     return [
         tally
         for tally in tallies
-        if not triage_groups_of(contacts.cards(tally.address), contacts.groups, scheme)
+        if not triage_groups_of(contacts.cards(tally.who.address), contacts.groups, scheme)
     ]
 
 
@@ -73,13 +73,13 @@ def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) 
     new_cards: list[NewCard] = []
     decided: dict[Address, tuple[str, ...]] = {}
     for tally in tallies:
-        cards = contacts.cards(tally.address)
+        cards = contacts.cards(tally.who.address)
         if groups := triage_groups_of(cards, contacts.groups, scheme):
-            decided[tally.address] = tuple(group.name for group in groups)
+            decided[tally.who.address] = tuple(group.name for group in groups)
         elif cards:
-            joins[tally.address] = choose_card(cards, {}).uid
+            joins[tally.who.address] = choose_card(cards, {}).uid
         else:
-            new_cards.append(NewCard(tally.address, tally.email, tally.name or tally.email, kind))
+            new_cards.append(NewCard.of(tally.who, kind))
     return Approval(joins, tuple(new_cards), decided)
 
 
@@ -104,7 +104,7 @@ def approve_people(
             _approve_batch(batch, book, scheme, report)
         except ServerError as error:
             done = {*report.approved, *report.decided, *report.failed}
-            left = (tally.address for tally in batch if tally.address not in done)
+            left = (tally.who.address for tally in batch if tally.who.address not in done)
             report.failed |= dict.fromkeys(left, str(error))
         advance(len(batch), len(people))
     return report
@@ -121,7 +121,7 @@ def _approve_batch(batch: Sequence[Tally], book: AddressBook, scheme: Scheme, re
         made = book.create(approval.new_cards)
         failed = {address: card.reason for address, card in made.items() if isinstance(card, Refused)}
         report.failed |= failed
-        rest = [tally for tally in batch if tally.address not in failed]
+        rest = [tally for tally in batch if tally.who.address not in failed]
         approval = plan_approval(rest, book.refresh(), scheme)
         lost = "the card just made is not in the address book"
         report.failed |= dict.fromkeys((card.address for card in approval.new_cards), lost)

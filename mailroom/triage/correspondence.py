@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.mail import AddressHeaders
@@ -18,18 +18,15 @@ MAX_REPLY_DOMAINS = 10
 
 @define
 class Tally:
-    """How often an address occurs in old mail.
+    """How often somebody occurs in old mail.
 
     Attributes:
-        email: The address as it was written last.
-        name: The newest display name; empty where it never shows one.
-        messages: How many messages it occurs in.
+        who: Who it is, as the newest message has them, with the newest name that one shows.
+        messages: How many messages they occur in.
         last_at: When the newest of them arrived, RFC 3339 in UTC.
     """
 
-    address: Address
-    email: str
-    name: str
+    who: Correspondent
     messages: int
     last_at: str
 
@@ -79,7 +76,7 @@ class Tallies:
 
     def ranked(self) -> list[Tally]:
         """Return the tallies, the most frequent first, and of equals the latest."""
-        by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.address), reverse=True)
+        by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.who.address), reverse=True)
         return sorted(by_date, key=lambda x: x.messages, reverse=True)
 
     def _add(self, correspondents: Iterable[Correspondent], at: str) -> None:
@@ -88,16 +85,16 @@ class Tallies:
                 continue
             tally = self._by_address.get(each.address)
             if tally is None:
-                self._by_address[each.address] = Tally(each.address, each.email, each.name, 1, at)
+                self._by_address[each.address] = Tally(each, 1, at)
             else:
                 tally.messages += 1
-                tally.name = tally.name or each.name
+                tally.who = tally.who if tally.who.name else evolve(tally.who, name=each.name)
 
 
 def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:
     """Say which of the senders are no contacts."""
     senders = tallies.ranked()
-    strangers = tuple(each for each in senders if not contacts.cards(each.address))
+    strangers = tuple(each for each in senders if not contacts.cards(each.who.address))
     return ScreenerPreview(len(senders), strangers, tallies.unreadable)
 
 

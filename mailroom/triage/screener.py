@@ -74,7 +74,7 @@ def find_misplaced(
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
                 category = scheme.category_of(group)
-                decision = Decision(sender, category, theirs[0].email, theirs[0].name, message_ids=())
+                decision = Decision(theirs[0], category)
                 stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
             case []:
                 in_no_group.add(sender)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import NewCard
@@ -21,20 +21,22 @@ class Decision:
     """What the person decided about one sender.
 
     Attributes:
-        email: The sender's address as they write it.
-        name: Their display name in the newest labelled message that has one; otherwise empty.
-        message_ids: The messages that carry the label.
+        who: The sender as the newest labelled message shows them, with the newest name that one shows.
+        message_ids: The messages that carry the label; none where a contact group stands for the decision.
     """
 
-    sender: Address
+    who: Correspondent
     category: Category
-    email: str
-    name: str
-    message_ids: tuple[MessageId, ...]
+    message_ids: tuple[MessageId, ...] = ()
+
+    @property
+    def sender(self) -> Address:
+        """The sender's address."""
+        return self.who.address
 
     def new_card(self) -> NewCard:
         """Return the card that a sender gets who has none."""
-        return NewCard(self.sender, self.email, self.name or self.email, self.category.kind)
+        return NewCard.of(self.who, self.category.kind)
 
 
 @frozen
@@ -98,7 +100,7 @@ def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Ver
             rejected |= reject([m for m, _ in theirs], reason, layout)
         else:
             (category,) = wanted.values()
-            decisions.append(_decision(sender, category, theirs))
+            decisions.append(_decision(category, theirs))
     return Verdicts(tuple(decisions), rejected, postponed)
 
 
@@ -114,14 +116,9 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
 
 
-def _decision(
-    sender: Address, category: Category, theirs: Iterable[tuple[Message, Correspondent]]
-) -> Decision:
+def _decision(category: Category, theirs: Iterable[tuple[Message, Correspondent]]) -> Decision:
     newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
+    name = next((shown.name for _, shown in newest_first if shown.name), "")
     return Decision(
-        sender=sender,
-        category=category,
-        email=newest_first[0][1].email,
-        name=next((shown.name for _, shown in newest_first if shown.name), ""),
-        message_ids=tuple(message.id for message, _ in newest_first),
+        evolve(newest_first[0][1], name=name), category, tuple(message.id for message, _ in newest_first)
     )

@@ -151,7 +151,7 @@ def from_header(data: bytes) -> None:
     if isinstance(sender, NoSender):
         return
     name = sender.name or sender.email
-    card = summarize(compose_card(NewCard(sender.address, sender.email, name, CardKind.PERSON), CardUid("1")))
+    card = summarize(compose_card(NewCard.of(sender, CardKind.PERSON), CardUid("1")))
     if sender.address not in card.addresses or card.name != clean_name(name):
         raise AssertionError("the card is not the sender's")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
+from mailroom.model.sender import Correspondent
 from mailroom.triage.approval import approve_people, approving_category, plan_approval, undecided
 from mailroom.triage.correspondence import Tally
 from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
@@ -14,7 +15,7 @@ ANN = Address("ann@a.example")
 
 
 def tally(address: Address, name: str = "") -> Tally:
-    return Tally(address, address.upper(), name, 1, "2026")
+    return Tally(Correspondent(address, address.upper(), name), 1, "2026")
 
 
 def book(cards: dict[str, int], **groups: set[str]) -> View:

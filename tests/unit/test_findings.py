@@ -9,6 +9,7 @@ from attrs import evolve
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Mailbox
+from mailroom.model.sender import Correspondent
 from mailroom.triage.findings import Finding, Verdict, judge_rules
 from mailroom.triage.layout import find_layout
 from mailroom.triage.plan import Filing, file_sender
@@ -24,7 +25,7 @@ NOTHING = MisplacedMail({}, {}, frozenset(), Counter())
 def filed(sender: Address, group: str) -> Filing:
     """How somebody in a contact group is filed."""
     (found,) = (each for each in SCHEME.groups if each.name == group)
-    decision = Decision(sender, SCHEME.category_of(found), sender, "", ())
+    decision = Decision(Correspondent(sender, sender, ""), SCHEME.category_of(found))
     return file_sender(decision, [Card(CardUid("c"), "")], lambda _: [group], LAYOUT)
 
 

@@ -22,7 +22,7 @@ def tallied(*listed: AddressHeaders, own: str = "me@x.example") -> list[tuple[Ad
     assert address
     tallies = Tallies(OwnAddresses.read([address]))
     tallies.add_recipients(HeadersPage(listed, len(listed)))
-    return [(each.address, each.name, each.messages) for each in tallies.ranked()]
+    return [(each.who.address, each.who.name, each.messages) for each in tallies.ranked()]
 
 
 def test_an_address_counts_once_a_message_whatever_its_case() -> None:

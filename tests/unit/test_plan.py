@@ -12,7 +12,7 @@ from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailL
 from mailroom.model.mailboxes import mailbox_paths
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Name
-from mailroom.model.sender import Entry, read_sender
+from mailroom.model.sender import Correspondent, Entry, read_sender
 from mailroom.triage.layout import find_layout, missing_groups
 from mailroom.triage.plan import (
     NO_CHANGE,
@@ -44,7 +44,7 @@ def message(
 
 def filing(title: str, *groups: str) -> Filing:
     """Ann is filed into a category; she is in these contact groups now."""
-    decision = Decision(ANN, CATEGORY[title], ANN, "Ann", ())
+    decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY[title])
     return file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: groups, LAYOUT)
 
 
@@ -66,7 +66,7 @@ class TestJudge:
             message("@ToFeed", name="", at="3"),
         ]
         (decision,) = judge(messages, LAYOUT, NOBODY).decisions
-        assert (decision.name, decision.email) == ("New Name", "ann@a.example")
+        assert (decision.who.name, decision.who.email) == ("New Name", "ann@a.example")
         assert decision.message_ids == ("m3", "m2", "m1")
 
     def test_only_labelled_messages_are_read_as_decisions(self) -> None:
@@ -133,7 +133,7 @@ class TestJudge:
 
 class TestCards:
     def choose(self, *cards: Card, groups: dict[str, set[str]] | None = None) -> str:
-        decision = Decision(ANN, CATEGORY["Feed"], ANN, "Ann", ())
+        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
         return file_sender(decision, cards, lambda uid: (groups or {}).get(uid, ()), LAYOUT).card.uid
 
     def test_the_card_in_a_triage_group_is_taken(self) -> None:
@@ -153,7 +153,7 @@ class TestCards:
 
     def test_all_their_cards_leave_other_triage_groups(self) -> None:
         """One sender is in one triage group, however many cards they have."""
-        decision = Decision(ANN, CATEGORY["Feed"], ANN, "Ann", ())
+        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
         cards = [Card(CardUid("a"), "", 1), Card(CardUid("b"), "", 2)]
         groups = {"a": ["Imbox", "Friends"], "b": ["Jail"]}
         filed = file_sender(decision, cards, lambda uid: groups[uid], LAYOUT)
@@ -357,7 +357,7 @@ class TestConflicts:
         """Senders who share a card are labelled so; return those in conflict."""
         filings = [
             file_sender(
-                Decision(Address(f"{n}@a.example"), CATEGORY[title], "", "", ()),
+                Decision(Correspondent(Address(f"{n}@a.example"), "", ""), CATEGORY[title]),
                 [Card(CardUid("c"), "")],
                 lambda _: (),
                 LAYOUT,
@@ -378,7 +378,12 @@ class TestConflicts:
         """Who shares no card with another is filed."""
         cards = [[Card(CardUid(uid), "") for uid in uids] for uids in ("ab", "b", "c")]
         filings = [
-            file_sender(Decision(Address(str(n)), CATEGORY[title], "", "", ()), theirs, lambda _: (), LAYOUT)
+            file_sender(
+                Decision(Correspondent(Address(str(n)), "", ""), CATEGORY[title]),
+                theirs,
+                lambda _: (),
+                LAYOUT,
+            )
             for n, (theirs, title) in enumerate(zip(cards, ("Feed", "Jail", "Imbox"), strict=True))
         ]
         conflicts = shared_card_conflicts(filings)

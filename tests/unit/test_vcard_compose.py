@@ -161,9 +161,7 @@ def test_whoever_can_be_a_sender_can_have_a_card(name: str, email: str, kind: Ca
     sender = read_sender([(name, email)])
     if not isinstance(sender, Correspondent):
         return
-    summary = summarize(
-        compose_card(NewCard(sender.address, sender.email, sender.name or sender.email, kind), UID)
-    )
+    summary = summarize(compose_card(NewCard.of(sender, kind), UID))
     assert sender.address in summary.addresses
     assert fold_name(summary.name) == fold_name(clean_name(sender.name or sender.email))
 
