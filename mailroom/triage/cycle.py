@@ -186,7 +186,7 @@ class Triage:
         reasons = work.postponed | work.failed
         marked = view.marked.messages
         for message in marked.values():
-            if message.mailbox_ids & layout.labels.keys() and (sender := sender_of(message)) in reasons:
+            if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
                 left[message.id] = reasons[sender]
         rejected = tuple((marked[message_id], reason) for message_id, reason in left.items())
         return Forecast(filings, rejected, view.left_out, stragglers)
@@ -201,8 +201,7 @@ class Triage:
     def _begin(self, view: MailView) -> Work:
         marked = view.marked.messages
         verdicts = judge(marked.values(), view.layout, self._own)
-        tasks: set[Task] = {(message_id, "") for message_id in marked}
-        tasks.update(task_of(decision) for decision in verdicts.decisions)
+        tasks: set[Task] = {*marked, *map(task_of, verdicts.decisions)}
         held = frozenset(filter(self._pauses.holds, tasks))
         return Work(verdicts.decisions, verdicts.rejected, verdicts.postponed, held)
 

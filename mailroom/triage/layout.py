@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from mailroom.errors import UserError
-from mailroom.model.mail import ARCHIVE_ROLE, INBOX_ROLE, PROTECTED_ROLES, Mailbox, MailboxId, MailLimits
+from mailroom.model.mail import (
+    ARCHIVE_ROLE,
+    INBOX_ROLE,
+    PROTECTED_ROLES,
+    Mailbox,
+    MailboxId,
+    MailLimits,
+    Message,
+)
 from mailroom.model.mailboxes import mailbox_paths
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.survey import problems_of, survey
@@ -52,6 +60,18 @@ class Layout:
         """Every mailbox that triage puts messages into or takes them out of."""
         places = {self.screener, self.inbox, *self.destinations.values()}
         return self.watched | places | ({self.archive} if self.archive else set())
+
+    def categories_on(self, message: Message) -> list[Category]:
+        """Return what the triage labels on a message say, perhaps nothing."""
+        return [self.labels[x] for x in message.mailbox_ids if x in self.labels]
+
+    def is_labelled(self, message: Message) -> bool:
+        """Whether a message carries a triage label."""
+        return not self.labels.keys().isdisjoint(message.mailbox_ids)
+
+    def is_protected(self, message: Message) -> bool:
+        """Whether a message lies where its place is not Mailroom's to change."""
+        return not self.protected.isdisjoint(message.mailbox_ids)
 
     def has_room(self, mailboxes: int) -> bool:
         """Whether a message may be in so many mailboxes at once."""

@@ -140,8 +140,8 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     here = message.mailbox_ids
     leaving = here & ({layout.screener} | filing.vacated_mailboxes)
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
-    labelled = _carries_label(message, filing, layout)
-    if here & layout.protected or not (leaving or labelled or homeless):
+    labelled = filing.decision.category in layout.categories_on(message)
+    if layout.is_protected(message) or not (leaving or labelled or homeless):
         return NO_CHANGE
     if leaving and layout.archive and _is_for_archive(message, filing, layout):
         mark = True if labelled else None
@@ -170,7 +170,7 @@ def conclude(
     here = message.mailbox_ids
     add: set[MailboxId] = set()
     remove: set[MailboxId] = set()
-    is_protected = bool(here & layout.protected)
+    is_protected = layout.is_protected(message)
     drops_label = rejection is not None and rejection.drops_label and is_protected
     if rejection and not drops_label:
         (remove if is_protected else add).add(layout.error)
@@ -198,7 +198,7 @@ def conclude(
 
 def forget(message: Message, layout: Layout) -> Change:
     """Take the mark off a message whose triage label the person has taken off."""
-    is_stale = message.is_just_archived and not message.mailbox_ids & layout.labels.keys()
+    is_stale = message.is_just_archived and not layout.is_labelled(message)
     return Change(is_just_archived=False) if is_stale else NO_CHANGE
 
 
@@ -220,10 +220,6 @@ def _triage_groups(
 ) -> dict[CardUid, set[str]]:
     """Return which of the triage groups each card is in, perhaps none."""
     return {card.uid: layout.destinations.keys() & groups_of(card.uid) for card in cards}
-
-
-def _carries_label(message: Message, filing: Filing, layout: Layout) -> bool:
-    return any(layout.labels.get(x) == filing.decision.category for x in message.mailbox_ids)
 
 
 def _is_for_archive(message: Message, filing: Filing, layout: Layout) -> bool:

@@ -60,9 +60,9 @@ def find_misplaced(
         sender = message.sender.address
         if sender in own or own.may_hold(sender):
             continue
-        if message.mailbox_ids & layout.labels.keys():
+        if layout.is_labelled(message):
             labelled.add(sender)
-        if layout.screener in message.mailbox_ids and not message.mailbox_ids & layout.protected:
+        if layout.screener in message.mailbox_ids and not layout.is_protected(message):
             waiting.setdefault(sender, []).append(message.sender)
     stragglers: dict[Address, Filing] = {}
     in_several_groups: dict[Address, tuple[str, ...]] = {}
@@ -91,10 +91,6 @@ def sweep_straggler(message: Message, misplaced: MisplacedMail, layout: Layout) 
     sender = sender_of(message)
     filing = misplaced.stragglers.get(sender) if sender else None
     # The label may be as new as this view of the message: then the next cycle decides.
-    if (
-        filing is None
-        or layout.screener not in message.mailbox_ids
-        or message.mailbox_ids & layout.labels.keys()
-    ):
+    if filing is None or layout.screener not in message.mailbox_ids or layout.is_labelled(message):
         return NO_CHANGE
     return sweep(message, filing, layout)

@@ -75,7 +75,7 @@ def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Ver
     rejected: dict[MessageId, Rejection] = {}
     labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
     for message in messages:
-        if not message.mailbox_ids & layout.labels.keys():
+        if not layout.is_labelled(message):
             continue
         if isinstance(message.sender, NoSender):
             rejected |= reject([message], message.sender.reason, layout)
@@ -89,12 +89,7 @@ def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Ver
         if own.may_hold(sender):
             postponed[sender] = "it may be one of the account's own addresses, which cannot be read now"
             continue
-        wanted = {
-            layout.labels[x].title: layout.labels[x]
-            for m, _ in theirs
-            for x in m.mailbox_ids
-            if x in layout.labels
-        }
+        wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
             reason = f"{sender} is labelled for {' and '.join(sorted(wanted))}: take all labels but one off"
             rejected |= reject([m for m, _ in theirs], reason, layout)
@@ -110,7 +105,7 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     No error label goes onto protected mail: there the triage label just comes off. In a conflict of
     several messages it stays: one label taken off leaves the other as a decision that nobody has taken.
     """
-    drops_label = len(messages) == 1 and all(x.mailbox_ids & layout.protected for x in messages)
+    drops_label = len(messages) == 1 and all(map(layout.is_protected, messages))
     if drops_label:
         reason += "; in Trash, Junk, Sent or Drafts the label just comes off"
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))

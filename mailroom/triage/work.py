@@ -15,8 +15,8 @@ from mailroom.triage.plan import Filing
 from mailroom.triage.report import Filed, Rejected, Report, Unmarked
 from mailroom.triage.verdicts import Decision, Rejection, sender_of
 
-Task = tuple[str, str]
-"""What may be refused again and again: a sender and the category, or a message and nothing."""
+Task = tuple[Address, str] | MessageId
+"""What may be refused again and again: filing a sender for a category, or marking a message."""
 
 
 @define
@@ -42,10 +42,11 @@ class Work:
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
-    _resting: frozenset[str] = field(init=False)
+    _resting: frozenset[Address | MessageId] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._resting = frozenset(key for key, _ in self.held) | self.postponed.keys()
+        held = (task[0] if isinstance(task, tuple) else task for task in self.held)
+        self._resting = frozenset((*held, *self.postponed))
 
     @property
     def has_work(self) -> bool:
@@ -69,8 +70,8 @@ class Work:
 
     def refusals(self) -> set[Task]:
         """Return what was refused in this cycle."""
-        senders = {task_of(decision) for decision in self.decisions if decision.sender in self.failed}
-        return senders | {(message_id, "") for message_id in self.refused}
+        senders = (task_of(decision) for decision in self.decisions if decision.sender in self.failed)
+        return {*senders, *self.refused}
 
     def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
         """Say what the cycle did.
