@@ -59,10 +59,10 @@ def _findings() -> Iterator[Finding]:
         *_groups(account, settings, seen),
     ]
     yield from found
-    if all(finding.verdict is Verdict.RIGHT for finding in found):
-        mailboxes = seen.reading.value.mailboxes if seen.reading.value else ()
+    tree = seen.tree
+    if tree and all(finding.verdict is Verdict.RIGHT for finding in found):
         misplaced = account.triage.stragglers.misplaced
-        yield from _examine("rules", lambda: judge_rules(misplaced(), mailboxes, settings.scheme))
+        yield from _examine("rules", lambda: judge_rules(misplaced(), tree, settings.scheme))
     else:
         yield Finding("rules", Verdict.NOT_SEEN, "not looked at before all of the above is right")
 
@@ -99,7 +99,7 @@ def _session(seen: Inspection) -> Iterator[Finding]:
 
 
 def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
-    if seen.reading.value is None:
+    if seen.reading.value is None or seen.tree is None:
         if seen.session.value is None:
             yield Finding("mailboxes", Verdict.NOT_SEEN, "there is no session to ask for them in")
         else:
@@ -108,7 +108,7 @@ def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterat
     reading = seen.reading.value
     problems = [
         *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
-        *hindrances(reading.mailboxes, settings.scheme, reading.limits),
+        *hindrances(seen.tree, settings.scheme, reading.limits),
     ]
     if problems:
         yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)

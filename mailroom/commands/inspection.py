@@ -10,6 +10,7 @@ from attrs import frozen
 from mailroom.account import Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.jmap.client import Session
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme
 from mailroom.triage.survey import Item, survey
@@ -39,12 +40,14 @@ class Inspection:
 
     Attributes:
         reading: The mailboxes; no message.
+        tree: These mailboxes by their full names; None where they could not be read.
         items: What the scheme names, of that side of the account that could be seen.
     """
 
     session: Told[Session]
     reading: Told[Reading]
     contacts: Told[Contacts]
+    tree: MailboxTree | None
     items: tuple[Item, ...]
 
     @property
@@ -61,12 +64,9 @@ def inspect(account: Account, scheme: Scheme) -> Inspection:
     if session.value:
         reading = _ask(lambda: account.mail.read([]))
     contacts: Told[Contacts] = _ask(account.book.refresh)
-    items = survey(
-        reading.value.mailboxes if reading.value else None,
-        contacts.value.group_names() if contacts.value else None,
-        scheme,
-    )
-    return Inspection(session, reading, contacts, tuple(items))
+    tree = MailboxTree(reading.value.mailboxes) if reading.value else None
+    items = survey(tree, contacts.value.group_names() if contacts.value else None, scheme)
+    return Inspection(session, reading, contacts, tree, tuple(items))
 
 
 def _ask(question: Callable[[], T]) -> Told[T]:

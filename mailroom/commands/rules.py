@@ -9,7 +9,7 @@ from pathlib import Path
 from mailroom.account import Account, open_account
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
@@ -62,7 +62,7 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
         speaks_cards = _CONTACTS_CAPABILITY in account.jmap.session.capabilities
         group_test = GroupTest.CARD_UID if speaks_cards else GroupTest.GROUP_ID
     context = SieveContext(
-        mailbox_ids={path: mailbox_id for mailbox_id, path in mailbox_paths(mailboxes).items()},
+        mailbox_ids=MailboxTree(mailboxes).ids,
         group_uids=account.book.latest().group_uids(),
         group_test=group_test,
         own=account.own_addresses(),

@@ -10,7 +10,7 @@ from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 
 MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5
@@ -92,7 +92,7 @@ def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence
     stale_attempts = 0
     for _ in range(MAX_WRITES):
         found = mailboxes.read()
-        there = {path: mailbox_id for mailbox_id, path in mailbox_paths(found.mailboxes).items()}
+        there = MailboxTree(found.mailboxes).ids
         missing = _with_parents([path for path in paths if path not in failed], there)
         if not missing:
             return failed

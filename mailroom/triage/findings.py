@@ -8,8 +8,7 @@ from enum import Enum
 from attrs import frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import Mailbox
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Scheme
 from mailroom.triage.screener import MisplacedMail
 
@@ -37,17 +36,16 @@ class Finding:
     says: str
 
 
-def judge_rules(misplaced: MisplacedMail, mailboxes: Sequence[Mailbox], scheme: Scheme) -> list[Finding]:
+def judge_rules(misplaced: MisplacedMail, tree: MailboxTree, scheme: Scheme) -> list[Finding]:
     """Judge the provider's rules, which no API tells, by what lies in Screener.
 
     Args:
-        mailboxes: Those of the account, to tell a Screener that is right from one that is empty.
+        tree: The account's mailboxes, to tell a Screener that is right from one that is empty.
     """
     screener = scheme.screener
     if problems := [*_faults(misplaced, scheme)]:
         return [Finding("rules", Verdict.WRONG, problem) for problem in problems]
-    paths = mailbox_paths(mailboxes)
-    if not any(paths[each.id] == screener and each.total_messages for each in mailboxes):
+    if not any(each.total_messages for each in tree.named(screener)):
         says = f"{screener} is empty, and no server tells its rules: whether they are there, mail will show"
         return [Finding("rules", Verdict.NOT_SEEN, says)]
     return [Finding("rules", Verdict.RIGHT, f"{screener} holds only senders that nobody decided on")]

@@ -16,7 +16,7 @@ from mailroom.model.mail import (
     MailLimits,
     Message,
 )
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.survey import problems_of, survey
 
@@ -85,33 +85,30 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits
         UserError: Names every mailbox that is missing, there more than once, is for something else, or
             may not be changed.
     """
-    layout, is_whole = _resolve(mailboxes, scheme, limits)
-    problems = [] if is_whole else problems_of(survey(mailboxes, None, scheme))
-    if problems := [*problems, *_hindrances(mailboxes, layout, limits)]:
+    tree = MailboxTree(mailboxes)
+    layout, is_whole = _resolve(tree, scheme, limits)
+    problems = [] if is_whole else problems_of(survey(tree, None, scheme))
+    if problems := [*problems, *_hindrances(tree, layout, limits)]:
         raise UserError(problems)
     return layout
 
 
-def hindrances(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -> list[str]:
+def hindrances(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> list[str]:
     """Say what the account does not let triage do, whatever else may be missing."""
-    layout, _ = _resolve(mailboxes, scheme, limits)
-    return _hindrances(mailboxes, layout, limits)
+    layout, _ = _resolve(tree, scheme, limits)
+    return _hindrances(tree, layout, limits)
 
 
-def _resolve(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -> tuple[Layout, bool]:
+def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Layout, bool]:
     """Resolve the scheme's names as far as they stand for one mailbox each, and say whether all do."""
-    by_role = {mailbox.role: mailbox.id for mailbox in mailboxes if mailbox.role}
-    by_path: dict[str, list[MailboxId]] = {}
-    for mailbox_id, path in mailbox_paths(mailboxes).items():
-        by_path.setdefault(path, []).append(mailbox_id)
-    roles = {mailbox.id: mailbox.role for mailbox in mailboxes}
+    by_role = {mailbox.role: mailbox.id for mailbox in tree.mailboxes if mailbox.role}
     unfit: list[str] = []
     nowhere = MailboxId("")
 
     def named(name: str) -> MailboxId:
-        match by_path.get(name, []):
-            case [mailbox_id] if not roles[mailbox_id]:
-                return mailbox_id
+        match tree.named(name):
+            case [mailbox] if not mailbox.role:
+                return mailbox.id
             case _:
                 unfit.append(name)
                 return nowhere
@@ -127,14 +124,14 @@ def _resolve(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits) -
         error=named(scheme.error_label),
         warning=named(scheme.warning_label) if scheme.warning_label else None,
         archive=by_role.get(ARCHIVE_ROLE),
-        protected=frozenset(mailbox.id for mailbox in mailboxes if mailbox.role in PROTECTED_ROLES),
+        protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
     )
     return layout, not unfit
 
 
-def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits) -> list[str]:
-    if not any(mailbox.role == INBOX_ROLE for mailbox in mailboxes):
+def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[str]:
+    if not with_role(tree.mailboxes, INBOX_ROLE):
         return ["the account has no Inbox (no mailbox with the role inbox)"]
     if limits.is_read_only:
         return ["the mail may only be read with this token: make one that may read and write Email"]
@@ -145,16 +142,14 @@ def _hindrances(mailboxes: Sequence[Mailbox], layout: Layout, limits: MailLimits
         ]
     changeable = {
         x.id
-        for x in mailboxes
+        for x in tree.mailboxes
         if x.rights.may_read
         and x.rights.may_add
         and x.rights.may_remove
         and (x.rights.may_set_keywords or not layout.archive)  # what goes there is marked until it is done
     }
     shut = [
-        repr(path)
-        for mailbox_id, path in mailbox_paths(mailboxes).items()
-        if mailbox_id in layout.written - changeable
+        repr(path) for mailbox_id, path in tree.paths.items() if mailbox_id in layout.written - changeable
     ]
     if not shut:
         return []

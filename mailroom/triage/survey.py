@@ -7,13 +7,12 @@ for and spoil nothing else. So it works, and no second piece of advice leads bac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from attrs import evolve, frozen
 
-from mailroom.model.mail import Mailbox
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Name, Scheme
 
@@ -73,16 +72,14 @@ class Item:
     remedy: str = ""
 
 
-def survey(
-    mailboxes: Sequence[Mailbox] | None, group_names: Sequence[str] | None, scheme: Scheme
-) -> list[Item]:
+def survey(tree: MailboxTree | None, group_names: Sequence[str] | None, scheme: Scheme) -> list[Item]:
     """Say of each thing that the scheme names whether it is there.
 
     Args:
-        mailboxes: The account's mailboxes; None where they are not known: then nothing is said of them.
+        tree: The account's mailboxes; None where they are not known: then nothing is said of them.
         group_names: The names of its contact groups, each as often as it occurs; None likewise.
     """
-    account = _Account(mailboxes, group_names, scheme)
+    account = _Account(tree, group_names, scheme)
     items = account.items()
     return [
         evolve(item, remedy=_remedy(account, items, number)) if item.state is State.TAKEN else item
@@ -115,41 +112,45 @@ def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
 class _Account:
     """What is there, and what is wanted."""
 
-    mailboxes: Sequence[Mailbox] | None
+    tree: MailboxTree | None
     group_names: Sequence[str] | None
     scheme: Scheme
 
     def items(self) -> list[Item]:
         """Look for each thing; without remedies."""
         items: list[Item] = []
-        if self.mailboxes is not None:
-            paths = mailbox_paths(self.mailboxes)
-            there = _Mailboxes(
-                Counter(paths.values()),
-                {paths[mailbox.id]: mailbox.role for mailbox in self.mailboxes if mailbox.role},
-                frozenset(name for _, name in _wanted_mailboxes(self.scheme)),
-            )
-            items += [there.look_for(kind, name) for kind, name in _wanted_mailboxes(self.scheme)]
+        if self.tree is not None:
+            wanted = _wanted_mailboxes(self.scheme)
+            there = _Mailboxes(self.tree, frozenset(name for _, name in wanted))
+            items += [there.look_for(kind, name) for kind, name in wanted]
         if self.group_names is not None:
             found = Counter(self.group_names)
             items += [_look_for_group(group.name, found) for group in self.scheme.groups]
         return items
 
+    def role_of(self, path: str) -> str | None:
+        """Return what a mailbox is for; None where it is for nothing."""
+        return self.tree.role_of(path) if self.tree else None
+
+    def count_of(self, item: Item) -> int:
+        """Return how many things have an item's name."""
+        if item.kind is Kind.GROUP:
+            return (self.group_names or ()).count(item.name)
+        return len(self.tree.named(item.name)) if self.tree else 0
+
     def with_mailbox_named(self, path: str, new_path: str) -> _Account:
         """Rename or move a mailbox, and with it what lies in it."""
-        mailboxes = self.mailboxes or ()
-        paths = mailbox_paths(mailboxes)
-        ids = {name: mailbox_id for mailbox_id, name in paths.items()}
+        tree = self.tree or MailboxTree(())
         changed = []
-        for mailbox in mailboxes:
-            if paths[mailbox.id] == path:
+        for mailbox in tree.mailboxes:
+            if tree.paths[mailbox.id] == path:
                 # A name may hold a slash itself.
                 parts = new_path.rsplit("/", mailbox.name.count("/") + 1)
                 parent = "/".join(parts[: -1 - mailbox.name.count("/")])
                 name = new_path[len(parent) :].removeprefix("/")
-                mailbox = evolve(mailbox, name=name, parent_id=ids.get(parent))  # noqa: PLW2901
+                mailbox = evolve(mailbox, name=name, parent_id=tree.ids.get(parent))  # noqa: PLW2901
             changed.append(mailbox)
-        return evolve(self, mailboxes=changed)
+        return evolve(self, tree=MailboxTree(changed))
 
     def with_group_named(self, name: str, new_name: str) -> _Account:
         """Rename a contact group."""
@@ -184,36 +185,34 @@ class _Mailboxes:
     """The mailboxes that are there.
 
     Attributes:
-        paths: Their full names, and how many have each.
-        roles: What those are for that are for something.
         wanted: The full names that the scheme uses: none of them stands in the place of another.
     """
 
-    paths: Counter[str]
-    roles: Mapping[str, str]
+    tree: MailboxTree
     wanted: frozenset[str]
 
     def look_for(self, kind: Kind, name: Name) -> Item:
         """Say whether a mailbox is there."""
-        if self.paths[name] > 1:
-            return Item(kind, name, State.TAKEN, Obstacle.DOUBLED, name)
-        if name in self.roles:
-            return Item(kind, name, State.TAKEN, Obstacle.ROLE, name)
-        if name in self.paths:
-            return Item(kind, name, State.PRESENT)
+        match self.tree.named(name):
+            case [mailbox] if mailbox.role:
+                return Item(kind, name, State.TAKEN, Obstacle.ROLE, name)
+            case [_]:
+                return Item(kind, name, State.PRESENT)
+            case [_, *_]:
+                return Item(kind, name, State.TAKEN, Obstacle.DOUBLED, name)
         for obstacle, found, instead in (*self._in_another_case(name), *self._at_another_level(name)):
             # Its own place in the account: what has a role is for something else.
-            has_role = found == instead and found in self.roles
+            has_role = found == instead and self.tree.role_of(found)
             return Item(kind, name, State.TAKEN, Obstacle.ROLE if has_role else obstacle, found, instead)
         return Item(kind, name, State.MISSING)
 
     def _in_another_case(self, name: str) -> Iterator[tuple[Obstacle, str, str]]:
         """Find the mailbox, or else one that it lies in: made beside it, that would be there twice."""
-        like = {fold_name(path): path for path in self.paths if path not in self.wanted}
+        like = {fold_name(path): path for path in self.tree.ids if path not in self.wanted}
         parts = name.split("/")
         for depth in range(len(parts), 0, -1):
             ancestor = "/".join(parts[:depth])
-            if ancestor in self.paths:
+            if ancestor in self.tree.ids:
                 return
             if found := like.get(fold_name(ancestor)):
                 yield Obstacle.CASE, found, "/".join([found, *parts[depth:]])
@@ -221,9 +220,9 @@ class _Mailboxes:
 
     def _at_another_level(self, name: str) -> Iterator[tuple[Obstacle, str, str]]:
         last = fold_name(name.rpartition("/")[2])
-        for path in self.paths:
+        for path in self.tree.ids:
             is_like = fold_name(path.rpartition("/")[2]) == last
-            if is_like and path not in self.wanted and path not in self.roles:
+            if is_like and path not in self.wanted and not self.tree.role_of(path):
                 yield Obstacle.LEVEL, path, path
 
 
@@ -244,9 +243,9 @@ def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
     another = f"set {item.name.setting or 'the setting'} to another name"
     match item.obstacle:
         case Obstacle.ROLE:
-            return f"{item.found!r} is the account's {_role(account, item.found)}: {another}"
+            return f"{item.found!r} is the account's {account.role_of(item.found)}: {another}"
         case Obstacle.DOUBLED:
-            return f"{_count(account, item)} have this name: rename or delete all but one"
+            return f"{account.count_of(item)} have this name: rename or delete all but one"
         case _:
             ways = [way for way, after in _ways(account, item) if _helps(after, items, number)]
             if item.obstacle is Obstacle.LEVEL:
@@ -260,11 +259,11 @@ def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
     target = item.name.removesuffix(item.instead.removeprefix(item.found))
     if item.kind is Kind.GROUP:
         yield f"rename it to {target!r}", account.with_group_named(item.found, target)
-    elif not _role(account, item.found):
+    elif not account.role_of(item.found):
         act = "move" if item.obstacle is Obstacle.LEVEL else "rename"
         yield f"{act} it to {target!r}", account.with_mailbox_named(item.found, target)
     is_shared = account.names_both(item.name.setting)
-    if is_shared and None in (account.mailboxes, account.group_names):
+    if is_shared and None in (account.tree, account.group_names):
         return  # what the setting would do to the other of the two, nobody can say
     if is_shared and "/" in item.instead and "/" not in item.name:
         return  # the name of a contact group is no path, unless the person wants it so
@@ -289,15 +288,3 @@ def _badness(item: Item) -> int:
     if item.obstacle is None:
         return 0 if item.state is State.PRESENT else 1
     return {Obstacle.LEVEL: 2, Obstacle.CASE: 3, Obstacle.ROLE: 4, Obstacle.DOUBLED: 4}[item.obstacle]
-
-
-def _role(account: _Account, path: str) -> str:
-    mailboxes = account.mailboxes or ()
-    paths = mailbox_paths(mailboxes)
-    return next((x.role for x in mailboxes if paths[x.id] == path and x.role), "")
-
-
-def _count(account: _Account, item: Item) -> int:
-    if item.kind is Kind.GROUP:
-        return Counter(account.group_names or ())[item.name]
-    return Counter(mailbox_paths(account.mailboxes or ()).values())[item.name]

@@ -9,6 +9,7 @@ from attrs import evolve
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Mailbox
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.sender import Correspondent
 from mailroom.triage.findings import Finding, Verdict, judge_rules
 from mailroom.triage.layout import find_layout
@@ -33,7 +34,7 @@ def judged(misplaced: MisplacedMail, *, in_screener: int = 1) -> list[Finding]:
     def counted(mailbox: Mailbox) -> Mailbox:
         return evolve(mailbox, total_messages=in_screener) if mailbox.name == "Screener" else mailbox
 
-    return judge_rules(misplaced, [*map(counted, MAILBOXES)], SCHEME)
+    return judge_rules(misplaced, MailboxTree(map(counted, MAILBOXES)), SCHEME)
 
 
 def test_mail_of_a_groups_member_means_that_its_rule_is_missing() -> None:

@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 from mailroom.errors import ServerError
 from mailroom.model.contacts import CardKind
 from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.triage.making import WAITS, make_missing
 from mailroom.triage.survey import Item, Kind, State, survey
@@ -24,7 +25,7 @@ def bare() -> World:
 def made(world: World, mail: World | None = None, scheme: Scheme = SCHEME) -> list[Item]:
     """Survey an account and make what is missing."""
     book = Book(world)
-    items = survey(world.mailboxes, book.refresh().group_names(), scheme)
+    items = survey(MailboxTree(world.mailboxes), book.refresh().group_names(), scheme)
     return make_missing(items, mail or world, book)
 
 

@@ -9,7 +9,7 @@ from mailroom.errors import UserError
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Name
 from mailroom.model.sender import Correspondent, Entry, read_sender
@@ -546,7 +546,7 @@ class TestLayout:
     def test_mailboxes_in_a_circle_have_names_too(self) -> None:
         """A server's nonsense does not hang the client."""
         circle = [Mailbox(MailboxId(x), x, parent_id=MailboxId(y)) for x, y in ("ab", "ba")]
-        assert len(mailbox_paths(circle)) == 2
+        assert len(MailboxTree(circle).paths) == 2
 
     def test_every_missing_name_is_told(self) -> None:
         """All at once, and the Inbox too."""

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from mailroom.model.contacts import CardKind
 from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.rules.routing import routing_rules
 from mailroom.triage.layout import find_layout
@@ -45,7 +46,7 @@ def test_a_groups_mailbox_may_be_called_otherwise() -> None:
     label = Mailbox(MailboxId("l"), "@ToNews")
     layout = find_layout((*MAILBOXES, feeds, daily, label), scheme)
     assert layout.destinations["News"] == "d"
-    needed = {(item.kind, item.name) for item in survey([], [], scheme)}
+    needed = {(item.kind, item.name) for item in survey(MailboxTree([]), [], scheme)}
     assert {(Kind.GROUP, "News"), (Kind.DESTINATION, "Feeds/Daily")} <= needed
 
 

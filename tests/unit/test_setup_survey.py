@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.model.mail import Mailbox, MailboxId
-from mailroom.model.mailboxes import mailbox_paths
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Name
 from mailroom.settings.settings import load_settings
 from mailroom.settings.variables import PUBLIC_DEFAULTS
@@ -40,7 +40,7 @@ def mailboxes(*paths: str, literal: Sequence[str] = (), **roles: str) -> list[Ma
 
 def screener_of(found: list[Mailbox], name: str = "Screener") -> Item:
     """Look for Screener among these mailboxes."""
-    return survey(found, None, evolve(SCHEME, screener=Name(name)))[0]
+    return survey(MailboxTree(found), None, evolve(SCHEME, screener=Name(name)))[0]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_full_name_that_two_mailboxes_have_is_said(found: list[Mailbox]) -> No
     twice = [evolve(each, id=MailboxId(f"{number}")) for number, each in enumerate(found)]
     ids = {each.id: mine.id for each, mine in zip(found, twice, strict=True)}
     found = [evolve(x, parent_id=ids[x.parent_id] if x.parent_id else None) for x in twice]
-    assert sorted(mailbox_paths(found).values()).count("Lists/Feed") == 2
+    assert sorted(MailboxTree(found).paths.values()).count("Lists/Feed") == 2
     item = screener_of(found, "Lists/Feed")
     assert (item.state, item.obstacle) == (State.TAKEN, Obstacle.DOUBLED)
     assert "2 have this name: rename or delete all but one" in item.remedy
@@ -118,9 +118,11 @@ def test_a_full_name_that_two_mailboxes_have_is_said(found: list[Mailbox]) -> No
 
 def test_warnings_that_are_off_need_no_label() -> None:
     """Only what the settings ask for is looked for."""
-    kinds = {item.kind for item in survey([], None, evolve(SCHEME, warning_label=None))}
+    kinds = {item.kind for item in survey(MailboxTree([]), None, evolve(SCHEME, warning_label=None))}
     assert Kind.WARNING_LABEL not in kinds
-    with_warnings = {item.kind for item in survey([], None, evolve(SCHEME, warning_label=Name("@W")))}
+    with_warnings = {
+        item.kind for item in survey(MailboxTree([]), None, evolve(SCHEME, warning_label=Name("@W")))
+    }
     assert Kind.WARNING_LABEL in with_warnings
 
 
@@ -138,7 +140,7 @@ def test_a_groups_name_that_is_there_twice_is_taken() -> None:
 def test_every_name_has_its_setting() -> None:
     """Advice to set another name can always say where."""
     scheme = load_settings(SECRETS, dotenv=None).scheme
-    for item in survey([], [], scheme):
+    for item in survey(MailboxTree([]), [], scheme):
         assert PUBLIC_DEFAULTS[item.name.setting] == item.name
 
 
@@ -152,7 +154,7 @@ class Circumstances:
 
     def items(self) -> list[Item]:
         scheme = load_settings({**SECRETS, **self.variables}, dotenv=None).scheme
-        return survey(self.mailboxes, self.group_names, scheme)
+        return survey(MailboxTree(self.mailboxes), self.group_names, scheme)
 
     def taken(self) -> list[Item]:
         return [item for item in self.items() if item.state is State.TAKEN]
@@ -178,10 +180,10 @@ class Circumstances:
             yield self._without_doubles(item)
 
     def _placed(self, path: str, new_path: str) -> list[Mailbox]:
-        paths = mailbox_paths(self.mailboxes)
+        paths = MailboxTree(self.mailboxes).paths
         parent, _, name = new_path.rpartition("/")
         made = self._made(parent) if parent else self.mailboxes
-        parent_id = {p: i for i, p in mailbox_paths(made).items()}.get(parent)
+        parent_id = MailboxTree(made).ids.get(parent)
         return [evolve(x, name=name, parent_id=parent_id) if paths.get(x.id) == path else x for x in made]
 
     def _made(self, path: str) -> list[Mailbox]:
@@ -190,7 +192,7 @@ class Circumstances:
         at = ""
         for name in path.split("/"):
             at = f"{at}/{name}".removeprefix("/")
-            there = {p: i for i, p in mailbox_paths(made).items()}
+            there = MailboxTree(made).ids
             if at not in there:
                 made.append(Mailbox(MailboxId(f"made {at}"), name, parent_id))
             parent_id = there.get(at, MailboxId(f"made {at}"))
@@ -200,7 +202,7 @@ class Circumstances:
         if item.kind is Kind.GROUP:
             rest = [name for name in self.group_names if name != item.name]
             return evolve(self, group_names=[*rest, item.name])
-        paths = mailbox_paths(self.mailboxes)
+        paths = MailboxTree(self.mailboxes).paths
         _, *others = (x for x in self.mailboxes if paths[x.id] == item.name)
         renamed = {x.id: evolve(x, name=f"{x.name} no {n}") for n, x in enumerate(others)}
         return evolve(self, mailboxes=[renamed.get(x.id, x) for x in self.mailboxes])
