@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from html import escape
 from urllib.parse import quote, unquote
 
 from attrs import evolve, frozen
 
-from mailroom.carddav.discovery import CARDDAV, DAV, NAMESPACES, XML_HEADERS, Collection, propfind
+from mailroom.carddav.discovery import CARDDAV, DAV, NAMESPACES, XML_HEADERS, Collection, escape, propfind
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.multistatus import Multistatus, Resource
 from mailroom.carddav.vcard import version_and_uid

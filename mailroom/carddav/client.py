@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from html import escape
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from mailroom.carddav.discovery import (
     XML_HEADERS,
     Collection,
     discover,
+    escape,
 )
 from mailroom.carddav.multistatus import Multistatus
 from mailroom.carddav.vcard import URN_UUID, version_and_uid

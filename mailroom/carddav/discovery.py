@@ -19,6 +19,7 @@ CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
 NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
 XML_HEADERS = {"Content-Type": "application/xml; charset=utf-8"}
 
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _HOMES, _PRINCIPAL = f"{CARDDAV}addressbook-home-set", f"{DAV}current-user-principal"
 _OF_A_BOOK = "<resourcetype/><displayname/><owner/><current-user-principal/><current-user-privilege-set/>"
 
@@ -72,6 +73,11 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
         if books := _books_of_the_person(http, base, resources):
             return books
     raise ProtocolError(f"{url} does not lead to an address book, nor does {WELL_KNOWN} on its host")
+
+
+def escape(text: str) -> str:
+    """Return a text as it stands between two tags (html.escape brings every entity of HTML along)."""
+    return text.translate(_ESCAPES)
 
 
 def propfind(http: HttpClient, url: str, properties: str, depth: str = "0") -> tuple[str, list[Resource]]:

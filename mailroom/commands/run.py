@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
 import threading
 from contextlib import ExitStack, closing
@@ -65,6 +66,7 @@ def _run_service(settings: Settings) -> Exit:
         if push:
             push.note_session(account.jmap.known_session)
 
+    linecache.clearcache()  # attrs leaves there the source of each method that it makes: a third of a MiB
     watch_signals(on_stop)
     push = open_push(settings, wake.call, stop) if settings.push == "auto" else None
     health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)

@@ -7,7 +7,6 @@ exception may quote it: whole or cut short, encoded once or twice, broken over l
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Callable, Iterator
 
@@ -129,6 +128,8 @@ def _hits(text: str) -> Iterator[tuple[int, int]]:
 
 def _unescape(escape: str) -> str:
     if escape[0] == "&":
+        import html  # noqa: PLC0415 - its table of names takes a third of a megabyte
+
         return html.unescape(escape)
     units = escape.replace("%", " x").replace("\\", " ").split()
     digits = "".join(unit[1:] for unit in units)

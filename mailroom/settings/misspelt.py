@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 PREFIX: Final = "MAILROOM_"
@@ -28,6 +27,13 @@ def misspelt(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
             continue
         said += [
             f"{name} is set, and no setting has that name: {PREFIX}{near} may be meant"
-            for near in get_close_matches(shouted.removeprefix(PREFIX), bare, n=1, cutoff=NEARNESS)
+            for near in _nearest(shouted.removeprefix(PREFIX), bare)
         ]
     return tuple(said)
+
+
+def _nearest(name: str, names: Collection[str]) -> Sequence[str]:
+    """Return the name that is nearest, if one is near enough."""
+    from difflib import get_close_matches  # noqa: PLC0415 - takes memory, and most have no such variable
+
+    return get_close_matches(name, names, n=1, cutoff=NEARNESS)
