@@ -27,8 +27,29 @@ settings.register_profile("mailroom", deadline=None)
 settings.load_profile("mailroom")
 
 DAV_KINDS = ("radicale", "xandikos")
+WORKERS_PER_CORE = 2
+"""Most tests wait for a server or a process about as long as they work."""
+
 ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in (*DAV_KINDS, "newer cyrus")]
 """Kinds of server that are no part of the usual run, because they have to be fetched first."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share a whole suite out among processes, where pytest-xdist is installed; `-n0` keeps it in one.
+
+    Not in `addopts`, for what builds the package runs the tests without pytest-xdist.
+    """
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if is_whole and config.getoption("numprocesses", 0) is None:
+        config.option.numprocesses = "auto"
+        config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` is."""
+    return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
 
 
 def leave_out(why_not: str, variable: str) -> NoReturn:

@@ -99,6 +99,7 @@ class Push:
         http: A client that no other thread uses.
         on_change: Called, in a thread of this object, when the mail has or may have changed.
         clock: Seconds that never go back.
+        hurry: What it waits for between attempts; set by itself, to end the wait.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class Push:
         session_url: str,
         on_change: Callable[[], None],
         times: PushTimes = DEFAULT_TIMES,
+        *,
         clock: Callable[[], float] = time.monotonic,
+        hurry: threading.Event | None = None,
     ) -> None:
         self._http = http
         self._session_url = session_url
@@ -123,7 +126,7 @@ class Push:
         self._lock = threading.Lock()
         self._stream: Stream | None = None
         self._is_stopped = False
-        self._hurry = threading.Event()
+        self._hurry = hurry or threading.Event()
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
 
     @property

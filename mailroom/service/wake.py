@@ -22,11 +22,14 @@ class Wake:
 
     Args:
         clock: Seconds that never go back.
+        condition: What it waits on, in seconds of `clock`.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, condition: threading.Condition | None = None
+    ) -> None:
         self._clock = clock
-        self._condition = threading.Condition()
+        self._condition = condition or threading.Condition()
         self._is_stopped = False
         self._first_call = self._latest_call = math.inf
 
