@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +18,12 @@ import pytest
 
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.seed.people import seeded_account
+from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import Process, environment, mailroom
 
-QUICK = {"MAILROOM_POLL_INTERVAL": "0.2", "MAILROOM_PUSH": "off"}
+QUICK = {"MAILROOM_POLL_INTERVAL": "0.1", "MAILROOM_PUSH": "off"}
 STRANGER = "news@dailylantern.example"
+LONG_SECONDS = 120
 
 
 @pytest.fixture
@@ -30,14 +33,29 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def hang(seconds: float) -> Callable[[Request], Reply | None]:
-    """Return an interceptor that takes the request and does not answer."""
+class Held:
+    """An interceptor that lets a server take requests and answer none of them, until it is let go.
 
-    def interceptor(request: Request) -> Reply | None:
-        time.sleep(seconds)
+    Args:
+        part: What a request has in its method, path or body to be held.
+    """
+
+    def __init__(self, part: bytes = b"") -> None:
+        self._part = part
+        self._reached, self._let_go = threading.Event(), threading.Event()
+
+    def __call__(self, request: Request) -> Reply | None:
+        if self._part in b"\n".join((request.method.encode(), request.path.encode(), request.body)):
+            self._reached.set()
+            self._let_go.wait(LONG_SECONDS)
         return None
 
-    return interceptor
+    def is_reached(self) -> bool:
+        """Wait for such a request; whether one came."""
+        return self._reached.wait(PATIENCE_SECONDS)
+
+    def let_go(self) -> None:
+        self._let_go.set()
 
 
 def holds_signals(pid: int) -> bool:
@@ -89,35 +107,37 @@ class TestLife:
     def test_an_idle_poll_is_one_request(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """Polling an account on which nothing happens costs one request each time."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
-            service.until("poll_complete")
-            service.until("poll_complete")
-            sandbox.reset_requests()
-            for _ in range(5):
+            for _ in range(6):
                 service.until("poll_complete")
-            assert 4 <= sandbox.request_count <= 6
+            service.send(signal.SIGTERM)
+            service.until("service_stopped")
+        polls = sum(event["event"] == "poll_complete" for event in service.events)
+        looks = [number for number, each in enumerate(sandbox.requests) if "Email/query" in each.calls]
+        since_the_first = sandbox.requests[looks[1 - polls] :]  # which still had something to read
+        assert len(since_the_first) == polls - 1
 
     def test_a_second_signal_stops_at_once(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """Who cannot wait for the cycle presses Ctrl-C again."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("poll_complete")
-            sandbox.interceptor = hang(20)
-            time.sleep(0.5)
+            held = sandbox.interceptor = Held()
+            assert held.is_reached()
             service.send(signal.SIGINT)
             service.until("service_stopping")
             service.send(signal.SIGINT)
-            assert service.exit_code(5) == 128 + signal.SIGINT
+            assert service.exit_code() == 128 + signal.SIGINT
 
     @pytest.mark.slow
     def test_it_stops_within_30_seconds_of_a_hanging_server(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """A server that never answers holds no stop up: exit code 0 and service_stopped all the same."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("poll_complete")
-            sandbox.interceptor = hang(60)
-            time.sleep(0.5)
+            held = sandbox.interceptor = Held()
+            assert held.is_reached()
             began = time.monotonic()
             service.send(signal.SIGTERM)
             service.until("service_stopped", 30)
-            assert service.exit_code(5) == 0
+            assert service.exit_code() == 0
             assert time.monotonic() - began < 30
 
     @pytest.mark.parametrize("where", ["/jmap/session", "/jmap/api/", "/dav/", "REPORT"])
@@ -129,46 +149,39 @@ class TestLife:
             if where not in (request.path, request.method) and not request.path.startswith(where):
                 return None
             reached.set()
-            return Reply(503, {"Retry-After": "30"})
+            return Reply(503, {"Retry-After": str(LONG_SECONDS)})
 
         sandbox.interceptor = busy
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
-            assert reached.wait(10)
-            began = time.monotonic()
+            assert reached.wait(PATIENCE_SECONDS)
             service.send(signal.SIGTERM)
             service.until("service_stopped")
             assert service.exit_code() == 0
-            assert time.monotonic() - began < 5
             assert service.errors() == ""
 
     def test_a_stop_ends_the_reading_of_a_large_book(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """The start does not read on to the end once it is told to stop."""
         for number in range(1_000):
             sandbox.account.add_contact(f"C{number}", f"c{number}@example.org")
-        reached = threading.Event()
-
-        def slow_cards(request: Request) -> Reply | None:
-            if b"addressbook-multiget" in request.body:
-                reached.set()
-                time.sleep(0.5)
-            return None
-
-        sandbox.interceptor = slow_cards
+        held = sandbox.interceptor = Held(b"addressbook-multiget")
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
-            assert reached.wait(10)
+            assert held.is_reached()
             service.send(signal.SIGTERM)
+            service.until("service_stopping")
+            held.let_go()
             service.until("service_stopped")
             assert service.exit_code() == 0
         assert sum(entry.method == "REPORT" for entry in sandbox.requests) <= 3
 
-    def test_a_stop_before_anything_is_read_is_a_stop(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """From the moment that the command is known, twenty times: never killed, always 0."""
-        for number in range(20):
+    @pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
+    def test_a_stop_before_anything_is_read_is_a_stop(
+        self, sandbox: Sandbox, tmp_path: Path, times: int
+    ) -> None:
+        """From the moment that the command is known, as often as one likes: never killed, always 0."""
+        for number in range(times):
             with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
-                held_by = time.monotonic() + 10
-                while not holds_signals(service.pid):
-                    assert time.monotonic() < held_by
-                time.sleep(0.02 * number)
+                assert eventually(partial(holds_signals, service.pid))
+                time.sleep(0.4 * number / times)
                 service.send(signal.SIGTERM)
                 assert service.exit_code() == 0
                 assert service.errors() == ""
@@ -177,12 +190,13 @@ class TestLife:
         """A cycle that is under way is finished before the process ends."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("poll_complete")
-            sandbox.delay_seconds = 0.2
+            held = sandbox.interceptor = Held(b"PUT")
             message = sandbox.account.messages_from(STRANGER)[-1]
             sandbox.account.label(message.id, "@ToJail")
-            while not any(entry.method == "PUT" for entry in sandbox.requests):
-                time.sleep(0.01)
+            assert held.is_reached()
             service.send(signal.SIGTERM)
+            service.until("service_stopping")
+            held.let_go()
             service.until("sender_filed")
             service.until("service_stopped")
             assert service.exit_code() == 0
@@ -192,13 +206,14 @@ class TestLife:
 class TestHealth:
     def test_it_is_healthy_while_it_polls(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """The probes get 200, ok, and the age of the last good poll."""
+        began = time.monotonic()
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("poll_complete")
             service.until("poll_complete")  # by then the first one counts for the health
             for path in ("/healthz", "/healthz/ready"):
                 status, answer = service.health(path)
                 assert (status, answer["status"]) == (200, "ok")
-                assert 0 <= answer["last_poll_age_seconds"] < 2
+                assert 0 <= answer["last_poll_age_seconds"] <= time.monotonic() - began
             assert service.health("/healthz/live")[0] == 200
 
     def test_an_outage_makes_it_unready_and_leaves_it_alive(self, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -216,14 +231,7 @@ class TestHealth:
 
     def test_the_port_is_open_before_the_address_book_is_read(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """While a large book is read it is alive and not ready."""
-        hold = threading.Event()
-
-        def slow_book(request: Request) -> Reply | None:
-            if request.method == "REPORT":
-                hold.wait(10)
-            return None
-
-        sandbox.interceptor = slow_book
+        held = sandbox.interceptor = Held(b"REPORT")
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("service_starting")
             assert service.health("/healthz/live")[0] == 200
@@ -231,7 +239,7 @@ class TestHealth:
                 503,
                 {"status": "starting", "last_poll_age_seconds": None, "push": "off"},
             )
-            hold.set()
+            held.let_go()
             service.until("service_started")
             service.until("poll_complete")
 
@@ -325,17 +333,17 @@ class TestStart:
 
     def test_a_server_that_is_not_there_is_told(self, tmp_path: Path) -> None:
         """Nobody listening is one line, not a traceback."""
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            port = unused.getsockname()[1]
-        url = f"http://127.0.0.1:{port}/"
-        variables = {
-            "MAILROOM_JMAP_SESSION_URL": url,
-            "MAILROOM_CARDDAV_URL": url,
-            "MAILROOM_JMAP_TOKEN": "t",
-            "MAILROOM_CARDDAV_USERNAME": "me@home.example",
-            "MAILROOM_CARDDAV_PASSWORD": "p",
-        }
-        ended = mailroom(variables=variables, cwd=tmp_path)
+        with socket.socket() as bound:  # which does not listen, and keeps the port from others who would
+            bound.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
+            variables = {
+                "MAILROOM_JMAP_SESSION_URL": url,
+                "MAILROOM_CARDDAV_URL": url,
+                "MAILROOM_JMAP_TOKEN": "t",
+                "MAILROOM_CARDDAV_USERNAME": "me@home.example",
+                "MAILROOM_CARDDAV_PASSWORD": "p",
+            }
+            ended = mailroom(variables=variables, cwd=tmp_path)
         assert ended.returncode == 1
         assert f"nothing answers at 127.0.0.1:{port}" in ended.stderr
         assert "Traceback" not in ended.stderr + ended.stdout
@@ -409,10 +417,8 @@ class TestCommands:
     def test_the_demo_shows_a_triage(self, tmp_path: Path) -> None:
         """`demo` needs no settings and no network, and heeds none that are there."""
         (tmp_path / ".env").write_text("MAILROOM_JMAP_TOKEN=mine\nMAILROOM_LABEL_TO_FEED=@Other\n")
-        began = time.monotonic()
         ended = mailroom("demo", variables={"MAILROOM_GROUP_JAIL": "Dungeon"}, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
-        assert time.monotonic() - began < 3
         assert "sender filed: news@dailylantern.example, category Feed" in ended.stdout.replace("\n  ", " ")
         assert "A second cycle took 1 request and filed 0 senders" in ended.stdout
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from attrs import evolve
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mailroom.model.address import Address, parse_address
@@ -79,7 +79,6 @@ def sender(message: Message) -> Address | None:
 
 
 @given(worlds(), st.booleans())
-@settings(max_examples=600, deadline=None)
 def test_interrupted_after_any_write_and_run_again_it_ends_the_same(
     world: World, sweeps_stragglers: bool
 ) -> None:
@@ -99,7 +98,6 @@ def test_interrupted_after_any_write_and_run_again_it_ends_the_same(
 
 
 @given(worlds(), st.booleans())
-@settings(max_examples=300, deadline=None)
 def test_a_second_cycle_writes_nothing(world: World, sweeps_stragglers: bool) -> None:
     """What one cycle has done leaves nothing for the next."""
     first = run_cycle(world, sweeps_stragglers=sweeps_stragglers)
@@ -108,7 +106,6 @@ def test_a_second_cycle_writes_nothing(world: World, sweeps_stragglers: bool) ->
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
 def test_no_message_is_lost_and_no_other_message_is_touched(world: World) -> None:
     """Each message stays in a mailbox; protected mail and the person's own mailboxes keep theirs."""
     before = dict(world.messages)
@@ -126,7 +123,6 @@ def test_no_message_is_lost_and_no_other_message_is_touched(world: World) -> Non
 
 
 @given(worlds(), st.booleans())
-@settings(max_examples=300, deadline=None)
 def test_the_mark_of_a_half_finished_message_never_survives_a_finished_cycle(
     world: World, sweeps_stragglers: bool
 ) -> None:
@@ -139,7 +135,6 @@ def test_the_mark_of_a_half_finished_message_never_survives_a_finished_cycle(
 
 
 @given(worlds(), st.data())
-@settings(max_examples=300, deadline=None)
 def test_a_label_taken_off_after_a_cycle_broke_off_takes_the_mark_along(
     world: World, data: st.DataObject
 ) -> None:
@@ -160,7 +155,6 @@ def test_a_label_taken_off_after_a_cycle_broke_off_takes_the_mark_along(
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
 def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World) -> None:
     """A message loses no mailbox but Screener, the mailboxes of groups that its sender was in, and labels."""
     before = dict(world.messages)
@@ -184,7 +178,6 @@ def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World) -
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
 def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_waits(world: World) -> None:
     """When a sender's label is off, all their cards together are in one triage group: the label's."""
     before = dict(world.messages)
@@ -211,7 +204,6 @@ def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_wait
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
 def test_a_label_stays_only_with_a_reason(world: World) -> None:
     """A triage label that is still on belongs to a conflict, an unusable sender or the own address.
 
