@@ -335,7 +335,8 @@ class TestStart:
         """Nobody listening is one line, not a traceback."""
         with socket.socket() as bound:  # which does not listen, and keeps the port from others who would
             bound.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
+            port = bound.getsockname()[1]
+            url = f"http://127.0.0.1:{port}/"
             variables = {
                 "MAILROOM_JMAP_SESSION_URL": url,
                 "MAILROOM_CARDDAV_URL": url,
