@@ -20,14 +20,18 @@ from mailroom.triage.cycle import Triage
 
 @frozen
 class Account:
-    """The parts of an account that commands work with."""
+    """The parts of an account that commands work with.
+
+    Attributes:
+        known_own: The person's own addresses, as far as they are known without asking.
+    """
 
     jmap: JmapClient
     mail: MailStore
     history: MailHistory
     book: AddressBook
     triage: Triage
-    username: str
+    known_own: OwnAddresses
 
     def own_addresses(self) -> OwnAddresses:
         """Return the person's own addresses.
@@ -35,7 +39,7 @@ class Account:
         Raises:
             ServerError: The server has more of them than it tells now.
         """
-        own = OwnAddresses.read([self.username]).joined(self.mail.own_addresses())
+        own = self.known_own.joined(self.mail.own_addresses())
         if not own.is_complete:
             raise ServerError("the server does not say now from which addresses you send: try again later")
         return own
@@ -54,14 +58,12 @@ class Account:
             raise UserError(problems)
 
     @staticmethod
-    def _problems(check: Callable[[], None]) -> list[str]:
+    def _problems(check: Callable[[], None]) -> tuple[str, ...]:
         try:
             check()
-        except UserError as error:
-            return list(error.problems)
-        except (AuthenticationError, ServerError) as error:
-            return [str(error)]
-        return []
+        except (UserError, AuthenticationError, ServerError) as error:
+            return error.problems
+        return ()
 
 
 def open_account(
@@ -89,16 +91,17 @@ def open_account(
         settings.carddav_url,
         [group.name for group in settings.scheme.groups],
     )
+    known_own = OwnAddresses.read([settings.carddav_username], is_complete=False)
     mail = JmapMailStore(jmap)
     triage = Triage(
         mail,
         book,
         settings.scheme,
-        OwnAddresses.read([settings.carddav_username], is_complete=False),
+        known_own,
         sweeps_stragglers=settings.sweep_stragglers,
         clock=clock,
     )
-    return Account(jmap, mail, JmapMailHistory(jmap), book, triage, settings.carddav_username)
+    return Account(jmap, mail, JmapMailHistory(jmap), book, triage, known_own)
 
 
 def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:

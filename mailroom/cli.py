@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mailroom import __version__
-from mailroom.errors import MailroomError, OutputError, UserError
+from mailroom.errors import MailroomError, OutputError
 from mailroom.exits import Exit
 from mailroom.output.redaction import presentable
 from mailroom.output.streams import prepare_streams, settle_streams, tell, write
@@ -47,12 +47,10 @@ def _run_command(options: argparse.Namespace) -> Exit:
     try:
         code: Exit = options.call(options)
         return code
-    except UserError as error:
-        _tell_problems(options.command, error.problems)
     except OutputError:
         raise
     except MailroomError as error:
-        _tell_problems(options.command, [str(error)])
+        _tell_problems(options.command, error.problems)
     return Exit.FAILED
 
 

@@ -8,17 +8,27 @@ from collections.abc import Iterable
 class MailroomError(Exception):
     """Every error Mailroom raises on purpose."""
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, one sentence each."""
+        return (str(self),)
+
 
 class UserError(MailroomError):
     """Something a person can mend; it prints as a list, without a traceback.
 
-    Attributes:
+    Args:
         problems: One sentence each: what is wrong, and what to do.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+        self._problems = tuple(problems)
+        super().__init__("; ".join(self._problems))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong and what to do, one sentence each."""
+        return self._problems
 
 
 class OutputError(MailroomError):

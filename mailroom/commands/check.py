@@ -158,7 +158,5 @@ def _examine(subject: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
     """Return what is found about one subject, or how asking fails."""
     try:
         return ask()
-    except UserError as error:
+    except (UserError, AuthenticationError, ServerError) as error:
         return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]
-    except (AuthenticationError, ServerError) as error:
-        return [Finding(subject, Verdict.WRONG, str(error))]

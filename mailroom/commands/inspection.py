@@ -74,7 +74,5 @@ def _ask(question: Callable[[], T]) -> Told[T]:
         return Told(question())
     except AuthenticationError as error:
         return Told(trouble=str(error), is_refused=True)
-    except UserError as error:
-        return Told(trouble="; ".join(error.problems))
-    except ServerError as error:
+    except (UserError, ServerError) as error:
         return Told(trouble=str(error))

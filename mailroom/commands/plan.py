@@ -67,10 +67,7 @@ def _card(filing: Filing) -> str:
 
 def _groups(filing: Filing) -> str:
     joins = [f"+{filing.group}"] if filing.joins else []
-    return (
-        ", ".join([*joins, *(f"-{group}" for group in sorted({group for group, _ in filing.departures}))])
-        or "as is"
-    )
+    return ", ".join([*joins, *(f"-{group}" for group in filing.left_groups)]) or "as is"
 
 
 def _as_json(forecast: Forecast) -> dict[str, object]:
@@ -81,7 +78,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
                 "category": filing.decision.category.title,
                 "card": {"name": filing.card.name, "new": filing.created},
                 "joins": [filing.group] if filing.joins else [],
-                "leaves": sorted({group for group, _ in filing.departures}),
+                "leaves": filing.left_groups,
                 "messages_to_move": messages,
             }
             for filing, messages in forecast.filings

@@ -21,7 +21,7 @@ def rescue(*, as_json: bool) -> Exit:
     elif swept.moved:
         terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in swept.moved.items()])
         terminal.line()
-        terminal.line(f"Moved to where they belong: {sum(swept.moved.values())}.")
+        terminal.line(f"Moved to where they belong: {swept.messages_moved}.")
     elif not swept.failed:
         terminal.line("Nothing to rescue: Screener holds only senders that nobody decided on.")
     if not as_json:

@@ -29,7 +29,7 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
             category=filing.decision.category.title,
             card="created" if filing.created else "found",
             messages_moved=filed.messages_moved,
-            left_groups=sorted({group for group, _ in filing.departures}),
+            left_groups=filing.left_groups,
         )
         if len(filing.all_cards) > 1:
             log(
@@ -59,7 +59,7 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
         "poll_complete",
         senders_filed=len(report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),
-        stragglers_swept=sum(report.swept.moved.values()),
+        stragglers_swept=report.swept.messages_moved,
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
@@ -67,7 +67,7 @@ def tell(report: Report, *, is_awaited: bool = False) -> None:
 
 def _log_sweep(sweep: SweepReport) -> None:
     if sweep.moved:
-        log(logging.INFO, "stragglers_swept", messages=sum(sweep.moved.values()), senders=sweep.moved)
+        log(logging.INFO, "stragglers_swept", messages=sweep.messages_moved, senders=sweep.moved)
     if sweep.postponed:
         log(logging.WARNING, "sweep_postponed", reason=sweep.postponed)
     for sender, reason in sweep.failed.items():

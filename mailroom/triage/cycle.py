@@ -257,7 +257,7 @@ class Triage:
         cards = _by_group(chain.from_iterable(filing.departures for filing in leaving))
         failures = self._regroup({group: Membership(remove=uids) for group, uids in cards.items()})
         for filing in leaving:
-            for group, _ in filing.departures:
+            for group in filing.left_groups:
                 if reason := failures.get(group):
                     work.fail(filing.decision.sender, reason)
 

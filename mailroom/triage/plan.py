@@ -53,6 +53,11 @@ class Filing:
     vacated_mailboxes: frozenset[MailboxId]
 
     @property
+    def left_groups(self) -> list[str]:
+        """The names of the groups to leave, sorted."""
+        return sorted({group for group, _ in self.departures})
+
+    @property
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
         return self.decision.category.group.name

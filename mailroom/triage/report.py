@@ -64,6 +64,11 @@ class SweepReport:
     failed: dict[Address, str] = Factory(dict)
     postponed: str = ""
 
+    @property
+    def messages_moved(self) -> int:
+        """How many messages were moved in all."""
+        return sum(self.moved.values())
+
 
 @frozen
 class Report:

@@ -65,9 +65,8 @@ def test_the_five_steps_on_a_real_account(tmp_path: Path) -> None:
             account.check()
             forecast = account.triage.forecast()
         except MailroomError as error:
-            problems = error.problems if isinstance(error, UserError) else [str(error)]
             pytest.fail(
-                "\n".join(["The account is not ready (`mailroom check` tells more):", *problems]), False
+                "\n".join(["The account is not ready (`mailroom check` tells more):", *error.problems]), False
             )
 
         (category,) = (each for each in settings.scheme.categories if each.title == CATEGORY)
