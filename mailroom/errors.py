@@ -47,6 +47,10 @@ class TransportError(ServerError):
     """No whole answer arrived: connection refused or reset, time-out, body cut short."""
 
 
+class TimedOutError(TransportError):
+    """No whole answer arrived in time, whatever the server did; asking for less at once may help."""
+
+
 class TooLargeError(TransportError):
     """An answer is larger than we take, in bytes or in elements; asking for less at once may help."""
 

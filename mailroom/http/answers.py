@@ -16,7 +16,7 @@ from attrs import frozen
 
 from mailroom.errors import TooLargeError, TransportError
 from mailroom.http.connections import Patience, Request
-from mailroom.http.trouble import explain
+from mailroom.http.trouble import transport_error
 from mailroom.output.redaction import presentable
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
@@ -113,7 +113,7 @@ class Stream:
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # ValueError: read after `interrupt` or `close` in another thread.
-            raise TransportError(f"{self._request}: {explain(error, self.url, self._patience)}") from error
+            raise transport_error(error, self._request, self.url, self._patience) from error
         self._is_at_end = True
 
     def read_whole(self, max_bytes: int) -> Response:

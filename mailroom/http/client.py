@@ -19,6 +19,7 @@ from mailroom.errors import (
     ProtocolError,
     StatusError,
     StoppedError,
+    TimedOutError,
     TooLargeError,
     TransportError,
     UntrustedHostError,
@@ -27,7 +28,7 @@ from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, Bounds
 from mailroom.http.connections import Connections, Patience, Request, exchange
 from mailroom.http.credentials import Credentials
-from mailroom.http.trouble import explain
+from mailroom.http.trouble import transport_error
 from mailroom.http.urls import is_loopback, parse, port_of, resolve
 from mailroom.output.logs import log
 
@@ -73,24 +74,29 @@ class HttpClient:
         body: bytes | None = None,
         accept: Collection[int] = (),
         max_bytes: int | None = None,
+        once_if_slow: bool = False,
     ) -> Response:
         """Send a request and return its answer, following redirects and repeating what failed in passing.
 
         Args:
             accept: Statuses besides 2xx that are an answer and not an error.
             max_bytes: How large an answer the caller has room for, if not for all that `bounds` allow.
+            once_if_slow: Whether it is not sent again where the server takes too long.
 
         Raises:
             AuthenticationError: The server answered 401.
             PreconditionFailedError: It answered 412.
             StatusError: It answered with another status that is neither 2xx nor in `accept`.
             TooLargeError: The answer is larger than that; it is not asked for again.
+            TimedOutError: The server took too long.
             TransportError: No whole answer arrived, in any of the attempts.
             UntrustedHostError: It referred to a host that must not see the credentials.
             StoppedError: The process is to end and an attempt would have to be repeated.
         """
         request = Request(method, url, self._headers(headers or {}), body)
-        return self._checked(method, self._attempt_repeatedly(request, max_bytes), accept)
+        return self._checked(
+            method, self._attempt_repeatedly(request, max_bytes, once_if_slow=once_if_slow), accept
+        )
 
     def open_stream(self, url: str, headers: Mapping[str, str], silence_seconds: float) -> Stream:
         """Send a GET and return its answer unread, following redirects; nothing is repeated.
@@ -152,14 +158,15 @@ class HttpClient:
             "Authorization": self.credentials.authorization,
         }
 
-    def _attempt_repeatedly(self, request: Request, max_bytes: int | None) -> Response:
+    def _attempt_repeatedly(self, request: Request, max_bytes: int | None, *, once_if_slow: bool) -> Response:
+        final = (TooLargeError, TimedOutError) if once_if_slow else TooLargeError
         for attempt in range(1, self.bounds.attempts + 1):
             last = attempt == self.bounds.attempts
             wait_seconds = self._backoff_seconds(attempt)
             try:
                 response = self._attempt(request, max_bytes)
             except TransportError as error:
-                if last or isinstance(error, TooLargeError):
+                if last or isinstance(error, final):
                     raise
                 self._wait(wait_seconds, error)
                 continue
@@ -206,7 +213,7 @@ class HttpClient:
         except BaseException as error:
             give_back(is_done=False)
             if isinstance(error, urllib3.exceptions.HTTPError | HTTPException | OSError):
-                raise TransportError(f"{request}: {explain(error, request.url, patience)}") from error
+                raise transport_error(error, request, request.url, patience) from error
             raise
 
     def wait(self, seconds: float) -> None:

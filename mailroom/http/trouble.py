@@ -12,7 +12,8 @@ from typing import Any
 from attrs import frozen
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError, ReadTimeoutError
 
-from mailroom.http.connections import Patience
+from mailroom.errors import TimedOutError, TransportError
+from mailroom.http.connections import Patience, Request
 from mailroom.http.urls import parse, port_of
 
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL})
@@ -47,6 +48,12 @@ class _Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def transport_error(error: BaseException, request: Request, url: str, patience: Patience) -> TransportError:
+    """Make an error of what kept a request, which led to `url`, from getting a whole answer."""
+    kind = TimedOutError if _is_too_slow(error, patience) else TransportError
+    return kind(f"{request}: {explain(error, url, patience)}")
+
+
 def explain(error: BaseException, url: str, patience: Patience) -> str:
     """Say why a request to `url` got no whole answer, and what to do where a person can do something.
 
@@ -65,6 +72,16 @@ def explain(error: BaseException, url: str, patience: Patience) -> str:
             if isinstance(cause, kinds):
                 return tell(cause, place)
     return str(error) or type(error).__name__
+
+
+def _is_too_slow(error: BaseException, patience: Patience) -> bool:
+    """Whether there was a connection, and the time was over before the answer was."""
+    if patience.left_seconds <= 0:
+        return True
+    causes = tuple(_causes(error))
+    return any(isinstance(x, ReadTimeoutError | TimeoutError) for x in causes) and not any(
+        isinstance(x, ConnectTimeoutError) for x in causes
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,6 +15,7 @@ from mailroom.errors import (
     ProtocolError,
     ServerError,
     StatusError,
+    TimedOutError,
     TooLargeError,
     TransportError,
 )
@@ -183,21 +184,25 @@ class JmapClient:
         """
         self._http.wait(seconds)
 
-    def call(self, calls: Sequence[Call]) -> list[Answer]:
+    def call(self, calls: Sequence[Call], *, once_if_slow: bool = False) -> list[Answer]:
         """Send method calls in one request and return their answers, in the same order.
+
+        Args:
+            once_if_slow: Whether they are not sent again where the server takes too long.
 
         Raises:
             AuthenticationError: The token is refused.
             MethodError: The request as a whole was refused for its size (type ``requestTooLarge``).
             TooLargeError: The answer is larger than `max_answer_bytes`.
+            TimedOutError: The server took too long; what it has done nobody knows.
             ServerError: No proper answer arrived.
         """
         session = self.session
         try:
-            response = self._post(session, calls)
-        except TooLargeError:
-            raise
+            response = self._post(session, calls, once_if_slow=once_if_slow)
         except (StatusError, TransportError) as error:
+            if isinstance(error, TooLargeError) or (once_if_slow and isinstance(error, TimedOutError)):
+                raise
             # The session's URLs may have moved (RFC 8620 section 2): ask for them again, once.
             if isinstance(error, StatusError) and error.status not in _MOVED:
                 raise
@@ -205,10 +210,10 @@ class JmapClient:
             self._session_states.clear()
             if self.session.api_url == session.api_url:
                 raise
-            response = self._post(self.session, calls)
+            response = self._post(self.session, calls, once_if_slow=once_if_slow)
         return self._answers(response, calls)
 
-    def _post(self, session: Session, calls: Sequence[Call]) -> Response:
+    def _post(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> Response:
         using = [CORE, MAIL]
         if any(call.method.startswith("Identity/") for call in calls):
             using.append(SUBMISSION)
@@ -226,6 +231,7 @@ class JmapClient:
             body=json.dumps(body, separators=(",", ":")).encode(),
             accept={400, 413},
             max_bytes=self.max_answer_bytes,
+            once_if_slow=once_if_slow,
         )
         if response.status >= 400:
             raise _request_error(response)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 from attrs import define, field
 
-from mailroom.errors import MethodError, ServerError
+from mailroom.errors import MethodError, ServerError, TimedOutError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.messages import Found, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
@@ -31,7 +31,7 @@ def update_messages(
     while batch := work.next_batch(most, client.session.limits.max_size_request):
         arguments = {"ifInState": work.state, "update": batch}
         try:
-            (answer,) = client.call([Call("Email/set", arguments)])
+            (answer,) = client.call([Call("Email/set", arguments)], once_if_slow=len(batch) > 1)
             settled = work.take(batch, answer.as_record(EmailSet))
         except ServerError as error:
             if isinstance(error, MethodError) and error.type == "stateMismatch":
@@ -40,8 +40,10 @@ def update_messages(
                     work.give_up("the mail changes faster than it can be filed")
                 else:
                     work.renew(messages.read(work.pending))
-            elif is_too_large(error) and len(batch) > 1:
+            elif len(batch) > 1 and (is_too_large(error) or isinstance(error, TimedOutError)):
                 most = len(batch) // 2
+                if isinstance(error, TimedOutError):  # what of it is done, only the server knows
+                    work.renew(messages.read(work.pending))
             else:
                 raise
         else:

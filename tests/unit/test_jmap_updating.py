@@ -1,0 +1,88 @@
+"""Changing many messages on a server that is slower than it is waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from mailroom.errors import TimedOutError
+from mailroom.http import Bounds, Credentials, HttpClient
+from mailroom.jmap import JmapClient, JmapMailStore
+from mailroom.model.mail import Change, MailboxId
+from mailroom.sandbox import Sandbox, SandboxAccount
+from tests.support.proxy import Exchange, Proxy
+
+BOUNDS = Bounds(silence_seconds=0.6, attempts=3, first_wait_seconds=0.001)
+MESSAGES = 16
+
+
+class SlowServer:
+    """Changes messages, and answers in time only where there are few of them at once.
+
+    Args:
+        most: To a change of more messages it does not answer in time.
+        is_done: Whether it makes such a change all the same.
+
+    Attributes:
+        sizes: Of how many messages the changes were that it was asked for.
+    """
+
+    def __init__(self, most: int, *, is_done: bool) -> None:
+        self.sizes: list[int] = []
+        self._most, self._is_done = most, is_done
+
+    def __call__(self, exchange: Exchange) -> None:
+        if "Email/set" not in exchange.request.calls:
+            exchange.pass_on()
+            return
+        ((_, arguments, _),) = exchange.request.json()["methodCalls"]
+        self.sizes.append(len(arguments["update"]))
+        if self.sizes[-1] <= self._most:
+            exchange.pass_on()
+            return
+        if self._is_done:
+            exchange.forward()
+        exchange.stall()
+
+
+def move_all(server: SlowServer, count: int = MESSAGES) -> int:
+    """Move messages from Screener to Feed; all must have come there. Return how many are told as changed."""
+    account = SandboxAccount()
+    screener, feed = (MailboxId(account.add_mailbox(name)) for name in ("Screener", "Feed"))
+    ids = [account.deliver([("Ann", "ann@example.net")], ["Screener"]) for _ in range(count)]
+    with Sandbox(account) as sandbox, Proxy(sandbox.url) as proxy:
+        proxy.plan = server
+        with closing(HttpClient(proxy.url, Credentials(f"Bearer {account.token}"), bounds=BOUNDS)) as http:
+            store = JmapMailStore(JmapClient(http, f"{proxy.url}/jmap/session"))
+            snapshot = store.read([screener]).snapshot
+            move = Change(add=frozenset({feed}), remove=frozenset({screener}))
+            update = store.update(snapshot, lambda _: move)
+        proxy.check()
+    assert not update.failed
+    assert all(account.mailbox_names(message) == {"Feed"} for message in ids)
+    return len(update.changed)
+
+
+def test_what_is_too_much_for_the_time_is_asked_for_in_smaller_parts() -> None:
+    """No part is sent again whole: the next is half as large, as with what is too large."""
+    server = SlowServer(4, is_done=False)
+    assert move_all(server) == MESSAGES
+    assert server.sizes[:3] == [16, 8, 4]
+    assert Counter(server.sizes)[16] == Counter(server.sizes)[8] == 1
+
+
+def test_what_was_done_although_no_answer_came_is_not_done_again() -> None:
+    """Before the next part it is looked how the messages are now."""
+    server = SlowServer(4, is_done=True)
+    assert move_all(server) == MESSAGES
+    assert server.sizes == [16]
+
+
+def test_a_single_change_that_takes_too_long_ends_the_update() -> None:
+    """There is nothing less to ask for; it is sent as often as any request, and then given up."""
+    server = SlowServer(0, is_done=False)
+    with pytest.raises(TimedOutError):
+        move_all(server, 2)
+    assert server.sizes == [2, *[1] * BOUNDS.attempts]
