@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 from attrs import evolve, frozen
@@ -71,7 +72,7 @@ class Scheme:
     error_label: Name
     warning_label: Name | None
 
-    @property
+    @cached_property
     def groups(self) -> tuple[ContactGroup, ...]:
         """The triage groups, each once, in the order of the categories."""
         return tuple(dict.fromkeys(category.group for category in self.categories))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from attrs import frozen
 
@@ -49,13 +50,13 @@ class Layout:
     protected: frozenset[MailboxId] = frozenset()
     max_mailboxes: int | None = None
 
-    @property
+    @cached_property
     def watched(self) -> frozenset[MailboxId]:
         """The labels; a cycle begins with the messages that carry one."""
         marks = {self.error} | ({self.warning} if self.warning else set())
         return frozenset(self.labels) | marks
 
-    @property
+    @cached_property
     def written(self) -> frozenset[MailboxId]:
         """Every mailbox that triage puts messages into or takes them out of."""
         places = {self.screener, self.inbox, *self.destinations.values()}

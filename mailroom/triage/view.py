@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 
 from attrs import Factory, frozen
 
@@ -31,7 +32,7 @@ class MailView:
     has_screener: bool
     left_out: Mapping[MessageId, str] = Factory(dict)
 
-    @property
+    @cached_property
     def marked(self) -> Snapshot:
         """The messages that carry a label of Mailroom's."""
         watched = self.layout.watched
