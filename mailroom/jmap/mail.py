@@ -8,7 +8,7 @@ from mailroom.errors import MethodError, ServerError, StatusError
 from mailroom.jmap.client import SUBMISSION, Call, JmapClient
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes
 from mailroom.jmap.messages import Messages
-from mailroom.jmap.reading import MAX_MESSAGES, MailReader
+from mailroom.jmap.reading import MailReader
 from mailroom.jmap.updating import update_messages
 from mailroom.jmap.wire import IdentityGet
 from mailroom.model.mail import Change, MailboxId, Message, Snapshot
@@ -19,17 +19,13 @@ _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSuppor
 
 
 class JmapMailStore:
-    """The mail of a JMAP account; fills the port `mailroom.model.ports.MailStore`.
+    """The mail of a JMAP account; fills the port `mailroom.model.ports.MailStore`."""
 
-    Args:
-        max_messages: How many messages are read at most, so that reading ends.
-    """
-
-    def __init__(self, client: JmapClient, max_messages: int = MAX_MESSAGES) -> None:
+    def __init__(self, client: JmapClient) -> None:
         self._client = client
         self._mailboxes = MailboxList(client)
         self._messages = Messages(client)
-        self._reader = MailReader(client, self._mailboxes, self._messages, max_messages)
+        self._reader = MailReader(client, self._mailboxes, self._messages)
 
     def own_addresses(self) -> OwnAddresses:
         """Return the addresses the person sends from; see `MailStore.own_addresses`.

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from mailroom.errors import MethodError, ProtocolError, ServerError
+from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.paging import Progress
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
 from mailroom.model.mailboxes import MailboxTree
@@ -16,8 +17,6 @@ MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5
 MAX_WRITES = 100
 PAGE_MAILBOXES = 500
-MAX_MAILBOXES = 1_000_000
-"""More than anybody has: where a server goes on and on, reading ends."""
 
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails", "myRights")
 
@@ -66,10 +65,10 @@ class MailboxList:
     def _read_pages(self) -> Mailboxes | None:
         """Read page after page; None where the list changed on the way."""
         mailboxes: dict[MailboxId, Mailbox] = {}
-        position, states = 0, set[str]()
+        progress, states = Progress("Mailbox/query"), set[str]()
         page_mailboxes = min(PAGE_MAILBOXES, self._client.session.limits.max_objects_in_get)
-        while position <= MAX_MAILBOXES:
-            query: Json = {"position": position, "limit": page_mailboxes}
+        while True:
+            query: Json = {"position": progress.position, "limit": page_mailboxes}
             get: Json = {"#ids": result_of(0, "Mailbox/query", "/ids"), "properties": MAILBOX_PROPERTIES}
             query_answer, answer = self._client.call([Call("Mailbox/query", query), Call("Mailbox/get", get)])
             mailboxes |= {mailbox.id: mailbox for mailbox in read_mailboxes(answer)}
@@ -79,8 +78,7 @@ class MailboxList:
             ids = query_answer.as_record(Query).ids
             if not ids:
                 return Mailboxes(tuple(sorted(mailboxes.values(), key=lambda x: x.id)), *states)
-            position += len(ids)
-        raise ProtocolError(f"Mailbox/query finds more than {MAX_MAILBOXES} mailboxes")
+            progress.take(ids)
 
 
 def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence[str]) -> Mapping[str, str]:

@@ -56,7 +56,8 @@ class Found:
             try:
                 message = make(structure(value, EmailObject, "the message"))
             except ProtocolError as error:
-                self.left_out[MessageId(str(value.get("id", "")))] = str(error)
+                message_id = str(value.get("id", "")) if isinstance(value, dict) else ""
+                self.left_out[MessageId(message_id)] = str(error)
             else:
                 if keep(message):
                     self.messages[message.id] = message
@@ -84,10 +85,10 @@ class Messages:
         found = Found(left_out={x: self._too_large[x] for x in ids if x in self._too_large})
         known = [x for x in ids if x in self._large]
         new = [x for x in ids if x not in self._large and x not in found.left_out]
-        for answer in self._get(new, EMAIL_PROPERTIES, found):
-            found.take(answer.as_record(EmailGet), self._read_whole, keep)
         for answer in self._get(known, CHANGEABLE_PROPERTIES, found):
             found.take(answer.as_record(EmailGet), self._read_changed, keep)
+        for answer in self._get(new, EMAIL_PROPERTIES, found):
+            found.take(answer.as_record(EmailGet), self._read_whole, keep)
         return found
 
     def _get(self, ids: Sequence[MessageId], properties: Sequence[str], found: Found) -> Iterator[Answer]:
@@ -122,6 +123,8 @@ class Messages:
 
     def _read_changed(self, email: EmailObject) -> Message:
         now = read_message(email)
+        if now.id not in self._large:
+            raise ProtocolError("the message was not asked for")
         return evolve(
             self._large[now.id],
             mailbox_ids=now.mailbox_ids,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from attrs import define, frozen
+from attrs import Factory, define, frozen
 
-from mailroom.errors import MethodError, ProtocolError, ServerError
+from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
@@ -16,6 +16,7 @@ from mailroom.jmap.messages import (
     Messages,
     read_message,
 )
+from mailroom.jmap.paging import Progress
 from mailroom.jmap.wire import EmailGet, Json, Query
 from mailroom.model.mail import Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.ports import Reading
@@ -23,9 +24,6 @@ from mailroom.model.ports import Reading
 MAX_READ_ATTEMPTS = 3
 PAGE_MESSAGES = 2_000
 MESSAGES_PER_REQUEST = 8_000
-MAX_MESSAGES = 10_000_000
-"""More than anybody has: where a server goes on and on, reading ends."""
-
 BUDGET_BYTES = 1024 * 1024
 """What is transferred again at every look without a second thought, besides usual messages."""
 
@@ -42,13 +40,10 @@ class MailReader:
     time (``unsupportedFilter``, RFC 8620 section 5.5): then each is searched by itself.
     """
 
-    def __init__(
-        self, client: JmapClient, mailboxes: MailboxList, messages: Messages, max_messages: int
-    ) -> None:
+    def __init__(self, client: JmapClient, mailboxes: MailboxList, messages: Messages) -> None:
         self._client = client
         self._mailboxes = mailboxes
         self._messages = messages
-        self._max_messages = max_messages
         self._totals: dict[MailboxId, int] = {}
         self._searches_one_by_one = False
         self._reads_ids_first = False
@@ -123,9 +118,9 @@ class MailReader:
         if not self._reads_ids_first:
             page_messages = min(page_messages, self._client.session.limits.max_objects_in_get)
         if self._searches_one_by_one:
-            return [_Search((x,), condition, page_messages, self._max_messages) for x, condition in in_each]
+            return [_Search((x,), condition, page_messages) for x, condition in in_each]
         condition = {"operator": "OR", "conditions": [condition for _, condition in in_each]}
-        return [_Search(tuple(wanted), condition, page_messages, self._max_messages)] if wanted else []
+        return [_Search(tuple(wanted), condition, page_messages)] if wanted else []
 
     def _next_pages(self, searches: Sequence[_Search], calls_before: int) -> list[_Page]:
         """Return the pages to ask for now: as many as one request may carry and are likely to be there."""
@@ -134,7 +129,7 @@ class MailReader:
         room = MESSAGES_PER_REQUEST
         for search in searches:
             expected = sum(self._totals.get(x, 0) for x in search.mailbox_ids)
-            position, ends = search.position, search.is_over
+            position, ends = search.progress.position, search.is_over
             while not ends and len(pages) < most and (room > 0 or not pages):
                 pages.append(_Page(search, position))
                 room -= min(search.page_messages, max(0, expected - position))
@@ -161,25 +156,20 @@ class _Search:
     """A query that is read page after page.
 
     Attributes:
-        max_messages: How many results a search may have.
-        position: How many results have been read.
         states: What the server called the states of the result.
     """
 
     mailbox_ids: Sequence[MailboxId]
     condition: Json
     page_messages: int
-    max_messages: int
-    position: int = 0
+    progress: Progress = Factory(lambda: Progress("Email/query"))
     is_over: bool = False
     states: frozenset[str] = frozenset()
 
     def take(self, query: Query) -> None:
         """Note the next page."""
         self.states |= {query.query_state}
-        self.position += len(query.ids)
-        if self.position > self.max_messages:
-            raise ProtocolError(f"Email/query finds more than {self.max_messages} messages")
+        self.progress.take(query.ids)
         if len(query.ids) < self.page_messages:
             self.is_over = query.limit is None or len(query.ids) < query.limit or not query.ids
             # Where it is not over, the server gives less at once than it was asked for.
@@ -209,7 +199,7 @@ def _taken(pages: Sequence[_Page], answers: Sequence[Answer]) -> Iterator[tuple[
     for page, query_answer, get_answer in zip(pages, answers[::2], answers[1::2], strict=True):
         query, emails = query_answer.as_record(Query), get_answer.as_record(EmailGet)
         # A page behind one that was shorter than asked for is read again from where that one ended.
-        if page.position == page.search.position and not page.search.is_over:
+        if page.position == page.search.progress.position and not page.search.is_over:
             page.search.take(query)
             yield query, emails
 

@@ -97,7 +97,7 @@ class _Updating:
 
     def take(self, batch: Collection[MessageId], answer: EmailSet) -> int:
         """Note what the server did of a batch; return of how many messages it was not too busy for."""
-        refused = answer.not_updated or {}
+        done, refused = answer.updated or {}, answer.not_updated or {}
         settled = 0
         for message_id in batch:
             error = refused.get(message_id)
@@ -107,6 +107,8 @@ class _Updating:
             self.pending.pop(message_id)
             if error:
                 self._note_refusal(message_id, error)
+            elif message_id not in done:
+                self.failed[message_id] = "the server does not say what became of a message"
             else:
                 self.messages[message_id] = self._target(self.messages[message_id])
                 self.changed.add(message_id)

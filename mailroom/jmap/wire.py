@@ -155,7 +155,7 @@ class EmailGet:
     """
 
     state: str
-    list_: list[Json]
+    list_: list[Any]
 
 
 @frozen

@@ -48,6 +48,7 @@ SESSION: dict[str, Any] = {
     "apiUrl": "/api/",
     "state": "s1",
 }
+MOST_REQUESTS = 20
 ECHO = Call("Mailbox/get", {"ids": None})
 GOOD: list[Any] = [["Mailbox/get", {"list": []}, "0"]]
 
@@ -394,12 +395,19 @@ class TestMailboxes:
 
 
 class TestRead:
-    def read(self, **page: object) -> None:
+    def read(self, **page: object) -> int:
+        """Read mail whose pages are all this one; return how many requests it takes."""
+        requests = 0
         query = {"ids": ["m1", "m2", "m3"], "queryState": "q1", **page}
         emails = {"state": "e1", "list": []}
         mailboxes = {"list": [{"id": FEED, "name": "Feed"}]}
 
         def answer(peer: socket.socket, request: Received) -> None:
+            nonlocal requests
+            requests += 1
+            if requests > MOST_REQUESTS:
+                peer.close()
+                return
             if request.method == "GET":
                 peer.sendall(as_json(SESSION))
                 return
@@ -408,20 +416,21 @@ class TestRead:
             peer.sendall(answers([[name, answered[name], number] for name, _, number in calls]))
 
         with ScriptedServer(answer) as server:
-            JmapMailStore(client(server), max_messages=30).read([FEED])
+            JmapMailStore(client(server)).read([FEED])
+        return requests
 
     @pytest.mark.parametrize(
         "page", [{}, {"limit": 0}, {"limit": -1}, {"limit": 1}, {"limit": 1, "ids": ["m1"]}]
     )
     def test_reading_ends_where_a_servers_pages_do_not(self, page: dict[str, object]) -> None:
-        """A server that gives the same page for ever, or senseless limits, is told apart from much mail."""
-        with pytest.raises(ProtocolError):
+        """A server that gives the same page for ever, or senseless limits, is asked but a few times."""
+        with pytest.raises(ProtocolError, match="again and again"):
             self.read(**page)
 
-    def test_an_empty_mailbox_is_read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_mailbox_is_read_at_once(self) -> None:
         """No message is a whole answer, whatever limit the server says it has applied."""
         for limit in (None, -1, 0, 3):
-            self.read(ids=[], limit=limit)
+            assert self.read(ids=[], limit=limit) == 2
 
 
 class TestUpdate:
@@ -491,6 +500,18 @@ class TestUpdate:
         assert "read-only" in update.failed[MessageId("m0")]
         assert list(update.snapshot.messages) == ["m0"]
         assert update.snapshot.messages[MessageId("m0")].mailbox_ids == {INBOX}
+
+    @pytest.mark.parametrize("updated", [None, {}, {"m0": None}], ids=["nothing", "none", "one of two"])
+    def test_what_an_answer_does_not_name_is_not_done(self, updated: object) -> None:
+        """Every message stands in `updated` or `notUpdated` (RFC 8620 section 5.3); of one that stands in
+        neither, nobody knows, and it is not told as moved.
+        """
+        with a_mail_server(lambda _: ["Email/set", {"newState": "e2", "updated": updated}]) as server:
+            update = JmapMailStore(client(server)).update(messages(2), to_feed)
+        named = set(updated) if isinstance(updated, dict) else set()
+        assert update.changed == named
+        assert set(update.failed) == {"m0", "m1"} - named
+        assert all("does not say" in reason for reason in update.failed.values())
 
     def test_a_batch_that_is_too_large_is_halved(self) -> None:
         """A server that refuses a batch for its size gets smaller ones."""

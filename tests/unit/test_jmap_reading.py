@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -181,6 +182,21 @@ class TestTooLarge:
         assert second[ids[1]] == evolve(first[ids[1]], is_read=True)
         assert all(second[each] == first[each] for each in ids[2:])
 
+    def test_a_message_that_was_not_asked_for_is_passed_over(self, server: Server) -> None:
+        """Of one that nobody asked for, the answer has but a part."""
+        large = server.receive("Screener", sender=(LONG, "ann@example.net"))
+        for _ in range(6):
+            server.receive("Screener", sender=(LONG, "bob@example.net"))
+        known = set(server.read("Screener").snapshot.messages)
+        assert large in known
+
+        def add(responses: Responses) -> None:
+            for get in of("Email/get", responses):
+                get["list"] += [x | {"id": f"not {x['id']}"} for x in get["list"]]
+
+        server.proxy.plan = altering(add)
+        assert set(server.read("Screener").snapshot.messages) == known
+
     def test_a_server_may_say_it_too(self, server: Server) -> None:
         """A strict server's refusal counts like the limit of one's own."""
         expected = {server.receive("Screener") for _ in range(MAX_OBJECTS)}
@@ -302,6 +318,21 @@ class TestOdd:
         (page,) = JmapMailHistory(server.client).headers(*server.ids("Family"))
         assert (len(page.headers), page.left_out) == (2, 1)
 
+    @pytest.mark.parametrize("what", [None, 5, [], "text"])
+    def test_what_is_no_message_at_all_stops_no_message(self, server: Server, what: object) -> None:
+        """Something else in the list of messages is told, and the messages beside it are read."""
+        fine = server.receive("Screener")
+
+        def add(responses: Responses) -> None:
+            for get in of("Email/get", responses):
+                get["list"].append(what)
+
+        server.proxy.plan = altering(add)
+        reading = server.read("Screener")
+        assert set(reading.snapshot.messages) == {fine}
+        assert all(reading.left_out.values())
+        assert len(reading.left_out) == 1
+
     def test_an_address_is_never_cut(self, server: Server) -> None:
         """A part of an address would be another address: one that is absurdly long is none."""
         absurd = "a@" + "x." * 50_000 + "example"
@@ -422,6 +453,23 @@ class TestOptional:
 
 
 class TestPages:
+    def test_mailboxes_that_come_in_one_and_the_same_page_are_given_up(self, server: Server) -> None:
+        """A server that takes no notice of the position is asked a few times and no more."""
+        for number in range(2 * MAX_OBJECTS):
+            server.account.add_mailbox(f"Box {number}")
+
+        def from_the_beginning(exchange: Exchange) -> None:
+            request = exchange.request
+            body = re.sub(rb'"position":\d+', b'"position":0', request.body)
+            exchange.reply(exchange.forward(evolve(request, body=body)))
+
+        def read() -> None:
+            with pytest.raises(ServerError, match="again and again"):
+                server.store.read([])
+
+        server.proxy.plan = from_the_beginning
+        assert server.requests(read) < 20
+
     def test_two_pages_in_one_request_are_both_taken(self, server: Server) -> None:
         """Where two pages are expected they come by one request, each message once and in its place."""
         ids = [server.receive("Screener") for _ in range(MAX_OBJECTS + 20)]
