@@ -9,21 +9,23 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from mailroom.account import open_account
+from mailroom.account import Account
+from mailroom.commands.inspection import inspect
+from mailroom.model.scheme import Scheme
 from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
+from mailroom.triage.making import make_missing
 from tests.support import harm, vcards
 from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
-from tests.support.running import ONE_ATTEMPT, PROJECT, run_command
+from tests.support.running import ONE_ATTEMPT, PROJECT, run_command, settings_for
 
 MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
 ENOUGH_REQUESTS = 60
@@ -230,26 +232,31 @@ class TestFailures:
         assert bare_account.mailbox_names() == ["Inbox"]
 
 
+def set_up(mailroom: Account, scheme: Scheme) -> None:
+    """Make what is missing, as the command does it, which has more patience."""
+    found = inspect(mailroom, scheme)
+    if not found.troubles:
+        make_missing(found.items, mailroom.mail, mailroom.book)
+
+
 class TestInterruption:
     """Wherever it ends, the next run finishes it."""
 
     @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
     def test_cut_off_at_any_request_and_run_again_it_ends_the_same(
-        self, new_account: Callable[[], AccountUnderTest], monkeypatch: pytest.MonkeyPatch, is_done: bool
+        self, new_account: Callable[[], AccountUnderTest], is_done: bool
     ) -> None:
         """For every request: the line goes dead there, and a second run makes the same account."""
-        once = partial(open_account, bounds=ONE_ATTEMPT)
-        monkeypatch.setattr("mailroom.commands.setup.open_account", once)
         undisturbed = new_account()
         run_command(undisturbed.environment, "setup", "--apply")
         expected = picture(undisturbed)
         for number in range(ENOUGH_REQUESTS):
             account = new_account()
-            with proxy_of(account) as proxy:
-                proxy.plan = _dead_from(number, is_done=is_done)
-                run_command(proxy.environment(account.environment), "setup", "--apply")
-                proxy.check()
-                is_reached = len(proxy.requests) > number
+            with behind(account) as hit:
+                hit.proxy.plan = _dead_from(number, is_done=is_done)
+                set_up(hit.mailroom(ONE_ATTEMPT), settings_for(account, {}).scheme)
+                hit.proxy.check()
+                is_reached = len(hit.proxy.requests) > number
             if not is_reached:
                 assert number > 8, "there were requests to cut off"
                 return

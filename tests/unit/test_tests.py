@@ -35,6 +35,42 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
+def of_mailroom(tree: ast.Module) -> set[str]:
+    """The names under which a module knows something of the code."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "mailroom":
+            names |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            of_code = (alias for alias in node.names if alias.name.split(".")[0] == "mailroom")
+            names |= {alias.asname or "mailroom" for alias in of_code}
+    return names
+
+
+def patched(tree: ast.Module) -> Iterator[str]:
+    """What of the code a module puts something else in the place of, for as long as a test takes."""
+    known = of_mailroom(tree)
+
+    def is_code(node: ast.expr) -> bool:
+        if isinstance(node, ast.Constant):
+            return str(node.value).startswith("mailroom.")
+        return ast.unparse(node).split(".")[0] in known
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            what = ast.unparse(node.func).split(".")
+            if {"setattr", "delattr", "setitem", "patch"} & set(what) and is_code(node.args[0]):
+                yield ast.unparse(node)
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        elif isinstance(node, ast.Delete):
+            targets = node.targets
+        yield from (ast.unparse(x) for x in targets if isinstance(x, ast.Attribute) and is_code(x.value))
+
+
 def private_names(tree: ast.Module) -> Iterator[str]:
     """Names with an underscore that belong to somebody else, in code and in texts that are patched."""
     for node in ast.walk(tree):
@@ -83,6 +119,41 @@ def test_nobody_looks_at_a_private_name() -> None:
         if name.startswith("_") and not name.startswith("__") and name not in NOBODY_ELSE_OFFERS_IT
     }
     assert not private
+
+
+PATCHES = """
+import mailroom.triage.view
+from mailroom import account as wiring
+from mailroom.jmap import JmapClient
+monkeypatch.setattr("mailroom.triage.view.MAX_READ_ALONG_MESSAGES", 2)
+monkeypatch.setattr(mailroom.triage.view, "MAX_READ_ALONG_MESSAGES", 2)
+monkeypatch.setattr(wiring, "open_account", None)
+monkeypatch.delattr(JmapClient, "call")
+unittest.mock.patch("mailroom.account.open_account")
+mock.patch.object(wiring, "open_account")
+wiring.open_account = None
+JmapClient.call = None
+del JmapClient.call
+"""
+
+NO_PATCHES = """
+from mailroom.jmap import JmapClient
+monkeypatch.setenv("MAILROOM_PUSH", "off")
+monkeypatch.setattr(os, "environ", {})
+server.plan = JmapClient.call
+self.client = JmapClient(http)
+"""
+
+
+def test_no_test_patches_the_code() -> None:
+    """Time, limits and whom to talk to are arguments: what is tested is what runs."""
+    assert not {f"{module}: {patch}" for module, tree in trees(TESTS) for patch in patched(tree)}
+
+
+def test_a_patch_of_any_form_is_seen() -> None:
+    """By its name, by its module or class, and by plain assignment; what belongs to others is no matter."""
+    assert len(list(patched(ast.parse(PATCHES)))) == PATCHES.count("\n") - 4
+    assert not list(patched(ast.parse(NO_PATCHES)))
 
 
 def test_a_test_that_never_ends_ends_the_run(tmp_path: Path) -> None:
