@@ -42,7 +42,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     Not in `addopts`, for what builds the package runs the tests without pytest-xdist.
     """
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if is_whole and config.getoption("numprocesses", 0) is None:
+    is_one_of_them = "PYTEST_XDIST_WORKER" in os.environ
+    if is_whole and not is_one_of_them and config.getoption("numprocesses", 0) is None:
         config.option.numprocesses = "auto"
         config.option.dist = "worksteal"
 

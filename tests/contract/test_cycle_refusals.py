@@ -186,7 +186,7 @@ class TestBusy:
         assert not report.has_failures
         assert report.filed[0].messages_moved == 4
         assert {frozenset(hit.account.mailboxes_of(x)) for x in messages} == {frozenset({"Feed"})}
-        assert hit.stop.waits_seconds == [1.0] * 4, "each answer let one more through"
+        assert hit.stop.seconds == [1.0] * 4, "each answer let one more through"
 
     def test_one_that_stays_busy_is_given_up_until_later(self, hit: Behind) -> None:
         """The waits grow and end; the sender keeps the label, and others are not held up."""
@@ -198,7 +198,7 @@ class TestBusy:
         report = mailroom.triage.run()
         assert "busy" in report.failed[ANN[1]]  # type: ignore[index]
         assert set(report.failed) == {ANN[1]}
-        assert hit.stop.waits_seconds == [1.0, 4.0, 16.0]
+        assert hit.stop.seconds == [1.0, 4.0, 16.0]
         assert hit.account.mailboxes_of(other) == {"Feed"}
         assert hit.account.mailboxes_of(stuck) == {"Screener", "@ToFeed"}
         hit.proxy.plan = Exchange.pass_on

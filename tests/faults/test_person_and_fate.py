@@ -21,8 +21,9 @@ from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
 from tests.faults.witness import PROTECTED, Witness
 from tests.support import harm
 from tests.support.accounts import LABELS, furnish
+from tests.support.given_time import NotedWaits
 from tests.support.harm import Choice
-from tests.support.interrupted import ShortWait, cycle
+from tests.support.interrupted import cycle
 from tests.support.observer import triage_groups_of
 from tests.support.proxy import Exchange, Plan, Proxy, Request
 from tests.support.running import settings_for
@@ -190,7 +191,7 @@ class PersonAndFate(RuleBasedStateMachine):
     def restart(self) -> None:
         """Mailroom forgets all it knew, as after a crash."""
         # An hour goes by from one look at the clock to the next, so that no pause holds anything up.
-        self.mailroom = open_account(self.settings, ShortWait(), clock=count(step=3_600).__next__)
+        self.mailroom = open_account(self.settings, NotedWaits(), clock=count(step=3_600).__next__)
 
     def teardown(self) -> None:
         """When person and fate have ceased, two cycles later nothing is left to do."""

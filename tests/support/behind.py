@@ -11,7 +11,7 @@ from attrs import define, field
 from mailroom.account import Account, open_account
 from mailroom.http import DEFAULT_BOUNDS, Bounds
 from tests.support.accounts import AccountUnderTest
-from tests.support.interrupted import ShortWait
+from tests.support.given_time import NotedWaits
 from tests.support.proxy import Proxy
 from tests.support.running import settings_for
 
@@ -28,7 +28,7 @@ class Behind:
     account: AccountUnderTest
     proxy: Proxy
     now: float = field(default=1_000.0)
-    stop: ShortWait = field(factory=ShortWait)
+    stop: NotedWaits = field(factory=NotedWaits)
 
     def mailroom(self, bounds: Bounds = DEFAULT_BOUNDS) -> Account:
         """Wire Mailroom up, as after a fresh start."""

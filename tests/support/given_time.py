@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -26,14 +27,14 @@ class NotedWaits(threading.Event):
     """An event whose waits take no time, so that a test sees how long they would have been.
 
     Args:
-        passing: How many waits pass; the next, and every one after it, lasts until the event is set.
+        passing: How many waits pass; those after them last until the event is set.
 
     Attributes:
         seconds: How long each wait would have been, in order.
         times_set: How often somebody has ended the waiting.
     """
 
-    def __init__(self, passing: int = 0) -> None:
+    def __init__(self, passing: float = math.inf) -> None:
         super().__init__()
         self.seconds: list[float] = []
         self.times_set = 0
@@ -41,8 +42,7 @@ class NotedWaits(threading.Event):
         self._lasting = threading.Event()
 
     def wait(self, timeout: float | None = None) -> bool:
-        assert timeout is not None
-        self.seconds.append(timeout)
+        self.seconds.append(math.inf if timeout is None else timeout)
         if len(self.seconds) <= self._passing:
             return self.is_set()
         self._lasting.set()

@@ -13,6 +13,7 @@ from mailroom.errors import MailroomError
 from mailroom.http import DEFAULT_BOUNDS, Bounds
 from mailroom.triage.report import Report
 from tests.support.accounts import AccountUnderTest
+from tests.support.given_time import NotedWaits
 from tests.support.observer import Observer, final_state
 from tests.support.proxy import Exchange, Plan, Proxy
 from tests.support.running import settings_for
@@ -20,23 +21,6 @@ from tests.support.scenarios import FaultyAccountOnSandbox, Scenario, Stage, set
 
 IMPATIENT = Bounds(silence_seconds=0.15)
 """Lets a client give a silent server up after a moment."""
-
-
-class ShortWait(threading.Event):
-    """The event of a stop, whose waits take no time.
-
-    Attributes:
-        waits_seconds: How long it was to be waited for, each time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits_seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Return at once."""
-        self.waits_seconds.append(timeout or 0.0)
-        return self.is_set()
 
 
 @define
@@ -47,7 +31,7 @@ class Rig:
     proxy: Proxy
     observer: Observer
     bounds: Bounds = DEFAULT_BOUNDS
-    stop: ShortWait = field(factory=ShortWait)
+    stop: NotedWaits = field(factory=NotedWaits)
 
     def mailroom(self, stop: threading.Event | None = None) -> Account:
         """Wire Mailroom up through the proxy, as after a fresh start."""
