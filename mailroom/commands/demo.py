@@ -14,7 +14,7 @@ from mailroom.exits import Exit
 from mailroom.output.logs import configure_logs
 from mailroom.output.terminal import BOLD, DIM, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from mailroom.sandbox.store.messages import Message
 from mailroom.service.loop import run_cycle
 from mailroom.settings.settings import load_settings

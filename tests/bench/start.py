@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import Process
 
 STARTS = 10

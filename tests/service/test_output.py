@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import environment
 
 STRANGER = "news@dailylantern.example"

@@ -21,7 +21,7 @@ from mailroom.jmap.push import DEFAULT_TIMES, Push, PushState, PushTimes, concer
 from mailroom.jmap.sse import ServerSentEvent
 from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from mailroom.service.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
 from tests.support.given_time import PATIENCE_SECONDS, GivenTime, NotedWaits, eventually
 from tests.support.processes import Process

@@ -28,7 +28,7 @@ from mailroom.jmap.client import Call
 from mailroom.output import redaction
 from mailroom.output.logs import configure_logs, log
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from mailroom.service.health import Health, HealthServer
 from mailroom.settings.settings import load_settings
 from tests.support.processes import Process, mailroom

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import Process, environment, mailroom
 

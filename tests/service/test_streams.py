@@ -14,7 +14,7 @@ import pytest
 
 from mailroom.output.terminal import display_width
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import environment
 
 COMMANDS = ("plan", "check --json", "setup", "rules", "--help")

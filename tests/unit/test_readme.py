@@ -16,7 +16,7 @@ import pytest
 
 from mailroom.cli import main
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from mailroom.settings import variables
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.sandbox import Sandbox, SandboxAccount
-from mailroom.sandbox.seed.people import STRANGERS, Names, seeded_account
+from mailroom.sandbox.seed.account import Names, seeded_account
+from mailroom.sandbox.seed.people import STRANGERS
 from mailroom.sandbox.store import vcards
 from mailroom.sandbox.store.changes import ChangeLog
 from mailroom.sandbox.store.rules import by_contact_group

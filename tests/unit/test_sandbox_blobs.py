@@ -14,7 +14,7 @@ import pytest
 import vobject
 
 from mailroom.sandbox import Sandbox, SandboxAccount
-from mailroom.sandbox.seed.people import seeded_account
+from mailroom.sandbox.seed.account import seeded_account
 from tests.support.raw_clients import Answer, RawDav, RawJmap
 
 

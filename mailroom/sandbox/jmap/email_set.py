@@ -7,8 +7,8 @@ from typing import Any
 
 from mailroom.sandbox.jmap.arguments import Arguments, Json
 from mailroom.sandbox.jmap.core import Context
+from mailroom.sandbox.jmap.filters import UTC_DATE
 from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES
-from mailroom.sandbox.jmap.query import UTC_DATE
 from mailroom.sandbox.jmap.references import pointer_tokens
 from mailroom.sandbox.jmap.set import Actions, SetError, invalid_properties, set_objects
 from mailroom.sandbox.store.messages import Message
