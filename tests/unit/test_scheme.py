@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailroom.model.contacts import CardKind
-from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.model.sender import read_sender
 from mailroom.rules.routing import routing_rules
+from mailroom.triage.cycle import Triage
 from mailroom.triage.layout import find_layout
+from mailroom.triage.making import make_missing
 from mailroom.triage.survey import Kind, survey
 from tests.support.default_account import FEED, GROUPS, IMBOX, MAILBOXES, SCHEME
+from tests.support.memory import Book, World
 
+SENDER = read_sender([("Ann", "ann@a.example")])
 NEWS = ContactGroup(Name("News", "GROUP"), mailbox=Name("Feeds/Daily", "MAILBOX"))
 
 
@@ -72,3 +80,42 @@ def test_a_setting_renames_what_it_names_and_nothing_else() -> None:
     )
     (group,) = both.with_setting("GROUP", "Other").groups
     assert group == ContactGroup(Name("Other"), Name("Other"))
+
+
+@st.composite
+def schemes(draw: st.DrawFn) -> Scheme:
+    """A few categories; groups have destinations of other names, share some, or have the Inbox."""
+    mailboxes = st.sampled_from([None, *map(Name, ("Feed", "News", "Papers", "G0"))])
+    groups = [ContactGroup(Name(f"G{n}"), draw(mailboxes)) for n in range(draw(st.integers(1, 4)))]
+    kinds = st.sampled_from(CardKind)
+    count = draw(st.integers(1, 5))
+    return evolve(
+        SCHEME,
+        categories=tuple(
+            Category(f"C{n}", Name(f"@L{n}"), draw(st.sampled_from(groups)), draw(kinds))
+            for n in range(count)
+        ),
+    )
+
+
+@given(schemes(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_scheme_is_made_and_then_files_by_its_own_names(scheme: Scheme, data: st.DataObject) -> None:
+    """A label puts the sender into its group and their mail into its mailbox; the next label moves both."""
+    world = World(MAILBOXES[:4], {}, {}, {})
+    book = Book(world)
+    make_missing(survey(MailboxTree(world.mailboxes), [], scheme), world, book)
+    triage = Triage(world, book, scheme, OwnAddresses())
+    triage.check_mail()
+    triage.check_book()
+    message = Message(MessageId("m"), frozenset({MailboxId("Screener")}), False, SENDER, "2026")
+    world.messages[message.id] = message
+    for category in data.draw(st.lists(st.sampled_from(scheme.categories), min_size=1, max_size=3)):
+        labelled = world.messages[message.id]
+        world.messages[message.id] = evolve(
+            labelled, mailbox_ids=labelled.mailbox_ids | {MailboxId(category.label)}
+        )
+        (filed,) = triage.run().filed
+        assert filed.filing.decision.category == category
+        assert world.messages[message.id].mailbox_ids == {category.group.mailbox or "Inbox"}
+        assert {name for name, members in world.groups.items() if members} == {category.group.name}
