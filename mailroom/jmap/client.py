@@ -21,6 +21,7 @@ from mailroom.errors import (
 )
 from mailroom.http import HttpClient, Response, resolve
 from mailroom.jmap.wire import (
+    MAX_WORDS_CHARACTERS,
     AccountObject,
     CoreCapability,
     Json,
@@ -108,7 +109,8 @@ class Answer:
         if self.name == "error":
             kind = str(self.arguments.get("type", "unknown"))
             detail = self.arguments.get("description") or self.arguments.get("arguments") or ""
-            raise MethodError(f"{self.call.method}: {kind} {detail}".strip(), kind)
+            said = str(detail)[:MAX_WORDS_CHARACTERS]
+            raise MethodError(f"{self.call.method}: {kind} {said}".strip(), kind)
         if self.name != self.call.method:
             raise ProtocolError(f"{self.call.method} was answered by {self.name}")
         return structure(self.arguments, record, self.call.method)

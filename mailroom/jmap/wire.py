@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NewType, TypeVar
 
 import cattrs
 from attrs import Factory, field, fields, frozen, has, validators
@@ -14,6 +14,12 @@ from mailroom.errors import ProtocolError, TooLargeError
 
 MAX_JSON_ELEMENTS = 500_000
 """Two thousand messages have 44,000. None takes more than a hundred bytes of memory, strings apart."""
+
+MAX_WORDS_CHARACTERS = 4_000
+"""As much of what a server says to people as they could read; it may be megabytes."""
+
+Words = NewType("Words", str)
+"""What a server says to people; cut at `MAX_WORDS_CHARACTERS`."""
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -70,7 +76,7 @@ class RequestProblem:
     """Why a whole request was refused (RFC 7807, RFC 8620 section 3.6.1)."""
 
     type: str = ""
-    detail: str = ""
+    detail: Words = Words("")
     limit: str = ""
 
 
@@ -163,7 +169,7 @@ class SetError:
     """Why one object was not changed (RFC 8620 section 5.3)."""
 
     type: str = "unknown"
-    description: str | None = None
+    description: Words | None = None
 
 
 @frozen
@@ -236,7 +242,7 @@ def structure(value: object, record: type[T], what: str) -> T:
         raise ProtocolError(f"{what}: {'; '.join(cattrs.transform_error(error)[:3])}") from error
 
 
-def _exactly(kind: type) -> Callable[[object, object], object]:
+def _exactly(kind: type) -> Callable[[object, object], Any]:
     """Make a hook that takes a value of one type instead of converting others to it."""
 
     def hook(value: object, _: object) -> object:
@@ -275,8 +281,10 @@ def _list_hook(kind: Any) -> Callable[[Any, Any], Any]:
     return hook
 
 
+_as_text = _exactly(str)
 _converter = cattrs.Converter()
 for _kind in (str, int, bool):
     _converter.register_structure_hook(_kind, _exactly(_kind))
+_converter.register_structure_hook(Words, lambda value, _: _as_text(value, str)[:MAX_WORDS_CHARACTERS])
 _converter.register_structure_hook_factory(has, _record_hook)
 _converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is list, _list_hook)

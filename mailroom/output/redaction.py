@@ -18,6 +18,9 @@ MIN_SECRET_CHARACTERS = 6
 TELLING_CHARACTERS = 12
 """So much of a longer secret is struck out even where the rest is missing."""
 
+MAX_EXAMINED_CHARACTERS = 16_384
+"""More than anybody reads; striking out takes some hundred bytes of memory for each."""
+
 STRUCK_OUT = "[secret]"
 
 _MAX_DECODINGS = 3
@@ -73,8 +76,11 @@ def presentable(text: str) -> str:
     """Return what somebody else said as it may be shown: without secrets and in one printable line.
 
     Control characters, those that turn the direction of writing, and halves of surrogate pairs become
-    spaces: a terminal would obey them, and not every encoding has them.
+    spaces: a terminal would obey them, and not every encoding has them. What is longer than
+    `MAX_EXAMINED_CHARACTERS` ends in an ellipsis.
     """
+    if len(text) > MAX_EXAMINED_CHARACTERS:
+        text = f"{text[:MAX_EXAMINED_CHARACTERS]}…"
     text = redact(text)
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 

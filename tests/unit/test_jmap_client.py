@@ -501,6 +501,18 @@ class TestUpdate:
         assert list(update.snapshot.messages) == ["m0"]
         assert update.snapshot.messages[MessageId("m0")].mailbox_ids == {INBOX}
 
+    def test_as_much_of_a_servers_words_is_kept_as_can_be_read(self) -> None:
+        """A description of megabytes is held for no longer than its answer, whatever it is about."""
+        said = "why not " * 100_000
+        refused = {"m0": {"type": "forbidden", "description": said}}
+        with a_mail_server(lambda _: ["Email/set", {"newState": "e2", "notUpdated": refused}]) as server:
+            update = JmapMailStore(client(server)).update(messages(1), to_feed)
+        assert 100 < len(update.failed[MessageId("m0")]) < 5_000
+        error = {"type": "forbidden", "description": said}
+        with a_mail_server(lambda _: ["error", error]) as server, pytest.raises(MethodError) as caught:
+            JmapMailStore(client(server)).update(messages(1), to_feed)
+        assert 100 < len(str(caught.value)) < 5_000
+
     @pytest.mark.parametrize("updated", [None, {}, {"m0": None}], ids=["nothing", "none", "one of two"])
     def test_what_an_answer_does_not_name_is_not_done(self, updated: object) -> None:
         """Every message stands in `updated` or `notUpdated` (RFC 8620 section 5.3); of one that stands in

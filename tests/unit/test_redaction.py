@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -150,3 +151,15 @@ def test_a_hostile_text_takes_no_time(text: str) -> None:
     began = time.perf_counter()
     redact(text)
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("text", ["%41 &amp; " * 20_000, "x y " * 50_000], ids=["escaped", "plain"])
+def test_a_text_without_end_takes_no_room(text: str) -> None:
+    """What a server says may be megabytes; as much is looked at as a person could read, and it ends in …"""
+    tracemalloc.start()
+    said = presentable(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said.endswith("…")
+    assert len(said) < 20_000
+    assert peak < 8 * 1024 * 1024
