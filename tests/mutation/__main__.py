@@ -5,8 +5,8 @@
     python -m tests.mutation --all --module plan     every mutant of a module
     python -m tests.mutation --strict                fail where a survivor is not explained
 
-What survives and is right to do so stands in explained.toml, with the reason. CI prints and does not fail:
-which mutants there are changes with every line, and the sample with the day.
+What survives and is right to do so stands in explained.toml, with the reason. CI prints and never fails
+here: which mutants there are changes with every line, the sample with the day, and the time with the load.
 """
 
 from __future__ import annotations
@@ -16,67 +16,47 @@ import random
 import sys
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.trial import Fate, preload, try_out
+from tests.mutation.tested import AREAS, PACKAGE, Area
+from tests.mutation.trial import Fate, Trial, try_out
 
-ROOT = Path(__file__).parents[2]
 EXPLAINED = Path(__file__).with_name("explained.toml")
-AT_ONCE = 2
-
-UNIT = "tests/unit/test_"
-SANDBOX = ("-k", "sandbox")
-TESTS: dict[str, tuple[str, ...]] = {
-    "triage/approval.py": (f"{UNIT}approve.py", "tests/contract/test_approve.py", *SANDBOX),
-    "triage/cycle.py": (
-        f"{UNIT}cycle.py", f"{UNIT}triage_properties.py",
-        "tests/contract/test_cycle_senders.py", "tests/contract/test_cycle_refusals.py",
-        "tests/contract/test_cycle_marks.py", "-k", "not cyrus",
-    ),
-    "triage/layout.py": (f"{UNIT}plan.py", f"{UNIT}setup_survey.py", f"{UNIT}cycle.py"),
-    "model/own.py": (f"{UNIT}own.py",),
-    "triage/pauses.py": (f"{UNIT}pauses.py",),
-    "triage/plan.py": (f"{UNIT}plan.py", f"{UNIT}cycle.py", f"{UNIT}triage_properties.py"),
-    "triage/screener.py": (f"{UNIT}screener.py",),
-    "triage/stragglers.py": ("tests/contract/test_stragglers.py", *SANDBOX),
-    "triage/verdicts.py": (f"{UNIT}plan.py", f"{UNIT}triage_properties.py"),
-    "carddav/members.py": (f"{UNIT}vcard.py", f"{UNIT}carddav_cards.py"),
-    "carddav/vcard.py": (f"{UNIT}vcard.py", f"{UNIT}vcard_compose.py"),
-    "jmap/messages.py": (f"{UNIT}jmap_reading.py", "tests/contract/test_mail_store.py", "-k", "not cyrus"),
-    "jmap/reading.py": (f"{UNIT}jmap_reading.py", "tests/contract/test_mail_store.py", "-k", "not cyrus"),
-    "jmap/updating.py": (
-        f"{UNIT}jmap_reading.py", "tests/contract/test_mail_store.py",
-        "tests/contract/test_cycle_refusals.py", "-k", "not cyrus",
-    ),
-}  # fmt: skip
-"""Which tests are to notice a change of which module."""
+BASELINE_PATIENCE_SECONDS = 300.0
+LEAST_PATIENCE_SECONDS = 30.0
+PATIENCE = 5.0
+"""How many times as long as on the code as it is the tests may take on a mutant."""
 
 
 def main() -> int:
     """Try the mutants out; return the process's exit code."""
     options = _options()
-    chosen, of = _choose(options)
-    entries = tomllib.loads(EXPLAINED.read_text("utf-8"))["mutants"]
-    explained = {entry["mutant"]: entry["why"] for entry in entries}
-    print(f"{len(chosen)} of {of} mutants, seed {options.seed}", flush=True)
     began = time.monotonic()
-    preload()
+    deadline = began + 60.0 * options.minutes
+    chosen, of = _choose(options)
+    print(f"{len(chosen)} of {of} mutants, seed {options.seed}", flush=True)
+    patience = _measure({area for _, area in chosen})
+    trials = [
+        Trial(mutant, area.tests_of(_module(mutant)), patience[area])
+        for mutant, area in chosen
+        if area in patience
+    ]
     counts = dict.fromkeys(Fate, 0)
-    survivors = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for mutant, fate in zip(chosen, pool.map(_try, chosen), strict=True):
-            counts[fate] += 1
-            if fate is Fate.SURVIVED:
-                why = explained.get(mutant.name)
-                survivors += [] if why else [mutant]
-                told = f" (explained: {why})" if why else ""
-                print(f"{mutant.module}:{mutant.line}: {mutant.change}{told}", flush=True)
-    seconds = time.monotonic() - began
+    counts[Fate.UNTRIED] = len(chosen) - len(trials)
+    explained = _explained()
+    unexplained = 0
+    for trial, fate in try_out(trials, at_once=options.at_once, deadline=deadline):
+        counts[fate] += 1
+        if fate is Fate.SURVIVED and trial.mutant:
+            why = explained.get(trial.mutant.name)
+            unexplained += why is None
+            told = f" (explained: {why})" if why else ""
+            print(f"{trial.mutant.module}:{trial.mutant.line}: {trial.mutant.change}{told}", flush=True)
     told = ", ".join(f"{count} {fate.value}" for fate, count in counts.items())
-    print(f"{told} in {seconds:.0f} s; {len(survivors)} of them not explained")
-    return 1 if survivors and options.strict else 0
+    print(f"{told} in {time.monotonic() - began:.0f} s; {unexplained} of the survivors not explained")
+    return 1 if options.strict and (unexplained or counts[Fate.UNTRIED]) else 0
 
 
 def _options() -> argparse.Namespace:
@@ -85,25 +65,50 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=today, help="by default the day of the year")
     parser.add_argument("--sample", type=int, default=60)
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--module", default="", help="only modules whose path contains this")
+    parser.add_argument(
+        "--module", action="append", help="only modules whose path ends so; may be given again"
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="after them, nothing more is begun")
+    parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--strict", action="store_true")
     return parser.parse_args()
 
 
-def _choose(options: argparse.Namespace) -> tuple[list[Mutant], int]:
+def _choose(options: argparse.Namespace) -> tuple[list[tuple[Mutant, Area]], int]:
     everything = [
-        mutant
-        for module in TESTS
-        if options.module in module
-        for mutant in mutants_of(Path("mailroom", module), (ROOT / "mailroom" / module).read_text("utf-8"))
+        (mutant, area)
+        for area in AREAS
+        for module in area.modules
+        if module.endswith(tuple(options.module or [""]))
+        for path in [PACKAGE / f"{module}.py"]
+        for mutant in mutants_of(path, path.read_text("utf-8"))
     ]
     if options.all or options.sample >= len(everything):
         return everything, len(everything)
     return random.Random(options.seed).sample(everything, options.sample), len(everything)
 
 
-def _try(mutant: Mutant) -> Fate:
-    return try_out(mutant, TESTS[mutant.module.relative_to("mailroom").as_posix()])
+def _measure(areas: Iterable[Area]) -> dict[Area, float]:
+    """Run the tests on the code as it is; say how long a mutant may take, where they pass."""
+    patience = {}
+    for area in areas:
+        tests = dict.fromkeys(test for module in area.modules for test in area.tests_of(module))
+        began = time.monotonic()
+        ((_, fate),) = try_out([Trial(None, list(tests), BASELINE_PATIENCE_SECONDS)], at_once=1)
+        if fate is Fate.SURVIVED:
+            patience[area] = max(LEAST_PATIENCE_SECONDS, PATIENCE * (time.monotonic() - began))
+        else:
+            print(f"not tried, as their tests do not pass on the code as it is: {', '.join(area.modules)}")
+    return patience
+
+
+def _module(mutant: Mutant) -> str:
+    return mutant.module.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def _explained() -> dict[str, str]:
+    entries = tomllib.loads(EXPLAINED.read_text("utf-8"))["mutants"]
+    return {entry["mutant"]: entry["why"] for entry in entries}
 
 
 if __name__ == "__main__":
