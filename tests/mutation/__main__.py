@@ -16,6 +16,7 @@ import random
 import sys
 import time
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from tests.mutation.tested import AREAS, PACKAGE, Area
 from tests.mutation.trial import Fate, Trial, try_out
 
 EXPLAINED = Path(__file__).with_name("explained.toml")
-BASELINE_PATIENCE_SECONDS = 300.0
 LEAST_PATIENCE_SECONDS = 30.0
 PATIENCE = 5.0
 """How many times as long as on the code as it is the tests may take on a mutant."""
@@ -37,7 +37,7 @@ def main() -> int:
     deadline = began + 60.0 * options.minutes
     chosen, of = _choose(options)
     print(f"{len(chosen)} of {of} mutants, seed {options.seed}", flush=True)
-    patience = _measure({area for _, area in chosen})
+    patience = _measure(chosen, deadline)
     trials = [
         Trial(mutant, area.tests_of(_module(mutant)), patience[area])
         for mutant, area in chosen
@@ -85,20 +85,26 @@ def _choose(options: argparse.Namespace) -> tuple[list[tuple[Mutant, Area]], int
     ]
     if options.all or options.sample >= len(everything):
         return everything, len(everything)
-    return random.Random(options.seed).sample(everything, options.sample), len(everything)
+    places = random.Random(options.seed).sample(range(len(everything)), options.sample)
+    return [everything[place] for place in sorted(places)], len(everything)
 
 
-def _measure(areas: Iterable[Area]) -> dict[Area, float]:
+def _measure(chosen: Iterable[tuple[Mutant, Area]], deadline: float) -> dict[Area, float]:
     """Run the tests on the code as it is; say how long a mutant may take, where they pass."""
+    tests_of: dict[Area, dict[str, None]] = defaultdict(dict)
+    for mutant, area in chosen:
+        tests_of[area] |= dict.fromkeys(area.tests_of(_module(mutant)))
     patience = {}
-    for area in areas:
-        tests = dict.fromkeys(test for module in area.modules for test in area.tests_of(module))
+    for area, tests in tests_of.items():
         began = time.monotonic()
-        ((_, fate),) = try_out([Trial(None, list(tests), BASELINE_PATIENCE_SECONDS)], at_once=1)
+        left_seconds = max(0.0, deadline - began)
+        ((_, fate),) = try_out([Trial(None, list(tests), left_seconds)], at_once=1, deadline=deadline)
         if fate is Fate.SURVIVED:
             patience[area] = max(LEAST_PATIENCE_SECONDS, PATIENCE * (time.monotonic() - began))
         else:
-            print(f"not tried, as their tests do not pass on the code as it is: {', '.join(area.modules)}")
+            why = "do not pass" if fate is Fate.KILLED else "have not ended in time"
+            what = f"{next(iter(area.modules))} and what is tested with it"
+            print(f"{what}: not tried, as the tests {why} on the code as it is")
     return patience
 
 

@@ -63,17 +63,21 @@ class Edit:
         node: What is changed.
         apply: Makes the change in place.
         becomes: What the node is then, in words; empty where it can be read off it.
+        leaves_out: The argument that a call loses; empty where it loses none.
     """
 
     node: ast.AST
     apply: Callable[[], object]
     becomes: str = ""
+    leaves_out: str = ""
 
     def make(self) -> str:
         """Make it, and say what became of what."""
         before = ast.unparse(self.node)
         self.apply()
         after = ast.unparse(self.node)
+        if self.leaves_out:
+            return f"{before.partition('(')[0]}(…) without {_one_line(self.leaves_out)}"
         if self.becomes:
             return f"{_short(before)} → {self.becomes}"
         if before.partition("\n")[0] == after.partition("\n")[0]:
@@ -83,7 +87,7 @@ class Edit:
 
 def edits_of(tree: ast.AST) -> Iterator[Edit]:
     """Yield every change, each of one place; types and docstrings, which do nothing, are passed over."""
-    for node in _code_of(tree):
+    for node in (tree, *_code_of(tree)):
         yield from _operators(node)
         yield from _conditions(node)
         yield from _values(node)
@@ -154,10 +158,9 @@ def _arguments(node: ast.AST) -> Iterator[Edit]:
         return
     name = ast.unparse(node.func)
     for keyword in node.keywords:
-        what = f"without {_one_line(ast.unparse(keyword))}"
-        yield Edit(node, partial(node.keywords.remove, keyword), what)
+        yield Edit(node, partial(node.keywords.remove, keyword), leaves_out=ast.unparse(keyword))
     if len(node.args) > 1 or (node.args and name in _COLLECTIONS):
-        yield Edit(node, node.args.pop, f"without {_one_line(ast.unparse(node.args[-1]))}")
+        yield Edit(node, node.args.pop, leaves_out=ast.unparse(node.args[-1]))
 
 
 def _steps(node: ast.AST) -> Iterator[Edit]:

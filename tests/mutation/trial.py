@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -91,6 +92,8 @@ def _in_a_fork(
             with os.fdopen(writer, "w") as told:
                 for trial, fate in _run_all(trials, at_once, deadline):
                     print(trials.index(trial), fate.name, file=told, flush=True)
+        except Exception:  # noqa: BLE001 - what it has not told of counts as not tried
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writer)
