@@ -34,8 +34,12 @@ AREAS = (
             "triage/approval": ("unit/test_approve", "contract/test_approve"),
             "triage/correspondence": ("unit/test_history", "unit/test_approve", "contract/test_approve"),
             "triage/cycle": ("unit/test_cycle", "contract/test_cycle_refusals"),
+            "triage/findings": ("unit/test_findings", "contract/test_check"),
             "triage/just_archived": ("contract/test_cycle_mail", "contract/test_cycle_marks"),
             "triage/layout": ("unit/test_plan", "unit/test_setup_survey", "unit/test_scheme"),
+            "triage/making": ("unit/test_making", "contract/test_setup"),
+            "triage/old_mail": ("unit/test_history", "contract/test_approve", "contract/test_setup"),
+            "triage/outcome": ("unit/test_outcome",),
             "triage/pauses": ("unit/test_pauses",),
             "triage/plan": ("unit/test_plan",),
             "triage/report": ("unit/test_journal",),
@@ -75,8 +79,9 @@ AREAS = (
         {
             "jmap/mail": ("contract/test_own_addresses", "unit/test_jmap_client"),
             "jmap/messages": ("unit/test_jmap_reading",),
+            "jmap/paging": ("unit/test_jmap_reading", "unit/test_jmap_client"),
             "jmap/reading": ("unit/test_jmap_reading", "unit/test_jmap_client"),
-            "jmap/updating": ("contract/test_cycle_refusals",),
+            "jmap/updating": ("unit/test_jmap_updating", "contract/test_cycle_refusals"),
         },
         tests=(
             "unit/test_jmap_reading",
