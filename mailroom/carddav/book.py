@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
@@ -155,6 +155,8 @@ class CardDavAddressBook:
         for name, outcome in self._each(lambda edit: writer.regroup(*edit), edits).items():
             if isinstance(outcome, Refused):
                 failed[name] = outcome.reason
+                group, _ = edits[name]  # perhaps it is what is known of it that the server refuses
+                replica.groups[group.resource] = evolve(group, octets=None)
             else:
                 replica.groups[outcome.resource] = outcome
         return failed

@@ -21,6 +21,7 @@ from mailroom.http import HttpClient
 
 CARD_DATA = f"{CARDDAV}address-data"
 MAX_CARD_BYTES = 4 * 1024 * 1024
+MAX_ETAG_CHARACTERS = 1_024
 
 _ANY_VERSION = "text/vcard"
 _VERSION_3, _VERSION_4 = "text/vcard; version=3.0", "text/vcard; version=4.0"
@@ -142,7 +143,7 @@ def write_card(http: HttpClient, book: Collection, name: str, card: bytes, etag:
             f"{response.excerpt()}"
         )
     written = response.headers.get("etag", "")
-    return "" if written.startswith(_WEAK) else written
+    return "" if written.startswith(_WEAK) else _strong(written)
 
 
 def card_in(name: str, resource: Resource) -> StoredCard:
@@ -185,8 +186,11 @@ def _strong(etag: str) -> str:
     """Make the tag comparable, and fit for If-Match (RFC 9110 section 8.8.3).
 
     Proxies call weak what the server behind them called strong, and that server compares with its own.
+    What XML can hold and a header cannot, is none.
     """
-    return etag.strip().removeprefix(_WEAK)
+    etag = etag.strip().removeprefix(_WEAK)
+    is_fit = len(etag) <= MAX_ETAG_CHARACTERS and etag.isascii() and etag.isprintable()
+    return etag if is_fit else ""
 
 
 def _get(

@@ -219,6 +219,37 @@ def test_a_server_that_refuses_its_own_etag_is_told_of_once() -> None:
         assert methods(sandbox) == ["PUT", "PROPFIND", "GET", "GET", "PUT"]
 
 
+@pytest.mark.parametrize("etag", ["a&#10;b", "a&#13;b", "a&#9;b", "\u20ac", "a" * 10_000])
+def test_an_etag_that_no_header_can_carry_is_none(etag: str) -> None:
+    """XML can hold what If-Match cannot: the group is told as one without an ETag, and only that group."""
+
+    def odd(request: Request, reply: Reply) -> Reply:
+        stripped = without_etag_header(request, reply)
+        body = re.sub(
+            "<D:getetag>.*?</D:getetag>", f'<D:getetag>"{etag}"</D:getetag>', stripped.body.decode()
+        )
+        return evolve(stripped, body=body.encode())
+
+    with serving(GROUP_3, odd) as sandbox:
+        book = book_of(sandbox)
+        book.refresh()
+        assert book.regroup(ADD_NEW) == {"Feed": "the server gives the contact group 'Feed' no ETag"}
+
+
+def test_after_a_refusal_the_group_is_read_before_it_is_edited_again() -> None:
+    """What was known of it may be what the server refuses: twenty refusals later the change is made."""
+    with serving(GROUP_3) as sandbox:
+        book = book_of(sandbox)
+        book.refresh()
+        sandbox.interceptor = lambda request: Reply(400) if request.method == "PUT" else None
+        for _ in range(20):
+            assert set(book.regroup(ADD_NEW)) == {"Feed"}
+        sandbox.interceptor = None
+        sandbox.reset_requests()
+        assert book.regroup(ADD_NEW) == {}
+        assert methods(sandbox) == ["PROPFIND", "GET", "GET", "PUT"]
+
+
 def test_a_weak_etag_of_a_write_proves_nothing() -> None:
     """Only a strong one says that the card is stored as it was sent (RFC 6352 section 6.3.2.3)."""
     with serving(GROUP_3, with_weak_header) as sandbox:
