@@ -41,7 +41,9 @@ class Account:
         """
         own = self.known_own.joined(self.mail.own_addresses())
         if not own.is_complete:
-            raise ServerError("the server does not say now from which addresses you send: try again later")
+            raise ServerError(
+                "the mail server does not list your own addresses at the moment: try again later"
+            )
         return own
 
     def check(self) -> None:

@@ -81,40 +81,50 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     run = command(_run, "run the service (the default)", " --once")
-    run.add_argument("--once", action="store_true", help="do one cycle; exit with 1 if a sender failed")
-    command(_plan, "show what the next cycle would do; writes nothing", " --json", json=True)
-    command(_check, "look whether everything is right; writes nothing", "", json=True)
-    setup = command(_setup, "show what the account lacks for triage, or make it", " --apply", json=True)
+    run.add_argument(
+        "--once",
+        action="store_true",
+        help="run one cycle and stop; exit code 1 if a sender could not be filed",
+    )
+    command(_plan, "show what the next cycle would do; changes nothing", " --json", json=True)
+    command(_check, "check that everything is set up correctly; changes nothing", "", json=True)
+    setup = command(
+        _setup, "show which mailboxes and contact groups are missing, or create them", " --apply", json=True
+    )
     setup.add_argument(
-        "--apply", action="store_true", help="make what is missing; otherwise nothing is written"
+        "--apply", action="store_true", help="create what is missing; without this option nothing is changed"
     )
     rules = command(
-        _rules, "write the provider's rules that route mail by contact group", " -o mailrules.json"
+        _rules, "write the rules that file mail by contact group, for your provider", " -o mailrules.json"
     )
     rules.add_argument(
         "--format",
         choices=("fastmail", "sieve", "text"),
         default="fastmail",
-        help="a file that Fastmail imports (default), a script for Cyrus, or steps to follow",
+        help="a file to import at Fastmail (default), a Sieve script for Cyrus, or steps to follow by hand",
     )
     rules.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
-    rules.add_argument("--force", action="store_true", help="write over a FILE that is there already")
+    rules.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
     rules.add_argument(
         "--sieve-dialect",
         choices=("group-id", "card-uid"),
-        help="how Sieve names a contact group: group-id on Cyrus 3.6, card-uid on later ones; "
-        "otherwise what the server seems to speak",
+        help="how the Sieve script names a contact group: group-id for Cyrus 3.6, card-uid for newer ones "
+        "(default: what the server seems to support)",
     )
-    command(_rescue, "sweep mail out of Screener whose sender was decided on before", "", json=True)
-    summary = "put whom you have written to into the Imbox group, never to be screened"
+    command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
+    summary = "add people you have written to to the Imbox group, so that they are not screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
     approve.add_argument(
-        "--correspondents", action="store_true", required=True, help="everybody whom mail in Sent went to"
+        "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
     )
-    approve.add_argument("--limit", type=_count, metavar="N", help="only the N you have written to most")
-    approve.add_argument("--yes", action="store_true", help="do not ask")
-    demo = command(_demo, "show it at work on an account in memory", " --serve")
-    demo.add_argument("--serve", action="store_true", help="keep the account open for `mailroom run`")
+    approve.add_argument(
+        "--limit", type=_count, metavar="N", help="only the N people you have written to most often"
+    )
+    approve.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
+    demo.add_argument(
+        "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
+    )
     return parser
 
 

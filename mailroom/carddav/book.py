@@ -150,7 +150,7 @@ class CardDavAddressBook:
                 case []:
                     failed[name] = f"there is no contact group {name!r}"
                 case _:
-                    failed[name] = f"several contact groups are called {name!r}"
+                    failed[name] = f"several contact groups are called {name!r}: rename or delete all but one"
         writer = CardWriter(self._client, replica.book)
         for name, outcome in self._each(lambda edit: writer.regroup(*edit), edits).items():
             if isinstance(outcome, Refused):
@@ -193,7 +193,10 @@ class CardDavAddressBook:
             if entry.uid:
                 return _card(entry)
         if entries:
-            return Refused(f"the card {entries[0].name!r} of {address} has no UID, so no group can hold it")
+            return Refused(
+                f"the card {entries[0].name!r} of {address} has no UID, so it cannot be in a "
+                "group: make the contact anew"
+            )
         return None
 
     def _each(

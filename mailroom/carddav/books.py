@@ -130,14 +130,17 @@ class Books:
             shown = ", ".join(map(repr, sorted(missing)))
             return (
                 f"the contact groups {shown} are missing from the address book {_name_of(chosen.book)}: "
-                "no card is made before they are there"
+                "no contact card is made until they exist"
             )
         return self.why_unsure()
 
     def why_unsure(self) -> str:
         """Say what keeps anybody from knowing everything that is there; empty where nothing does."""
         if left_out := self.left_out():
-            return f"nothing new is made while something cannot be read, which it may be: {left_out[0]}"
+            return (
+                "nothing is made while part of the address book cannot be read, because it "
+                f"may already be there: {left_out[0]}"
+            )
         return ""
 
     def _is_list_due(self) -> bool:
@@ -186,14 +189,16 @@ class Books:
             if not readable:
                 self._chosen.is_current = False
                 self.relist()
-                raise ServerError(f"the address book {name} is gone, and no other has all contact groups")
+                raise ServerError(
+                    f"the address book {name} no longer exists, and no other has all the contact groups"
+                )
         if not readable:
-            reason = next(iter(self._unreadable.values()), "there is none that may be read")
+            reason = next(iter(self._unreadable.values()), "the app password gives access to none")
             raise ServerError(f"none of the account's address books can be read: {reason}")
         best = max(readable, key=self._suitability)
         if self._unreadable and not self._groups <= _group_names(best) and not best.book.is_named:
             raise ServerError(
-                "an address book cannot be read, and may be the one with the contact groups: "
+                "an address book cannot be read; it may be the one with the contact groups: "
                 + next(iter(self._unreadable.values()))
             )
         self._chosen = best

@@ -105,7 +105,7 @@ def read_exact_card(http: HttpClient, book: Collection, name: str) -> StoredCard
         texts = _of_stored_version(http, book, name, texts)
     if not texts:
         url = card_url(book, name)
-        raise ProtocolError(f"GET {url}: the server does not hand out, or does not tell, what it stores")
+        raise ProtocolError(f"GET {url}: the server does not return the card as it is stored")
     return _stored_as(evolve(shown, etag="".join(etags)), texts[0])
 
 
@@ -129,7 +129,7 @@ def write_card(http: HttpClient, book: Collection, name: str, card: bytes, etag:
 
     Raises:
         PreconditionFailedError: There is a card already, or another version of it.
-        ProtocolError: The answer does not say that the card is written.
+        ProtocolError: The answer does not confirm that the card was written.
         StatusError: The server refuses the card.
     """
     condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
@@ -139,7 +139,7 @@ def write_card(http: HttpClient, book: Collection, name: str, card: bytes, etag:
     # later, is not from who keeps the cards.
     if response.status not in _WRITTEN and (response.status != 200 or response.body):
         raise ProtocolError(
-            f"PUT {response.url}: HTTP {response.status} does not say that the card is written: "
+            f"PUT {response.url}: HTTP {response.status} does not confirm that the card was written: "
             f"{response.excerpt()}"
         )
     written = response.headers.get("etag", "")
@@ -217,7 +217,7 @@ def _describe(http: HttpClient, book: Collection, name: str) -> tuple[str, str] 
             return None
         raise
     if not resources:
-        raise ProtocolError(f"PROPFIND {url}: the server says nothing of the card")
+        raise ProtocolError(f"PROPFIND {url}: the server says nothing about the card")
     return etag_in(resources[0]), resources[0].text(f"{DAV}getcontentlength")
 
 

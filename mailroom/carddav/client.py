@@ -130,7 +130,9 @@ class CardDavClient:
             if answer is None:
                 refusals += 1
                 if refusals > MAX_REFUSED_TOKENS:
-                    raise ProtocolError(f"REPORT {book.url}: the server refuses its own sync tokens")
+                    raise ProtocolError(
+                        f"REPORT {book.url}: the server rejects the sync tokens that it gives"
+                    )
                 pages, sync_token = _Pages(is_whole=True), ""
                 continue
             multistatus = Multistatus(answer.body)
@@ -141,7 +143,7 @@ class CardDavClient:
             if is_last:
                 return Changes(pages.changed, pages.removed, pages.is_whole, sync_token)
             if not is_new:
-                raise ProtocolError(f"REPORT {book.url}: pages of changes that lead nowhere")
+                raise ProtocolError(f"REPORT {book.url}: the pages of changes do not end")
         raise ProtocolError(f"REPORT {book.url}: more than {MAX_SYNC_PAGES} pages of changes")
 
     def multiget(

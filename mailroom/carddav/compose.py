@@ -60,7 +60,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
 
     emails = spellings(card.email if parse_address(card.email) == card.address else card.address)
     if not emails:
-        raise ProtocolError(f"a contact card cannot carry the address {card.address!r}")
+        raise ProtocolError(f"the address {card.address!r} cannot be written into a contact card")
     name = clean_name(card.name) or clean_name(emails[0])
     vcard = vobject.vCard()
     vcard.add("uid").value = uid
@@ -88,7 +88,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
     # A card that is not found again would be made again in every cycle.
     made = summarize(octets)
     if card.address not in made.addresses or (made.uid, made.name, made.is_group) != (uid, name, False):
-        raise ProtocolError(f"the contact card of {card.address} does not read as it was meant")
+        raise ProtocolError(f"the contact card of {card.address} would not read back as intended")
     return octets
 
 

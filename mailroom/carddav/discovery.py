@@ -72,7 +72,7 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
                 return (named,)
         if books := _books_of_the_person(http, base, resources):
             return books
-    raise ProtocolError(f"{url} does not lead to an address book, nor does {WELL_KNOWN} on its host")
+    raise ProtocolError(f"{url} is not the URL of an address book, nor is {WELL_KNOWN} on its host")
 
 
 def escape(text: str) -> str:

@@ -77,7 +77,7 @@ class Multistatus:
                 parser.feed(bytes(view[start : start + FEED_BYTES]))
                 silent_pieces = silent_pieces + 1 if tree.events == before else 0
                 if silent_pieces > MAX_SILENT_PIECES:
-                    raise ProtocolError("the answer has a tag without end")
+                    raise ProtocolError("the answer has a tag that does not end")
                 yield from tree.take()
             parser.close()
         # An unknown encoding is a LookupError, a multi-byte one a ValueError.
@@ -121,14 +121,15 @@ class _Tree(TreeBuilder):
         self._path: list[Element] = []
 
     def doctype(self, *_: object) -> None:
-        raise ProtocolError("the answer has a document type, which WebDAV has no use for")
+        raise ProtocolError("the answer has a document type declaration, which WebDAV does not use")
 
     def start(self, tag: str, attrs: dict[str, str]) -> Element:
         self.events += 1
         self._elements += 1 + len(attrs)
         if self._elements > MAX_ELEMENTS or len(self._path) >= MAX_DEPTH:
             raise ProtocolError(
-                f"the answer says more than {MAX_ELEMENTS} things of one, or nests them {MAX_DEPTH} deep"
+                f"the answer has more than {MAX_ELEMENTS} elements in one, or nests them more "
+                f"than {MAX_DEPTH} deep"
             )
         element = super().start(tag, attrs)
         self._path.append(element)
@@ -154,7 +155,7 @@ class _PrunedTree(_Tree):
 
     def start(self, tag: str, attrs: dict[str, str]) -> Element:
         if not self._path and tag != _MULTISTATUS:
-            raise ProtocolError(f"the answer is no multistatus but <{tag[:80]}>")
+            raise ProtocolError(f"the answer is <{tag[:80]}>, not a multistatus")
         return super().start(tag, attrs)
 
     def end(self, tag: str) -> Element:

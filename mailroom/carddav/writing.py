@@ -41,7 +41,7 @@ class CardWriter:
             if stored is not None and new.address in summarize(stored.octets).addresses:
                 return stored
         raise ServerError(
-            f"{MAX_CREATE_ATTEMPTS} cards that are not of {new.address} stand where its card belongs"
+            f"{MAX_CREATE_ATTEMPTS} names for the contact card of {new.address} are taken by other cards"
         )
 
     def create_group(self, name: str) -> StoredCard:
@@ -52,7 +52,7 @@ class CardWriter:
             summary = summarize(stored.octets) if stored else None
             if stored and summary and summary.is_group and summary.name == name:
                 return stored
-        raise ServerError(f"{MAX_CREATE_ATTEMPTS} other cards stand where it belongs")
+        raise ServerError(f"{MAX_CREATE_ATTEMPTS} names for it are taken by other cards")
 
     def regroup(self, group: Group, membership: Membership) -> Group:
         """Change the members of a group; return it as it is now."""
@@ -67,7 +67,7 @@ class CardWriter:
                     continue  # it changed while it was read
                 if group.etag == refused:
                     raise ServerError(
-                        f"the server refuses the ETag that it gives the contact group {group.name!r}"
+                        f"the server rejects the ETag that it gave for the contact group {group.name!r}"
                     ) from error
                 refused = group.etag
                 group = evolve(group, octets=None)
@@ -102,7 +102,9 @@ class CardWriter:
                 changed = self._write(changed if changed.etag else self._reread(group), edited)
             if changed.members.issuperset(joining):
                 return changed
-        raise ServerError(f"the server does not see the new members of the contact group {group.name!r}")
+        raise ServerError(
+            f"the server does not recognise the new members of the contact group {group.name!r}"
+        )
 
     def _write(self, group: Group, card: bytes) -> Group:
         """Write a group's card over the version that is known.
@@ -134,7 +136,7 @@ class CardWriter:
             raise ServerError(f"the contact group {group.name!r} is gone")
         summary = summarize(stored.shown or stored.octets)
         if not summary.is_group or summary.name != group.name:
-            raise ServerError(f"the contact group {group.name!r} has become something else")
+            raise ServerError(f"the contact group {group.name!r} is no longer a contact group")
         if not stored.etag:
             raise ServerError(f"the server gives the contact group {group.name!r} no ETag")
         return evolve(

@@ -28,7 +28,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     category = approving_category(settings.scheme)
     with Progress("reading the account"):
         account.check()
-    with Progress("reading whom you wrote to") as progress:
+    with Progress("reading who you wrote to") as progress:
         mailboxes = account.mail.read([]).mailboxes
         tallies = read_recipients(account.history, mailboxes, account.own_addresses(), progress.advance)
     people = undecided(tallies.ranked(), account.book.refresh(), settings.scheme)[:limit]
@@ -37,7 +37,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
         return Exit.DONE
     if not as_json:
         _show(terminal, people, tallies.unreadable)
-    question = f"Put these {len(people)} into the contact group {category.group.name!r}?"
+    question = f"Add these {len(people)} people to the contact group {category.group.name!r}?"
     if not people or not (yes or terminal.agrees(question)):
         report = ApprovalReport()
     else:
@@ -52,7 +52,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
 
 def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
     if unreadable:
-        terminal.paragraph(f"{not_read(unreadable)}, so whoever you wrote to in them alone is not listed.")
+        terminal.paragraph(f"{not_read(unreadable)}, so people you wrote to only in those are not listed.")
         terminal.line()
     if not people:
         terminal.line("Everybody you have written to is in a triage group already.")

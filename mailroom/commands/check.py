@@ -24,7 +24,7 @@ _FOR_PROGRAMS = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: No
 
 def check(*, as_json: bool) -> Exit:
     """Print a finding for each subject; fail if one is wrong. Reads only."""
-    with Progress("looking at the account"):
+    with Progress("reading the account"):
         findings = list(_findings())
     terminal = Terminal()
     if as_json:
@@ -47,7 +47,7 @@ def _findings() -> Iterator[Finding]:
     except UserError as error:
         yield from (Finding("settings", Verdict.WRONG, problem) for problem in error.problems)
         return
-    yield Finding("settings", Verdict.RIGHT, "every variable is right")
+    yield Finding("settings", Verdict.RIGHT, "every variable is valid")
     yield from (Finding("settings", Verdict.NOT_SEEN, each) for each in settings.misspelt)
     account = open_account(settings)
     seen = inspect(account, settings.scheme)
@@ -64,7 +64,7 @@ def _findings() -> Iterator[Finding]:
         misplaced = account.triage.stragglers.misplaced
         yield from _examine("rules", lambda: judge_rules(misplaced(), tree, settings.scheme))
     else:
-        yield Finding("rules", Verdict.NOT_SEEN, "not looked at before all of the above is right")
+        yield Finding("rules", Verdict.NOT_SEEN, "not checked until everything above is right")
 
 
 def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:
@@ -72,7 +72,11 @@ def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Fi
     if told.is_refused:
         yield Finding(subject, Verdict.WRONG, told.trouble)
     elif told.value is None:
-        yield Finding(subject, Verdict.NOT_SEEN, "no proper answer came that would show it is accepted")
+        yield Finding(
+            subject,
+            Verdict.NOT_SEEN,
+            "the server gave no usable answer, so nobody can tell whether it accepts this",
+        )
     else:
         yield Finding(subject, Verdict.RIGHT, accepted)
 
@@ -81,19 +85,20 @@ def _session(seen: Inspection) -> Iterator[Finding]:
     session = seen.session.value
     if session is None:
         yield from _not_there("session", seen.session, "the token")
-        yield Finding("limits", Verdict.NOT_SEEN, "the session tells them")
+        yield Finding("limits", Verdict.NOT_SEEN, "not checked: they are part of the session")
         return
     yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
     limits = session.limits
     if limits.max_calls_in_request < LEAST_CALLS:
         says = (
-            f"the server allows {limits.max_calls_in_request} calls a request; Mailroom needs {LEAST_CALLS}"
+            f"the server allows {limits.max_calls_in_request} method calls per request; "
+            f"Mailroom needs {LEAST_CALLS}"
         )
         yield Finding("limits", Verdict.WRONG, says)
         return
     says = (
         f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
-        f"{limits.max_calls_in_request} calls a request"
+        f"{limits.max_calls_in_request} method calls per request"
     )
     yield Finding("limits", Verdict.RIGHT, says)
 
@@ -101,7 +106,7 @@ def _session(seen: Inspection) -> Iterator[Finding]:
 def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
     if seen.reading.value is None or seen.tree is None:
         if seen.session.value is None:
-            yield Finding("mailboxes", Verdict.NOT_SEEN, "there is no session to ask for them in")
+            yield Finding("mailboxes", Verdict.NOT_SEEN, "not checked: there is no session")
         else:
             yield from _not_there("mailboxes", seen.reading, "the token")
         return
@@ -118,7 +123,7 @@ def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterat
     def ask() -> list[Finding]:
         account.triage.check_mail()
         says = (
-            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels are there "
+            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
             "and may be changed"
         )
         return [Finding("mailboxes", Verdict.RIGHT, says)]
@@ -149,7 +154,7 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
 def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:
     """Say why something could not be seen; what refused credentials mean is told under their own name."""
     if told.is_refused:
-        yield Finding(subject, Verdict.NOT_SEEN, f"not looked at: the server refuses {credential}")
+        yield Finding(subject, Verdict.NOT_SEEN, f"not checked: the server refuses {credential}")
     else:
         yield Finding(subject, Verdict.WRONG, told.trouble)
 

@@ -14,7 +14,7 @@ from mailroom.triage.report import Forecast
 def plan(*, as_json: bool) -> Exit:
     """Print what the next cycle would do; writes nothing to the account."""
     account = open_account(load_settings())
-    with Progress("looking at the account"):
+    with Progress("reading the account"):
         account.check()
         forecast = account.triage.forecast()
     terminal = Terminal()
@@ -37,7 +37,7 @@ def plan(*, as_json: bool) -> Exit:
         ]
         terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
     if forecast.stragglers:
-        terminal.heading("In Screener, but decided on before")
+        terminal.heading("Still in Screener, although you decided on the sender before")
         known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     _show_left(terminal, forecast)
@@ -47,7 +47,7 @@ def plan(*, as_json: bool) -> Exit:
 def _show_left(terminal: Terminal, forecast: Forecast) -> None:
     if not (forecast.rejected or forecast.unreadable):
         return
-    terminal.heading("Left to you")
+    terminal.heading("Needs your attention")
     for message, reason in forecast.rejected:
         pointer = point_to(message)
         terminal.paragraph(f"{pointer}: {reason}", "  ✗ ", RED)

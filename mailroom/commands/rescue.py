@@ -23,7 +23,7 @@ def rescue(*, as_json: bool) -> Exit:
         terminal.line()
         terminal.line(f"Moved to where they belong: {swept.messages_moved}.")
     elif not swept.failed:
-        terminal.line("Nothing to rescue: Screener holds only senders that nobody decided on.")
+        terminal.line("Nothing to move: Screener holds only mail from senders you have not decided on.")
     if not as_json:
         for sender, reason in swept.failed.items():
             terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)

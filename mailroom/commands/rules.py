@@ -23,9 +23,9 @@ DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}
 
 _CONTACTS_CAPABILITY = "urn:ietf:params:jmap:contacts"
 _NEXT_STEPS = {
-    "fastmail": "Import it at Fastmail: Settings → Filters & Rules. Importing adds rules: "
-    "delete those of an earlier import.",
-    "sieve": "Install it as the active Sieve script, after what your own script does.",
+    "fastmail": "Import it at Fastmail: Settings → Filters & Rules. Importing adds rules, "
+    "so delete those of an earlier import.",
+    "sieve": "Install it as the active Sieve script; if you have one already, add this at its end.",
     "text": "Follow it step by step.",
 }
 
@@ -76,6 +76,6 @@ def _write(output: Path, text: str, *, force: bool) -> None:
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UserError([f"{output} is there already: --force writes over it"]) from None
+        raise UserError([f"{output} already exists: use --force to overwrite it"]) from None
     except OSError as error:
         raise UserError([f"cannot write {output}: {error.strerror}"]) from error

@@ -75,7 +75,7 @@ def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
     rows = [(item.kind.value, item.name, item.state.value) for item in items]
     terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS, yielding=("KIND",))
     if remedies := [item for item in items if item.remedy]:
-        terminal.heading("Left to you")
+        terminal.heading("Needs your attention")
         for item in remedies:
             terminal.paragraph(f"{item.kind.value} {item.name!r}: {item.remedy}", "  ✗ ", RED)
     missing = sum(item.state is State.MISSING for item in items)
@@ -92,7 +92,7 @@ def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
 
 def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str) -> None:
     if found is None:
-        terminal.paragraph(f"Whose mail the Screener rule would hold back cannot be told: {why_not}")
+        terminal.paragraph(f"It cannot be told whose mail the Screener rule would hold back: {why_not}")
         return
     if found.unreadable:
         terminal.line()
@@ -102,7 +102,7 @@ def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: st
     terminal.heading("What the Screener rule would hold back")
     terminal.paragraph(
         f"In the last {PREVIEW_DAYS} days {found.senders} senders wrote to your Inbox; "
-        f"{len(found.strangers)} of them are no contacts:"
+        f"{len(found.strangers)} of them are not in your contacts:"
     )
     for stranger in found.strangers[:SHOWN_STRANGERS]:
         who = stranger.who
@@ -110,7 +110,9 @@ def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: st
         terminal.paragraph(f"{shown} ({stranger.messages})", "  ")
     if len(found.strangers) > SHOWN_STRANGERS:
         terminal.line("  …")
-    terminal.paragraph("`mailroom approve --correspondents` keeps those you have written to out of it.")
+    terminal.paragraph(
+        "`mailroom approve --correspondents` keeps people you have written to from being screened."
+    )
 
 
 def _as_json(items: Sequence[Item], found: ScreenerPreview | None) -> dict[str, object]:

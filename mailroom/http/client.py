@@ -132,10 +132,13 @@ class HttpClient:
         ):
             raise UntrustedHostError(
                 f"the server at {self._home.scheme}://{self._home.netloc} refers to {target.scheme}://"
-                f"{target.netloc}; credentials go only to {home} and hosts below it"
+                f"{target.netloc}; Mailroom sends credentials only to {home} and its subdomains"
             )
         if target.scheme != "https" and not is_loopback(host):
-            raise UntrustedHostError(f"{target.scheme}://{host} is not encrypted; only https is, or loopback")
+            raise UntrustedHostError(
+                f"{target.scheme}://{host} is not encrypted; use https:// (http:// is only "
+                "allowed for this machine itself)"
+            )
 
     def check_going_on(self) -> None:
         """Raise where the process is to end; for whoever is about to ask for more and more.

@@ -81,7 +81,7 @@ class Patience:
 
     def explain(self) -> str:
         """Say that it is over."""
-        return f"no whole answer in {self._whole_seconds:g} s"
+        return f"no complete answer within {self._whole_seconds:g} s"
 
     def _rest(self, seconds: float) -> float:
         left_seconds = self.left_seconds
@@ -215,7 +215,7 @@ class _TimedAnswer(HTTPResponse):
         super().begin()
         while HTTPStatus.CONTINUE <= self.status < HTTPStatus.OK:
             if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
-                raise HTTPException("the server goes over to a protocol that was not asked for")
+                raise HTTPException("the server switches to a protocol that was not asked for")
             headers: Any = None  # nothing is read otherwise
             self.headers = self.msg = headers
             super().begin()

@@ -23,7 +23,7 @@ class Credentials:
     name: str = "credentials"
     server: str = "server"
     variables: tuple[str, ...] = ()
-    renewal: str = "look whether they are right"
+    renewal: str = "check them"
 
     def refused(self, answer: str) -> AuthenticationError:
         """Return the error that tells a person of their refusal, and what to do.

@@ -57,13 +57,13 @@ def find_url_problem(url: str) -> str | None:
     except ProtocolError:
         if url.isascii():
             return "is not a URL"
-        return "is not a URL; an international domain is to be written in its ASCII form (xn--…)"
+        return "is not a URL; write an international domain in its ASCII form (xn--…)"
     if parsed.scheme not in ("https", "http") or not parsed.host:
         return "must be a URL that begins with https://"
     if parsed.auth is not None:
         return "must not contain a user name or password"
     if parsed.scheme == "http" and not is_loopback(parsed.host):
-        return "must begin with https://; http is only for this machine's loopback"
+        return "must begin with https://; http:// is only allowed for this machine (localhost)"
     return None
 
 

@@ -260,7 +260,7 @@ class JmapClient:
         value = structure(parse_json(response.body, what), SessionObject, what)
         account_id = value.primary_accounts.get(MAIL)
         if account_id is None or CORE not in value.capabilities:
-            raise ServerError(f"{what} offers no mail account; the token needs the scope Email")
+            raise ServerError(f"{what} offers no mail account: make an API token with access to Email")
         account = value.accounts.get(account_id, AccountObject())
         mail = structure(account.account_capabilities.get(MAIL, {}), MailCapability, what)
         return Session(

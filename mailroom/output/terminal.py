@@ -77,7 +77,7 @@ class Terminal:
             UserError: There is nobody to ask.
         """
         if not sys.stdin.isatty():
-            raise UserError(["there is nobody to ask, because this is no terminal: add --yes to agree"])
+            raise UserError(["nobody can answer here, because this is not a terminal: use --yes to confirm"])
         write(self._stream, f"{self._shown(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -53,7 +53,10 @@ def search_of(rule: Rule) -> str:
         return "NOT fromin:contacts"
     if rule.group.casefold() == "contacts":
         raise UserError(
-            [f"the contact group {rule.group!r} cannot be told from all contacts in a rule: rename it"]
+            [
+                f"the contact group {rule.group!r} has a name that stands for all contacts in "
+                "a rule: rename the group"
+            ]
         )
     if _WORD.fullmatch(rule.group) and rule.group.casefold() not in _RESERVED:
         return f"fromin:{rule.group}"

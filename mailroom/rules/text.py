@@ -24,8 +24,9 @@ def render_text(rules: Iterable[Rule]) -> str:
         )
     steps.append(
         """\
-Mail of all other contacts needs no rule: it stays in the Inbox.
-A rule cannot tell replies to your own mail. Let Fastmail add whom you write to
-to your contacts; `mailroom approve --correspondents` adds those of the past."""
+Mail from all other contacts needs no rule: it stays in the Inbox.
+A rule cannot recognise replies to your own mail. So let Fastmail add everybody
+you write to to your contacts; `mailroom approve --correspondents` adds the
+people you wrote to before."""
     )
     return "\n\n".join(steps) + "\n"

@@ -56,7 +56,7 @@ def _abandon_cycle() -> None:
     told = _log_aside(
         logging.WARNING,
         "service_stopped",
-        cycle="abandoned: a server or the log does not go on; the next start does",
+        cycle="the cycle was abandoned, because a server or the log is stuck; the next start finishes it",
     )
     told.join(LOG_PATIENCE_SECONDS)
     os._exit(0)

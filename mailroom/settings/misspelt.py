@@ -26,7 +26,7 @@ def misspelt(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
         if name in known or not shouted.startswith(PREFIX):
             continue
         said += [
-            f"{name} is set, and no setting has that name: {PREFIX}{near} may be meant"
+            f"{name} is set, but there is no such setting; did you mean {PREFIX}{near}?"
             for near in _nearest(shouted.removeprefix(PREFIX), bare)
         ]
     return tuple(said)

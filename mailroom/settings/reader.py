@@ -36,11 +36,13 @@ class Reader:
 
     def number(self, name: str, least: float, most: float) -> float:
         """Read a number between two bounds, both included."""
-        return self._bounded(name, self._env.float(name, float(default_of(name))), least, most)
+        value = self._env.float(name, float(default_of(name)))
+        return self._bounded(name, value, least, most, "a number")
 
     def whole_number(self, name: str, least: int, most: int) -> int:
         """Read a whole number between two bounds, both included."""
-        return int(self._bounded(name, self._env.int(name, int(default_of(name))), least, most))
+        value = self._env.int(name, int(default_of(name)))
+        return int(self._bounded(name, value, least, most, "a whole number"))
 
     def truth(self, name: str) -> bool:
         """Read a boolean."""
@@ -74,7 +76,11 @@ class Reader:
                 self._problems[name] = f"{name}_FILE: cannot read {file_name!r}: {reason}"
                 return ""
         if not value.strip():
-            where = f"the file that {name}_FILE names is empty" if file_name else "is not set"
+            where = (
+                f"the file that {name}_FILE names is empty"
+                if file_name
+                else f"is not set, nor is {name}_FILE"
+            )
             self._problems[name] = f"{name}: {where}"
         elif not value.isprintable():
             self._problems[name] = f"{name}: contains a line break or another control character"
@@ -82,9 +88,9 @@ class Reader:
             self._problems[name] = f"{name}: {wrong}"
         return value
 
-    def _bounded(self, name: str, value: object, least: float, most: float) -> float:
+    def _bounded(self, name: str, value: object, least: float, most: float, what: str) -> float:
         if not isinstance(value, int | float) or not least <= value <= most:
-            self._problems[name] = f"{name}: must be a number from {least:g} to {most:g}"
+            self._problems[name] = f"{name}: must be {what} from {least:g} to {most:g}"
             return least
         return value
 

@@ -41,7 +41,7 @@ def find_doubled_names(scheme: Scheme) -> list[str]:
     destinations = [group.mailbox for group in groups]
     mailboxes = [*scheme.labels, scheme.error_label, scheme.warning_label, *destinations, scheme.screener]
     doubled = dict.fromkeys((*_alike(group.name for group in groups), *_alike(filter(None, mailboxes))))
-    return [f"{', '.join(settings)}: each needs a name of its own" for settings in doubled]
+    return [f"{', '.join(settings)}: must have different names" for settings in doubled]
 
 
 def _alike(names: Iterable[Name]) -> list[tuple[str, ...]]:

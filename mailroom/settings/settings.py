@@ -99,7 +99,9 @@ def load_settings(
 
 
 def _token(value: str) -> str | None:
-    return None if value.isascii() and " " not in value else "contains a character that no token has"
+    if value.isascii() and " " not in value:
+        return None
+    return "contains a space or a character that is not ASCII; copy the token again"
 
 
 def _basic_username(value: str) -> str | None:

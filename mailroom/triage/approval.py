@@ -123,7 +123,7 @@ def _approve_batch(batch: Sequence[Tally], book: AddressBook, scheme: Scheme, re
         report.failed |= failed
         rest = [tally for tally in batch if tally.who.address not in failed]
         approval = plan_approval(rest, book.refresh(), scheme)
-        lost = "the card just made is not in the address book"
+        lost = "the contact card just made does not appear in the address book"
         report.failed |= dict.fromkeys((card.address for card in approval.new_cards), lost)
     report.decided |= approval.decided
     members = frozenset(approval.joins.values())

@@ -108,7 +108,7 @@ class Triage:
         missing = missing_groups(groups, self._scheme)
         if missing and (left_out := self._book.left_out()):
             # A group whose card cannot be read is not seen, which is not the same as not there.
-            missing = [f"not every contact group is seen: {each}" for each in left_out]
+            missing = [f"contact groups may be missing, or only unreadable: {each}" for each in left_out]
         if problems := [*self._book.problems(), *missing]:
             raise UserError(problems)
 
@@ -223,8 +223,8 @@ class Triage:
         for decision in work.decisions:
             filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
             if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
-                reason = f"the server keeps a message in at most {layout.max_mailboxes} mailboxes at once"
-                work.fail(decision.sender, f"{reason}: take the labelled ones out of one")
+                reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
+                work.fail(decision.sender, f"{reason}: take each labelled message out of one")
         for decision in work.decisions:  # not before: they may share a card with others
             if task_of(decision) in work.held:
                 work.filings.pop(decision.sender, None)

@@ -46,9 +46,11 @@ def judge_rules(misplaced: MisplacedMail, tree: MailboxTree, scheme: Scheme) -> 
     if problems := [*_faults(misplaced, scheme)]:
         return [Finding("rules", Verdict.WRONG, problem) for problem in problems]
     if not any(each.total_messages for each in tree.named(screener)):
-        says = f"{screener} is empty, and no server tells its rules: whether they are there, mail will show"
+        says = f"{screener} is empty, and no API shows the rules: new mail will show whether they work"
         return [Finding("rules", Verdict.NOT_SEEN, says)]
-    return [Finding("rules", Verdict.RIGHT, f"{screener} holds only senders that nobody decided on")]
+    return [
+        Finding("rules", Verdict.RIGHT, f"{screener} holds only mail from senders you have not decided on")
+    ]
 
 
 def _faults(misplaced: MisplacedMail, scheme: Scheme) -> Iterator[str]:
@@ -56,12 +58,12 @@ def _faults(misplaced: MisplacedMail, scheme: Scheme) -> Iterator[str]:
         senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
         if senders:
             has_rule = group.mailbox is not None
-            fault = _is_missing(group.name) if has_rule else _reaches_too_far(scheme.screener)
-            mail = _mail_of(senders, misplaced)
-            yield f"{mail} in the group {group.name!r}: {fault}; `mailroom rescue` moves it"
+            fault = _is_missing(group.name) if has_rule else _catches_too_much(scheme.screener)
+            mail = _mail_of(senders, f"members of the group {group.name!r}", misplaced)
+            yield f"{scheme.screener} holds {mail}: {fault}; `mailroom rescue` moves them"
     if misplaced.in_no_group:
-        mail = _mail_of(sorted(misplaced.in_no_group), misplaced)
-        yield f"{mail} contacts in no triage group: {_reaches_too_far(scheme.screener)}"
+        mail = _mail_of(sorted(misplaced.in_no_group), "contacts in no triage group", misplaced)
+        yield f"{scheme.screener} holds {mail}: {_catches_too_much(scheme.screener)}"
     for sender, groups in misplaced.in_several_groups.items():
         yield f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
 
@@ -70,15 +72,15 @@ def _is_missing(rule: str) -> str:
     return f"the rule for {rule!r} is missing {_OR_OLDER}"
 
 
-def _reaches_too_far(rule: str) -> str:
-    return f"the rule for {rule!r} reaches too far {_OR_OLDER}"
+def _catches_too_much(rule: str) -> str:
+    return f"the rule for {rule!r} catches too much {_OR_OLDER}"
 
 
-def _mail_of(senders: Sequence[Address], misplaced: MisplacedMail) -> str:
-    """Say how much mail of which senders is in Screener."""
+def _mail_of(senders: Sequence[Address], who: str, misplaced: MisplacedMail) -> str:
+    """Say how much mail of which senders is in Screener, and who they are."""
     count = sum(misplaced.message_counts[sender] for sender in senders)
     shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
-    return f"{count} {'message' if count == 1 else 'messages'} of senders ({shown}) who are"
+    return f"{count} {'message' if count == 1 else 'messages'} from {who} ({shown})"
 
 
-_OR_OLDER = "(see `mailroom rules`), or the mail is older than that"
+_OR_OLDER = "(see `mailroom rules`), or they arrived before it did"

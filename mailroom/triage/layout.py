@@ -135,11 +135,11 @@ def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[s
     if not with_role(tree.mailboxes, INBOX_ROLE):
         return ["the account has no Inbox (no mailbox with the role inbox)"]
     if limits.is_read_only:
-        return ["the mail may only be read with this token: make one that may read and write Email"]
+        return ["the token may only read mail: make one with read and write access to Email"]
     if not layout.has_room(LEAST_MAILBOXES):
         return [
-            f"the server keeps a message in at most {layout.max_mailboxes} mailboxes at once; "
-            f"labels need {LEAST_MAILBOXES}"
+            f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once; "
+            f"triage labels need {LEAST_MAILBOXES}"
         ]
     changeable = {
         x.id
@@ -155,8 +155,8 @@ def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[s
     if not shut:
         return []
     return [
-        f"messages may not be read in, put into, taken out of and given keywords in {', '.join(shut)} "
-        "with this token: make one that may, or ask who shares the mailboxes with you for the rights"
+        f"the token does not have all rights on {', '.join(shut)} (to read, add, remove and mark "
+        "messages): make one that has, or ask the owner of the mailboxes for them"
     ]
 
 

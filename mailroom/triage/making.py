@@ -10,7 +10,7 @@ from mailroom.errors import ServerError
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.triage.survey import Item, Kind, State
 
-WAITS = "not made yet, because the other thing of this name is in question"
+WAITS = "not made yet: first settle the other item that shares its setting"
 
 
 def make_missing(items: Sequence[Item], mail: MailStore, book: AddressBook) -> list[Item]:

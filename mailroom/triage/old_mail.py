@@ -27,7 +27,10 @@ def read_recipients(
     """
     if not with_role(mailboxes, SENT_ROLE):
         raise UserError(
-            ["the account has no mailbox with the role sent, so nobody can tell whom you wrote to"]
+            [
+                "the account has no Sent mailbox (no mailbox with the role sent), which would "
+                "tell who you wrote to"
+            ]
         )
     tallies = Tallies(own)
     for page in _pages(history, mailboxes, SENT_ROLE, advance):

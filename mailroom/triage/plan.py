@@ -132,7 +132,8 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
             senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.sender] = (
-                    f"{senders} share a contact card but not a triage group: leave one kind of label"
+                    f"{senders} share a contact card but are labelled for different groups: "
+                    "keep one kind of label"
                 )
     return conflicts
 

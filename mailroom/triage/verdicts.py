@@ -80,18 +80,20 @@ def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Ver
         if isinstance(message.sender, NoSender):
             rejected |= reject([message], message.sender.reason, layout)
         elif message.sender.address in own:
-            rejected |= reject([message], "the sender is the account's own address", layout)
+            rejected |= reject([message], "the sender is one of your own addresses", layout)
         else:
             labelled[message.sender.address].append((message, message.sender))
     decisions = []
     postponed = {}
     for sender, theirs in labelled.items():
         if own.may_hold(sender):
-            postponed[sender] = "it may be one of the account's own addresses, which cannot be read now"
+            postponed[sender] = (
+                "it may be one of your own addresses, which the server does not list at the moment"
+            )
             continue
         wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
-            reason = f"{sender} is labelled for {' and '.join(sorted(wanted))}: take all labels but one off"
+            reason = f"{sender} is labelled for {' and '.join(sorted(wanted))}: take off all labels but one"
             rejected |= reject([m for m, _ in theirs], reason, layout)
         else:
             (category,) = wanted.values()
@@ -107,7 +109,7 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     """
     drops_label = len(messages) == 1 and all(map(layout.is_protected, messages))
     if drops_label:
-        reason += "; in Trash, Junk, Sent or Drafts the label just comes off"
+        reason += "; in Trash, Junk, Sent or Drafts the label is simply taken off"
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
 
 

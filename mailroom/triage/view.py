@@ -84,7 +84,7 @@ class MailReader:
         """
         reading = self._mail.read(mailbox_ids, keep)
         if reading.mailboxes != self._mailboxes:
-            raise ServerError("mailboxes were changed during the cycle; the next one goes on")
+            raise ServerError("mailboxes were changed during the cycle; the next one continues")
         return reading.snapshot
 
     def _wanted_for(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:

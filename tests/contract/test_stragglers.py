@@ -328,7 +328,7 @@ class TestCheck:
         account.receive([BOB], "Screener")
         found = findings(account)
         assert len(found) == 2
-        assert all("the rule for 'Screener' reaches too far" in finding["says"] for finding in found)
+        assert all("the rule for 'Screener' catches too much" in finding["says"] for finding in found)
 
     def test_mail_that_is_protected_is_no_evidence(self, account: AccountUnderTest) -> None:
         """What the person has put into Trash besides was not left in Screener by a rule."""

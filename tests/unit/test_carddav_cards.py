@@ -214,7 +214,7 @@ def test_a_server_that_refuses_its_own_etag_is_told_of_once() -> None:
         book.refresh()
         sandbox.interceptor = lambda request: Reply(412) if "if-match" in request.headers else None
         sandbox.reset_requests()
-        reason = "the server refuses the ETag that it gives the contact group 'Feed'"
+        reason = "the server rejects the ETag that it gave for the contact group 'Feed'"
         assert book.regroup(ADD_NEW) == {"Feed": reason}
         assert methods(sandbox) == ["PUT", "PROPFIND", "GET", "GET", "PUT"]
 
@@ -283,7 +283,10 @@ def test_what_a_server_neither_stores_nor_shows_is_not_edited() -> None:
     def longer(_: Request, reply: Reply) -> Reply:
         return evolve(reply, body=reply.body.replace(b"<D:getcontentlength>", b"<D:getcontentlength>9"))
 
-    with serving(GROUP_4, longer) as sandbox, pytest.raises(ProtocolError, match="does not hand out"):
+    with (
+        serving(GROUP_4, longer) as sandbox,
+        pytest.raises(ProtocolError, match="does not return the card as it is stored"),
+    ):
         read_exact_card(connect(sandbox), collection(sandbox), "feed.vcf")
 
 

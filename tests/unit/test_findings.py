@@ -38,21 +38,24 @@ def judged(misplaced: MisplacedMail, *, in_screener: int = 1) -> list[Finding]:
 
 
 def test_mail_of_a_groups_member_means_that_its_rule_is_missing() -> None:
-    """Where the destination is the Inbox there is no rule to be missing: then Screener's reaches too far."""
-    for group, fault in ((FEED, "'Feed' is missing"), (IMBOX, "'Screener' reaches too far")):
+    """Where the destination is the Inbox there is no rule to be missing: then Screener's catches too much."""
+    for group, fault in ((FEED, "'Feed' is missing"), (IMBOX, "'Screener' catches too much")):
         stragglers = {ANN: filed(ANN, group.name), BOB: filed(BOB, group.name)}
         (finding,) = judged(evolve(NOTHING, stragglers=stragglers, message_counts=Counter({ANN: 2, BOB: 1})))
         assert finding.verdict is Verdict.WRONG
-        assert f"3 messages of senders ({ANN}, {BOB}) who are in the group '{group.name}'" in finding.says
+        assert (
+            f"Screener holds 3 messages from members of the group '{group.name}' ({ANN}, {BOB})"
+            in finding.says
+        )
         assert fault in finding.says
 
 
-def test_mail_of_contacts_means_that_screeners_rule_reaches_too_far() -> None:
+def test_mail_of_contacts_means_that_screeners_rule_catches_too_much() -> None:
     """Who is a contact in no triage group is known, and not screened."""
     (finding,) = judged(evolve(NOTHING, in_no_group=frozenset({ANN}), message_counts=Counter({ANN: 1})))
     assert finding.verdict is Verdict.WRONG
-    assert f"1 message of senders ({ANN})" in finding.says
-    assert "'Screener' reaches too far" in finding.says
+    assert f"Screener holds 1 message from contacts in no triage group ({ANN})" in finding.says
+    assert "'Screener' catches too much" in finding.says
 
 
 def test_who_is_in_several_groups_is_told_to_the_person() -> None:

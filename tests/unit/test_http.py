@@ -208,7 +208,7 @@ class TestTheDeadline:
             time.sleep(0.15)
             client.sendall(http("302 Found", Location="/x"))
 
-        with ScriptedServer(slowly_away) as server, pytest.raises(TransportError, match="no whole answer"):
+        with ScriptedServer(slowly_away) as server, pytest.raises(TransportError, match="no complete answer"):
             ask(server, bounds=Bounds(exchange_seconds=0.4, attempts=1))
 
     def test_a_server_that_does_not_take_the_request_is_given_up(self) -> None:

@@ -100,7 +100,7 @@ class TestJudge:
     def test_the_own_address_is_not_filed(self) -> None:
         """Whoever labels their own message gets it back."""
         (rejection,) = judge([message("@ToFeed")], LAYOUT, OwnAddresses.read([ANN])).rejected.values()
-        assert "own address" in rejection.reason
+        assert "one of your own addresses" in rejection.reason
 
     def test_everybody_at_a_domain_of_the_persons_own_is_the_person(self) -> None:
         """An identity ``*@…`` may send as any address of that domain, though of no other."""
@@ -325,7 +325,7 @@ class TestConclude:
         """No error label goes onto it, and one that is there goes."""
         labelled = message(place, "@ToFeed", "@ToJail", "@MailroomError")
         (rejection,) = judge([labelled], LAYOUT, NOBODY).rejected.values()
-        assert "just comes off" in rejection.reason
+        assert "is simply taken off" in rejection.reason
         change = conclude(labelled, None, LAYOUT, rejection=rejection, differs=False)
         assert change == Change(remove=labelled.mailbox_ids - {place})
 
