@@ -961,7 +961,7 @@ def test_groups_that_are_missing_doubled_gone_or_renamed_are_named(
     membership = Membership(add=frozenset({CardUid("new")}))
     failed = book.regroup(dict.fromkeys(("Feed", "Imbox", "Jail", "Paper Trail", "Nope"), membership))
     assert failed == {
-        "Imbox": "several contact groups are called 'Imbox'",
+        "Imbox": "several contact groups are called 'Imbox': rename or delete all but one",
         "Jail": "the contact group 'Jail' is no longer a contact group",
         "Nope": "there is no contact group 'Nope'",
         "Paper Trail": "the contact group 'Paper Trail' is gone",

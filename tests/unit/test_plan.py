@@ -43,7 +43,7 @@ def message(
 
 
 def filing(title: str, *groups: str) -> Filing:
-    """Ann is filed into a category; she is in these contact groups now."""
+    """Ann is filed into a category, and is in these contact groups now."""
     decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY[title])
     return file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: groups, LAYOUT)
 
@@ -404,7 +404,7 @@ class TestRoom:
         with pytest.raises(UserError) as caught:
             find_layout(MAILBOXES, SCHEME, MailLimits(is_read_only=True))
         (problem,) = caught.value.problems
-        assert "only be read" in problem
+        assert "only read mail" in problem
 
     def test_mailboxes_that_may_not_be_changed_are_named(self) -> None:
         """All in one sentence, those that triage does not work with left out."""

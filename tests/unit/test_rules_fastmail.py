@@ -130,7 +130,7 @@ def test_any_group_name_is_read_back_as_it_is(group: str) -> None:
 @pytest.mark.parametrize("group", ["contacts", "Contacts"])
 def test_a_group_called_contacts_is_refused(group: str) -> None:
     """In a search that word means all contacts, so the rule would catch everybody."""
-    with pytest.raises(UserError, match="rename it"):
+    with pytest.raises(UserError, match="rename the group"):
         render_fastmail([Rule("A rule", group, "Somewhere")], NOW)
 
 
