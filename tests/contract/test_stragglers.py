@@ -289,7 +289,7 @@ class TestRescue:
         account.receive([ANN], "Screener")
         run_command(account.environment, "rescue")
         before = account.state()
-        assert "Nothing to rescue" in run_command(account.environment, "rescue").output
+        assert "Nothing to move" in run_command(account.environment, "rescue").output
         assert account.state() == before
 
     def test_works_where_the_service_is_told_not_to(self, account: AccountUnderTest) -> None:
