@@ -198,7 +198,7 @@ class TestTheDeadline:
         """Wherever a byte comes now and then, the time for the whole exchange counts."""
         bounds = Bounds(exchange_seconds=0.4, attempts=1)
         server = ScriptedServer(dripping(head, drop))
-        with server, pytest.raises(TransportError, match=r"no whole answer in 0\.4 s"):
+        with server, pytest.raises(TransportError, match=r"no complete answer within 0\.4 s"):
             ask(server, bounds=bounds)
 
     def test_redirects_do_not_lengthen_it(self) -> None:
