@@ -132,10 +132,11 @@ class TestFates:
 @pytest.mark.slow
 def test_the_runner_says_what_became_of_them() -> None:
     """Every mutant of a small module with good tests is noticed, or explained."""
-    arguments = ["--module", "model/own", "--all", "--minutes", "60", "--strict"]
+    arguments = ["--module", "model/own", "--all", "--minutes", "60"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.mutation", *arguments],
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert " mutants, seed " in done.stdout
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "; 0 of the survivors not explained" in done.stdout, done.stdout

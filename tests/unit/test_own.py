@@ -43,9 +43,9 @@ def test_while_aliases_are_unknown_the_own_domains_are_in_doubt() -> None:
 
 def test_what_the_server_says_completes_what_was_known() -> None:
     """Both count, and the answer says whether it is all."""
-    before = OwnAddresses.read(["me@home.example"], is_complete=False)
+    before = OwnAddresses.read(["me@home.example", "*@old.example"], is_complete=False)
     after = before.joined(OwnAddresses.read(["alias@home.example", "*@mine.example"]))
     assert after.is_complete
-    for text in ("me@home.example", "alias@home.example", "x@mine.example"):
+    for text in ("me@home.example", "x@old.example", "alias@home.example", "x@mine.example"):
         assert address(text) in after
     assert not before.joined(OwnAddresses.read([], is_complete=False)).is_complete
