@@ -11,9 +11,9 @@ from mailroom.carddav.vcard import (
     MEMBERS,
     URN_UUID,
     ContentLine,
-    content_lines,
     fold,
     is_open,
+    lines_by_owner,
     member_uid,
     unescape,
 )
@@ -46,14 +46,14 @@ def edit_members(
     end: int | None = None
     eol = b"\r\n"
     dialect = _Dialect(prefixed)
-    for line in content_lines(card):
+    for line, is_own in lines_by_owner(card):
         dialect.notice(line)
         if line.name in MEMBERS:
             uid = member_uid(line, prefixed)
             if not leaving.isdisjoint({bare_uid(unescape(line.value)), bare_uid(uid or line.value)}):
                 continue
             coming.pop(uid or "", None)
-        elif line.name == "END" and line.value.strip().upper() == "VCARD":
+        elif is_own and line.name == "END" and line.value.strip().upper() == "VCARD":
             end = len(kept)
             eol = _line_ending(kept[-1] if kept else line.raw)
         kept.append(line.raw)

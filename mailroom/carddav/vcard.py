@@ -89,6 +89,22 @@ def content_lines(card: bytes) -> Iterator[ContentLine]:
         yield _parse_line(raw)
 
 
+def lines_by_owner(card: bytes) -> Iterator[tuple[ContentLine, bool]]:
+    """Split a card into its content lines, and say of each whether it is the card's own.
+
+    The lines of cards inside it (AGENT of vCard 2.1) are not, nor is what stands before or behind it:
+    servers that route mail by contact group look at the first card of a resource alone (seen on Cyrus).
+    """
+    lines = list(content_lines(card))
+    own_depth = 1 if any(line.name == "BEGIN" for line in lines) else 0
+    depth, is_over = 0, False
+    for line in lines:
+        depth += line.name == "BEGIN"
+        yield line, depth == own_depth and not is_over
+        depth -= line.name == "END"
+        is_over = is_over or (line.name == "END" and depth < own_depth)
+
+
 def summarize(card: bytes) -> CardSummary:
     """Read what Mailroom needs to know of a card, whatever else is wrong with it."""
     first: dict[str, str] = {}
@@ -170,28 +186,22 @@ def fold(line: bytes, eol: bytes = b"\r\n") -> bytes:
 
 def _logical_lines(card: bytes) -> Iterator[bytes]:
     pending: list[bytes] = []
-    soft = False
+    soft = is_quoted = False
     for physical in card.splitlines(keepends=True):
         continues = physical[:1] in (b" ", b"\t") or (soft and not physical.upper().startswith(b"END:"))
         if pending and not continues:
             yield b"".join(pending)
             pending = []
+        if not pending:
+            is_quoted = _QUOTED_PRINTABLE.match(physical) is not None
         pending.append(physical)
-        soft = is_open(physical) and _QUOTED_PRINTABLE.match(pending[0]) is not None
+        soft = is_quoted and is_open(physical)
     if pending:
         yield b"".join(pending)
 
 
 def _own_lines(card: bytes) -> Iterator[ContentLine]:
-    """The lines of the card without those of cards inside it (AGENT of vCard 2.1)."""
-    depth = 0
-    for line in content_lines(card):
-        if line.name == "BEGIN":
-            depth += 1
-        elif line.name == "END":
-            depth -= 1
-        elif depth <= 1:
-            yield line
+    return (line for line, is_own in lines_by_owner(card) if is_own)
 
 
 def _parse_line(raw: bytes) -> ContentLine:

@@ -294,6 +294,41 @@ def test_an_edit_that_changes_nothing_returns_the_very_same_object() -> None:
     assert edit_members(card) is card
 
 
+SECOND = b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u2\r\nFN:Bob\r\nEMAIL:bob@b.example\r\nEND:VCARD\r\n"
+
+
+FIRST = b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u1\r\nFN:Ann\r\nEMAIL:ann@a.example\r\nEND:VCARD\r\n"
+LOOSE = b"EMAIL:bob@b.example\r\nUID:u2\r\n"
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [FIRST + SECOND, FIRST + LOOSE, LOOSE + FIRST],
+    ids=["a card behind", "lines behind", "before"],
+)
+def test_what_stands_outside_the_first_card_is_not_of_it(resource: bytes) -> None:
+    """Servers that route mail read one card of a resource and nothing around it (seen on Cyrus): whoever
+    stands there alone has no card, or they would be told as filed and their mail would not follow.
+    """
+    assert summarize(resource) == contact("u1", "Ann", "ann@a.example")
+
+
+def test_a_member_joins_the_first_card() -> None:
+    """A line in the second card of a resource would make nobody a member."""
+    card = (
+        b"BEGIN:VCARD\r\nVERSION:3.0\r\nX-ADDRESSBOOKSERVER-KIND:group\r\nUID:g\r\nFN:Feed\r\nEND:VCARD\r\n"
+    )
+    assert summarize(edit_members(card + SECOND, add=["new"])).members == {"new"}
+
+
+def test_a_broken_line_is_looked_at_once() -> None:
+    """However often a line is broken, reading grows with the card and no faster."""
+    card = b"NOTE" + b";A" * 100_000 + b";QUOTED-PRINTABLE:" + b"x=\r\n" * 100_000 + b"y\r\n"
+    began = time.process_time()
+    assert len(list(content_lines(card))) == 1
+    assert time.process_time() - began < 5
+
+
 @given(CARD_BYTES)
 def test_the_lines_of_any_bytes_joined_are_those_bytes(card: bytes) -> None:
     """Splitting loses nothing, whatever the bytes are."""
