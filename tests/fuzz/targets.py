@@ -14,7 +14,7 @@ from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import Multistatus, read_uid_conflict
 from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import MailroomError
-from mailroom.http import HttpClient, Response
+from mailroom.http import Credentials, HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap.push import concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
@@ -85,6 +85,7 @@ class _Replayed(HttpClient):
     """Answers from memory; after the last answer, that one again."""
 
     def __init__(self, *answers: bytes) -> None:
+        super().__init__(URL, Credentials(""))
         self._answers = list(answers)
 
     def request(self, method: str, url: str, **_: Any) -> Response:
