@@ -16,7 +16,7 @@ from mailroom.account import open_account
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
-from mailroom.jmap.messages import TOO_LARGE
+from mailroom.jmap.messages import TOO_LARGE, Messages
 from mailroom.model.mail import Change, MailboxId, MessageId
 from mailroom.model.ports import Reading
 from mailroom.model.sender import Correspondent
@@ -169,9 +169,12 @@ class TestTooLarge:
         assert server.read("Screener") == first
         assert max(server.sizes) < ROOM_BYTES
 
-    def test_a_large_sender_is_transferred_once(self, server: Server) -> None:
+    @pytest.mark.parametrize(
+        "sender", [(LONG, "x@a.example"), ("", f"{LONG}@a.example")], ids=["name", "address"]
+    )
+    def test_a_large_sender_is_transferred_once(self, server: Server, sender: tuple[str, str]) -> None:
         """From is immutable (RFC 8621 section 4.1); where a message is and whether it is read is not."""
-        ids = [server.receive("Screener", sender=(LONG, f"{number}@a.example")) for number in range(10)]
+        ids = [server.receive("Screener", sender=sender) for _ in range(10)]
         first = server.read("Screener").snapshot.messages
         server.account.move(ids[0], "Screener", "Family")
         server.account.mark_read(ids[1])
@@ -181,6 +184,35 @@ class TestTooLarge:
         assert second[ids[0]] == evolve(first[ids[0]], mailbox_ids=server.ids("Screener", "Family"))
         assert second[ids[1]] == evolve(first[ids[1]], is_read=True)
         assert all(second[each] == first[each] for each in ids[2:])
+
+    def test_a_large_one_bears_the_mark_of_the_moment_and_is_kept_by_it(self, server: Server) -> None:
+        """What is known of it already says nothing about what a cycle that was cut off has left on it."""
+        messages = Messages(server.client)
+        ids = [server.receive("Screener", sender=(LONG, f"{number}@a.example")) for number in range(2)]
+        assert messages.read(ids).messages.keys() == set(ids)
+        mark, nothing = Change(is_just_archived=True), Change()
+        view = server.read("Screener").snapshot
+        server.store.update(view, lambda message: mark if message.id == ids[0] else nothing)
+        found = messages.read(ids, lambda message: message.is_just_archived)
+        assert list(found.messages) == [ids[0]]
+
+    def test_behind_a_large_one_the_others_come_in_ever_larger_parts(self, server: Server) -> None:
+        """One stranger does not make every message a request of its own."""
+        large = server.receive("Screener", sender=("x" * 2 * ROOM_BYTES, "large@a.example"))
+        ids = [large, *(server.receive("Screener") for _ in range(60))]
+        halvings, doublings = 6, 6  # from 50 to 1, and on from there
+        assert server.requests(lambda: Messages(server.client).read(ids)) <= halvings + doublings + 1
+
+    def test_another_error_is_no_matter_of_size(self, server: Server) -> None:
+        """It is the server's, and nothing is left out as too large because of it."""
+        ids = [server.receive("Screener") for _ in range(3)]
+
+        def fail(responses: Responses) -> None:
+            responses[:] = [["error", {"type": "serverFail"}, tag] for _, _, tag in responses]
+
+        server.proxy.plan = altering(fail)
+        with pytest.raises(MethodError, match="serverFail"):
+            Messages(server.client).read(ids)
 
     def test_a_message_that_was_not_asked_for_is_passed_over(self, server: Server) -> None:
         """Of one that nobody asked for, the answer has but a part."""
@@ -332,6 +364,18 @@ class TestOdd:
         assert set(reading.snapshot.messages) == {fine}
         assert all(reading.left_out.values())
         assert len(reading.left_out) == 1
+
+    def test_a_mailbox_that_is_said_not_to_hold_it_does_not(self, server: Server) -> None:
+        """RFC 8621 section 4.1.1 has only true there; false cannot mean that the message is in it."""
+        message = server.receive("Screener")
+        (feed,) = server.ids("Feed")
+
+        def deny(responses: Responses) -> None:
+            for arguments in of("Email/get", responses):
+                arguments["list"][0]["mailboxIds"][feed] = False
+
+        server.proxy.plan = altering(deny)
+        assert server.read("Screener").snapshot.messages[message].mailbox_ids == server.ids("Screener")
 
     def test_an_address_is_never_cut(self, server: Server) -> None:
         """A part of an address would be another address: one that is absurdly long is none."""

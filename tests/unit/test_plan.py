@@ -61,7 +61,7 @@ class TestJudge:
     def test_the_newest_name_and_spelling_are_taken(self) -> None:
         """A new card shows the name that the sender has today."""
         messages = [
-            message("@ToFeed", name="Old", at="1"),
+            message("@ToFeed", name="Old", email="Ann@a.example", at="1"),
             message("@ToFeed", name="  New   Name ", email="ANN@a.example", at="2"),
             message("@ToFeed", name="", at="3"),
         ]
@@ -176,6 +176,14 @@ class TestSweep:
         assert swept(message("Feed"), filing("Jail", "Feed")) == {"Jail"}
         assert swept(message("Inbox", read=True), filing("Feed", "Imbox")) == {"Feed"}
         assert swept(message("Screener"), filing("Jail", "Feed")) == {"Jail"}
+
+    def test_between_groups_of_one_mailbox_mail_stays_there(self) -> None:
+        """What is where it belongs is not taken away because another group has its mail there too."""
+        shared = evolve(LAYOUT, destinations={**LAYOUT.destinations, "Paper Trail": MailboxId("Feed")})
+        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
+        moving = file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: ["Paper Trail"], shared)
+        assert moving.departures == {("Paper Trail", CardUid("c"))}
+        assert sweep(message("Feed"), moving, shared).applied_to(message("Feed")) == message("Feed")
 
     def test_read_mail_goes_to_the_archive_instead_of_the_inbox(self) -> None:
         """Old newsletters do not flood the Inbox."""
