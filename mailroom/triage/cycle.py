@@ -7,19 +7,17 @@ later steps and keeps the label for the next cycle.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable
 
 from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
+from mailroom.triage.filing import file_senders, file_unborn, join_groups, leave_groups, resolve
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
@@ -29,15 +27,12 @@ from mailroom.triage.plan import (
     Filing,
     card_name,
     conclude,
-    file_sender,
-    fits,
     name_differs,
-    shared_card_conflicts,
     sweep,
 )
 from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
-from mailroom.triage.verdicts import Decision, judge, reject, sender_of
+from mailroom.triage.verdicts import judge, sender_of
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailReader, MailView
 from mailroom.triage.work import Task, Work, task_of
 
@@ -135,15 +130,15 @@ class Triage:
         layout = view.layout
         names: dict[Address, str] = {}
         if contacts is not None:
-            self._file(work, view, contacts)
-            self._join_groups(work)
+            file_senders(self._book, work, view, contacts)
+            join_groups(self._book, work)
             names = _names_for(view.marked, contacts, work, layout)
         snapshot = view.marked
         if work.filings:
             self._just_archived.expect(view.marked)
             snapshot = self._sweep(work, layout, view.marked)
             self._just_archived.note(snapshot)
-            self._leave_groups(work)
+            leave_groups(self._book, work)
         update = self._conclude(work, layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
@@ -168,8 +163,8 @@ class Triage:
         layout = view.layout
         work = self._begin(view)
         contacts = self._book.refresh()
-        for decision in self._resolve(work, view, contacts):
-            work.filings[decision.sender] = _file_unborn(decision, layout)
+        for decision in resolve(work, view, contacts):
+            work.filings[decision.sender] = file_unborn(decision, layout)
         if work.filings:
             for message in self._read_for(work, layout).messages.values():
                 filing = work.filing_of(message)
@@ -204,65 +199,6 @@ class Triage:
         tasks: set[Task] = {*marked, *map(task_of, verdicts.decisions)}
         held = frozenset(filter(self._pauses.holds, tasks))
         return Work(verdicts.decisions, verdicts.rejected, verdicts.postponed, held)
-
-    def _resolve(self, work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
-        """File the senders that have a card, and return the decisions about the others."""
-        layout, marked = view.layout, view.marked.messages
-        without_card = []
-        for decision in work.decisions:
-            if cards := contacts.cards(decision.sender):
-                work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
-            else:
-                without_card.append(decision)
-        conflicts: dict[str, list[Message]] = defaultdict(list)
-        for sender, reason in shared_card_conflicts(work.filings.values()).items():
-            conflicts[reason] += [marked[x] for x in work.filings.pop(sender).decision.message_ids]
-        for reason, messages in conflicts.items():
-            work.rejected |= reject(messages, reason, layout)
-        unborn = {decision.sender: _file_unborn(decision, layout) for decision in without_card}
-        for decision in work.decisions:
-            filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
-            if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
-                reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
-                work.fail(decision.sender, f"{reason}: take each labelled message out of one")
-        for decision in work.decisions:  # not before: they may share a card with others
-            if task_of(decision) in work.held:
-                work.filings.pop(decision.sender, None)
-        return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
-
-    def _file(self, work: Work, view: MailView, contacts: Contacts) -> None:
-        without_card = self._resolve(work, view, contacts)
-        created = (
-            self._book.create([decision.new_card() for decision in without_card]) if without_card else {}
-        )
-        for decision in without_card:
-            card = created[decision.sender]
-            if isinstance(card, Card):
-                work.filings[decision.sender] = file_sender(
-                    decision, [card], contacts.groups, view.layout, created=True
-                )
-            else:
-                work.fail(decision.sender, card.reason)
-
-    def _join_groups(self, work: Work) -> None:
-        joining = [filing for filing in work.filings.values() if filing.joins]
-        cards = _by_group((filing.group, filing.card.uid) for filing in joining)
-        failures = self._regroup({group: Membership(add=uids) for group, uids in cards.items()})
-        for filing in joining:
-            if reason := failures.get(filing.group):
-                work.fail(filing.decision.sender, reason)
-
-    def _leave_groups(self, work: Work) -> None:
-        leaving = [filing for filing in work.filings.values() if filing.departures]
-        cards = _by_group(chain.from_iterable(filing.departures for filing in leaving))
-        failures = self._regroup({group: Membership(remove=uids) for group, uids in cards.items()})
-        for filing in leaving:
-            for group in filing.left_groups:
-                if reason := failures.get(group):
-                    work.fail(filing.decision.sender, reason)
-
-    def _regroup(self, memberships: dict[str, Membership]) -> dict[str, str]:
-        return dict(self._book.regroup(memberships)) if memberships else {}
 
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
         """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
@@ -317,12 +253,6 @@ class Triage:
         return update
 
 
-def _file_unborn(decision: Decision, layout: Layout) -> Filing:
-    """Say how a sender without a card is filed, before there is one."""
-    unborn = Card(CardUid(""), decision.new_card().name)
-    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
-
-
 def _has_warnings(view: MailView) -> bool:
     return any(view.layout.warning in message.mailbox_ids for message in view.marked.messages.values())
 
@@ -332,10 +262,3 @@ def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layou
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
     names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}
     return names | {sender: filing.card.name for sender, filing in work.filings.items()}
-
-
-def _by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:
-    groups: dict[str, set[CardUid]] = defaultdict(set)
-    for group, uid in pairs:
-        groups[group].add(uid)
-    return {group: frozenset(uids) for group, uids in groups.items()}

@@ -1,0 +1,97 @@
+"""A cycle's work on the address book: how senders are filed, their cards, and their groups.
+
+A failure is noted against its sender in the work under way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+
+from mailroom.model.contacts import Card, CardUid, Membership
+from mailroom.model.mail import Message
+from mailroom.model.ports import AddressBook, Contacts
+from mailroom.triage.layout import Layout
+from mailroom.triage.plan import Filing, file_sender, fits, shared_card_conflicts
+from mailroom.triage.verdicts import Decision, reject
+from mailroom.triage.view import MailView
+from mailroom.triage.work import Work, task_of
+
+
+def resolve(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
+    """File the senders that have a card, and return the decisions about the others; writes nothing."""
+    layout, marked = view.layout, view.marked.messages
+    without_card = []
+    for decision in work.decisions:
+        if cards := contacts.cards(decision.sender):
+            work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
+        else:
+            without_card.append(decision)
+    conflicts: dict[str, list[Message]] = defaultdict(list)
+    for sender, reason in shared_card_conflicts(work.filings.values()).items():
+        conflicts[reason] += [marked[x] for x in work.filings.pop(sender).decision.message_ids]
+    for reason, messages in conflicts.items():
+        work.rejected |= reject(messages, reason, layout)
+    unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
+    for decision in work.decisions:
+        filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
+        if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
+            reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
+            work.fail(decision.sender, f"{reason}: take each labelled message out of one")
+    for decision in work.decisions:  # not before: they may share a card with others
+        if task_of(decision) in work.held:
+            work.filings.pop(decision.sender, None)
+    return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
+
+
+def file_unborn(decision: Decision, layout: Layout) -> Filing:
+    """Say how a sender without a card is filed, before there is one."""
+    unborn = Card(CardUid(""), decision.new_card().name)
+    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
+
+
+def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> None:
+    """File all senders; those without a card get one first."""
+    without_card = resolve(work, view, contacts)
+    created = book.create([decision.new_card() for decision in without_card]) if without_card else {}
+    for decision in without_card:
+        card = created[decision.sender]
+        if isinstance(card, Card):
+            work.filings[decision.sender] = file_sender(
+                decision, [card], contacts.groups, view.layout, created=True
+            )
+        else:
+            work.fail(decision.sender, card.reason)
+
+
+def join_groups(book: AddressBook, work: Work) -> None:
+    """Put the filed senders' cards into their groups, each group in one write."""
+    joining = [filing for filing in work.filings.values() if filing.joins]
+    cards = _by_group((filing.group, filing.card.uid) for filing in joining)
+    failures = _regroup(book, {group: Membership(add=uids) for group, uids in cards.items()})
+    for filing in joining:
+        if reason := failures.get(filing.group):
+            work.fail(filing.decision.sender, reason)
+
+
+def leave_groups(book: AddressBook, work: Work) -> None:
+    """Take the filed senders' cards out of the groups of other categories."""
+    leaving = [filing for filing in work.filings.values() if filing.departures]
+    cards = _by_group(chain.from_iterable(filing.departures for filing in leaving))
+    failures = _regroup(book, {group: Membership(remove=uids) for group, uids in cards.items()})
+    for filing in leaving:
+        for group in filing.left_groups:
+            if reason := failures.get(group):
+                work.fail(filing.decision.sender, reason)
+
+
+def _regroup(book: AddressBook, memberships: dict[str, Membership]) -> dict[str, str]:
+    return dict(book.regroup(memberships)) if memberships else {}
+
+
+def _by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:
+    groups: dict[str, set[CardUid]] = defaultdict(set)
+    for group, uid in pairs:
+        groups[group].add(uid)
+    return {group: frozenset(uids) for group, uids in groups.items()}
