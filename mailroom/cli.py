@@ -57,6 +57,7 @@ def _run_command(options: argparse.Namespace) -> Exit:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mailroom",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
         allow_abbrev=False,  # what is short for one option today may be short for two tomorrow
         description="One triage label on one message files its sender for good.",
         epilog="Without a command it is `mailroom run`. Settings: MAILROOM_ variables, or a .env file.",
@@ -125,6 +126,23 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
     )
+    uninstall = command(
+        _uninstall, "show what Mailroom made in the account, or take it away", " --apply --cards", json=True
+    )
+    uninstall.add_argument(
+        "--apply", action="store_true", help="take away what is chosen; otherwise nothing is written"
+    )
+    uninstall.add_argument(
+        "--cards", action="store_true", help="contact cards that nobody has changed or put into another group"
+    )
+    uninstall.add_argument(
+        "--groups",
+        nargs="*",
+        metavar="NAME",
+        help="contact groups that hold nobody else; those named with whoever is in them, who stay contacts",
+    )
+    uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
+    uninstall.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return parser
 
 
@@ -177,6 +195,14 @@ def _approve(options: argparse.Namespace) -> Exit:
     from mailroom.commands.approve import approve
 
     return approve(limit=options.limit, yes=options.yes, as_json=options.json)
+
+
+def _uninstall(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.uninstall import Choice, uninstall
+
+    groups: list[str] | None = options.groups
+    choice = Choice(options.cards, groups is not None, tuple(groups or ()), options.labels)
+    return uninstall(choice, apply=options.apply, yes=options.yes, as_json=options.json)
 
 
 def _demo(options: argparse.Namespace) -> Exit:

@@ -11,12 +11,13 @@ from attrs import evolve, frozen
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
+from mailroom.carddav.removal import Removal
 from mailroom.carddav.replica import Entry, Group
 from mailroom.carddav.writing import CardWriter
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.ports import Refused
 
 _LOCKED = 423
@@ -71,6 +72,7 @@ class CardDavAddressBook:
     def __init__(self, http: HttpClient, url: str, groups: Iterable[str]) -> None:
         self._client = CardDavClient(http, url)
         self._books = Books(self._client, frozenset(groups))
+        self._removal = Removal(self._client, self._books)
         self._writes_one_by_one = False
 
     def refresh(self) -> ContactsView:
@@ -185,6 +187,22 @@ class CardDavAddressBook:
             else:
                 failed[name] = outcome.reason
         return failed
+
+    def made(self) -> Made:
+        """Read what Mailroom made and is still there; see `AddressBook.made`."""
+        return self._removal.made()
+
+    def delete_cards(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
+    ) -> Mapping[CardUid, str]:
+        """Delete cards that Mailroom made; see `AddressBook.delete_cards`."""
+        return self._removal.delete_cards(uids, objection)
+
+    def delete_groups(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
+    ) -> Mapping[CardUid, str]:
+        """Delete contact groups that Mailroom made; see `AddressBook.delete_groups`."""
+        return self._removal.delete_groups(uids, objection)
 
     def _known(self, address: Address) -> Card | Refused | None:
         """Return the card that an address has already, or why it can have none."""

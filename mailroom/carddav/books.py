@@ -80,6 +80,18 @@ class Books:
         assert self._chosen is not None
         return self._chosen
 
+    def read_with_all_groups(self) -> list[Replica]:
+        """Read what has changed, and every group's members; return the books, the chosen one first.
+
+        Raises:
+            ServerError: As `refresh`.
+        """
+        self.refresh()
+        replicas = [each for each in self._in_order() if each.book.url not in self._unreadable]
+        for replica in replicas:
+            replica.keep_all_members()
+        return replicas
+
     def find(self, address: Address) -> list[Entry]:
         """Return the cards that have `address`, those of the chosen book first."""
         return [entry for replica in self._in_order() for entry in replica.find(address)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote
 
 from attrs import evolve, frozen
@@ -32,6 +33,7 @@ _END_OF_CARD = b"END:VCARD"
 _WEAK = "W/"
 _WRITTEN = frozenset({201, 204})
 _GONE = frozenset({404, 410})
+_DELETED = frozenset({204}) | _GONE
 _NOT_ACCEPTABLE = frozenset({406, 415})
 
 
@@ -50,6 +52,7 @@ class StoredCard:
         shown: What the server makes of the card for whoever asks for version 3.0, where that is
             another text.
         is_whole: Whether all of its properties were asked for.
+        modified: When it was changed last, seconds since 1970; 0 where that was not asked for or told.
     """
 
     name: str
@@ -60,6 +63,7 @@ class StoredCard:
     is_as_long: bool = False
     shown: bytes | None = None
     is_whole: bool = True
+    modified: int = 0
 
 
 def read_card(http: HttpClient, book: Collection, name: str) -> StoredCard | None:
@@ -146,6 +150,22 @@ def write_card(http: HttpClient, book: Collection, name: str, card: bytes, etag:
     return "" if written.startswith(_WEAK) else _strong(written)
 
 
+def delete_card(http: HttpClient, book: Collection, name: str, etag: str) -> None:
+    """Delete a card in the version `etag`; one that is gone already is no failure.
+
+    Raises:
+        PreconditionFailedError: There is another version of it.
+        ProtocolError: The answer does not say that it is deleted.
+        StatusError: The server refuses.
+    """
+    response = http.request("DELETE", card_url(book, name), headers={"If-Match": etag}, accept=_GONE)
+    if response.status not in _DELETED and (response.status != 200 or response.body):
+        raise ProtocolError(
+            f"DELETE {response.url}: HTTP {response.status} does not say that the card is deleted: "
+            f"{response.excerpt()}"
+        )
+
+
 def card_in(name: str, resource: Resource) -> StoredCard:
     """Take a card out of a report."""
     # XML makes one line feed of every line ending (XML 1.0 section 2.11). The length on the server
@@ -159,6 +179,7 @@ def card_in(name: str, resource: Resource) -> StoredCard:
         is_exact=False,
         created=_seconds(resource.text(f"{DAV}creationdate")),
         is_as_long=str(len(octets)) == resource.text(f"{DAV}getcontentlength") and "\ufffd" not in text,
+        modified=_seconds_of_http(resource.text(f"{DAV}getlastmodified")),
     )
 
 
@@ -266,5 +287,13 @@ def _seconds(moment: str) -> int:
     """Read an RFC 3339 date; 0 where it is none."""
     try:
         return max(0, int(datetime.fromisoformat(moment).timestamp()))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _seconds_of_http(moment: str) -> int:
+    """Read a date of HTTP (RFC 9110 section 5.6.7); 0 where it is none."""
+    try:
+        return max(0, int(parsedate_to_datetime(moment).timestamp()))
     except (ValueError, OverflowError):
         return 0

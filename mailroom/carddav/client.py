@@ -14,6 +14,7 @@ from mailroom.carddav.cards import (
     StoredCard,
     card_in,
     card_name,
+    delete_card,
     etag_in,
     prove,
     query,
@@ -154,7 +155,8 @@ class CardDavClient:
         Nothing is returned of a card that the server leaves out of its answer.
 
         Args:
-            address_data: What is wanted of each card, an element (RFC 6352 section 10.4).
+            address_data: What is wanted of each card: RFC 6352's element of section 10.4, and perhaps
+                properties before it.
 
         Raises:
             TooLargeError: The cards are too large together.
@@ -230,6 +232,10 @@ class CardDavClient:
     def write_card(self, book: Collection, name: str, card: bytes, etag: str | None = None) -> str:
         """Write a card; see `cards.write_card`."""
         return write_card(self._http, book, name, card, etag)
+
+    def delete_card(self, book: Collection, name: str, etag: str) -> None:
+        """Delete a card; see `cards.delete_card`."""
+        delete_card(self._http, book, name, etag)
 
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
         """Send a sync-collection report (RFC 6578); None where the token is no longer good."""

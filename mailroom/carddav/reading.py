@@ -21,7 +21,7 @@ WHOLE_CARDS = 32
 
 _NEEDED_PROPERTIES = ("VERSION", "UID", "FN", "N", "ORG", "EMAIL", "KIND", "X-ADDRESSBOOKSERVER-KIND")
 
-WHOLE = "<C:address-data/>"
+WHOLE = "<getlastmodified/><C:address-data/>"
 # RFC 6352 section 10.4.2. A name stands for the grouped property (item1.EMAIL) as well: seen on Cyrus,
 # and so do sabre/dav's readers; Radicale and Xandikos give the whole card whatever they are asked for.
 NEEDED = "".join(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from collections.abc import Collection as Container
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from attrs import define, evolve, frozen
 
@@ -188,6 +187,26 @@ class Replica:
                 max(FIRST_RETRY_SECONDS, 2 * self._retry_seconds), LONGEST_RETRY_SECONDS
             )
 
+    def keep_all_members(self) -> None:
+        """Know from now on the members of every contact group, not only of the triage groups.
+
+        Raises:
+            ServerError: The groups cannot be read.
+        """
+        if isinstance(self._triage_groups, _Everything):
+            return
+        triage_groups, self._triage_groups = self._triage_groups, _Everything()
+        try:
+            self._read([name for name, group in self.groups.items() if group.name not in triage_groups])
+        except ServerError:
+            self._triage_groups = triage_groups
+            raise
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Return every contact card that is no group, by resource name."""
+        for key, entry in self._entries.items():
+            yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
+
     def find(self, address: Address) -> tuple[Entry, ...]:
         """Return the cards that have `address`, in the order of the book."""
         found = self._by_address.get(address, ())
@@ -251,6 +270,13 @@ class Replica:
     def _is_known(self, resource: str, etag: str) -> bool:
         group = self.groups.get(resource)
         return group is not None and bool(etag) and group.etag == etag
+
+
+class _Everything(Container[str]):
+    """Contains whatever it is asked for."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 def _may_show_other_uid(stored: StoredCard, summary: CardSummary) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 from attrs import evolve
 
@@ -11,16 +10,15 @@ from mailroom.carddav.cards import StoredCard, card_name
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.identity import MAX_UIDS, card_uids, group_uids
 from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import read_uid_conflict
 from mailroom.carddav.replica import Group
 from mailroom.carddav.vcard import summarize
 from mailroom.errors import PreconditionFailedError, ServerError, StatusError
-from mailroom.model.contacts import CardUid, Membership, NewCard
+from mailroom.model.contacts import Membership, NewCard
 
 MAX_REGROUP_ATTEMPTS = 5
-MAX_CREATE_ATTEMPTS = 5
-UID_NAMESPACE = uuid.UUID("0c5f3a34-6f0e-5b0b-9f5e-3d1c7a4e8b21")
 
 
 class CardWriter:
@@ -35,24 +33,20 @@ class CardWriter:
 
     def create_card(self, new: NewCard) -> StoredCard:
         """Make a sender's card, or return the one that stands where it belongs and has their address."""
-        for attempt in range(MAX_CREATE_ATTEMPTS):
-            uid = _uid(new.address, attempt)
+        for uid in card_uids(new.address):
             stored = self._write_new(f"{uid}.vcf", compose_card(new, uid))
             if stored is not None and new.address in summarize(stored.octets).addresses:
                 return stored
-        raise ServerError(
-            f"{MAX_CREATE_ATTEMPTS} names for the contact card of {new.address} are taken by other cards"
-        )
+        raise ServerError(f"{MAX_UIDS} names for the contact card of {new.address} are taken by other cards")
 
     def create_group(self, name: str) -> StoredCard:
         """Make a contact group, or return the one of this name that stands where it belongs."""
-        for attempt in range(MAX_CREATE_ATTEMPTS):
-            uid = _uid(f"group {name}", attempt)
+        for uid in group_uids(name):
             stored = self._write_new(f"{uid}.vcf", compose_group(name, uid))
             summary = summarize(stored.octets) if stored else None
             if stored and summary and summary.is_group and summary.name == name:
                 return stored
-        raise ServerError(f"{MAX_CREATE_ATTEMPTS} names for it are taken by other cards")
+        raise ServerError(f"{MAX_UIDS} names for it are taken by other cards")
 
     def regroup(self, group: Group, membership: Membership) -> Group:
         """Change the members of a group; return it as it is now."""
@@ -146,9 +140,3 @@ class CardWriter:
             members=summary.members,
             is_shown_otherwise=stored.shown is not None,
         )
-
-
-def _uid(text: str, attempt: int) -> CardUid:
-    """Return the identifier that follows from what a card stands for; others, where that one is taken."""
-    salt = f"#{attempt}" if attempt else ""
-    return CardUid(str(uuid.uuid5(UID_NAMESPACE, text + salt)))

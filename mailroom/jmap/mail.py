@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError, StatusError
 from mailroom.jmap.client import SUBMISSION, Call, JmapClient
-from mailroom.jmap.mailboxes import MailboxList, create_mailboxes
+from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
 from mailroom.jmap.messages import Messages
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.updating import update_messages
@@ -56,6 +56,10 @@ class JmapMailStore:
     def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Make mailboxes; see `MailStore.create_mailboxes`."""
         return create_mailboxes(self._client, self._mailboxes, paths)
+
+    def delete_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Delete mailboxes that hold no mail; see `MailStore.delete_mailboxes`."""
+        return delete_mailboxes(self._client, self._mailboxes, paths)
 
 
 def _is_final(error: ServerError) -> bool:

@@ -1,15 +1,16 @@
-"""Makes mailboxes (RFC 8621 section 2.5)."""
+"""Reads, makes and deletes mailboxes (RFC 8621 section 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from attrs import frozen
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.paging import Progress
-from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query
+from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query, SetError
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
 from mailroom.model.mailboxes import MailboxTree
 
@@ -17,6 +18,9 @@ MAX_READ_ATTEMPTS = 3
 MAX_STALE_ATTEMPTS = 5
 MAX_WRITES = 100
 PAGE_MAILBOXES = 500
+
+HOLDS_MAIL = "it holds mail"
+HOLDS_MAILBOXES = "it holds other mailboxes"
 
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "totalEmails", "myRights")
 
@@ -113,6 +117,57 @@ def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence
         if len(batch) == len(missing):
             return failed
     raise ServerError(f"the mailboxes are not all made after {MAX_WRITES} writes")
+
+
+def delete_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence[str]) -> Mapping[str, str]:
+    """Delete mailboxes that hold no mail, by their full names; see `MailStore.delete_mailboxes`.
+
+    Each write names the state it starts from: in another one a mailbox may be called otherwise, or hold mail.
+    """
+    for _ in range(MAX_STALE_ATTEMPTS):
+        found = mailboxes.read()
+        doomed, staying = _deletions(found.mailboxes, paths)
+        batch = dict(islice(doomed.items(), client.session.limits.max_objects_in_set))
+        if not batch:
+            return staying
+        arguments: Json = {"ifInState": found.state, "destroy": list(batch), "onDestroyRemoveEmails": False}
+        try:
+            (answer,) = client.call([Call("Mailbox/set", arguments)])
+            refused = answer.as_record(MailboxSet).not_destroyed or {}
+        except MethodError as error:
+            if error.type != "stateMismatch":
+                raise
+            continue
+        staying |= {path: _why_it_stays(refused[x]) for x, path in batch.items() if x in refused}
+        rest = [path for x, path in doomed.items() if x not in batch]
+        return {**staying, **delete_mailboxes(client, mailboxes, rest)} if rest else staying
+    return dict.fromkeys(paths, "the mailboxes change faster than one can be deleted")
+
+
+def _deletions(
+    mailboxes: Iterable[Mailbox], paths: Sequence[str]
+) -> tuple[dict[MailboxId, str], dict[str, str]]:
+    """Return the paths of the mailboxes that may go by their ids, and why others stay."""
+    tree = MailboxTree(mailboxes)
+    parents = {mailbox.parent_id for mailbox in tree.mailboxes}
+    doomed: dict[MailboxId, str] = {}
+    staying: dict[str, str] = {}
+    for path in paths:
+        for mailbox in tree.named(path):
+            if mailbox.role:
+                staying[path] = f"it has a use of its own ({mailbox.role})"
+            elif mailbox.total_messages:
+                staying[path] = HOLDS_MAIL
+            elif mailbox.id in parents:
+                staying[path] = HOLDS_MAILBOXES
+            else:
+                doomed[mailbox.id] = path
+    return doomed, staying
+
+
+def _why_it_stays(error: SetError) -> str:
+    known = {"mailboxHasEmail": HOLDS_MAIL, "mailboxHasChild": HOLDS_MAILBOXES}
+    return known.get(error.type) or f"the server refuses it: {error.description or error.type}"
 
 
 def read_mailboxes(answer: Answer) -> tuple[Mailbox, ...]:

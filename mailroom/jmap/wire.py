@@ -186,6 +186,7 @@ class MailboxSet:
     """The answer of Mailbox/set (RFC 8621 section 2.5)."""
 
     not_created: dict[str, SetError] | None = None
+    not_destroyed: dict[str, SetError] | None = None
 
 
 @frozen

@@ -67,3 +67,43 @@ class Membership:
 
     add: frozenset[CardUid] = frozenset()
     remove: frozenset[CardUid] = frozenset()
+
+
+@frozen
+class MadeCard:
+    """A contact card that Mailroom made, as it is now.
+
+    Attributes:
+        address: The sender it was made for.
+        is_unchanged: Whether it is as Mailroom wrote it, as far as can be seen.
+        groups: The names of all contact groups that it is in, of every address book.
+    """
+
+    uid: CardUid
+    name: str
+    address: Address
+    is_unchanged: bool
+    groups: tuple[str, ...]
+
+
+@frozen
+class MadeGroup:
+    """A contact group that Mailroom made, as it is now.
+
+    Attributes:
+        is_unchanged: Whether it is as Mailroom wrote it but for its members, as far as can be seen.
+        members: How many it has, those included of whom no card is there any more.
+    """
+
+    uid: CardUid
+    name: str
+    is_unchanged: bool
+    members: int
+
+
+@frozen
+class Made:
+    """What Mailroom made in a person's contacts."""
+
+    cards: tuple[MadeCard, ...]
+    groups: tuple[MadeGroup, ...]

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import Factory, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.mail import (
     AddressHeaders,
     Change,
@@ -83,6 +83,16 @@ class MailStore(Protocol):
 
         Args:
             paths: Full names, parents first: ``Inbox/Screener``.
+        """
+        ...
+
+    def delete_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Delete the mailboxes that hold no mail and are for nothing else; for each that stays, why.
+
+        No message is deleted, or taken out of a mailbox. One that is not there is no failure.
+
+        Args:
+            paths: Full names: ``Inbox/Screener``.
         """
         ...
 
@@ -183,4 +193,24 @@ class AddressBook(Protocol):
 
     def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
         """Make the contact groups that are not there; for each that could not be made, why."""
+        ...
+
+    def made(self) -> Made:
+        """Read what Mailroom made and is still there, known by its identifiers. Raises `ServerError`."""
+        ...
+
+    def delete_cards(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
+    ) -> Mapping[CardUid, str]:
+        """Delete cards that Mailroom made, one by one; for each that stays, why.
+
+        Each is read right before, and `objection`, a pure function, is asked about it as it is then:
+        what it says keeps the card. It goes in that version only. One that is gone already is no failure.
+        """
+        ...
+
+    def delete_groups(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
+    ) -> Mapping[CardUid, str]:
+        """Delete groups that Mailroom made, as `delete_cards` deletes cards; their members stay."""
         ...

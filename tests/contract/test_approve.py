@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mailroom.account import Account
-from mailroom.carddav.writing import UID_NAMESPACE
+from mailroom.carddav.identity import UID_NAMESPACE
 from mailroom.triage.approval import ApprovalReport, approve_people, undecided
 from mailroom.triage.old_mail import read_recipients
 from tests.support import harm, vcards
@@ -237,7 +237,7 @@ class TestApproving:
             account.mailbox_names()
             account.send(ANN, BOB, EVE)
             with behind(account) as hit:
-                hit.proxy.plan = _dead_after_writes(writes_left, is_done=is_done)
+                hit.proxy.plan = harm.dead_after_writes(writes_left, is_done=is_done)
                 report = approve_in_batches(hit.mailroom(ONE_ATTEMPT), batch_cards=2)
             assert run_command(account.environment, "approve", "--correspondents", "--yes").code == 0
             for _, email in (ANN, BOB, EVE):
@@ -247,23 +247,6 @@ class TestApproving:
                 assert writes_left == 5, "three cards, and the group twice"
                 return
         pytest.fail("it never ends")
-
-
-def _dead_after_writes(writes_left: int, *, is_done: bool) -> Callable[[Exchange], None]:
-    """Let some writes pass; the next one and all requests after it get no answer."""
-    writes = 0
-
-    def plan(exchange: Exchange) -> None:
-        nonlocal writes
-        writes += exchange.request.is_write
-        if writes <= writes_left:
-            exchange.pass_on()
-            return
-        if is_done and writes == writes_left + 1 and exchange.request.is_write:
-            exchange.forward()
-        exchange.reset()
-
-    return plan
 
 
 def test_an_account_without_a_sent_mailbox_is_told_so(bare_account: AccountUnderTest) -> None:

@@ -208,6 +208,23 @@ def odd_messages(*odd: str) -> Plan:
     return plan
 
 
+def dead_after_writes(writes_left: int, *, is_done: bool) -> Plan:
+    """Let some writes pass; the next one and all requests after it get no answer."""
+    writes = 0
+
+    def plan(exchange: Exchange) -> None:
+        nonlocal writes
+        writes += exchange.request.is_write
+        if writes <= writes_left:
+            exchange.pass_on()
+            return
+        if is_done and writes == writes_left + 1 and exchange.request.is_write:
+            exchange.forward()
+        exchange.reset()
+
+    return plan
+
+
 def refuse_sync_token(exchange: Exchange) -> None:
     """Say that the sync token is no longer good (RFC 6578 section 3.2)."""
     body = b'<error xmlns="DAV:"><valid-sync-token/></error>'

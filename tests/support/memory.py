@@ -8,7 +8,7 @@ from types import MappingProxyType
 from attrs import define, evolve, field, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Membership, NewCard
+from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.mail import Change, Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Refused, Update
@@ -120,6 +120,16 @@ class World:
                 self.mailboxes += (Mailbox(MailboxId(path), path),)
         return {}
 
+    def delete_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        staying = {}
+        for mailbox in self.mailboxes:
+            if mailbox.name in paths and (mailbox.role or self._count(mailbox.id)):
+                staying[mailbox.name] = "it has a use of its own, or holds mail"
+            elif mailbox.name in paths:
+                self.write()
+                self.mailboxes = tuple(each for each in self.mailboxes if each != mailbox)
+        return staying
+
 
 @frozen
 class View:
@@ -190,6 +200,46 @@ class Book:
             if members != self.world.groups[name]:
                 self._put_group(name, members)
         return failed
+
+    def made(self) -> Made:
+        """What was made as it is; a card whose name is another than was asked for has been changed."""
+        cards = (self._made_card(uid) for uid in self.world.made if uid in self.world.cards)
+        groups = (self._made_group(name) for name in self.world.groups)
+        return Made(tuple(cards), tuple(groups))
+
+    def delete_cards(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
+    ) -> Mapping[CardUid, str]:
+        staying = {}
+        for uid in uids:
+            if uid not in self.world.cards:
+                continue
+            if reason := objection(self._made_card(uid)):
+                staying[uid] = reason
+                continue
+            self.world.write_card()
+            del self.world.cards[uid]
+        return staying
+
+    def delete_groups(
+        self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
+    ) -> Mapping[CardUid, str]:
+        staying = {}
+        for name in [name for name in self.world.groups if f"group {name}" in uids]:
+            if reason := objection(self._made_group(name)):
+                staying[CardUid(f"group {name}")] = reason
+                continue
+            self.world.write_card()
+            del self.world.groups[name]
+        return staying
+
+    def _made_card(self, uid: CardUid) -> MadeCard:
+        asked_for, (card, _) = self.world.made[uid], self.world.cards[uid]
+        groups = tuple(name for name, members in self.world.groups.items() if uid in members)
+        return MadeCard(uid, card.name, asked_for.address, card.name == asked_for.name, groups)
+
+    def _made_group(self, name: str) -> MadeGroup:
+        return MadeGroup(CardUid(f"group {name}"), name, True, len(self.world.groups[name]))
 
     def _put_group(self, name: str, members: frozenset[CardUid]) -> None:
         self.world.write_card()

@@ -8,7 +8,7 @@ import pytest
 
 from mailroom.cli import main
 
-COMMANDS = ("run", "plan", "check", "setup", "rules", "rescue", "approve", "demo")
+COMMANDS = ("run", "plan", "check", "setup", "rules", "rescue", "approve", "uninstall", "demo")
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -37,7 +37,7 @@ def test_each_command_shows_an_example_that_it_understands(
     assert all(option in explained for option in options)
 
 
-@pytest.mark.parametrize("command", ["plan", "check", "setup", "rescue", "approve"])
+@pytest.mark.parametrize("command", ["plan", "check", "setup", "rescue", "approve", "uninstall"])
 def test_commands_that_report_can_do_so_in_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A program does not have to read tables."""
     assert "--json" in help_of(capsys, command)

@@ -1,0 +1,72 @@
+"""Whether what Mailroom made still says what it wrote: what a person has changed since is theirs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from mailroom.carddav.cards import StoredCard
+from mailroom.carddav.compose import compose_card, compose_group
+from mailroom.carddav.vcard import MEMBERS, content_lines, summarize, unescape
+from mailroom.errors import ProtocolError
+from mailroom.model.address import Address, parse_address, spellings
+from mailroom.model.contacts import CardKind, CardUid, NewCard
+
+SETTLING_SECONDS = 2
+"""A server may take a card's two dates from two looks at its clock; no person is as fast as that."""
+
+_FRAME = frozenset({"BEGIN", "END"})
+_OF_PROGRAMS = frozenset({"REV", "PRODID"})
+"""What a program that changes the members of a group writes into it besides."""
+
+_Said = tuple[str, str, str]
+"""A property's name with its group, its parameters and its value."""
+
+
+def is_card_unchanged(uid: CardUid, address: Address, stored: StoredCard) -> bool:
+    """Whether a card says just what Mailroom writes, and no date says that somebody wrote it again."""
+    if not stored.is_whole or _was_written_again(stored):
+        return False
+    emails, others = _said(stored.octets)
+    is_of_sender = 0 < len(emails) <= len(spellings(address)) + 1 and all(
+        not params and parse_address(value) == address for _, params, value in emails
+    )
+    name = summarize(stored.octets).name
+    return is_of_sender and any(
+        others == _said(composed)[1]
+        for kind in CardKind
+        for composed in _attempted(partial(compose_card, NewCard(address, address, name, kind), uid))
+    )
+
+
+def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
+    """Whether a group says just what Mailroom writes, whoever its members are."""
+    _, others = _said(stored.octets, besides=MEMBERS | _OF_PROGRAMS)
+    return stored.is_whole and any(
+        others == _said(composed)[1] for composed in _attempted(partial(compose_group, name, uid))
+    )
+
+
+def _was_written_again(stored: StoredCard) -> bool:
+    return bool(stored.created and stored.modified) and stored.modified - stored.created > SETTLING_SECONDS
+
+
+def _attempted(compose: Callable[[], bytes]) -> Iterator[bytes]:
+    """Compose a card; nothing where none can carry what is asked for."""
+    try:
+        yield compose()
+    except ProtocolError:
+        return
+
+
+def _said(card: bytes, besides: frozenset[str] = frozenset()) -> tuple[list[_Said], list[_Said]]:
+    """Return a card's addresses and its other properties, in whatever order, folds and escapes they stand."""
+    emails: list[_Said] = []
+    others: list[_Said] = []
+    for line in content_lines(card):
+        if line.name in _FRAME | besides or not line.raw.strip():
+            continue
+        value = unescape(line.value).strip() if line.name else repr(line.raw)
+        is_plain_email = line.name == "EMAIL" and not line.group
+        (emails if is_plain_email else others).append((f"{line.group}.{line.name}", line.params, value))
+    return sorted(emails), sorted(others)

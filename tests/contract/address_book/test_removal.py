@@ -1,0 +1,76 @@
+"""Taking away what was made: cards and contact groups, each in the version that was looked at."""
+
+from __future__ import annotations
+
+from mailroom.model.contacts import Card, CardUid, MadeCard, MadeGroup, NewCard
+from mailroom.model.ports import AddressBook
+from tests.contract.address_book import address
+from tests.contract.address_book.test_writing import adding, new_card
+from tests.support.accounts import AccountUnderTest, add_contact, contacts, contacts_of, groups_of, join
+from tests.support.running import opened
+
+ANN, BOB = "ann@example.net", "Bob@Example.net"
+
+
+def made(book: AddressBook, *cards: NewCard) -> list[CardUid]:
+    """Make cards, and return their identifiers."""
+    assert all(isinstance(each, Card) for each in book.create(cards).values())
+    return [card.uid for card in book.made().cards]
+
+
+def no_objection(_: MadeCard | MadeGroup) -> str:
+    return ""
+
+
+def test_tells_what_was_made_and_in_which_groups_it_is(account: AccountUnderTest, book: AddressBook) -> None:
+    """Of all groups, a person's own too; and nothing of what others have made."""
+    add_contact(account, "Carol", "carol@example.net", groups=["Feed"])
+    (uid,) = made(book, new_card(BOB, "Böb, Inc."))
+    book.regroup({"Feed": adding(uid)})
+    join(account, "Friends", uid)
+    (card,) = book.made().cards
+    assert (card.address, card.name, card.is_unchanged) == (address(BOB), "Böb, Inc.", True)
+    assert sorted(card.groups) == ["Feed", "Friends"]
+    assert book.made().groups == (), "a person has made them here"
+
+
+def test_tells_so_after_a_fresh_start_too(account: AccountUnderTest, book: AddressBook) -> None:
+    """What was made years ago is known by its identifier alone."""
+    made(book, new_card(ANN))
+    assert [card.address for card in opened(account).book.made().cards] == [ANN]
+
+
+def test_deletes_cards_and_leaves_all_else(account: AccountUnderTest, book: AddressBook) -> None:
+    """One that is gone already is no failure."""
+    add_contact(account, "Carol", "carol@example.net", groups=["Feed"])
+    uids = made(book, new_card(ANN), new_card(BOB))
+    assert book.delete_cards(uids[:1], no_objection) == {}
+    assert book.delete_cards(uids, no_objection) == {}
+    assert len(contacts(account)) == 1
+    assert groups_of(account, "carol@example.net") == ["Feed"]
+    assert not book.refresh().cards(address(ANN))
+
+
+def test_asks_of_each_card_as_it_is_then(account: AccountUnderTest, book: AddressBook) -> None:
+    """What is said against it keeps it, and what changed since it was shown is seen."""
+    uids = made(book, new_card(ANN), new_card(BOB))
+    name = f"{uids[0]}.vcf"
+    account.put_card(name, account.cards()[name].replace(b"END:VCARD", b"TEL:1\r\nEND:VCARD"))
+    staying = book.delete_cards(uids, lambda card: "" if card.is_unchanged else f"not {card.address}")
+    assert staying == {uids[0]: f"not {ANN}"}
+    assert len(contacts_of(account, ANN)) == 1
+    assert not contacts_of(account, BOB)
+
+
+def test_deletes_a_group_and_none_of_its_members(account: AccountUnderTest, book: AddressBook) -> None:
+    """Their cards stay as they are."""
+    account.delete_card("Feed.vcf")
+    assert book.create_groups(["Feed"]) == {}
+    add_contact(account, "Carol", "carol@example.net", groups=["Feed"])
+    before = contacts(account)
+    (group,) = book.made().groups
+    assert (group.name, group.members, group.is_unchanged) == ("Feed", 1, True)
+    assert book.delete_groups([group.uid], lambda each: f"has {each.members}") == {group.uid: "has 1"}
+    assert book.delete_groups([group.uid], no_objection) == {}
+    assert contacts(account) == before
+    assert groups_of(account, "carol@example.net") == []
