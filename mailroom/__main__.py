@@ -1,7 +1,7 @@
-"""`python -m mailroom`."""
+"""`python -m mailroom`: the command line; by itself it starts the service, as containers expect."""
 
 import sys
 
 from mailroom.cli import main
 
-sys.exit(main())
+sys.exit(main(sys.argv[1:] or ["run"]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from mailroom import __version__
 from mailroom.errors import MailroomError, OutputError
@@ -15,6 +17,16 @@ from mailroom.output.redaction import presentable
 from mailroom.output.streams import prepare_streams, settle_streams, tell, write
 
 Command = Callable[[argparse.Namespace], Exit]
+
+WISHES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Look": ("demo", "check", "plan"),
+    "Set up": ("setup", "approve", "rules"),
+    "Run": ("run", "rescue"),
+    "Leave": ("uninstall",),
+}
+"""The commands by what a person wants."""
+
+HELP_WIDTH = 79
 
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
@@ -57,21 +69,23 @@ def _run_command(options: argparse.Namespace) -> Exit:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mailroom",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+        usage="mailroom [--help] [--version] COMMAND ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # what is short for one option today may be short for two tomorrow
-        description="One triage label on one message files its sender for good.",
-        epilog="Without a command it is `mailroom run`. Settings: MAILROOM_ variables, or a .env file.",
+        epilog="Each command explains itself: mailroom COMMAND --help\n"
+        "Settings: MAILROOM_ variables, or a .env file.",
     )
     parser.add_argument("--version", action="version", version=f"mailroom {__version__}")
-    parser.set_defaults(command="run", call=_run, once=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser.set_defaults(command="", call=lambda _: _overview(parser))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    summaries: dict[str, str] = {}
 
     def command(call: Command, summary: str, example: str, *, json: bool = False) -> argparse.ArgumentParser:
         name = call.__name__.removeprefix("_")
+        summaries[name] = summary
         added = commands.add_parser(
             name,
             allow_abbrev=False,
-            help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             epilog=f"Example:\n  mailroom {name}{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -81,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--json", action="store_true", help="print JSON for programs")
         return added
 
-    run = command(_run, "run the service (the default)", " --once")
+    run = command(_run, "run the service", " --once")
     run.add_argument(
         "--once",
         action="store_true",
@@ -143,7 +157,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
     uninstall.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.description = _description(summaries)
     return parser
+
+
+def _description(summaries: Mapping[str, str]) -> str:
+    """Say what there is, by what a person wants."""
+    lines = ["One triage label on one message files its sender for good."]
+    for wish, names in WISHES.items():
+        lines += ["", f"{wish}:"]
+        for name in names:
+            lines += textwrap.wrap(
+                summaries[name], HELP_WIDTH, initial_indent=f"    {name:<11}", subsequent_indent=" " * 15
+            )
+    return "\n".join(lines)
+
+
+def _overview(parser: argparse.ArgumentParser) -> Exit:
+    write(sys.stdout, parser.format_help())
+    return Exit.DONE
 
 
 # Each command is imported when it is asked for: the service must not carry the others' weight.
@@ -219,7 +251,7 @@ def _count(text: str) -> int:
 
 
 def _tell_problems(command: str | None, problems: Sequence[str]) -> None:
-    if command in (None, "run"):
+    if command == "run":
         tell(f"mailroom: cannot start: {presentable('; '.join(problems))}")
         return
     for problem in problems:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from mailroom.cli import main
+from mailroom.cli import WISHES, main
 
-COMMANDS = ("run", "plan", "check", "setup", "rules", "rescue", "approve", "uninstall", "demo")
+COMMANDS = ("demo", "check", "plan", "setup", "approve", "rules", "run", "rescue", "uninstall")
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -21,6 +21,22 @@ def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """`mailroom --help` names every command; the tests below know them all."""
     assert tuple(re.findall(r"^    (\w+)  ", help_of(capsys), re.MULTILINE)) == COMMANDS
+
+
+def test_they_are_grouped_by_what_a_person_wants(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each stands below one wish, within eighty columns, and can be asked for."""
+    shown = help_of(capsys)
+    assert re.findall(r"^([A-Z][\w ]+):$", shown, re.MULTILINE) == [*WISHES]
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    for command in COMMANDS:
+        assert help_of(capsys, command)
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who types the name alone asks what there is; that is no mistake."""
+    shown = help_of(capsys)
+    assert main([]) == 0
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
