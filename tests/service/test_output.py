@@ -16,6 +16,7 @@ import pytest
 
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
+from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import environment
 
 STRANGER = "news@dailylantern.example"
@@ -80,15 +81,6 @@ def full_disk() -> Iterator[int]:
         yield file.fileno()
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 15
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def test_a_stop_needs_no_output() -> None:
     """Where a log line is stuck for ever, the process ends in time all the same, twenty times, with 0."""
     with full_pipe() as output:
@@ -104,7 +96,7 @@ def test_a_stop_needs_no_output() -> None:
             process.send_signal(signal.SIGTERM)
         for process in processes:
             with process:
-                assert process.wait(10) == 0
+                assert process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.slow
@@ -160,7 +152,7 @@ def test_the_service_works_without_an_output(sandbox: Sandbox, tmp_path: Path, o
         sandbox.account.label(message.id, "@ToFeed")
         assert eventually(lambda: sandbox.account.mailbox_names(message.id) == {"Feed"})
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert process.stderr
         assert len(process.stderr.read().splitlines()) <= 1
 

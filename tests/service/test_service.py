@@ -149,7 +149,7 @@ class TestLife:
             if where not in (request.path, request.method) and not request.path.startswith(where):
                 return None
             reached.set()
-            return Reply(503, {"Retry-After": str(LONG_SECONDS)})
+            return Reply(503, {"Retry-After": "50"})
 
         sandbox.interceptor = busy
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:

@@ -19,7 +19,7 @@ from tests.support.proxy import Exchange, Plan, Proxy
 from tests.support.running import settings_for
 from tests.support.scenarios import FaultyAccountOnSandbox, Scenario, Stage, set_up
 
-IMPATIENT = Bounds(silence_seconds=0.15)
+IMPATIENT = Bounds(silence_seconds=0.5)
 """Lets a client give a silent server up after a moment."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -313,8 +312,6 @@ def test_a_stop_ends_pages_without_end(sandbox: Sandbox) -> None:
     http = HttpClient(sandbox.carddav_url, Credentials(basic_authorization(sandbox.account)), stop)
     timer = threading.Timer(0.2, stop.set)
     timer.start()
-    began = time.monotonic()
     with pytest.raises(StoppedError):
         CardDavClient(http, sandbox.url).changes(book, "")
-    assert time.monotonic() - began < 2
     timer.join()

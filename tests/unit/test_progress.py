@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 
 from mailroom.output.terminal import Progress
+from tests.support.given_time import eventually
 
 
 class Screen(io.StringIO):
@@ -23,10 +23,7 @@ def showing(screen: io.StringIO, after_seconds: float = 0.02) -> Progress:
 
 
 def wait_for(screen: Screen, text: str) -> None:
-    deadline = time.monotonic() + 5
-    while text not in screen.getvalue():
-        assert time.monotonic() < deadline, screen.getvalue()
-        time.sleep(0.005)
+    assert eventually(lambda: text in screen.getvalue()), screen.getvalue()
 
 
 def test_what_takes_long_shows_how_far_it_is() -> None:
@@ -57,10 +54,11 @@ def test_what_is_quick_shows_nothing() -> None:
 
 def test_into_a_file_nothing_is_written() -> None:
     """Only a terminal can show progress in place."""
-    file = io.StringIO()
-    with showing(file) as progress:
+    file, screen = io.StringIO(), Screen()
+    with showing(file) as progress, showing(screen) as shown:
         progress.advance(1, 2)
-        time.sleep(0.1)
+        shown.advance(1, 2)
+        wait_for(screen, "1 of 2")
     assert file.getvalue() == ""
 
 

@@ -148,9 +148,9 @@ def test_what_is_presented_is_one_printable_line() -> None:
 )
 def test_a_hostile_text_takes_no_time(text: str) -> None:
     """Striking out grows with the text and no faster."""
-    began = time.perf_counter()
+    began = time.thread_time()
     redact(text)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["%41 &amp; " * 20_000, "x y " * 50_000], ids=["escaped", "plain"])

@@ -265,11 +265,11 @@ def test_who_leaves_leaves_in_every_spelling(line: str) -> None:
 
 def test_long_values_take_time_in_proportion() -> None:
     """Neither an identifier made of prefixes nor a line to be folded costs the square of its length."""
-    began = time.perf_counter()
+    began = time.thread_time()
     assert bare_uid("urn:uuid:" * 400_000 + "x") == "x"
     assert bare_uid('"' * 2_000_000 + "x" + '"' * 2_000_000) == "x"
     assert len(fold(b"X" * 4_000_000)) > 4_000_000
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
 
 
 def test_a_new_line_is_not_swallowed_by_a_line_that_goes_on() -> None:
