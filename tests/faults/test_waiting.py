@@ -71,14 +71,26 @@ def test_retry_after_is_interrupted_by_a_stop(faulty_account: AccountUnderTest) 
 
 
 def test_a_server_that_says_nothing_is_given_up(faulty_account: AccountUnderTest) -> None:
-    """A stall is a TransportError after the read time-out, tried three times; later all is made good."""
+    """Asked in ever smaller parts and silent at each, it is a TransportError; later all is made good."""
     with rig(faulty_account, new_senders, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.check()
-        hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write)
+        hit.proxy.plan = silent = Harm(harm.stall_before, harm.mail_write)
         assert isinstance(hit.attempt(mailroom), TransportError)
-        assert silent.hits == 3
+        assert silent.hits >= IMPATIENT.attempts
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
+        assert faulty_account.mailboxes_of(hit.stage.messages["Ann's, labelled"].id) == {"Feed"}
+        hit.final()
+
+
+def test_what_a_silent_server_has_done_counts(faulty_account: AccountUnderTest) -> None:
+    """A server that does what it is asked and does not say so is looked at, and nobody's change fails."""
+    with rig(faulty_account, new_senders, IMPATIENT) as hit:
+        mailroom = hit.mailroom()
+        mailroom.check()
+        hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write, times=1)
+        assert not hit.run(mailroom).failed
+        assert silent.hits == 1
         assert faulty_account.mailboxes_of(hit.stage.messages["Ann's, labelled"].id) == {"Feed"}
         hit.final()
