@@ -1,6 +1,6 @@
-# deploy [OVERLAY] [KUBECTL-ARGUMENT...]: `kubectl apply -k` for a cluster without the operator that opens
-# SopsSecrets. What the operator would do there is done here: each SopsSecret of the rendered overlay becomes
-# the Secrets it describes. These exist in a pipe to kubectl only.
+# deploy [OVERLAY] [KUBECTL-ARGUMENT...]: `kubectl apply -k` for a cluster in which nobody opens what sops has
+# sealed. It is opened here: a sealed Secret, or a SopsSecret, which becomes the Secrets that it describes. These
+# exist in a pipe to kubectl only.
 
 overlay=home
 if [ $# -gt 0 ] && [[ $1 != -* ]]; then
@@ -23,41 +23,68 @@ folder=kustomize/overlays/$overlay
 
 rendered=$(kubectl kustomize "$folder")
 
-# documents KIND: those of the rendered overlay that are of the kind; `documents ! KIND...`: all the others
+# documents WHICH: those of the rendered overlay that are `a namespace`, `sealed`, or `others`
 documents() {
-  awk -v RS='\n---\n' -v kinds=" $* " '
-    { match("\n" $0, /\nkind: [A-Za-z]+/); listed = index(kinds, " " substr($0, RSTART + 6, RLENGTH - 7) " ") > 0 }
-    listed == (kinds !~ /^ ! /) { sub(/\n$/, ""); print "---\n" $0 }
+  awk -v RS='\n---\n' -v which="$1" '
+    {
+      text = "\n" $0 "\n"
+      is = text ~ /\nkind: Namespace\n/ ? "a namespace" : text ~ /\nsops:\n/ ? "sealed" : "others"
+    }
+    is == which { sub(/\n$/, ""); print "---\n" $0 }
   ' <<< "$rendered"
 }
 
-# opened: the Secrets that the sealed documents describe
+# opened: the Secrets that the sealed document holds or describes. Values are in base64, as the cluster keeps them: so
+# a secret that is no longer there is taken away, and an apply that changes nothing says so. The annotation lets
+# sops-secrets-operator take the Secret over, should it come later.
 opened() {
-  documents SopsSecret | sops decrypt --input-type yaml --output-type json /dev/stdin | jq '
+  documents sealed | sops decrypt --input-type yaml --output-type json /dev/stdin | jq '
     .metadata.namespace as $namespace
     | {
         apiVersion: "v1",
         kind: "List",
-        items: [.spec.secretTemplates[] | {
+        items: [(if .kind == "Secret" then . + .metadata else .spec.secretTemplates[] end) | {
           apiVersion: "v1",
           kind: "Secret",
           type: (.type // "Opaque"),
-          metadata: ({name, namespace: $namespace, labels, annotations} | del(.. | nulls)),
-          stringData,
-          data
-        } | del(.. | nulls)]
+          metadata: (
+            {name, namespace: $namespace, labels, annotations: ((.annotations // {}) + {"sopssecret/managed": "true"})}
+            | del(.. | nulls)
+          ),
+          data: ((.data // {}) + ((.stringData // {}) | map_values(@base64)))
+        }]
       }
   '
 }
 
 opened > /dev/null || fail "nothing was applied: none of your age keys opens the secrets of $overlay."
-if opened | jq -e '[.items[].stringData[] | startswith("placeholder-")] | any' > /dev/null; then
-  fail "nothing was applied: the secrets of $overlay are still the example's placeholders. Seal yours: nix run .#seal"
+if opened | jq -e '[.items[].data[] | @base64d | startswith("placeholder-")] | any' > /dev/null; then
+  fail "nothing was applied: the secrets of $overlay are still the example's placeholders. Seal yours: nix run .#seal -- $overlay"
 fi
 
+# Those of kubectl's arguments that say which cluster: `get` understands no others of apply's.
+where=()
+previous=
+for argument in "$@"; do
+  case $previous in --context | --cluster | --kubeconfig | --server | --user) where+=("$previous=$argument") ;; esac
+  case $argument in --context=* | --cluster=* | --kubeconfig=* | --server=* | --user=*) where+=("$argument") ;; esac
+  previous=$argument
+done
+
+# The operator would put back what it opened last, and take the Secret with it when its SopsSecret goes.
+mapfile -t names < <(opened | jq -r '.items[].metadata | "\(.namespace) \(.name)"')
+for each in "${names[@]}"; do
+  read -r namespace name <<< "$each"
+  owner=$(kubectl "${where[@]}" --namespace "$namespace" get secret "$name" --ignore-not-found \
+    --output 'jsonpath={.metadata.ownerReferences[?(@.kind=="SopsSecret")].name}') || fail "nothing was applied: the cluster does not answer."
+  [ -z "$owner" ] || fail "nothing was applied: here sops-secrets-operator opens the secrets, so kubectl apply -k $folder does it.
+To do without the operator from now on, take its SopsSecret away and leave the Secret; then deploy again:
+kubectl --namespace $namespace delete sopssecret $owner --cascade=orphan"
+done
+
 {
-  documents Namespace
+  documents "a namespace"
   echo ---
   opened
-  documents ! Namespace SopsSecret
+  documents others
 } | kubectl apply -f - "$@"

@@ -1,6 +1,7 @@
 # seal [OVERLAY]: asks for Mailroom's secrets and writes them, encrypted with sops for your age key, to
-# kustomize/overlays/OVERLAY/secrets.enc.yaml (home, unless told). Secrets go from the terminal through
-# pipes into sops: they are not shown, are in no argument or variable of a process, and touch no disk.
+# kustomize/overlays/OVERLAY/secrets.enc.yaml (home, unless told): a Secret where the overlay has the component
+# secrets-sops, a SopsSecret elsewhere. Secrets go from the terminal through pipes into sops: they are not shown,
+# are in no argument or variable of a process, and touch no disk.
 
 example=age1n76yc7zunewmggj6ng6zkt85hwj4d7dnw58quu0qeycstpps4q5ssmmns5
 overlay=${1:-home}
@@ -63,28 +64,31 @@ ask "MAILROOM_CARDDAV_PASSWORD (Settings > Privacy & Security > App passwords, a
 password=$answer
 unset answer
 
+kind=SopsSecret
+if grep -qE '^[^#]*components/secrets-sops(\?|$|[[:space:]])' "${file%/*}/kustomization.yaml"; then kind=Secret; fi
+
 # printf and read belong to the shell, so no process has a secret among its arguments. The keys are sorted, as
 # kustomize will sort them: the seal covers the values in their order.
 sealed=$(
   printf '%s\n' "$token" "$username" "$password" |
-    jq -nR 'input as $token | input as $username | input as $password | {
-      apiVersion: "isindir.github.com/v1alpha3",
-      kind: "SopsSecret",
-      metadata: {
-        name: "mailroom-secrets",
-        namespace: "mailroom",
-        labels: {"app.kubernetes.io/name": "mailroom", "app.kubernetes.io/part-of": "mailroom"}
-      },
-      spec: {secretTemplates: [{
-        name: "mailroom-secrets",
-        labels: {"app.kubernetes.io/name": "mailroom", "app.kubernetes.io/part-of": "mailroom"},
-        stringData: {
-          MAILROOM_CARDDAV_PASSWORD: $password,
-          MAILROOM_CARDDAV_USERNAME: $username,
-          MAILROOM_JMAP_TOKEN: $token
-        }
-      }]}
-    }' |
+    jq -nR --arg kind "$kind" 'input as $token | input as $username | input as $password
+    | "mailroom-secrets" as $name
+    | {"app.kubernetes.io/name": "mailroom", "app.kubernetes.io/part-of": "mailroom"} as $labels
+    | {
+        MAILROOM_CARDDAV_PASSWORD: $password,
+        MAILROOM_CARDDAV_USERNAME: $username,
+        MAILROOM_JMAP_TOKEN: $token
+      } as $stringData
+    | {name: $name, namespace: "mailroom", labels: $labels} as $metadata
+    | if $kind == "Secret"
+      then {apiVersion: "v1", kind: $kind, metadata: $metadata, stringData: $stringData}
+      else {
+        apiVersion: "isindir.github.com/v1alpha3",
+        kind: $kind,
+        metadata: $metadata,
+        spec: {secretTemplates: [{name: $name, labels: $labels, stringData: $stringData}]}
+      }
+      end' |
     sops encrypt --filename-override "$file" --input-type json --output-type yaml /dev/stdin
 )
 unset token username password
@@ -92,5 +96,8 @@ printf '%s\n' "$sealed" > "$file"
 
 say "Sealed for $recipient:"
 printf '%s\n' "$file"
-say "Commit it together with .sops.yaml, then: kubectl apply -k kustomize/overlays/$overlay (with the operator),"
-say "or: nix run .#deploy -- $overlay (without)."
+case $kind in
+  Secret) say "Commit it together with .sops.yaml and push (Flux opens it), or: nix run .#deploy -- $overlay" ;;
+  *) say "Commit it together with .sops.yaml, then: kubectl apply -k kustomize/overlays/$overlay (with the operator),
+or: nix run .#deploy -- $overlay (without)." ;;
+esac

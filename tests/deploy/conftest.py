@@ -1,0 +1,32 @@
+"""What the tests of the deployment share: one control plane, and a namespace for each test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import leave_out
+from tests.support import kubernetes as control_plane
+from tests.support.kubernetes import Kubernetes
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[Kubernetes]:
+    """A real API server with its controllers; one for all tests."""
+    script = control_plane.rig()
+    if script is None:
+        named = os.environ.get(control_plane.RIG_VARIABLE) or control_plane.BESIDE_THE_CHECKOUT
+        leave_out(f"there is no {named}, which would start Kubernetes", "MAILROOM_REQUIRE_KUBERNETES")
+    with control_plane.started(script) as running:
+        yield running
+
+
+@pytest.fixture
+def namespace(kubernetes: Kubernetes) -> Iterator[str]:
+    """A name that no other test has for what it applies."""
+    name = f"test-{secrets.token_hex(4)}"
+    yield name
+    kubernetes.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
