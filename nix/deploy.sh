@@ -71,15 +71,21 @@ for argument in "$@"; do
   previous=$argument
 done
 
+# holders NAMESPACE SECRET: the SopsSecrets in the cluster that describe the Secret
+holders() {
+  [ -n "$(kubectl "${where[@]}" api-resources --api-group=isindir.github.com --output name)" ] || return 0
+  kubectl "${where[@]}" --namespace "$1" get sopssecrets.isindir.github.com --output json |
+    jq --raw-output --arg secret "$2" '.items[] | select(any(.spec.secretTemplates[]; .name == $secret)) | .metadata.name'
+}
+
 # The operator would put back what it opened last, and take the Secret with it when its SopsSecret goes.
-mapfile -t names < <(opened | jq -r '.items[].metadata | "\(.namespace) \(.name)"')
+mapfile -t names < <(opened | jq --raw-output '.items[].metadata | "\(.namespace) \(.name)"')
 for each in "${names[@]}"; do
   read -r namespace name <<< "$each"
-  owner=$(kubectl "${where[@]}" --namespace "$namespace" get secret "$name" --ignore-not-found \
-    --output 'jsonpath={.metadata.ownerReferences[?(@.kind=="SopsSecret")].name}') || fail "nothing was applied: the cluster does not answer."
-  [ -z "$owner" ] || fail "nothing was applied: here sops-secrets-operator opens the secrets, so kubectl apply -k $folder does it.
+  holder=$(holders "$namespace" "$name") || fail "nothing was applied: the cluster does not say who has its secrets in hand."
+  [ -z "$holder" ] || fail "nothing was applied: here sops-secrets-operator opens the secrets, so kubectl apply -k $folder does it.
 To do without the operator from now on, take its SopsSecret away and leave the Secret; then deploy again:
-kubectl --namespace $namespace delete sopssecret $owner --cascade=orphan"
+kubectl --namespace $namespace delete sopssecret ${holder//$'\n'/ } --cascade=orphan"
 done
 
 {

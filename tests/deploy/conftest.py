@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import leave_out
 from tests.support import kubernetes as control_plane
 from tests.support.kubernetes import Kubernetes
+from tests.support.programs import ROOT, program
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,20 @@ def namespace(kubernetes: Kubernetes) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     yield name
     kubernetes.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what the scripts work on; the flake stays where it is."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(ROOT / "kustomize", folder / "kustomize")
+    shutil.copy(ROOT / ".sops.yaml", folder)
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A person who has no age key yet."""
+    for name in ("sops", "age-keygen", "jq"):
+        program(name)
+    return {"XDG_CONFIG_HOME": str(tmp_path / "config"), "SOPS_AGE_KEY_FILE": ""}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailroom.settings.settings import SECRETS
+from mailroom.settings.variables import SECRETS
+from tests.deploy.overlays import change, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
 
@@ -29,15 +29,6 @@ spec: {containers: [{name: main, image: nginx}]}
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of the overlays to be changed."""
-    folder = tmp_path / "checkout"
-    shutil.copytree(ROOT / "kustomize", folder / "kustomize")
-    shutil.copy(ROOT / ".sops.yaml", folder)
-    return folder
-
-
-@pytest.fixture
 def operator_crd(kubernetes: Kubernetes) -> Iterator[None]:
     """Gives the cluster its operator's definition back, whatever a test makes of it."""
     yield
@@ -52,27 +43,8 @@ def established(kubernetes: Kubernetes) -> None:
 
 
 def served(kubernetes: Kubernetes) -> bool:
-    return kubernetes.kubectl("get", "sopssecrets", "-A", expect=None).returncode == 0
-
-
-def home_in(tree: Path, namespace: str, *without: str, **kustomization: Any) -> Path:
-    """Return an overlay like home, in a namespace of its own; without the components named."""
-    folder = tree / "kustomize/overlays" / namespace
-    shutil.copytree(tree / "kustomize/overlays/home", folder)
-    file = folder / "kustomization.yaml"
-    content = module("yaml").safe_load(file.read_text())
-    content["namespace"] = namespace
-    content["components"] = [each for each in content["components"] if Path(each).name not in without]
-    for name, value in kustomization.items():
-        content[name] = [*content[name], *value] if name in ("components", "resources") else value
-    file.write_text(json.dumps(content))
-    return folder
-
-
-def change(file: Path, before: str, after: str) -> None:
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
+    path = "/apis/isindir.github.com/v1alpha3/sopssecrets"
+    return kubernetes.kubectl("get", "--raw", path, expect=None).returncode == 0
 
 
 def seal_again(overlay: Path, value: str) -> None:
@@ -104,7 +76,8 @@ def as_flux(folder: Path) -> str:
 
 def pods(kubernetes: Kubernetes, namespace: str) -> dict[str, dict[str, Any]]:
     """Return the pods that are not about to end, by name."""
-    told = kubernetes.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout
+    selection = ("-n", namespace, "-l", "app.kubernetes.io/name=mailroom")
+    told = kubernetes.kubectl("get", "pods", *selection, "-o", "json").stdout
     found: list[dict[str, Any]] = json.loads(told)["items"]
     return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
 
@@ -149,9 +122,7 @@ def test_an_overlay_is_taken_as_it_stands(kubernetes: Kubernetes, overlay: str) 
         assert first.stderr == ""
         assert all(line.endswith(" created") for line in first.stdout.splitlines())
         if overlay == "home":
-            assert sorted(first.stdout.splitlines()) == sorted(
-                shown(f"kubectl apply -k kustomize/overlays/{overlay}")
-            )
+            assert first.stdout.splitlines() == shown("kubectl apply -k kustomize/overlays/home")
         rolled_out(kubernetes, namespace)
         secret = kubernetes.get("secret", "mailroom-secrets", namespace)
         assert set(secret["data"]) == set(SECRETS)
@@ -185,7 +156,7 @@ def test_a_neighbour_in_the_namespace_stays_untouched(
     kubernetes.kubectl("create", "namespace", namespace)
     neighbour = ("run", "--image=nginx", "-n", namespace)
     kubernetes.kubectl(*neighbour, "before")
-    overlay = home_in(tree, namespace, "namespace")
+    overlay = overlay_like("home", tree, namespace, "namespace")
     assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
     rolled_out(kubernetes, namespace)
     kubernetes.kubectl(*neighbour, "after")
@@ -200,7 +171,7 @@ def test_a_namespace_of_its_own_is_held_to_the_restricted_profile(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
     """With the component, Mailroom's pod is admitted, and one that might run as root is not."""
-    kubernetes.kubectl("apply", "-k", home_in(tree, namespace))
+    kubernetes.kubectl("apply", "-k", overlay_like("home", tree, namespace))
     rolled_out(kubernetes, namespace)
     refused = kubernetes.kubectl("run", "--image=nginx", "-n", namespace, "intruder", expect=1)
     assert 'violates PodSecurity "restricted:latest"' in refused.stderr
@@ -210,7 +181,7 @@ def test_a_setting_and_a_seal_replace_the_pod_and_the_way_back_is_there(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
     """Each change rolls the pod, a new seal reaches the Secret, and `rollout undo` finds what it needs."""
-    overlay = home_in(tree, namespace)
+    overlay = overlay_like("home", tree, namespace)
     kubernetes.kubectl("apply", "-k", overlay)
     first, old_token = rolled_out(kubernetes, namespace), token(kubernetes, namespace)
 
@@ -240,7 +211,7 @@ def test_pruning_takes_old_settings_and_nothing_else(
         r"`kubectl (apply -k kustomize/overlays/home --prune [^`]*)`", CLUSTER_PAGE.read_text()
     )
     other = f"{namespace}-other"
-    overlay, elsewhere = home_in(tree, namespace), home_in(tree, other)
+    overlay, elsewhere = overlay_like("home", tree, namespace), overlay_like("home", tree, other)
     try:
         kubernetes.kubectl("apply", "-k", elsewhere)
         kubernetes.kubectl("apply", "-k", overlay)
@@ -276,21 +247,23 @@ def test_a_pinned_image_is_pulled_once(kubernetes: Kubernetes, tree: Path, names
         ][0]
         return container["image"], container["imagePullPolicy"]
 
-    overlay = home_in(tree, namespace)
+    overlay = overlay_like("home", tree, namespace)
     kubernetes.kubectl("apply", "-k", overlay)
     assert policy() == ("ghcr.io/mailroom/mailroom:latest", "Always")
-    shutil.rmtree(overlay)
     pin = {"name": "mailroom", "newName": "ghcr.io/you/mailroom", "newTag": "v1.2.3", "digest": DIGEST}
-    kubernetes.kubectl("apply", "-k", home_in(tree, namespace, "latest", images=[pin]))
+    kubernetes.kubectl("apply", "-k", overlay_like("home", tree, namespace, "latest", images=[pin]))
     assert policy() == (f"ghcr.io/you/mailroom:v1.2.3@{DIGEST}", "IfNotPresent")
 
 
 def test_without_the_operator_it_is_said_so(
-    kubernetes: Kubernetes, tree: Path, namespace: str, operator_crd: None
+    kubernetes: Kubernetes, tree: Path, namespace: str, operator_crd: None, tmp_path: Path
 ) -> None:
     """The message is the one that docs/cluster.md explains."""
     kubernetes.kubectl("delete", "crd", "sopssecrets.isindir.github.com")
-    refused = kubernetes.kubectl("apply", "-k", home_in(tree, namespace), expect=1)
+    kubernetes.until("the kind is gone", lambda: not served(kubernetes))
+    overlay = overlay_like("home", tree, namespace)
+    # what kubectl remembers of this address is of a cluster that had the kind
+    refused = kubernetes.kubectl("apply", "-k", overlay, f"--cache-dir={tmp_path}/cache", expect=1)
     assert 'no matches for kind "SopsSecret"' in refused.stderr
     assert 'no matches for kind "SopsSecret"' in CLUSTER_PAGE.read_text()
 
@@ -300,11 +273,11 @@ def test_an_old_definition_of_the_operator_is_mended_as_the_page_says(
 ) -> None:
     """`helm upgrade` leaves definitions as they are; what the page pipes the new one into does not."""
     page = CLUSTER_PAGE.read_text()
-    (remedy,) = re.findall(r"helm show crds \S+ --version \S+ \\?\s*\| kubectl (apply [^`\n]*)", page)
+    (remedy,) = re.findall(r"helm show crds \S+ --version \S+ \\\| kubectl (apply [^`\n]*)", page)
     kubernetes.kubectl("delete", "crd", "sopssecrets.isindir.github.com")
     kubernetes.kubectl("create", "-f", "-", given=kubernetes.crd("--old"))  # as helm installs it
     established(kubernetes)
-    overlay = home_in(tree, namespace)
+    overlay = overlay_like("home", tree, namespace)
     refused = kubernetes.kubectl("apply", "-k", overlay, expect=1)
     assert 'unknown field "sops.mac_only_encrypted"' in refused.stderr
     assert 'unknown field "sops.mac_only_encrypted"' in page
@@ -320,7 +293,9 @@ def test_without_a_limit_of_the_processor_the_memory_stays_bounded(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
     """The component takes away that one limit."""
-    kubernetes.kubectl("apply", "-k", home_in(tree, namespace, components=["../../components/no-cpu-limit"]))
+    kubernetes.kubectl(
+        "apply", "-k", overlay_like("home", tree, namespace, components=["../../components/no-cpu-limit"])
+    )
     template = kubernetes.get("deployment", "mailroom", namespace)["spec"]["template"]["spec"]
     assert template["containers"][0]["resources"] == {
         "requests": {"memory": "64Mi", "cpu": "100m"},

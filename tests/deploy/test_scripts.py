@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -16,8 +15,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from mailroom.settings.variables import SECRETS
-from tests.deploy.cluster import Cluster
+from tests.deploy.scripts import TYPED, keys, script, sealed
 from tests.support.programs import (
     EXAMPLE_KEY,
     LINUX_ONLY,
@@ -33,56 +31,6 @@ from tests.support.programs import (
 
 pytestmark = pytest.mark.deploy
 
-# what breaks careless quoting: a quote, a backslash, a dollar, a percent sign, a blank, letters beyond ASCII
-TYPED = {
-    "MAILROOM_JMAP_TOKEN": 'fmu1-"quoted"\\back',
-    "MAILROOM_CARDDAV_USERNAME": "someone@example.com",
-    "MAILROOM_CARDDAV_PASSWORD": "p%ss $HOME wörd",
-}
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of what the scripts work on; the flake stays where it is."""
-    folder = tmp_path / "checkout"
-    shutil.copytree(ROOT / "kustomize", folder / "kustomize")
-    shutil.copy(ROOT / ".sops.yaml", folder)
-    return folder
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """A person who has no age key yet."""
-    for name in ("sops", "age-keygen", "jq"):
-        program(name)
-    return {"XDG_CONFIG_HOME": str(tmp_path / "config"), "SOPS_AGE_KEY_FILE": ""}
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster(tmp_path) as cluster:
-        yield cluster
-
-
-def script(name: str, *arguments: str) -> list[str]:
-    """What runs a script as its Nix package does, without Nix."""
-    return [
-        "bash",
-        "-o",
-        "errexit",
-        "-o",
-        "nounset",
-        "-o",
-        "pipefail",
-        str(ROOT / f"nix/{name}.sh"),
-        *arguments,
-    ]
-
-
-def sealed(tree: Path, environment: dict[str, str], *, by: list[str]) -> subprocess.CompletedProcess[str]:
-    given = "".join(f"{value}\n" for value in TYPED.values())
-    return run(*by, given=given, environment=environment, folder=tree)
-
 
 def opened(tree: Path, environment: dict[str, str]) -> dict[str, str]:
     text = run(
@@ -93,10 +41,6 @@ def opened(tree: Path, environment: dict[str, str]) -> dict[str, str]:
     (template,) = manifest["spec"]["secretTemplates"]
     values: dict[str, str] = template["stringData"]
     return values
-
-
-def keys(environment: dict[str, str]) -> Path:
-    return Path(environment["XDG_CONFIG_HOME"]) / "sops/age/keys.txt"
 
 
 def test_seal_makes_a_key_and_seals_what_was_typed(tree: Path, environment: dict[str, str]) -> None:
@@ -203,102 +147,6 @@ def test_no_program_gets_a_secret_as_argument_or_variable(
     told = heard.read_text()
     assert "sops encrypt" in told
     assert not any(value in told for value in TYPED.values())
-
-
-def test_apply_carries_the_secrets_sealed(cluster: Cluster) -> None:
-    """Plain `kubectl apply -k` sends the overlay, and what it sends of the secrets is sealed."""
-    run(
-        program("kubectl"), "apply", "--validate=false", "-k", "kustomize/overlays/home",
-        environment={"KUBECONFIG": str(cluster.kubeconfig)},
-    )  # fmt: skip
-    kinds = {kind for kind, _ in cluster.objects}
-    assert kinds == {"Namespace", "ServiceAccount", "ConfigMap", "Deployment", "NetworkPolicy", "SopsSecret"}
-    (template,) = cluster.objects["SopsSecret", "mailroom-secrets"]["spec"]["secretTemplates"]
-    assert set(template["stringData"]) == set(SECRETS)
-    assert all(value.startswith("ENC[AES256_GCM,") for value in template["stringData"].values())
-
-
-@pytest.mark.parametrize(("overlay", "namespace"), [("home", "mailroom"), ("trial", "mailroom-trial")])
-def test_deploy_does_without_the_operator(
-    tree: Path, environment: dict[str, str], cluster: Cluster, overlay: str, namespace: str
-) -> None:
-    """The same overlay arrives, with a Secret of the three secrets in place of the SopsSecret."""
-    program("kubectl")
-    sealed(tree, environment, by=script("seal"))
-    told = run(
-        nix(), "run", f"path:{ROOT}#deploy", "--", overlay, "--validate=false",
-        environment={**environment, "KUBECONFIG": str(cluster.kubeconfig)}, folder=tree,
-    )  # fmt: skip
-    kinds = [kind for kind, _ in cluster.objects]
-    assert set(kinds) == {"Namespace", "Secret", "ServiceAccount", "ConfigMap", "Deployment", "NetworkPolicy"}
-    assert kinds.index("Namespace") < kinds.index("Secret") < kinds.index("Deployment")
-    secret = cluster.objects["Secret", "mailroom-secrets"]
-    assert secret["metadata"]["namespace"] == namespace
-    assert secret["stringData"] == TYPED
-    assert not any(value in told.stdout + told.stderr for value in TYPED.values())
-
-
-def test_deploy_leaves_no_file_behind(
-    tree: Path, environment: dict[str, str], cluster: Cluster, tmp_path: Path
-) -> None:
-    """The opened secrets are in pipes only: no file anywhere below holds one, during or after."""
-    sealed(tree, environment, by=script("seal"))
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    spies = tmp_path / "spies"
-    spies.mkdir()
-    spy = spies / "kubectl"  # when it is called to apply, what has been written so far is put aside
-    spy.write_text(
-        f'#!/bin/sh\n[ "$1" = apply ] && cp -r {scratch} {tmp_path}/seen\nexec {program("kubectl")} "$@"\n'
-    )
-    spy.chmod(0o755)
-    run(
-        *script("deploy", "home", "--validate=false"),
-        environment={
-            **environment,
-            "KUBECONFIG": str(cluster.kubeconfig),
-            "TMPDIR": str(scratch),
-            "PATH": f"{spies}:{os.environ['PATH']}",
-        },
-        folder=tree,
-    )
-    assert ("Secret", "mailroom-secrets") in cluster.objects
-    written = [*tree.rglob("*"), *scratch.rglob("*"), *(tmp_path / "seen").rglob("*")]
-    assert not any(
-        value.encode() in path.read_bytes() for path in written if path.is_file() for value in TYPED.values()
-    )
-
-
-def test_deploy_refuses_placeholders(tree: Path, environment: dict[str, str], cluster: Cluster) -> None:
-    """The example's secrets are not applied by mistake."""
-    refused = run(
-        *script("deploy", "home", "--validate=false"),
-        environment={
-            **environment,
-            "SOPS_AGE_KEY_FILE": str(EXAMPLE_KEY),
-            "KUBECONFIG": str(cluster.kubeconfig),
-        },
-        folder=tree,
-        expect=1,
-    )
-    assert "nothing was applied" in refused.stderr
-    assert not cluster.objects
-
-
-def test_deploy_applies_nothing_that_it_cannot_open(
-    tree: Path, environment: dict[str, str], cluster: Cluster, tmp_path: Path
-) -> None:
-    """Without the right key the cluster stays as it is."""
-    sealed(tree, environment, by=script("seal"))
-    elsewhere = {**environment, "XDG_CONFIG_HOME": str(tmp_path / "elsewhere")}
-    refused = run(
-        *script("deploy", "home", "--validate=false"),
-        environment={**elsewhere, "KUBECONFIG": str(cluster.kubeconfig)},
-        folder=tree,
-        expect=1,
-    )
-    assert "none of your age keys" in refused.stderr
-    assert not cluster.objects
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """A real Kubernetes control plane on loopback, for the tests of the deployment.
 
-A script `rig.sh` starts it, which MAILROOM_KUBERNETES_RIG names, or which stands beside the checkout: API server,
-controllers, scheduler, the SopsSecret CRD and a stand-in for its operator. No pod runs: that it does is said here.
+A script `rig.sh` starts it, which MAILROOM_KUBERNETES_RIG names, or which stands beside the checkout: API
+server, controllers, the SopsSecret CRD and a stand-in for its operator. Nobody runs a pod:
+that it runs is said here.
 """
 
 from __future__ import annotations
