@@ -65,7 +65,7 @@ password=$answer
 unset answer
 
 kind=SopsSecret
-if grep -qE '^[^#]*components/secrets-sops(\?|$|[[:space:]])' "${file%/*}/kustomization.yaml"; then kind=Secret; fi
+if grep -qE '^[^#]*components/secrets-sops([^a-z-]|$)' "${file%/*}/kustomization.yaml"; then kind=Secret; fi
 
 # printf and read belong to the shell, so no process has a secret among its arguments. The keys are sorted, as
 # kustomize will sort them: the seal covers the values in their order.
