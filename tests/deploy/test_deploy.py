@@ -71,9 +71,12 @@ def test_deploy_does_without_the_operator(
     overlay = overlay_like(original, tree, namespace)
     source = tree / "kustomize/overlays/home" if original == "trial" else overlay
     sealed(tree, environment, by=script("seal", source.name))
-    by_nix = [nix(), "run", f"path:{ROOT}#deploy", "--", overlay.name]
+
+    def by_nix() -> list[str]:
+        return [nix(), "run", f"path:{ROOT}#deploy", "--", overlay.name]
+
     told = run(
-        *(by_nix if original == "home" else script("deploy", overlay.name)),
+        *(by_nix() if original == "home" else script("deploy", overlay.name)),
         environment={**environment, **kubernetes.environment()}, folder=tree,
     )  # fmt: skip
     lines = [line.split()[0] for line in told.stdout.splitlines()]
