@@ -1,4 +1,4 @@
-# The container image: the runtime and the CA certificates, no shell, one layer for each store path.
+# The container image: the runtime, its interpreter and the CA certificates, no shell, one layer for each store path.
 {
   lib,
   runCommand,
@@ -44,7 +44,8 @@ let
     ];
   };
 
-  # The names of what the image holds; not built while something else is in it. The graph is the one that
+  # The names of what the image holds; not built while another store path is in it (what is inside the paths is
+  # looked at by image_content.py, as a check: docs/cluster.md has the sizes). The graph is the one that
   # dockerTools (and closureInfo) reads: everything that the configuration refers to, and what that refers to.
   closure =
     runCommand "mailroom-closure"

@@ -5,6 +5,7 @@ It fails when the image holds too much, or runs as it should not.
 
 import json
 import re
+import struct
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,16 @@ from typing import IO, Any
 from closure import STORE, WANTED, name_of
 
 DEPENDENCIES = {"attrs", "cattrs", "environs", "urllib3", "vobject"}
-THEIR_DEPENDENCIES = {"marshmallow", "python-dateutil", "python-dotenv", "pytz", "six", "typing-extensions"}
+THEIR_DEPENDENCIES = {
+    *("marshmallow", "python-dateutil", "python-dotenv", "pytz", "six", "typing-extensions"),
+    "click",  # of python-dotenv's command line, which nixpkgs may count among what the library needs
+    "packaging",  # of marshmallow before version 4
+}
+# What the kernel may start: the interpreter, and glibc's own library, which tells its version when it is run.
+PROGRAM = re.compile(rf"{STORE}/[^/]+-slimmed-[^/]+/(bin/python3\.\d+|lib/libc\.so\.6)")
+HEAD_BYTES = 4096
+ET_EXEC = 2  # elf(5): a program at a fixed address, as static ones are
+PT_INTERP = 3  # elf(5): the program header that names who loads the program
 NOT_WANTED = re.compile(
     r"(ba|da|a|z|k|c|tc|fi)?sh|busybox|toybox|env|perl\d*|lua|"  # shells and other interpreters
     r"(pip|easy_install|apt|apt-get|dpkg|rpm|dnf|yum|apk|nix|npm|uv)[\d.-]*|"  # package managers
@@ -34,14 +44,45 @@ def opened(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def members(archive: tarfile.TarFile, layers: list[str]) -> dict[str, tarfile.TarInfo]:
-    """Every file of the image by its absolute path; upper layers win."""
+def members(archive: tarfile.TarFile, layers: list[str]) -> tuple[dict[str, tarfile.TarInfo], set[str]]:
+    """Every file of the image by its absolute path, and which of them are programs; upper layers win."""
     found: dict[str, tarfile.TarInfo] = {}
+    programs: set[str] = set()
     for layer in layers:
         with tarfile.open(fileobj=opened(archive, layer)) as files:
             for member in files:
-                found["/" + member.name.removeprefix("./").strip("/")] = member
-    return found
+                name = "/" + member.name.removeprefix("./").strip("/")
+                found[name] = member
+                programs.discard(name)
+                if (member.isreg() or member.islnk()) and is_program(
+                    opened(files, member.name).read(HEAD_BYTES)
+                ):
+                    programs.add(name)
+    return found, programs
+
+
+def is_program(head: bytes) -> bool:
+    """Whether a file that begins so is more than a library, whatever its name and mode are.
+
+    An ELF file is a program where it names its loader, or needs none because it lies at a fixed address.
+    """
+    if len(head) < 64 or not head.startswith(b"\x7fELF"):
+        return False
+    order = "<" if head[5] == 1 else ">"
+    if struct.unpack_from(f"{order}H", head, 16) == (ET_EXEC,):
+        return True
+    if head[4] == 2:  # 64 bits
+        (start,), (size, count) = (
+            struct.unpack_from(f"{order}Q", head, 32),
+            struct.unpack_from(f"{order}HH", head, 54),
+        )
+    else:
+        (start,), (size, count) = (
+            struct.unpack_from(f"{order}I", head, 28),
+            struct.unpack_from(f"{order}HH", head, 42),
+        )
+    kinds = (head[at : at + 4] for at in range(start, start + size * count, size or 1))
+    return struct.pack(f"{order}I", PT_INTERP) in kinds
 
 
 def store_paths(files: Files) -> set[str]:
@@ -51,6 +92,13 @@ def store_paths(files: Files) -> set[str]:
         for name in files
         if name.startswith(f"{STORE}/")
     }
+
+
+def of_programs(programs: set[str]) -> Iterator[str]:
+    """Which programs do not belong into the image, one sentence each; of a shell the name may be any."""
+    for name in sorted(programs):
+        if not PROGRAM.fullmatch(name):
+            yield f"{name}: the interpreter alone is a program of the image, and this is another one."
 
 
 def of_files(files: Files) -> Iterator[str]:
@@ -102,8 +150,8 @@ def main(image_archive: str) -> str | None:
     with tarfile.open(image_archive) as archive:
         manifest = json.load(opened(archive, "manifest.json"))[0]
         image = json.load(opened(archive, manifest["Config"]))
-        files = members(archive, manifest["Layers"])
-    if found := [*of_files(files), *of_configuration(image, files)]:
+        files, programs = members(archive, manifest["Layers"])
+    if found := [*of_files(files), *of_programs(programs), *of_configuration(image, files)]:
         return "\n".join(found)
     for path in sorted(store_paths(files), key=name_of):
         size = sum(member.size for name, member in files.items() if name.startswith(f"{path}/"))

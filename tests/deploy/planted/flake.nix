@@ -75,7 +75,7 @@
               patchelf --set-rpath ${zlibThatKnowsAShell}/lib:${compilersLibraries}/lib:$(patchelf --print-rpath $binary) $binary
             done
             echo '{"prefix": "${pkgs.bash}"}' > _sysconfig_vars__linux.json
-            sed -i 's|"/etc/mime.types"|"${pkgs.tzdata}/etc/mime.types"|' mimetypes.py
+            sed -i -E 's|"[^"]*/etc/mime\.types"|"${pkgs.tzdata}/etc/mime.types"|' mimetypes.py
             grep -qF ${pkgs.tzdata} mimetypes.py
           '';
         };
