@@ -18,6 +18,8 @@ from mailroom.cli import main
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from mailroom.settings import variables
+from tests.support.demo_picture import words_in_picture, words_of
+from tests.support.running import run_command
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -94,6 +96,14 @@ def test_the_map_names_what_is_there() -> None:
 def test_no_part_is_missing(page: Path) -> None:
     """No place is kept free for text that was never written."""
     assert "<!--" not in page.read_text("utf-8")
+
+
+def test_the_picture_shows_what_the_demo_shows() -> None:
+    """Where it does not: `python -m tests.support.demo_picture` draws it anew."""
+    shown = run_command({}, "demo")
+    assert shown.code == 0
+    assert words_in_picture() == words_of(shown.output)
+    assert "docs/demo.svg" in text_of("README.md")
 
 
 def test_the_readme_is_short() -> None:
