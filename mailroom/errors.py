@@ -15,7 +15,7 @@ class MailroomError(Exception):
 
 
 class UserError(MailroomError):
-    """Something a person can mend; it prints as a list, without a traceback.
+    """Something a person can fix; it prints as a list, without a traceback.
 
     Args:
         problems: One sentence each: what is wrong, and what to do.

@@ -1,6 +1,6 @@
 """What an account needs before triage can begin, what of it is there, and what a person can do. Pure.
 
-Advice is followed here before it is given: on a copy of what was seen, where it must mend what it is
+Advice is followed here before it is given: on a copy of what was seen, where it must fix what it is
 for and spoil nothing else. So it works, and no second piece of advice leads back to where the first began.
 """
 
@@ -88,7 +88,7 @@ def survey(tree: MailboxTree | None, group_names: Sequence[str] | None, scheme: 
 
 
 def problems_of(items: Sequence[Item]) -> list[str]:
-    """Say what is wrong, in sentences that say how to mend it."""
+    """Say what is wrong, in sentences that say how to fix it."""
     missing = [item for item in items if item.state is State.MISSING]
     return [
         *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind is not Kind.GROUP]),

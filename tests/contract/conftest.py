@@ -57,7 +57,7 @@ NOT_KEPT = {
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,
     "test_gives_from_as_it_was_written[james-capitals]": "James gives domains in lower case",
 }
-"""Each fails there, and must go on failing: when James mends it, it is to be taken out of this list."""
+"""Each fails there, and must go on failing: when James fixes it, it is to be taken out of this list."""
 
 BEHIND_ONE_PROXY = ("test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment",)
 """It interferes by a proxy before one server; here mail and contacts are on two."""

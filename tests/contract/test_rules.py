@@ -62,7 +62,7 @@ def test_a_file_is_written_once_and_only_forced_again(account: AccountUnderTest,
 
 
 def test_a_file_that_cannot_be_written_is_told_in_one_line(account: AccountUnderTest, tmp_path: Path) -> None:
-    """A directory that is not there is the person's to mend, without a traceback."""
+    """A directory that is not there is the person's to fix, without a traceback."""
     done = run_command(account.environment, "rules", "-o", str(tmp_path / "nowhere" / "rules.json"))
     assert done.code == 1
     assert len(done.errors.splitlines()) == 1

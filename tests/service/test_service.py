@@ -396,7 +396,7 @@ class TestCommands:
         assert sandbox.account.mailbox_names(message.id) == {"Screener", "@ToFeed"}
 
     def test_check_finds_everything_right(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """On a furnished account `check` has nothing to mend and ends with 0."""
+        """On a furnished account `check` has nothing to fix and ends with 0."""
         ended = mailroom("check", variables=sandbox.environment(), cwd=tmp_path)
         assert ended.returncode == 0, ended.stdout
         assert "✗" not in ended.stdout

@@ -164,7 +164,7 @@ class TestEncryption:
     def test_a_certificate_that_is_not_valid_here(
         self, when: When, host: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Time and name are told apart, since a person mends them in different places."""
+        """Time and name are told apart, since a person fixes them in different places."""
         monkeypatch.setenv("SSL_CERT_FILE", str(write_certificate(tmp_path, when)))
         with ScriptedServer(b"", host=host, tls=server_context(tmp_path, when)) as server:
             place = server.url.removeprefix("https://")

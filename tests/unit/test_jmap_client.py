@@ -541,7 +541,7 @@ class TestUpdate:
         assert len(update.changed) == 4
 
     def test_other_method_errors_end_the_update(self) -> None:
-        """What no repetition mends is raised."""
+        """What no repetition fixes is raised."""
         store = a_mail_server(lambda _: ["error", {"type": "accountReadOnly"}])
         with store as server, pytest.raises(MethodError, match="accountReadOnly"):
             JmapMailStore(client(server)).update(messages(1), to_feed)

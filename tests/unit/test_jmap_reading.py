@@ -472,7 +472,7 @@ class TestOptional:
         assert server.store.update(snapshot, lambda _: Change(add=there, remove=here)).changed == ids
 
     def test_too_many_requests_at_once_say_nothing_of_their_size(self, server: Server) -> None:
-        """`maxConcurrentRequests` is a limit as well, which smaller requests would not mend."""
+        """`maxConcurrentRequests` is a limit as well, which smaller requests would not fix."""
         problem = {"type": "urn:ietf:params:jmap:error:limit", "limit": "maxConcurrentRequests"}
         refusal = Answer(400, {"content-type": "application/problem+json"}, json.dumps(problem).encode())
         server.proxy.plan = lambda x: x.reply(refusal) if x.request.is_jmap else x.pass_on()

@@ -39,7 +39,7 @@ def test_what_fails_is_tried_again_once_at_once_and_then_more_and_more_rarely() 
     assert len(tried) < 15
     assert PAUSES_SECONDS[0] == 0
     assert sorted(PAUSES_SECONDS) == list(PAUSES_SECONDS)
-    assert PAUSES_SECONDS[-1] <= 900, "who mends what is refused waits no longer than that"
+    assert PAUSES_SECONDS[-1] <= 900, "who fixes what is refused waits no longer than that"
 
 
 def test_a_success_is_forgetting() -> None:
