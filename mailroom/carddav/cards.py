@@ -136,6 +136,7 @@ def write_card(http: HttpClient, book: Collection, name: str, card: bytes, etag:
         ProtocolError: The answer does not confirm that the card was written.
         StatusError: The server refuses the card.
     """
+    # Of two writers the server lets only one through (RFC 9110 section 13.1).
     condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
     headers = {"Content-Type": "text/vcard; charset=utf-8", **condition}
     response = http.request("PUT", card_url(book, name), headers=headers, body=card)

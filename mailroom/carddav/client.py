@@ -49,6 +49,7 @@ _AS_VERSION_4 = '<C:address-data content-type="text/vcard" version="4.0"/>'
 _UID_AS_VERSION_4 = (
     '<C:address-data content-type="text/vcard" version="4.0"><C:prop name="UID"/></C:address-data>'
 )
+# RFC 6578 section 3.2 names a precondition and no status, so servers differ in it.
 _INVALID_TOKEN = frozenset({403, 409, 410, 412})
 _NO_SUCH_FILTER = frozenset({400, 403, 405, 415, 422, 501})
 
@@ -85,6 +86,7 @@ class _Pages:
         """Add a page; return whether it is the last one, and whether it tells of a card that none told of."""
         is_last, is_new = True, False
         for resource in multistatus:
+            # 507 for the book itself: there are more changes to come (RFC 6578 section 3.6).
             is_last = is_last and resource.status != 507
             name = card_name(resource.href)
             if not name:

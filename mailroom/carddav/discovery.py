@@ -56,6 +56,7 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
         AuthenticationError: The credentials are refused.
         ProtocolError: The server does not lead to any address book.
     """
+    # Fastmail's root is 404; its well-known URL redirects to the address books (RFC 6764 section 5).
     for start in (url, urljoin(url, WELL_KNOWN)):
         try:
             base, resources = propfind(http, start, f"{_OF_A_BOOK}<C:addressbook-home-set/>")

@@ -77,6 +77,7 @@ class CardWriter:
             # It may be ours: the answer to an earlier attempt was lost.
             return self._client.read_exact_card(self._book, resource)
         except StatusError as error:
+            # Another card has the UID (RFC 6352 section 6.3.2.1, no-uid-conflict); the answer may say which.
             conflict = read_uid_conflict(error.body) if error.status == 403 else None
             if conflict is None:
                 raise

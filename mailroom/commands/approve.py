@@ -64,11 +64,13 @@ def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
 
 def _conclude(terminal: Terminal, report: ApprovalReport, category: Category) -> None:
     if report.approved:
-        terminal.line(f"In {category.group.name!r} now: {len(report.approved)} more. No mail was moved.")
+        terminal.line(f"Added to {category.group.name!r}: {len(report.approved)}. No mail was moved.")
     elif not report.failed:
         terminal.line("Nothing was changed.")
     for address, groups in report.decided.items():
-        terminal.paragraph(f"{address} was put into {', '.join(groups)} meanwhile, and stays there.", "  ")
+        terminal.paragraph(
+            f"{address} was put into {', '.join(groups)} in the meantime, and stays there.", "  "
+        )
     for address, reason in report.failed.items():
         terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
 

@@ -161,16 +161,16 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
     changed = sum(after.cards.get(name) != data for name, data in before.cards.items())
     terminal.line(
         f"Contact cards: {_arrow(len(before.cards), len(after.cards))}. "
-        f"Of those that were there before, {changed} changed."
+        f"Of the earlier ones, {changed} changed."
     )
 
 
 def _show_left(terminal: Terminal, account: SandboxAccount) -> None:
-    terminal.heading("Left to the person")
+    terminal.heading("Needs a decision")
     for message in account.messages_in("@MailroomError"):
         labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))
         terminal.line(f"  “{message.subject}” from {_sender(message)} carries {labels}.")
-        terminal.line("  It got @MailroomError; with one label taken off, it is filed.", DIM)
+        terminal.line("  It got @MailroomError. Take one label off, and the sender is filed.", DIM)
 
 
 def _sender(message: Message) -> str:

@@ -85,7 +85,7 @@ def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
     elif not remedies:
         terminal.line()
         terminal.paragraph(
-            "Everything is there. Next: `mailroom rules -o mailrules.json`, and import that file at "
+            "Everything exists. Next: `mailroom rules -o mailrules.json`, and import that file at "
             "Fastmail (Settings → Filters & Rules)."
         )
 

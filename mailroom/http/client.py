@@ -34,6 +34,7 @@ from mailroom.output.logs import log
 
 # 423: another write holds the lock (RFC 4918 section 11.3); Xandikos says it of two writes at once.
 _BUSY = frozenset({423, 429, 502, 503, 504})
+# Method and body are sent on as they are; 303 would make a GET of them (RFC 9110 section 15.4.4).
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 
@@ -110,6 +111,7 @@ class HttpClient:
             TransportError: No answer arrived.
             UntrustedHostError: The URL leads to a host that must not see the credentials.
         """
+        # Compressed, an event would wait in a buffer until the next ones have filled it.
         request = Request("GET", url, self._headers({"Accept-Encoding": "identity", **headers}))
         patience = Patience(self.bounds, silence_seconds)
         stream = self._open(request, patience)
@@ -128,6 +130,7 @@ class HttpClient:
         if (
             target.scheme != self._home.scheme
             or port_of(target) != port_of(self._home)
+            # Fastmail's session and hrefs name hosts of a region, below the configured one.
             or not (host == home or host.endswith("." + home))
         ):
             raise UntrustedHostError(

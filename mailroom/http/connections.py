@@ -183,6 +183,7 @@ def exchange(
 
 
 def _sent_in_time(connection: HTTPConnection, body: bytes, patience: Patience) -> Iterator[memoryview]:
+    # A socket's time-out is for all of one sendall: in pieces, each has a time-out of its own.
     whole = memoryview(body)
     for start in range(0, len(whole), SEND_CHUNK_BYTES):
         if connection.sock is not None:

@@ -216,6 +216,7 @@ class JmapClient:
         return self._answers(response, calls)
 
     def _post(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> Response:
+        # A capability that the session does not list fails the whole request (RFC 8620 section 3.6.1).
         using = [CORE, MAIL]
         if any(call.method.startswith("Identity/") for call in calls):
             using.append(SUBMISSION)
@@ -231,6 +232,7 @@ class JmapClient:
             session.api_url,
             headers={"Content-Type": "application/json", "Accept": "application/json"},
             body=json.dumps(body, separators=(",", ":")).encode(),
+            # Cyrus answers too many ids with 400 for all of it; RFC 8620 section 5.1 has a method error.
             accept={400, 413},
             max_bytes=self.max_answer_bytes,
             once_if_slow=once_if_slow,
@@ -264,6 +266,7 @@ class JmapClient:
         account = value.accounts.get(account_id, AccountObject())
         mail = structure(account.account_capabilities.get(MAIL, {}), MailCapability, what)
         return Session(
+            # Cyrus gives relative URLs, Fastmail those of another host for each region.
             api_url=resolve(response.url, value.api_url),
             account_id=account_id,
             capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},

@@ -275,6 +275,7 @@ def event_source_url(template: str, ping_seconds: int) -> str:
     url, variables = _VARIABLE.subn(lambda match: quote(values.get(match[1], ""), safe=""), template)
     if variables:
         return url
+    # Fastmail has given both: a template, and a bare URL that takes the same three as its query.
     given = parse_qs(urlsplit(url).query, keep_blank_values=True)
     missing = urlencode({name: value for name, value in values.items() if name not in given})
     return f"{url}{'&' if given else '?'}{missing}" if missing else url
@@ -286,7 +287,7 @@ def concerns(event: ServerSentEvent, account_id: str) -> bool:
     Raises:
         ProtocolError: It is a state event that cannot be read.
     """
-    if event.type != "state":
+    if event.type != "state":  # Fastmail's keep-alives are events of the type ping
         return False
     what = "a push event"
     change = structure(parse_json(event.data.encode(), what), StateChange, what)

@@ -29,6 +29,7 @@ def update_messages(
     most = client.session.limits.max_objects_in_set
     stale_attempts = busy_attempts = 0
     while batch := work.next_batch(most, client.session.limits.max_size_request):
+        # Nothing is written on a view that no longer holds (RFC 8620 section 5.3).
         arguments = {"ifInState": work.state, "update": batch}
         try:
             (answer,) = client.call([Call("Email/set", arguments)], once_if_slow=len(batch) > 1)
@@ -147,6 +148,7 @@ class _Updating:
             # Never left to the server: one that keeps deleted mail for a while may destroy it here.
             self.failed[message.id] = "the message would be left in no mailbox"
             return None
+        # Paths, not the whole mailboxIds: what somebody else adds in the meantime stays.
         added = sorted(target.mailbox_ids - message.mailbox_ids)
         removed = sorted(message.mailbox_ids - target.mailbox_ids)
         patch: Json = {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
@@ -155,7 +157,7 @@ class _Updating:
         return patch
 
     def _note_refusal(self, message_id: MessageId, error: SetError) -> None:
-        if error.type == "notFound":
+        if error.type == "notFound":  # deleted in the meantime: there is nothing left to move
             del self.messages[message_id]
         else:
             self.failed[message_id] = (

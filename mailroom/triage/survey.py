@@ -250,7 +250,7 @@ def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
             ways = [way for way, after in _ways(account, item) if _helps(after, items, number)]
             if item.obstacle is Obstacle.LEVEL:
                 ways.append(f"make {item.name!r} yourself if that is something else")
-            return f"{item.found!r} is there: {', or '.join(ways or [another])}"
+            return f"{item.found!r} exists: {', or '.join(ways or [another])}"
 
 
 def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:

@@ -149,10 +149,10 @@ class TestTheSameAsSetup:
         assert verdicts(bare_account, MAILROOM_GROUP_FEED="feed")["mailboxes"] is True
         # Now that there is a contact group `feed`, the other way is to rename both.
         assert set(remedies(bare_account).values()) == {
-            "'feed' is there: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
+            "'feed' exists: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
         }
         bare_account.rename_mailbox("feed", "Feed")
-        assert remedies(bare_account) == {"contact group 'Feed'": "'feed' is there: rename it to 'Feed'"}
+        assert remedies(bare_account) == {"contact group 'Feed'": "'feed' exists: rename it to 'Feed'"}
 
     def test_the_service_says_it_too(self, bare_account: AccountUnderTest) -> None:
         """What keeps it from starting is told with the same way out."""

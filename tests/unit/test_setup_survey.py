@@ -275,7 +275,7 @@ def test_a_mailbox_in_the_inbox_whose_name_is_written_otherwise() -> None:
     """The Inbox cannot be renamed: the setting is to say its name as it is, and then it can be made."""
     now = Circumstances(mailboxes("Inbox", Inbox="inbox"), [], {"MAILROOM_SCREENER_MAILBOX": "INBOX/Waiting"})
     item = only(now)
-    assert item.remedy == "'Inbox' is there: set MAILROOM_SCREENER_MAILBOX=Inbox/Waiting"
+    assert item.remedy == "'Inbox' exists: set MAILROOM_SCREENER_MAILBOX=Inbox/Waiting"
     (after,) = now.ways(item)
     assert after.taken() == []
 
@@ -283,10 +283,10 @@ def test_a_mailbox_in_the_inbox_whose_name_is_written_otherwise() -> None:
 def test_a_setting_that_two_things_share_is_not_set_for_one_of_them() -> None:
     """With a mailbox `feed` and a contact group `Feed`, a setting would only turn it around."""
     now = Circumstances(mailboxes("Inbox", "feed", Inbox="inbox"), ["Feed"], {})
-    assert only(now).remedy == "'feed' is there: rename it to 'Feed'"
+    assert only(now).remedy == "'feed' exists: rename it to 'Feed'"
     both = evolve(now, group_names=["feed"])
     assert {item.remedy for item in both.taken()} == {
-        "'feed' is there: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
+        "'feed' exists: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
     }
     (mailbox, *_) = both.taken()
     assert all(len(after.taken()) < 2 for after in both.ways(mailbox))
