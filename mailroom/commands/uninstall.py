@@ -195,7 +195,7 @@ def _show_next_steps(terminal: Terminal, doomed: str) -> None:
 
 
 def _show_left_to_you(terminal: Terminal) -> None:
-    terminal.heading("Needs your attention")
+    terminal.heading("Left to you")
     for step in (
         "Stop the service first.",
         "Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), or mail "

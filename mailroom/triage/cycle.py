@@ -130,6 +130,7 @@ class Triage:
         layout = view.layout
         names: dict[Address, str] = {}
         if contacts is not None:
+            # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
             file_senders(self._book, work, view, contacts)
             join_groups(self._book, work)
             names = _names_for(view.marked, contacts, work, layout)
@@ -138,7 +139,9 @@ class Triage:
             self._just_archived.expect(view.marked)
             snapshot = self._sweep(work, layout, view.marked)
             self._just_archived.note(snapshot)
+            # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
             leave_groups(self._book, work)
+        # Last of all: the label is the only record that something is still to be done.
         update = self._conclude(work, layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)

@@ -69,7 +69,7 @@ class TestProtectedMail:
         report = run_cycle(account)
         assert account.mailboxes_of(message) == {place}
         assert [(x.message_id, x.is_new) for x in report.rejected] == [(message, True)]
-        assert "comes off" in report.rejected[0].reason
+        assert "is simply taken off" in report.rejected[0].reason
         assert not contacts(account)
         assert not run_cycle(account).rejected
 

@@ -277,7 +277,7 @@ class TestNotAllowed:
             mailroom.triage.run()
         found = run_command(hit.proxy.environment(hit.account.environment), "check")
         assert found.code == 1
-        assert "only be read" in found.output
+        assert "only read mail" in found.output
         assert hit.writes() == []
         assert not contacts(hit.account)
 
