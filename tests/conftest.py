@@ -37,13 +37,14 @@ ADDRESS_BOOK_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind i
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Share a whole suite out among processes, where pytest-xdist is installed; `-n0` keeps it in one.
+    """Share the whole quick suite out among processes, where pytest-xdist is installed; not with `-n0`.
 
     Not in `addopts`, for what builds the package runs the tests without pytest-xdist.
     """
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    is_quick = config.option.markexpr in config.getini("addopts")
     is_one_of_them = "PYTEST_XDIST_WORKER" in os.environ
-    if is_whole and not is_one_of_them and config.getoption("numprocesses", 0) is None:
+    if is_whole and is_quick and not is_one_of_them and config.getoption("numprocesses", 0) is None:
         config.option.numprocesses = "auto"
         config.option.dist = "worksteal"
 
