@@ -52,7 +52,7 @@ def edit_members(
             uid = member_uid(line, prefixed)
             if not leaving.isdisjoint({bare_uid(unescape(line.value)), bare_uid(uid or line.value)}):
                 continue
-            coming.pop(uid or "", None)
+            coming.pop(uid or "", None)  # is there already, in words that the server reads as this card
         elif is_own and line.name == "END" and line.value.strip().upper() == "VCARD":
             end = len(kept)
             eol = _line_ending(kept[-1] if kept else line.raw)
@@ -60,7 +60,7 @@ def edit_members(
     if coming:
         if end is None:
             raise ProtocolError("the group's card has no END:VCARD")
-        while end and is_open(kept[end - 1]):
+        while end and is_open(kept[end - 1]):  # a line put behind it would be read as the rest of its value
             end -= 1
         kept[end:end] = [dialect.member_line(uid, eol) for uid in coming]
     edited = b"".join(kept)

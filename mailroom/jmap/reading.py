@@ -134,6 +134,7 @@ class MailReader:
                 pages.append(_Page(search, position))
                 room -= min(search.page_messages, max(0, expected - position))
                 position += search.page_messages
+                # One more page than is expected to be full: mail may have come since.
                 ends = position > expected
         return pages
 

@@ -52,24 +52,13 @@ def find_misplaced(
     Args:
         messages: Every message in Screener, and every one with a triage label wherever it lies.
     """
-    waiting: dict[Address, list[Correspondent]] = {}
-    labelled: set[Address] = set()
-    for message in messages:
-        if not isinstance(message.sender, Correspondent):
-            continue
-        sender = message.sender.address
-        if sender in own or own.may_hold(sender):
-            continue
-        if layout.is_labelled(message):
-            labelled.add(sender)
-        if layout.screener in message.mailbox_ids and not layout.is_protected(message):
-            waiting.setdefault(sender, []).append(message.sender)
+    waiting = _waiting_in_screener(messages, layout, own)
     stragglers: dict[Address, Filing] = {}
     in_several_groups: dict[Address, tuple[str, ...]] = {}
     in_no_group: set[Address] = set()
     for sender, theirs in waiting.items():
         cards = contacts.cards(sender)
-        if sender in labelled or not cards:
+        if not cards:
             continue
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
@@ -84,6 +73,25 @@ def find_misplaced(
         {sender: len(waiting[sender]) for sender in (*stragglers, *in_several_groups, *in_no_group)}
     )
     return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts)
+
+
+def _waiting_in_screener(
+    messages: Iterable[Message], layout: Layout, own: OwnAddresses
+) -> dict[Address, list[Correspondent]]:
+    """Return the senders of the mail in Screener, as each message names them; none under way, none own."""
+    waiting: dict[Address, list[Correspondent]] = {}
+    labelled: set[Address] = set()
+    for message in messages:
+        if not isinstance(message.sender, Correspondent):
+            continue
+        sender = message.sender.address
+        if sender in own or own.may_hold(sender):
+            continue
+        if layout.is_labelled(message):
+            labelled.add(sender)
+        if layout.screener in message.mailbox_ids and not layout.is_protected(message):
+            waiting.setdefault(sender, []).append(message.sender)
+    return {sender: theirs for sender, theirs in waiting.items() if sender not in labelled}
 
 
 def sweep_straggler(message: Message, misplaced: MisplacedMail, layout: Layout) -> Change:

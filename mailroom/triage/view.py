@@ -68,7 +68,8 @@ class MailReader:
         if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
             layout = find_layout(seen.mailboxes, self._scheme, seen.limits)
-            if wanted != (wanted := self._wanted_for(layout, seen.mailboxes)):
+            asked_for, wanted = wanted, self._wanted_for(layout, seen.mailboxes)
+            if wanted != asked_for:  # it was asked before anybody knew which mailboxes the names stand for
                 seen = self._mail.read(wanted)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
         self._wanted = self._wanted_for(layout, seen.mailboxes)
