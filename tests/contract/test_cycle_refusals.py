@@ -271,9 +271,9 @@ class TestNotAllowed:
         self.restrict(hit, read_only=True)
         hit.account.receive([ANN], "Screener", "@ToFeed")
         mailroom = hit.mailroom()
-        with pytest.raises(UserError, match="only be read"):
+        with pytest.raises(UserError, match="only read mail"):
             mailroom.check()
-        with pytest.raises(UserError, match="only be read"):
+        with pytest.raises(UserError, match="only read mail"):
             mailroom.triage.run()
         found = run_command(hit.proxy.environment(hit.account.environment), "check")
         assert found.code == 1
