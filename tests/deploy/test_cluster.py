@@ -250,7 +250,7 @@ def test_a_pinned_image_is_pulled_once(kubernetes: Kubernetes, tree: Path, names
     overlay = overlay_like("home", tree, namespace)
     kubernetes.kubectl("apply", "-k", overlay)
     assert policy() == ("ghcr.io/mailroom/mailroom:latest", "Always")
-    pin = {"name": "mailroom", "newName": "ghcr.io/you/mailroom", "newTag": "v1.2.3", "digest": DIGEST}
+    pin = {"name": "mailroom", "newName": "ghcr.io/you/mailroom", "newTag": f"v1.2.3@{DIGEST}"}
     kubernetes.kubectl("apply", "-k", overlay_like("home", tree, namespace, "latest", images=[pin]))
     assert policy() == (f"ghcr.io/you/mailroom:v1.2.3@{DIGEST}", "IfNotPresent")
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.parametrize("overlay", OVERLAYS)]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 PINS = [
     {"newName": "ghcr.io/you/mailroom", "digest": DIGEST},
-    {"newName": "ghcr.io/you/mailroom", "newTag": "v1.2.3", "digest": DIGEST},
+    {"newName": "ghcr.io/you/mailroom", "newTag": f"v1.2.3@{DIGEST}"},
     {"newName": "ghcr.io/you/mailroom", "newTag": "v1.2.3"},
     {"newName": "registry.example:5000/deep/below/triage", "digest": DIGEST},
 ]
