@@ -38,6 +38,8 @@ _STEPS = (ast.Raise, ast.Continue, ast.Break, ast.Delete, ast.AugAssign)
 
 _COLLECTIONS = ("frozenset", "set", "tuple", "list", "dict")
 
+LARGE = 100
+
 _NOTHING = "(nothing)"
 
 
@@ -86,13 +88,28 @@ class Edit:
 
 
 def edits_of(tree: ast.AST) -> Iterator[Edit]:
-    """Yield every change, each of one place; types and docstrings, which do nothing, are passed over."""
+    """Yield every change, each of one place; what does nothing, or nothing that can be told, is passed over.
+
+    Types and docstrings do nothing. How much is enough is a matter of judgement: of a bound of the
+    module's in the hundreds, one more or less is no mistake.
+    """
+    bounds = set(_large_bounds(tree))
     for node in (tree, *_code_of(tree)):
+        if isinstance(node, ast.Constant) and node in bounds:
+            continue
         yield from _operators(node)
         yield from _conditions(node)
         yield from _values(node)
         yield from _arguments(node)
         yield from _steps(node)
+
+
+def _large_bounds(tree: ast.AST) -> Iterator[ast.Constant]:
+    for statement in getattr(tree, "body", []):
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]).isupper():
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value >= LARGE:
+                    yield node
 
 
 def _code_of(tree: ast.AST) -> Iterator[ast.AST]:

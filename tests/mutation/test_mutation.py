@@ -33,6 +33,8 @@ TEST_OF_OWN = "tests/unit/test_own.py"
         ("f(a)", ["f(a) → (nothing)"]),
         ("x = True", ["True → False"]),
         ("x = 3", ["3 → 4", "3 → 2"]),
+        ("x = 300", ["300 → 301", "300 → 299"]),
+        ("MAX_MESSAGES = 300", []),
         ("x = f(not a)", ["not a → not not a"]),
         ("x = [a for a in b if c]", ["[a for a in b if c] → [a for a in b]"]),
         ("x = a if b else c", ["a if b else c → a if not b else c"]),

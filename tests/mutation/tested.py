@@ -33,7 +33,7 @@ AREAS = (
         {
             "triage/approval": ("unit/test_approve", "contract/test_approve"),
             "triage/correspondence": ("unit/test_history", "unit/test_approve", "contract/test_approve"),
-            "triage/cycle": ("unit/test_cycle", "contract/test_cycle_refusals"),
+            "triage/cycle": ("unit/test_cycle", "contract/test_cycle_refusals", "contract/test_check"),
             "triage/findings": ("unit/test_findings", "contract/test_check"),
             "triage/just_archived": ("contract/test_cycle_mail", "contract/test_cycle_marks"),
             "triage/layout": ("unit/test_plan", "unit/test_setup_survey", "unit/test_scheme"),
@@ -41,7 +41,7 @@ AREAS = (
             "triage/old_mail": ("unit/test_history", "contract/test_approve", "contract/test_setup"),
             "triage/outcome": ("unit/test_outcome",),
             "triage/pauses": ("unit/test_pauses",),
-            "triage/plan": ("unit/test_plan",),
+            "triage/plan": ("unit/test_plan", "unit/test_approve"),
             "triage/report": ("unit/test_journal",),
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
