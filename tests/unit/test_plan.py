@@ -83,7 +83,7 @@ class TestJudge:
         """There the error label says that the person is asked."""
         (rejection,) = judge([message("Inbox", "@ToFeed", "@ToJail")], LAYOUT, NOBODY).rejected.values()
         assert not rejection.drops_label
-        assert "comes off" not in rejection.reason
+        assert "taken off" not in rejection.reason
 
     def test_a_card_without_a_name_shows_the_address(self) -> None:
         """Who shows no name is called by their address."""
