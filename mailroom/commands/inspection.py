@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.account import Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.jmap.client import Session
+from mailroom.jmap.session import Session
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme

@@ -1,4 +1,4 @@
-"""JMAP Core (RFC 8620): the session, its limits, and requests of many method calls."""
+"""JMAP Core (RFC 8620): requests of many method calls, in the session of the moment."""
 
 from __future__ import annotations
 
@@ -19,23 +19,16 @@ from mailroom.errors import (
     TooLargeError,
     TransportError,
 )
-from mailroom.http import HttpClient, Response, resolve
+from mailroom.http import HttpClient, Response
+from mailroom.jmap.session import CORE, MAIL, SUBMISSION, Session, check_json, read_session
 from mailroom.jmap.wire import (
     MAX_WORDS_CHARACTERS,
-    AccountObject,
-    CoreCapability,
     Json,
-    MailCapability,
     RequestProblem,
     ResponseObject,
-    SessionObject,
     parse_json,
     structure,
 )
-
-CORE = "urn:ietf:params:jmap:core"
-MAIL = "urn:ietf:params:jmap:mail"
-SUBMISSION = "urn:ietf:params:jmap:submission"
 
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
@@ -48,29 +41,6 @@ _MOVED = frozenset({404, 410, 421})
 _PROBLEM_TYPES = "urn:ietf:params:jmap:error:"
 
 T = TypeVar("T")
-
-
-@frozen
-class Session:
-    """What the server told of itself and of the account (RFC 8620 section 2).
-
-    Attributes:
-        account_id: The person's mail account.
-        event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
-        limits: What the server takes at once.
-        is_read_only: Whether nothing in the account may be changed.
-        max_mailboxes_per_email: In how many mailboxes a message may be; None for any number.
-        names: The user name and the account's name; on most servers addresses of the person.
-    """
-
-    api_url: str
-    account_id: str
-    capabilities: frozenset[str]
-    limits: CoreCapability
-    event_source_url: str | None = None
-    is_read_only: bool = False
-    max_mailboxes_per_email: int | None = None
-    names: tuple[str, ...] = ()
 
 
 @frozen
@@ -242,7 +212,7 @@ class JmapClient:
         return response
 
     def _answers(self, response: Response, calls: Sequence[Call]) -> list[Answer]:
-        _check_json(response)
+        check_json(response)
         what = "the JMAP response"
         parsed = structure(parse_json(response.body, what), ResponseObject, what)
         if not self._session_states:
@@ -257,35 +227,7 @@ class JmapClient:
 
     def _fetch_session(self) -> Session:
         response = self._http.request("GET", self._session_url, headers={"Accept": "application/json"})
-        _check_json(response)
-        what = f"the JMAP session at {response.url}"
-        value = structure(parse_json(response.body, what), SessionObject, what)
-        account_id = value.primary_accounts.get(MAIL)
-        if account_id is None or CORE not in value.capabilities:
-            raise ServerError(f"{what} offers no mail account: make an API token with access to Email")
-        account = value.accounts.get(account_id, AccountObject())
-        mail = structure(account.account_capabilities.get(MAIL, {}), MailCapability, what)
-        return Session(
-            # Cyrus gives relative URLs, Fastmail those of another host for each region.
-            api_url=resolve(response.url, value.api_url),
-            account_id=account_id,
-            capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
-            limits=structure(value.capabilities[CORE], CoreCapability, what),
-            event_source_url=resolve(response.url, value.event_source_url)
-            if value.event_source_url
-            else None,
-            is_read_only=account.is_read_only,
-            max_mailboxes_per_email=mail.max_mailboxes_per_email,
-            names=(value.username, account.name),
-        )
-
-
-def _check_json(response: Response) -> None:
-    if response.media_type != "application/json":
-        raise ProtocolError(
-            f"{response.url} answered with {response.media_type or 'no content type'}, "
-            f"not application/json: {response.excerpt()}"
-        )
+        return read_session(response)
 
 
 def _request_error(response: Response) -> ServerError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError, StatusError
-from mailroom.jmap.client import SUBMISSION, Call, JmapClient
+from mailroom.jmap.client import Call, JmapClient
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
 from mailroom.jmap.messages import Messages
 from mailroom.jmap.reading import MailReader
+from mailroom.jmap.session import SUBMISSION
 from mailroom.jmap.updating import update_messages
 from mailroom.jmap.wire import IdentityGet
 from mailroom.model.mail import Change, MailboxId, Message, Snapshot

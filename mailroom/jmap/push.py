@@ -20,7 +20,8 @@ from attrs import frozen
 
 from mailroom.errors import AuthenticationError, MailroomError, UntrustedHostError
 from mailroom.http import HttpClient, Stream, retry_after_seconds
-from mailroom.jmap.client import JmapClient, Session
+from mailroom.jmap.client import JmapClient
+from mailroom.jmap.session import Session
 from mailroom.jmap.sse import EventStreamParser, ServerSentEvent
 from mailroom.jmap.wire import StateChange, parse_json, structure
 from mailroom.output.logs import log

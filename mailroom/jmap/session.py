@@ -1,0 +1,84 @@
+"""The JMAP session (RFC 8620 section 2): what a server offers, and what it takes at once."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from mailroom.errors import ProtocolError, ServerError
+from mailroom.http import Response, resolve
+from mailroom.jmap.wire import (
+    AccountObject,
+    CoreCapability,
+    MailCapability,
+    SessionObject,
+    parse_json,
+    structure,
+)
+
+CORE = "urn:ietf:params:jmap:core"
+MAIL = "urn:ietf:params:jmap:mail"
+SUBMISSION = "urn:ietf:params:jmap:submission"
+
+
+@frozen
+class Session:
+    """What the server told of itself and of the account (RFC 8620 section 2).
+
+    Attributes:
+        account_id: The person's mail account.
+        event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
+        limits: What the server takes at once.
+        is_read_only: Whether nothing in the account may be changed.
+        max_mailboxes_per_email: In how many mailboxes a message may be; None for any number.
+        names: The user name and the account's name; on most servers addresses of the person.
+    """
+
+    api_url: str
+    account_id: str
+    capabilities: frozenset[str]
+    limits: CoreCapability
+    event_source_url: str | None = None
+    is_read_only: bool = False
+    max_mailboxes_per_email: int | None = None
+    names: tuple[str, ...] = ()
+
+
+def read_session(response: Response) -> Session:
+    """Read the session out of the answer that it came in.
+
+    Raises:
+        ProtocolError: It is none.
+        ServerError: It offers no mail account.
+    """
+    check_json(response)
+    what = f"the JMAP session at {response.url}"
+    value = structure(parse_json(response.body, what), SessionObject, what)
+    account_id = value.primary_accounts.get(MAIL)
+    if account_id is None or CORE not in value.capabilities:
+        raise ServerError(f"{what} offers no mail account: make an API token with access to Email")
+    account = value.accounts.get(account_id, AccountObject())
+    mail = structure(account.account_capabilities.get(MAIL, {}), MailCapability, what)
+    return Session(
+        # Cyrus gives relative URLs, Fastmail those of another host for each region.
+        api_url=resolve(response.url, value.api_url),
+        account_id=account_id,
+        capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
+        limits=structure(value.capabilities[CORE], CoreCapability, what),
+        event_source_url=resolve(response.url, value.event_source_url) if value.event_source_url else None,
+        is_read_only=account.is_read_only,
+        max_mailboxes_per_email=mail.max_mailboxes_per_email,
+        names=(value.username, account.name),
+    )
+
+
+def check_json(response: Response) -> None:
+    """Raise unless an answer says that it is JSON: a page of a proxy is none.
+
+    Raises:
+        ProtocolError: It says something else.
+    """
+    if response.media_type != "application/json":
+        raise ProtocolError(
+            f"{response.url} answered with {response.media_type or 'no content type'}, "
+            f"not application/json: {response.excerpt()}"
+        )
