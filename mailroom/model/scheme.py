@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import cached_property
 from typing import Self
 
@@ -33,10 +34,27 @@ class ContactGroup:
 
     Attributes:
         mailbox: The destination's full name; None for the Inbox.
+        also: Further mailboxes that their mail is in besides, such as the one that the first lies in.
     """
 
     name: Name
     mailbox: Name | None
+    also: tuple[Name, ...] = ()
+
+    @property
+    def mailboxes(self) -> tuple[Name, ...]:
+        """Every mailbox besides the Inbox that their mail is put into."""
+        return (*((self.mailbox,) if self.mailbox is not None else ()), *self.also)
+
+
+class ReadMail(Enum):
+    """What becomes of the read mail of a sender whose mail now belongs in the Inbox, and did not before."""
+
+    ARCHIVE = "archive"
+    """It goes to the Archive: it would flood the Inbox."""
+
+    KEEP = "keep"
+    """It stays where it is."""
 
 
 @frozen
@@ -48,12 +66,17 @@ class Category:
         label: The triage label, a mailbox's full name.
         group: The contact group that its senders are in; categories may share one.
         kind: What kind of card a new sender gets.
+        read_mail: What becomes of a sender's read mail when they change to it; only of note where the
+            Inbox is its destination.
+        approves: Whether it is what people are to whom the person has written.
     """
 
     title: str
     label: Name
     group: ContactGroup
     kind: CardKind
+    read_mail: ReadMail = ReadMail.ARCHIVE
+    approves: bool = False
 
 
 @frozen
@@ -85,7 +108,7 @@ class Scheme:
     @property
     def destinations(self) -> tuple[Name, ...]:
         """The mailboxes besides the Inbox that senders' mail belongs in, each once."""
-        return tuple(dict.fromkeys(group.mailbox for group in self.groups if group.mailbox is not None))
+        return tuple(dict.fromkeys(name for group in self.groups for name in group.mailboxes))
 
     def category_of(self, group: ContactGroup) -> Category:
         """Return what being in a contact group stands for: the first of the categories that share it."""
@@ -99,7 +122,9 @@ class Scheme:
 
         def category(each: Category) -> Category:
             mailbox = each.group.mailbox
-            group = evolve(each.group, name=now(each.group.name), mailbox=mailbox and now(mailbox))
+            group = ContactGroup(
+                now(each.group.name), mailbox and now(mailbox), tuple(map(now, each.group.also))
+            )
             return evolve(each, label=now(each.label), group=group)
 
         return Scheme(

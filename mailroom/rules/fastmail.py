@@ -32,7 +32,7 @@ def render_fastmail(rules: Iterable[Rule], now: datetime) -> str:
             "showNotification": False,
             "redirectTo": None,
             "fileIn": rule.mailbox,
-            "skipInbox": True,
+            "skipInbox": not rule.keeps_inbox,
             "snoozeUntil": None,
             "discard": False,
             "markSpam": False,

@@ -65,7 +65,10 @@ def _block(rule: Rule, context: SieveContext) -> str:
 
 def _filing(rule: Rule, context: SieveContext) -> str:
     mailbox_id = context.mailbox_ids[rule.mailbox]
-    return f"{{\n  fileinto :mailboxid {_string(mailbox_id)} {_string(rule.mailbox)};\n}}\n"
+    keep = (
+        "  keep;\n" if rule.keeps_inbox else ""
+    )  # what is filed is kept nowhere else (RFC 5228 section 2.10.2)
+    return f"{{\n  fileinto :mailboxid {_string(mailbox_id)} {_string(rule.mailbox)};\n{keep}}}\n"
 
 
 def _jmapquery(condition: Mapping[str, object]) -> str:

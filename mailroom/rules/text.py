@@ -14,12 +14,13 @@ def render_text(rules: Iterable[Rule]) -> str:
     steps = [f"Fastmail: Settings → Filters & Rules → Create rule. {len(listed)} rules, in this order:"]
     for number, rule in enumerate(listed, 1):
         who = f"in the contact group “{rule.group}”" if rule.group else "not one of your contacts"
+        archive = "" if rule.keeps_inbox else "archive it (out of the Inbox), and "
         steps.append(
             f"""\
 {number}. {rule.name}
    When the sender is {who}
      (as a search: {search_of(rule)})
-   Do: archive it (out of the Inbox), and add the label “{rule.mailbox}”.
+   Do: {archive}add the label “{rule.mailbox}”.
    Leave “stop processing more rules” off."""
         )
     steps.append(

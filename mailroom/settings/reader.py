@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import environs
@@ -62,6 +62,27 @@ class Reader:
         """Read what something in the account is called."""
         return Name(self.text(variable, find_name_problem), variable)
 
+    def name_if_any(self, variable: str) -> Name | None:
+        """Read what something in the account is called; None where the variable is empty."""
+        return self.name(variable) if self._env.str(variable, default_of(variable)) else None
+
+    def path_if_any(self, variable: str) -> Name | None:
+        """Read a mailbox's full name; None where the variable is empty."""
+        text = self._env.str(variable, default_of(variable))
+        return Name(self.text(variable, find_path_problem), variable) if text else None
+
+    def is_default(self, variable: str) -> bool:
+        """Whether a variable says what it says by itself."""
+        return bool(self._env.str(variable, default_of(variable)) == default_of(variable))
+
+    def problem(self, variable: str, says: str) -> None:
+        """Note what is wrong with a variable."""
+        self._problems[variable] = f"{variable}: {says}"
+
+    def problems_elsewhere(self, says: Iterable[str]) -> None:
+        """Note what is wrong between variables, or in a file that one names."""
+        self._problems |= {each: each for each in says}
+
     def secret(self, name: str, check: Check = lambda _: None) -> str:
         """Read a secret from its variable, or from the file that its _FILE variable names."""
         value, file_name = self._env.str(name, ""), self._env.str(f"{name}_FILE", "")
@@ -108,6 +129,15 @@ def find_name_problem(value: str) -> str | None:
         return "must not begin or end with a space or contain control characters"
     if len(value) > MAX_NAME_CHARACTERS:
         return f"must not be longer than {MAX_NAME_CHARACTERS} characters"
+    return None
+
+
+def find_path_problem(value: str) -> str | None:
+    """Say what is wrong with a mailbox's full name (``Feeds/News``), or None."""
+    if problem := find_name_problem(value):
+        return problem
+    if any(part != part.strip() or not part for part in value.split("/")):
+        return "must be mailboxes' names with one slash between each two"
     return None
 
 

@@ -1,46 +1,99 @@
-"""The scheme that the variables name."""
+"""The scheme that the variables name, or a file of categories."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
 
+from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.settings.categories import read_categories
 from mailroom.settings.reader import Reader
+
+_COMPANY, _PERSON = CardKind.COMPANY, CardKind.PERSON
+
+_INSTEAD_OF_FILE: Final = (
+    *(f"MAILROOM_LABEL_TO_{each}" for each in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL", "PERSON")),
+    *(f"MAILROOM_GROUP_{each}" for each in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL")),
+    *(f"MAILROOM_MAILBOX_{each}" for each in ("FEED", "PAPER_TRAIL", "JAIL")),
+)
+"""The variables that say what a file of categories says otherwise."""
 
 
 def read_scheme(reader: Reader) -> Scheme:
-    """Read what the variables name."""
-    imbox = ContactGroup(reader.name("MAILROOM_GROUP_IMBOX"), mailbox=None)
-    feed, paper_trail, jail = (
-        ContactGroup(name, mailbox=name)  # one setting names both
-        for name in map(
-            reader.name, ("MAILROOM_GROUP_FEED", "MAILROOM_GROUP_PAPER_TRAIL", "MAILROOM_GROUP_JAIL")
-        )
-    )
-    company, person = CardKind.COMPANY, CardKind.PERSON
+    """Read what the variables name, and the file of categories where they name one."""
     warning_label = reader.name("MAILROOM_LABEL_MAILROOM_WARNING")
+    if reader.is_default("MAILROOM_CATEGORIES_FILE"):
+        categories = _categories_of_variables(reader)
+    else:
+        categories = _categories_of_file(reader)
     return Scheme(
-        categories=(
-            Category("Imbox", reader.name("MAILROOM_LABEL_TO_IMBOX"), imbox, company),
-            Category("Feed", reader.name("MAILROOM_LABEL_TO_FEED"), feed, company),
-            Category("Paper Trail", reader.name("MAILROOM_LABEL_TO_PAPER_TRAIL"), paper_trail, company),
-            Category("Jail", reader.name("MAILROOM_LABEL_TO_JAIL"), jail, company),
-            Category("Person", reader.name("MAILROOM_LABEL_TO_PERSON"), imbox, person),
-        ),
+        categories=categories,
         screener=reader.name("MAILROOM_SCREENER_MAILBOX"),
         error_label=reader.name("MAILROOM_LABEL_MAILROOM_ERROR"),
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
     )
 
 
+def _categories_of_variables(reader: Reader) -> tuple[Category, ...]:
+    imbox = ContactGroup(reader.name("MAILROOM_GROUP_IMBOX"), mailbox=None)
+    feed, paper_trail, jail = (_group(reader, key) for key in ("FEED", "PAPER_TRAIL", "JAIL"))
+    labels = {
+        key: reader.name_if_any(f"MAILROOM_LABEL_TO_{key}")
+        for key in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL", "PERSON")
+    }
+    if not any(labels.values()):
+        reader.problem("MAILROOM_LABEL_TO_IMBOX", "is empty, as all triage labels are: one is needed")
+    categories = []
+    for title, key, group, kind in (
+        ("Imbox", "IMBOX", imbox, _COMPANY),
+        ("Feed", "FEED", feed, _COMPANY),
+        ("Paper Trail", "PAPER_TRAIL", paper_trail, _COMPANY),
+        ("Jail", "JAIL", jail, _COMPANY),
+        ("Person", "PERSON", imbox, _PERSON),
+    ):
+        if label := labels[key]:
+            approves = key == ("PERSON" if labels["PERSON"] else "IMBOX")
+            categories.append(Category(title, label, group, kind, approves=approves))
+    used = {category.group.name.setting: category.group.name for category in categories}
+    reader.problems_elsewhere(_must_differ(_alike(used.values())))
+    return tuple(categories)
+
+
+def _group(reader: Reader, key: str) -> ContactGroup:
+    name = reader.name(f"MAILROOM_GROUP_{key}")
+    return ContactGroup(name, reader.path_if_any(f"MAILROOM_MAILBOX_{key}") or name)
+
+
+def _categories_of_file(reader: Reader) -> tuple[Category, ...]:
+    for variable in _INSTEAD_OF_FILE:
+        if not reader.is_default(variable):
+            reader.problem(
+                variable,
+                "means nothing beside MAILROOM_CATEGORIES_FILE, which names the categories: unset one",
+            )
+    try:
+        return read_categories(Path(reader.text("MAILROOM_CATEGORIES_FILE", lambda _: None)))
+    except UserError as error:
+        reader.problems_elsewhere(error.problems)
+        return ()
+
+
 def find_doubled_names(scheme: Scheme) -> list[str]:
-    """Find names that would make two things of the scheme one, to people or to a server."""
-    groups = [category.group for category in scheme.categories]
-    destinations = [group.mailbox for group in groups]
-    mailboxes = [*scheme.labels, scheme.error_label, scheme.warning_label, *destinations, scheme.screener]
-    doubled = dict.fromkeys((*_alike(group.name for group in groups), *_alike(filter(None, mailboxes))))
+    """Find names that would make two things of the scheme one, to people or to a server.
+
+    Several groups may have the same destination, written the same way.
+    """
+    marks = [scheme.error_label, *([scheme.warning_label] if scheme.warning_label else [])]
+    mailboxes = [*scheme.labels, *marks, *scheme.destinations, scheme.screener]
+    groups = [group.name for group in scheme.groups]
+    return _must_differ(dict.fromkeys((*_alike(groups), *_alike(mailboxes))))
+
+
+def _must_differ(doubled: Iterable[Iterable[str]]) -> list[str]:
     return [f"{', '.join(settings)}: must have different names" for settings in doubled]
 
 

@@ -90,7 +90,7 @@ def load_settings(
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
         misspelt=misspelt(given, NAMES),
     )
-    if problems := [*reader.problems, *find_doubled_names(settings.scheme)]:
+    if problems := list(dict.fromkeys((*reader.problems, *find_doubled_names(settings.scheme)))):
         raise UserError([*problems, *settings.misspelt])
     for credentials in (settings.jmap_credentials, settings.carddav_credentials):
         conceal(credentials.authorization.partition(" ")[2])

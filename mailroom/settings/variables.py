@@ -25,6 +25,10 @@ PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
 """The public settings with their defaults: the contract with the ConfigMap."""
 
 OTHER_DEFAULTS: Final[Mapping[str, str]] = {
+    "MAILROOM_CATEGORIES_FILE": "",
+    "MAILROOM_MAILBOX_FEED": "",
+    "MAILROOM_MAILBOX_PAPER_TRAIL": "",
+    "MAILROOM_MAILBOX_JAIL": "",
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",

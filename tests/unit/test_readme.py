@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from mailroom.cli import main
+from mailroom.model.scheme import ReadMail
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from mailroom.settings import variables
+from mailroom.settings.categories import read_categories
 from tests.support.demo_picture import words_in_picture, words_of
 from tests.support.running import run_command
 
@@ -44,7 +46,7 @@ def typed_in_the_readme() -> list[str]:
 def test_every_setting_stands_in_a_table_with_its_default() -> None:
     """Whoever reads the tables knows all variables and what they are without being set."""
     page = text_of("docs/settings.md")
-    rows = dict(re.findall(r"^\| `(MAILROOM_\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(MAILROOM_\w+)` \| (?:`([^`]*)`|unset) \|", page, re.MULTILINE))
     assert rows == {**variables.PUBLIC_DEFAULTS, **variables.OTHER_DEFAULTS}
     secrets = re.findall(r"^\| `(MAILROOM_\w+)` \| required \|", page, re.MULTILINE)
     assert tuple(secrets) == variables.SECRETS
@@ -160,3 +162,12 @@ def read(controller: int) -> str:
         return os.read(controller, 65_536).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def test_the_page_that_explains_the_file_is_a_file_that_can_be_read(tmp_path: Path) -> None:
+    """What docs/settings.md shows can be copied as it stands."""
+    (example,) = re.findall(r"^```toml\n(.*?)^```", text_of("docs/settings.md"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "categories.toml").write_text(example, "utf-8")
+    receipts, family = read_categories(tmp_path / "categories.toml")
+    assert receipts.group.also == ("Paper Trail",)
+    assert (family.read_mail, family.approves) == (ReadMail.KEEP, True)
