@@ -206,7 +206,7 @@ class Triage:
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
         """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
         mailboxes = {layout.screener} | layout.watched
-        mailboxes.update(*(filing.vacated_mailboxes for filing in work.filings.values()))
+        mailboxes.update(*(filing.former_mailboxes for filing in work.filings.values()))
         watched = layout.watched
 
         def keep(message: Message) -> bool:

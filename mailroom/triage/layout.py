@@ -28,6 +28,24 @@ NO_LIMITS = MailLimits()
 
 
 @frozen
+class Destination:
+    """Where the mail of a contact group belongs.
+
+    Attributes:
+        mailbox: Its place.
+        also: Where it is besides.
+    """
+
+    mailbox: MailboxId
+    also: frozenset[MailboxId] = frozenset()
+
+    @property
+    def mailboxes(self) -> frozenset[MailboxId]:
+        """All of them."""
+        return self.also | {self.mailbox}
+
+
+@frozen
 class Layout:
     """The mailboxes that triage works with, by id.
 
@@ -41,7 +59,7 @@ class Layout:
     """
 
     labels: dict[MailboxId, Category]
-    destinations: dict[str, MailboxId]
+    destinations: dict[str, Destination]
     inbox: MailboxId
     screener: MailboxId
     error: MailboxId
@@ -59,7 +77,7 @@ class Layout:
     @cached_property
     def written(self) -> frozenset[MailboxId]:
         """Every mailbox that triage puts messages into or takes them out of."""
-        places = {self.screener, self.inbox, *self.destinations.values()}
+        places = {self.screener, self.inbox}.union(*(x.mailboxes for x in self.destinations.values()))
         return self.watched | places | ({self.archive} if self.archive else set())
 
     def categories_on(self, message: Message) -> list[Category]:
@@ -119,7 +137,10 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         screener=named(scheme.screener),
         labels={named(category.label): category for category in scheme.categories},
         destinations={
-            group.name: named(group.mailbox) if group.mailbox else inbox for group in scheme.groups
+            group.name: Destination(
+                named(group.mailbox) if group.mailbox else inbox, frozenset(map(named, group.also))
+            )
+            for group in scheme.groups
         },
         inbox=inbox,
         error=named(scheme.error_label),

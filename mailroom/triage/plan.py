@@ -21,9 +21,9 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.names import fold_name
-from mailroom.model.scheme import ContactGroup, Name, Scheme
+from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent
-from mailroom.triage.layout import Layout
+from mailroom.triage.layout import Destination, Layout
 from mailroom.triage.verdicts import Decision, Rejection
 
 NO_CHANGE = Change()
@@ -40,7 +40,7 @@ class Filing:
         joins: Whether the card is yet to be put into the category's group.
         departures: Groups to take cards of theirs out of, once their mail is moved.
         destination: Where their mail belongs from now on.
-        vacated_mailboxes: The mailboxes they leave; their mail there is moved like that in Screener.
+        former_mailboxes: Where their mail belonged until now; what lies there is moved like that in Screener.
     """
 
     decision: Decision
@@ -49,8 +49,8 @@ class Filing:
     all_cards: frozenset[CardUid]
     joins: bool
     departures: frozenset[tuple[str, CardUid]]
-    destination: MailboxId
-    vacated_mailboxes: frozenset[MailboxId]
+    destination: Destination
+    former_mailboxes: frozenset[MailboxId]
 
     @property
     def left_groups(self) -> list[str]:
@@ -61,6 +61,11 @@ class Filing:
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
         return self.decision.category.group.name
+
+    @property
+    def vacated_mailboxes(self) -> frozenset[MailboxId]:
+        """The mailboxes that their mail is taken out of, besides Screener."""
+        return self.former_mailboxes - self.destination.mailboxes
 
 
 def file_sender(
@@ -82,6 +87,11 @@ def file_sender(
     card = choose_card(cards, groups, target)
     departures = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
     destination = layout.destinations[target]
+    former = {layout.destinations[group] for group, _ in departures} - {destination}
+    former_mailboxes = {mailbox for each in former for mailbox in each.mailboxes}
+    if decision.message_ids and layout.inbox not in destination.mailboxes:
+        # Their mail is not wanted there, whether they were unknown, a contact, or are half filed already.
+        former_mailboxes.add(layout.inbox)
     return Filing(
         decision=decision,
         card=card,
@@ -90,7 +100,7 @@ def file_sender(
         joins=target not in groups[card.uid],
         departures=departures,
         destination=destination,
-        vacated_mailboxes=frozenset(layout.destinations[group] for group, _ in departures) - {destination},
+        former_mailboxes=frozenset(former_mailboxes),
     )
 
 
@@ -144,18 +154,22 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     Nothing is taken away but Screener and the mailboxes that the sender leaves.
     """
     here = message.mailbox_ids
-    leaving = here & ({layout.screener} | filing.vacated_mailboxes)
+    is_placed = bool(here & ({layout.screener} | filing.former_mailboxes))
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
     labelled = filing.decision.category in layout.categories_on(message)
-    if layout.is_protected(message) or not (leaving or labelled or homeless):
+    if layout.is_protected(message) or not (is_placed or labelled or homeless):
         return NO_CHANGE
+    if message.is_read and not labelled and _keeps_read_mail(filing, layout) and layout.screener not in here:
+        return NO_CHANGE
+    leaving = here & ({layout.screener} | filing.vacated_mailboxes)
+    also = filing.destination.also
     if leaving and layout.archive and _is_for_archive(message, filing, layout):
         mark = True if labelled else None
-        return Change(frozenset({layout.archive}) - here, leaving, is_just_archived=mark)
+        return Change((also | {layout.archive}) - here, leaving, is_just_archived=mark)
     is_there = message.is_just_archived and layout.archive in here  # by a cycle that was cut off
-    if is_there and not leaving and filing.destination == layout.inbox:
-        return NO_CHANGE
-    return Change(add=frozenset({filing.destination}) - here, remove=leaving)
+    if is_there and not leaving and filing.destination.mailbox == layout.inbox:
+        return Change(add=also - here)
+    return Change(add=filing.destination.mailboxes - here, remove=leaving)
 
 
 def fits(message: Message, filing: Filing, layout: Layout) -> bool:
@@ -228,11 +242,19 @@ def _triage_groups(
     return {card.uid: layout.destinations.keys() & groups_of(card.uid) for card in cards}
 
 
+def _changes_to_inbox(filing: Filing, layout: Layout) -> bool:
+    return bool(filing.departures) and filing.destination.mailbox == layout.inbox
+
+
+def _keeps_read_mail(filing: Filing, layout: Layout) -> bool:
+    return filing.decision.category.read_mail is ReadMail.KEEP and _changes_to_inbox(filing, layout)
+
+
 def _is_for_archive(message: Message, filing: Filing, layout: Layout) -> bool:
     """Whether a message that moves goes to the Archive: read mail of who changes category floods no Inbox."""
     return (
-        bool(filing.departures)
-        and filing.destination == layout.inbox
+        _changes_to_inbox(filing, layout)
+        and filing.decision.category.read_mail is ReadMail.ARCHIVE
         and layout.inbox not in message.mailbox_ids
         and message.is_read
     )

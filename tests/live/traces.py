@@ -59,7 +59,7 @@ class Traces:
         contacts = self._account.book.refresh()
         groups = [group for card in contacts.cards(self.sender) for group in contacts.groups(card.uid)]
         group = self._category.group.name
-        return places == {self._layout.destinations[group]} and groups == [group]
+        return places == self._layout.destinations[group].mailboxes and groups == [group]
 
     def remove(self) -> list[str]:
         """Take away what is there of message, membership and card; return what that was."""

@@ -53,7 +53,7 @@ def test_a_groups_mailbox_may_be_called_otherwise() -> None:
     daily = Mailbox(MailboxId("d"), "Daily", parent_id=feeds.id)
     label = Mailbox(MailboxId("l"), "@ToNews")
     layout = find_layout((*MAILBOXES, feeds, daily, label), scheme)
-    assert layout.destinations["News"] == "d"
+    assert layout.destinations["News"].mailbox == "d"
     needed = {(item.kind, item.name) for item in survey(MailboxTree([]), [], scheme)}
     assert {(Kind.GROUP, "News"), (Kind.DESTINATION, "Feeds/Daily")} <= needed
 
