@@ -51,9 +51,9 @@ class TestSweep:
         run_cycle(account)
         assert account.mailboxes_of(message) == {"Feed", "Family"}
 
-    @pytest.mark.parametrize("place", ["Family", "Archive", "Inbox", "Paper Trail", *PROTECTED])
+    @pytest.mark.parametrize("place", ["Family", "Archive", "Paper Trail", *PROTECTED])
     def test_messages_that_lie_elsewhere_stay(self, account: AccountUnderTest, place: str) -> None:
-        """Outside Screener and the mailbox they leave, the sender's unlabelled messages are not touched."""
+        """Outside Screener, the Inbox and what they leave, the sender's unlabelled messages stay."""
         account.receive([ANN], "Screener", "@ToFeed")
         elsewhere = account.receive([ANN], place)
         run_cycle(account)
@@ -161,10 +161,74 @@ class TestChangeOfCategory:
         assert groups_of(account, ANN[1]) == ["Imbox"]
 
 
+class TestMailInTheInbox:
+    """A label on a newsletter in the Inbox speaks of all that its sender has there."""
+
+    @pytest.mark.parametrize("is_contact", [False, True], ids=["a stranger", "a contact"])
+    def test_it_goes_where_the_sender_goes(self, account: AccountUnderTest, *, is_contact: bool) -> None:
+        """The labelled message and the others, read or not, whoever the sender was before."""
+        if is_contact:
+            add_contact(account, *ANN)
+        theirs = [
+            account.receive([ANN], "Inbox", "@ToFeed"),
+            account.receive([ANN], "Inbox"),
+            account.receive([ANN], "Inbox", read=True),
+        ]
+        other = account.receive([BOB], "Inbox")
+        report = run_cycle(account)
+        assert [account.mailboxes_of(message) for message in theirs] == [{"Feed"}] * 3
+        assert account.mailboxes_of(other) == {"Inbox"}
+        assert report.filed[0].messages_moved == 3
+
+    def test_the_persons_own_mailboxes_keep_it(self, account: AccountUnderTest) -> None:
+        """What lies in the Inbox and in a mailbox of their own only leaves the Inbox."""
+        account.receive([ANN], "Inbox", "@ToJail")
+        kept = account.receive([ANN], "Inbox", "Family")
+        run_cycle(account)
+        assert account.mailboxes_of(kept) == {"Jail", "Family"}
+
+    @pytest.mark.parametrize("place", PROTECTED)
+    def test_protected_mail_stays(self, account: AccountUnderTest, place: str) -> None:
+        """A message in the Inbox and in Trash, Junk, Sent or Drafts stays as it is."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        message = account.receive([ANN], "Inbox", place)
+        run_cycle(account)
+        assert account.mailboxes_of(message) == {"Inbox", place}
+
+    @pytest.mark.parametrize("triage_label", ["@ToImbox", "@ToPerson"])
+    def test_it_stays_where_the_inbox_is_the_destination(
+        self, account: AccountUnderTest, triage_label: str
+    ) -> None:
+        """Nothing is moved that lies where it belongs."""
+        theirs = [account.receive([ANN], "Inbox", triage_label), account.receive([ANN], "Inbox", read=True)]
+        report = run_cycle(account)
+        assert [account.mailboxes_of(message) for message in theirs] == [{"Inbox"}] * 2
+        assert report.filed[0].messages_moved == 0
+
+    def test_a_sender_who_is_half_filed_is_finished(self, account: AccountUnderTest) -> None:
+        """A cycle that was cut off after the group was written cannot be told from a label anew."""
+        run_first = account.receive([ANN], "Screener", "@ToFeed")
+        run_cycle(account)
+        again = account.receive([ANN], "Inbox", "@ToFeed")
+        more = account.receive([ANN], "Inbox")
+        run_cycle(account)
+        assert {frozenset(account.mailboxes_of(x)) for x in (run_first, again, more)} == {frozenset({"Feed"})}
+
+    def test_without_a_label_it_stays(self, account: AccountUnderTest) -> None:
+        """What the person has put into the Inbox of a sender decided on before is swept by no later cycle."""
+        account.receive([ANN], "Screener", "@ToFeed")
+        run_cycle(account)
+        kept = account.receive([ANN], "Inbox")
+        waiting = account.receive([ANN], "Screener")
+        run_cycle(account)
+        assert account.mailboxes_of(kept) == {"Inbox"}
+        assert account.mailboxes_of(waiting) == {"Feed"}
+
+
 class TestTheLabelledMessage:
     """What happens to the message that carries the label."""
 
-    @pytest.mark.parametrize("place", ["Archive", "Family", "Inbox", "Paper Trail"])
+    @pytest.mark.parametrize("place", ["Archive", "Family", "Paper Trail"])
     def test_it_keeps_its_place_and_gets_the_destination_besides(
         self, account: AccountUnderTest, place: str
     ) -> None:
