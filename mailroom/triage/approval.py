@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from attrs import Factory, define, frozen
 
-from mailroom.errors import ServerError
+from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
-from mailroom.model.contacts import CardKind, CardUid, Membership, NewCard
+from mailroom.model.contacts import CardUid, Membership, NewCard
 from mailroom.model.ports import AddressBook, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.correspondence import Tally
@@ -50,8 +50,18 @@ class ApprovalReport:
 
 
 def approving_category(scheme: Scheme) -> Category:
-    """Return what one decides by writing to somebody: they are a person."""
-    return next(category for category in scheme.categories if category.kind is CardKind.PERSON)
+    """Return what one decides by writing to somebody.
+
+    Raises:
+        UserError: No category is for that.
+    """
+    for category in scheme.categories:
+        if category.approves:
+            return category
+    problem = (
+        "no category is for people you wrote to: set `approve = true` in one entry of the categories file"
+    )
+    raise UserError([problem])
 
 
 def undecided(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> list[Tally]:

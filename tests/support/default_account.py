@@ -14,7 +14,7 @@ SCHEME = Scheme(
         Category("Feed", Name("@ToFeed"), FEED, CardKind.COMPANY),
         Category("Paper Trail", Name("@ToPaperTrail"), PAPER_TRAIL, CardKind.COMPANY),
         Category("Jail", Name("@ToJail"), JAIL, CardKind.COMPANY),
-        Category("Person", Name("@ToPerson"), IMBOX, CardKind.PERSON),
+        Category("Person", Name("@ToPerson"), IMBOX, CardKind.PERSON, approves=True),
     ),
     screener=Name("Screener"),
     error_label=Name("@MailroomError"),

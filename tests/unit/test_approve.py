@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mailroom.errors import ServerError
+import pytest
+from attrs import evolve
+
+from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.sender import Correspondent
@@ -29,6 +32,13 @@ def test_whom_one_writes_to_is_a_person() -> None:
     """The category is the one that makes persons' cards."""
     assert approving_category(SCHEME).kind is CardKind.PERSON
     assert approving_category(SCHEME).group.name == "Imbox"
+
+
+def test_where_no_category_is_for_them_nobody_is_approved() -> None:
+    """The person hears which key is missing, before anything is asked."""
+    scheme = evolve(SCHEME, categories=SCHEME.categories[:4])
+    with pytest.raises(UserError, match="approve = true"):
+        approving_category(scheme)
 
 
 def test_of_several_cards_the_oldest_joins() -> None:

@@ -179,7 +179,9 @@ class TestSweep:
 
     def test_between_groups_of_one_mailbox_mail_stays_there(self) -> None:
         """What is where it belongs is not taken away because another group has its mail there too."""
-        shared = evolve(LAYOUT, destinations={**LAYOUT.destinations, "Paper Trail": MailboxId("Feed")})
+        shared = evolve(
+            LAYOUT, destinations={**LAYOUT.destinations, "Paper Trail": LAYOUT.destinations["Feed"]}
+        )
         decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
         moving = file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: ["Paper Trail"], shared)
         assert moving.departures == {("Paper Trail", CardUid("c"))}

@@ -1,0 +1,59 @@
+"""`mailroom categories`: what can be decided about a sender, as a table or as a file to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mailroom.exits import Exit
+from mailroom.model.scheme import Category
+from mailroom.output.terminal import Terminal
+from mailroom.settings.categories import read_categories, render_categories
+from mailroom.settings.settings import load_settings
+
+
+def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
+    """Print the categories in force, or those of a file. No request is made.
+
+    Args:
+        check: A file to read instead of the settings.
+
+    Raises:
+        UserError: Names everything that is wrong with the file, or with the settings.
+    """
+    listed = read_categories(check) if check else load_settings().scheme.categories
+    terminal = Terminal()
+    if as_toml:
+        terminal.line(render_categories(listed).rstrip())
+    elif as_json:
+        terminal.json([_as_json(category) for category in listed])
+    else:
+        _show(terminal, listed)
+    return Exit.DONE
+
+
+def _show(terminal: Terminal, listed: Sequence[Category]) -> None:
+    rows = [
+        (
+            category.title,
+            category.label,
+            category.group.name,
+            ", ".join((category.group.mailbox or "the Inbox", *category.group.also)),
+            category.kind.value,
+        )
+        for category in listed
+    ]
+    terminal.table(("CATEGORY", "LABEL", "GROUP", "MAIL GOES TO", "CARD"), rows, yielding=("MAIL GOES TO",))
+
+
+def _as_json(category: Category) -> dict[str, object]:
+    return {
+        "title": category.title,
+        "label": category.label,
+        "group": category.group.name,
+        "mailbox": category.group.mailbox,
+        "also": list(category.group.also),
+        "card": category.kind.value,
+        "read_mail": category.read_mail.value,
+        "approve": category.approves,
+    }
