@@ -20,7 +20,7 @@ Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
     "Look": ("demo", "check", "plan"),
-    "Set up": ("setup", "approve", "rules"),
+    "Set up": ("setup", "approve", "rules", "categories"),
     "Run": ("run", "rescue"),
     "Leave": ("uninstall",),
 }
@@ -126,6 +126,11 @@ def _parser() -> argparse.ArgumentParser:
         help="how the Sieve script names a contact group: group-id for Cyrus 3.6, card-uid for newer ones "
         "(default: what the server seems to support)",
     )
+    categories = command(
+        _categories, "show what can be decided about a sender, and by which label", " --toml", json=True
+    )
+    categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
+    categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
     command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
     summary = "add people you have written to to the Imbox group, so that they are not screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
@@ -168,7 +173,7 @@ def _description(summaries: Mapping[str, str]) -> str:
         lines += ["", f"{wish}:"]
         for name in names:
             lines += textwrap.wrap(
-                summaries[name], HELP_WIDTH, initial_indent=f"    {name:<11}", subsequent_indent=" " * 15
+                summaries[name], HELP_WIDTH, initial_indent=f"    {name:<12}", subsequent_indent=" " * 16
             )
     return "\n".join(lines)
 
@@ -215,6 +220,12 @@ def _rules(options: argparse.Namespace) -> Exit:
     return rules(
         form=options.format, dialect=options.sieve_dialect, output=options.output, force=options.force
     )
+
+
+def _categories(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.categories import categories
+
+    return categories(check=options.check, as_toml=options.toml, as_json=options.json)
 
 
 def _rescue(options: argparse.Namespace) -> Exit:

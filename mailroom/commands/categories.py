@@ -24,7 +24,8 @@ def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
     listed = read_categories(check) if check else load_settings().scheme.categories
     terminal = Terminal()
     if as_toml:
-        terminal.line(render_categories(listed).rstrip())
+        for line in render_categories(listed).splitlines():
+            terminal.line(line)
     elif as_json:
         terminal.json([_as_json(category) for category in listed])
     else:

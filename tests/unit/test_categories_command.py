@@ -1,0 +1,66 @@
+"""`mailroom categories`: a table, a file to start from, and a check of a file for editors and CI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mailroom.commands.categories import categories
+from mailroom.errors import UserError
+from mailroom.exits import Exit
+from mailroom.settings.categories import read_categories
+
+FILE = """
+[[category]]
+title = "Receipts"
+mailbox = "Paper Trail/Receipts"
+also = ["Paper Trail"]
+[[category]]
+title = "Family"
+inbox = true
+card = "person"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "categories.toml"
+    path.write_text(FILE, "utf-8")
+    return path
+
+
+def test_a_file_is_shown_as_a_table(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each category with its label, its group, and every place of its mail; no settings are needed."""
+    assert categories(check=file, as_toml=False, as_json=False) is Exit.DONE
+    header, receipts, family = capsys.readouterr().out.splitlines()
+    assert header.split() == ["CATEGORY", "LABEL", "GROUP", "MAIL", "GOES", "TO", "CARD"]
+    assert receipts.split("  ")[0] == "Receipts"
+    assert "Paper Trail/Receipts, Paper Trail" in receipts
+    assert "the Inbox" in family
+
+
+def test_what_it_writes_is_a_file_that_says_the_same(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever starts from it changes nothing by that."""
+    categories(check=file, as_toml=True, as_json=False)
+    written = tmp_path / "written.toml"
+    written.write_text(capsys.readouterr().out, "utf-8")
+    assert read_categories(written) == read_categories(file)
+
+
+def test_programs_read_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All keys, with null for the Inbox."""
+    categories(check=file, as_toml=False, as_json=True)
+    receipts, family = json.loads(capsys.readouterr().out)
+    assert receipts["also"] == ["Paper Trail"]
+    assert (family["mailbox"], family["card"]) == (None, "person")
+
+
+def test_a_wrong_file_is_an_error(file: Path) -> None:
+    """An editor or CI sees it by the exit code, and every problem by name."""
+    file.write_text("[[category]]\n", "utf-8")
+    with pytest.raises(UserError, match="title: is missing"):
+        categories(check=file, as_toml=False, as_json=False)
