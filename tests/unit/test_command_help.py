@@ -8,7 +8,7 @@ import pytest
 
 from mailroom.cli import WISHES, main
 
-COMMANDS = ("demo", "check", "plan", "setup", "approve", "rules", "run", "rescue", "uninstall")
+COMMANDS = ("demo", "check", "plan", "setup", "approve", "rules", "categories", "run", "rescue", "uninstall")
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
