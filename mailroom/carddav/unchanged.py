@@ -12,8 +12,8 @@ from mailroom.errors import ProtocolError
 from mailroom.model.address import Address, parse_address, spellings
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 
-SETTLING_SECONDS = 2
-"""A server may take a card's two dates from two looks at its clock; no person is as fast as that."""
+SETTLING_SECONDS = 10
+"""A busy server may take the two dates from two looks at its clock; hardly a person is as fast as that."""
 
 _FRAME = frozenset({"BEGIN", "END"})
 _OF_PROGRAMS = frozenset({"REV", "PRODID"})
