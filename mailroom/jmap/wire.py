@@ -12,7 +12,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from mailroom.errors import ProtocolError, TooLargeError
 
-MAX_JSON_ELEMENTS = 500_000
+MAX_JSON_ELEMENTS = 250_000
 """Two thousand messages have 44,000. None takes more than a hundred bytes of memory, strings apart."""
 
 MAX_WORDS_CHARACTERS = 4_000

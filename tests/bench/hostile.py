@@ -15,6 +15,8 @@ from tests.support.sized_accounts import add_senders, furnished_account
 WANTED_MIB = 96
 PHOTO_CARDS = 200
 PHOTO_BYTES = 350_000
+CROWDS = 300
+CROWD_SENDERS = 1_000
 NEW_SENDERS = 10
 LONG_NAME_CHARACTERS = 100_000
 
@@ -68,12 +70,28 @@ def account_with_long_names(messages: int, name: str) -> SandboxAccount:
     return account
 
 
+def account_with_crowds() -> SandboxAccount:
+    """Return an account with messages of very many senders each in Screener, half of them labelled."""
+    account = furnished_account()
+    for number in range(CROWDS):
+        crowd = [(f"Ann {each}", f"ann{each}@crowd{number}.example") for each in range(CROWD_SENDERS)]
+        message = account.deliver(crowd, ["Screener"])
+        if number % 2:
+            account.label(message, "@ToFeed")
+    add_senders(account, NEW_SENDERS, 5)
+    return account
+
+
 def run() -> None:
     """Print the peak of each hostile account."""
     peak = measure(account_with_photos(), NEW_SENDERS)
     print(
         f"{PHOTO_CARDS} cards with photos of {PHOTO_BYTES // 1000} kB: "
         f"{peak:.1f} MiB at most (wanted: at most {WANTED_MIB})"
+    )
+    peak = measure(account_with_crowds(), NEW_SENDERS)
+    print(
+        f"{CROWDS} messages of {CROWD_SENDERS} senders: {peak:.1f} MiB at most (wanted: at most {WANTED_MIB})"
     )
     narrow = "Ann " * (LONG_NAME_CHARACTERS // 4)
     # One character beyond the Basic Multilingual Plane makes Python take four bytes for each.
