@@ -77,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mailroom {__version__}")
     parser.set_defaults(command="", call=lambda _: _overview(parser))
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        prog="mailroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS
+    )
     summaries: dict[str, str] = {}
 
     def command(call: Command, summary: str, example: str, *, json: bool = False) -> argparse.ArgumentParser:
@@ -132,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
     categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
     command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
-    summary = "add people you have written to to the Imbox group, so that they are not screened"
+    summary = "put people you have written to into the Imbox group, so that they are not screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
     approve.add_argument(
         "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
@@ -149,7 +151,9 @@ def _parser() -> argparse.ArgumentParser:
         _uninstall, "show what Mailroom made in the account, or take it away", " --apply --cards", json=True
     )
     uninstall.add_argument(
-        "--apply", action="store_true", help="take away what is chosen; otherwise nothing is written"
+        "--apply",
+        action="store_true",
+        help="take away what you choose; without this option nothing is changed",
     )
     uninstall.add_argument(
         "--cards", action="store_true", help="contact cards that nobody has changed or put into another group"

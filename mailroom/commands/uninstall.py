@@ -80,7 +80,7 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
     if apply and not choice:
         raise UserError(["say what to take away: --cards, --groups, --labels, or several of them"])
     if apply and as_json and not yes:
-        raise UserError(["with --json nobody is asked: add --yes to agree"])
+        raise UserError(["with --json there is no question: use --yes to confirm"])
     settings = load_settings()
     account = open_account(settings)
     terminal = Terminal()
@@ -195,7 +195,7 @@ def _show_next_steps(terminal: Terminal, doomed: str) -> None:
 
 
 def _show_left_to_you(terminal: Terminal) -> None:
-    terminal.heading("Left to you")
+    terminal.heading("What is left for you to do")
     for step in (
         "Stop the service first.",
         "Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), or mail "

@@ -43,8 +43,9 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 def test_each_command_shows_an_example_that_it_understands(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The example begins with the command itself, and every option in it is one that the help explains."""
+    """Usage and example begin with the command itself, and the help explains every option of the example."""
     shown = help_of(capsys, command)
+    assert shown.startswith(f"usage: mailroom {command} ")
     (example,) = re.findall(r"^Example:\n  mailroom (.+)$", shown, re.MULTILINE)
     name, *arguments = example.split()
     assert name == command
