@@ -1,0 +1,158 @@
+"""What the pages show for other ways to deploy works as it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailroom.settings.variables import SECRETS
+from tests.deploy.overlays import overlay_like
+from tests.support.kubernetes import Kubernetes
+from tests.support.programs import ROOT, Manifest, module, program, run, the
+
+pytestmark = pytest.mark.deploy
+
+EXTERNAL_SECRETS = "externalsecrets.external-secrets.io"
+
+
+def block(page: str, language: str, part: str) -> str:
+    """Return the one block of a page in a language that has a text in it."""
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    (found,) = (each for each in blocks if part in each)
+    return found
+
+
+def built(folder: Path) -> list[Manifest]:
+    text = run(program("kubectl"), "kustomize", folder).stdout
+    return [manifest for manifest in module("yaml").safe_load_all(text) if manifest]
+
+
+@pytest.fixture
+def external_secrets(kubernetes: Kubernetes) -> Iterator[None]:
+    """As much of the definition of an ExternalSecret as is used: a field that it does not know is refused."""
+
+    def record(**fields: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": fields, "required": list(fields)}
+
+    text = {"type": "string"}
+    item = record(secretKey=text, remoteRef=record(key=text, property=text))
+    spec = record(
+        refreshInterval=text, secretStoreRef=record(kind=text, name=text), target=record(name=text),
+        data={"type": "array", "items": item},
+    )  # fmt: skip
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": EXTERNAL_SECRETS},
+        "spec": {
+            "group": "external-secrets.io",
+            "scope": "Namespaced",
+            "names": {"kind": "ExternalSecret", "plural": "externalsecrets"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    kubernetes.kubectl("apply", "-f", "-", given=json.dumps(definition))
+    kubernetes.kubectl("wait", "--for=condition=Established", f"crd/{EXTERNAL_SECRETS}", "--timeout=60s")
+    yield
+    kubernetes.kubectl("delete", "crd", EXTERNAL_SECRETS)
+
+
+@pytest.mark.usefixtures("external_secrets")
+def test_a_store_outside_gives_the_three_secrets(kubernetes: Kubernetes, tree: Path, namespace: str) -> None:
+    """The component, with the patch that the page shows, is taken; again, nothing changes; it goes whole."""
+    patches = module("yaml").safe_load(block("docs/cluster.md", "yaml", "secretStoreRef"))["patches"]
+    overlay = overlay_like(
+        "home", tree, namespace, "secrets-operator",
+        components=["../../components/secrets-external"], patches=patches,
+    )  # fmt: skip
+    file = overlay / "kustomization.yaml"
+    content = json.loads(file.read_text())
+    content["resources"].remove("secrets.enc.yaml")
+    file.write_text(json.dumps(content))
+    assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
+    again = kubernetes.kubectl("apply", "-k", overlay).stdout.splitlines()
+    assert all(line.endswith(" unchanged") for line in again)
+    spec = kubernetes.get("externalsecret", "mailroom-secrets", namespace)["spec"]
+    assert spec["secretStoreRef"]["name"] == "your-store"
+    assert {each["secretKey"] for each in spec["data"]} == set(SECRETS)
+    kubernetes.kubectl("delete", "-k", overlay)
+
+
+def test_names_are_asked_on_another_port_where_the_page_lets_them(
+    kubernetes: Kubernetes, tree: Path, namespace: str
+) -> None:
+    """The patch adds a port to the NetworkPolicy and takes none away."""
+    patches = module("yaml").safe_load(block("docs/cluster.md", "yaml", "5353"))["patches"]
+    kubernetes.kubectl("apply", "-k", overlay_like("home", tree, namespace, patches=patches))
+    policy = kubernetes.get("networkpolicy", "mailroom", namespace)["spec"]
+    out = {(port["protocol"], port["port"]) for rule in policy["egress"] for port in rule["ports"]}
+    assert out == {("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443)}
+
+
+def test_base_and_components_are_used_from_another_repository(tmp_path: Path) -> None:
+    """The page's kustomization.yaml, with this repository at a version, gives what home gives."""
+    upstream, own = tmp_path / "upstream", tmp_path / "own"
+    shutil.copytree(ROOT / "kustomize", upstream / "kustomize")
+    own.mkdir()
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    for command in (
+        ["init", "--quiet"],
+        ["add", "."],
+        [*author, "commit", "--quiet", "-m", "One"],
+        ["tag", "v0.1.0"],
+    ):
+        run(program("git"), *command, folder=upstream)
+    text = block("docs/cluster.md", "yaml", "//kustomize/base?ref=")
+    (own / "kustomization.yaml").write_text(
+        text.replace("https://github.com/mailroom/mailroom//", f"file://{upstream}//")
+    )
+    shutil.copy(ROOT / "kustomize/overlays/home/secrets.enc.yaml", own)
+    here, there = built(own), built(ROOT / "kustomize/overlays/home")
+    assert [each["kind"] for each in here] == [each["kind"] for each in there]
+    for kind in ("Namespace", "NetworkPolicy", "ServiceAccount", "SopsSecret"):
+        assert the(here, kind) == the(there, kind)
+    template = the(here, "Deployment")["spec"]["template"]
+    assert template["metadata"] == the(there, "Deployment")["spec"]["template"]["metadata"]
+    assert template["spec"]["containers"][0]["image"] == "ghcr.io/mailroom/mailroom:v0.1.0"
+
+
+def test_flux_is_pointed_at_the_overlay() -> None:
+    """The two objects name each other, a folder that is there, and the key that the command stores."""
+    page = (ROOT / "docs/cluster.md").read_text()
+    source, kustomization = module("yaml").safe_load_all(
+        block("docs/cluster.md", "yaml", "kustomize.toolkit")
+    )
+    spec = kustomization["spec"]
+    assert (spec["sourceRef"]["kind"], spec["sourceRef"]["name"]) == (
+        source["kind"],
+        source["metadata"]["name"],
+    )
+    assert (ROOT / spec["path"] / "kustomization.yaml").exists()
+    assert spec["decryption"]["provider"] == "sops"
+    assert f"create secret generic {spec['decryption']['secretRef']['name']} " in page
+
+
+def test_the_systemd_unit_is_one(tmp_path: Path) -> None:
+    """systemd itself has nothing to say against it."""
+    unit = tmp_path / "mailroom.service"
+    text = block("docs/run.md", "ini", "[Service]")
+    unit.write_text(text.replace("/usr/local/bin/mailroom", shutil.which("true") or "/bin/true"))
+    told = run(program("systemd-analyze"), "verify", "--man=no", unit)
+    assert unit.name not in told.stdout + told.stderr
+
+
+def test_the_compose_file_gives_what_the_settings_want() -> None:
+    """Each secret is a file that is mounted where its setting looks."""
+    content = module("yaml").safe_load(block("docs/run.md", "yaml", "services:"))
+    service = content["services"]["mailroom"]
+    mounted = {f"/run/secrets/{name}" for name in service["secrets"]}
+    assert set(service["secrets"]) == set(content["secrets"])
+    assert service["environment"].keys() == {f"{name}_FILE" for name in SECRETS}
+    assert set(service["environment"].values()) == mounted
