@@ -24,7 +24,7 @@ from tests.support.on_sandbox import AccountOnSandbox
 
 # A machine that does other work as well is slow now and then, and no example is wrong for that.
 settings.register_profile("quick", deadline=None, max_examples=100)
-settings.register_profile("thorough", deadline=None, max_examples=1000)  # --hypothesis-profile=thorough
+settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypothesis-profile=thorough
 settings.load_profile("quick")
 
 DAV_KINDS = ("radicale", "xandikos")
