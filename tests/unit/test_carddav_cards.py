@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from mailroom.carddav import CardDavAddressBook
-from mailroom.carddav.cards import read_exact_card, write_card
+from mailroom.carddav.cards import delete_card, read_exact_card, write_card
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.errors import PreconditionFailedError, ProtocolError
@@ -339,3 +339,34 @@ def test_an_older_cyrus_gets_member_lines_that_it_counts() -> None:
         sandbox.reset_requests()
         assert book.regroup(ADD_NEW) == {}
         assert "PUT" not in methods(sandbox)
+
+
+def told(name: str, status: str) -> bytes:
+    """What Radicale says in the body of its answer to DELETE, with 200."""
+    response = f"<response><href>/x/{name}</href><status>HTTP/1.1 {status}</status></response>"
+    return f'<multistatus xmlns="DAV:">{response}</multistatus>'.encode()
+
+
+def deleting(body: bytes) -> Change:
+    return lambda request, reply: Reply(200, body=body) if request.method == "DELETE" else reply
+
+
+@pytest.mark.parametrize("body", [b"", told("g.vcf", "200 OK")], ids=["nothing", "a multistatus"])
+def test_an_answer_that_says_the_card_is_deleted_is_believed(body: bytes) -> None:
+    """Empty, or as Radicale says it: one resource, that card, and 200."""
+    with serving(GROUP_4, deleting(body)) as sandbox:
+        delete_card(connect(sandbox), collection(sandbox), "g.vcf", '"1"')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html/>", told("g.vcf", "403 Forbidden"), told("other.vcf", "200 OK"), b"Come back later"],
+    ids=["a page", "refused", "another card", "no XML"],
+)
+def test_an_answer_that_does_not_say_that_the_card_is_deleted_is_an_error(body: bytes) -> None:
+    """Not every 200 is from the server that keeps the cards."""
+    with (
+        serving(GROUP_4, deleting(body)) as sandbox,
+        pytest.raises(ProtocolError, match="does not say that the card is deleted"),
+    ):
+        delete_card(connect(sandbox), collection(sandbox), "g.vcf", '"1"')
