@@ -156,7 +156,14 @@ class TestTwentyTimes:
         """They wait for each other, and each gets its answer."""
         with (
             ScriptedServer(OK) as server,
-            closing(HttpClient(server.url, Credentials(SECRET), None, BOUNDS)) as client,
+            closing(
+                HttpClient(
+                    server.url,
+                    Credentials(SECRET),
+                    None,
+                    evolve(BOUNDS, silence_seconds=30.0, exchange_seconds=60.0),
+                )
+            ) as client,
             ThreadPoolExecutor(10) as pool,
         ):
             asked = [pool.submit(client.request, "GET", f"{server.url}/x") for _ in range(10 * TIMES)]
