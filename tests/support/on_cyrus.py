@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import formataddr
+from typing import Any
 from uuid import uuid4
 
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, Clock, Sender
+from tests.support.accounts import Clock, Sender
 from tests.support.cyrus.front import Front
+from tests.support.on_jmap import AccountOnJmap
 from tests.support.wire import RefusedError, Wire
 
 MAX_OBJECTS = 50
@@ -17,7 +19,7 @@ OPTIONS = {"jmap_max_objects_in_get": str(MAX_OBJECTS), "jmap_max_objects_in_set
 """Limits low enough that a test can exceed them."""
 
 
-class AccountOnCyrus(AccountUnderTest):
+class AccountOnCyrus(AccountOnJmap):
     """A new account on the server behind `front`."""
 
     keeps_card_bytes = False
@@ -42,8 +44,10 @@ class AccountOnCyrus(AccountUnderTest):
         authorization = self._server.basic_authorization(self.address)
         self._wire = Wire(self._server.http_address, self.address, authorization)
         self._clock = Clock()
-        self._ids: dict[str, str] = {}
-        self._refresh_ids()
+        self.refresh_ids()
+
+    def jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
+        return self._wire.jmap(method, **arguments)
 
     def close(self) -> None:
         """There is nothing to let go of: the account ends with its server."""
@@ -53,18 +57,11 @@ class AccountOnCyrus(AccountUnderTest):
         answer = self._wire.jmap("Mailbox/set", create=create)
         if refused := answer["notCreated"]:
             raise RefusedError(f"mailboxes: {refused}")
-        self._ids |= {name: made["id"] for name, made in answer["created"].items()}
-
-    def rename_mailbox(self, name: str, new_name: str) -> None:
-        self._wire.jmap("Mailbox/set", update={self._ids[name]: {"name": new_name}})
-        self._refresh_ids()
+        self.ids |= {name: made["id"] for name, made in answer["created"].items()}
 
     def remove_mailbox(self, name: str) -> None:
-        self._wire.jmap("Mailbox/set", destroy=[self._ids[name]])
-        self._refresh_ids()
-
-    def mailbox_id(self, name: str) -> str:
-        return self._ids[name]
+        self._wire.jmap("Mailbox/set", destroy=[self.ids[name]])
+        self.refresh_ids()
 
     def receive(
         self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
@@ -75,7 +72,7 @@ class AccountOnCyrus(AccountUnderTest):
         """Let a message arrive just as it is."""
         email = {
             "blobId": self._wire.upload(message),
-            "mailboxIds": {self._ids[name]: True for name in mailboxes},
+            "mailboxIds": {self.ids[name]: True for name in mailboxes},
             "keywords": {"$seen": True} if read else {},
             "receivedAt": at or self._clock.next(),
         }
@@ -117,29 +114,6 @@ class AccountOnCyrus(AccountUnderTest):
         if "rules" not in (answer["created"] or {}):
             raise RefusedError(f"script: {answer['notCreated']}\n{script}")
 
-    def mailbox_names(self) -> list[str]:
-        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
-        self._ids = {each["name"]: each["id"] for each in found}
-        return [each["name"] for each in found]
-
-    def mailboxes_of(self, message: str) -> set[str]:
-        found = self._wire.jmap("Email/get", ids=[message], properties=["mailboxIds"])["list"]
-        names = {mailbox_id: name for name, mailbox_id in self._ids.items()}
-        return {names[mailbox_id] for each in found for mailbox_id in each["mailboxIds"]}
-
-    def place(self, message: str, *mailboxes: str) -> None:
-        self._update(message, {"mailboxIds": {self._ids[name]: True for name in mailboxes}})
-
-    def mark_read(self, message: str) -> None:
-        self._update(message, {"keywords/$seen": True})
-
-    def keywords_of(self, message: str) -> set[str]:
-        found = self._wire.jmap("Email/get", ids=[message], properties=["keywords"])["list"]
-        return {keyword for each in found for keyword in each["keywords"]}
-
-    def destroy(self, message: str) -> None:
-        self._wire.jmap("Email/set", destroy=[message])
-
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._wire.put_card(name, data, book)
 
@@ -171,15 +145,6 @@ class AccountOnCyrus(AccountUnderTest):
 
     def requests(self) -> Sequence[str]:
         return [f"{each.method} {each.path}" for each in self._front.requests if each.user == self.address]
-
-    def _update(self, message: str, patch: Mapping[str, object]) -> None:
-        answer = self._wire.jmap("Email/set", update={message: patch})
-        if answer["notUpdated"]:
-            raise RefusedError(f"message {message}: {answer['notUpdated']}")
-
-    def _refresh_ids(self) -> None:
-        found = self._wire.jmap("Mailbox/get", ids=None, properties=["name"])["list"]
-        self._ids = {each["name"]: each["id"] for each in found}
 
 
 def _compose(

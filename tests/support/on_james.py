@@ -12,19 +12,20 @@ from uuid import uuid4
 
 from attrs import evolve
 
-from tests.support.accounts import AccountUnderTest, Clock, Sender
+from tests.support.accounts import Clock, Sender
 from tests.support.james_server import JamesServer
+from tests.support.on_jmap import AccountOnJmap
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange, Proxy
 from tests.support.wire import RefusedError
 
 USING = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail")
 TIMEOUT_SECONDS = 30.0
-OWN_NAMES = {"Inbox": "INBOX", "Junk": "Spam"}
-"""What James calls the mailboxes that it makes by itself; their roles cannot be set."""
+OUR_NAMES = {"INBOX": "Inbox", "Spam": "Junk"}
+"""How the tests call the mailboxes that James makes by itself; their roles cannot be set."""
 
 
-class AccountOnJames(AccountUnderTest):
+class AccountOnJames(AccountOnJmap):
     """A new account; Mailroom reaches its mail through a proxy that knows the password."""
 
     keeps_card_bytes = True
@@ -43,30 +44,23 @@ class AccountOnJames(AccountUnderTest):
         self._clock = Clock()
         session = json.loads(self._request("GET", "/jmap/session"))
         (self._id,) = session["accounts"]
-        self._refresh_ids()
+        self.refresh_ids()
 
     def close(self) -> None:
         self._proxy.close()
         self._book.close()
 
     def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
-        missing = [name for name in roles if name not in self._ids]
+        missing = [name for name in roles if name not in self.ids]
         create = {f"new{number}": {"name": name} for number, name in enumerate(missing)}
-        answer = self._jmap("Mailbox/set", create=create)
+        answer = self.jmap("Mailbox/set", create=create)
         if refused := answer.get("notCreated"):
             raise RefusedError(f"mailboxes: {refused}")
-        self._refresh_ids()
-
-    def rename_mailbox(self, name: str, new_name: str) -> None:
-        self._jmap("Mailbox/set", update={self._ids[name]: {"name": new_name}})
-        self._refresh_ids()
+        self.refresh_ids()
 
     def remove_mailbox(self, name: str) -> None:
-        self._jmap("Mailbox/set", destroy=[self._ids[name]], onDestroyRemoveEmails=True)
-        self._refresh_ids()
-
-    def mailbox_id(self, name: str) -> str:
-        return self._ids[name]
+        self.jmap("Mailbox/set", destroy=[self.ids[name]], onDestroyRemoveEmails=True)
+        self.refresh_ids()
 
     def receive(
         self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
@@ -78,28 +72,6 @@ class AccountOnJames(AccountUnderTest):
         headers = {"From": [("", self.address)], "To": recipients, "Cc": cc}
         lines = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in headers.items() if them]
         return self._import(lines, ["Sent"], read=True, at=at)
-
-    def mailbox_names(self) -> list[str]:
-        self._refresh_ids()
-        return list(self._ids)
-
-    def mailboxes_of(self, message: str) -> set[str]:
-        found = self._jmap("Email/get", ids=[message], properties=["mailboxIds"])["list"]
-        names = {mailbox_id: name for name, mailbox_id in self._ids.items()}
-        return {names[mailbox_id] for each in found for mailbox_id in each["mailboxIds"]}
-
-    def place(self, message: str, *mailboxes: str) -> None:
-        self._update(message, {"mailboxIds": {self._ids[name]: True for name in mailboxes}})
-
-    def mark_read(self, message: str) -> None:
-        self._update(message, {"keywords/$seen": True})
-
-    def keywords_of(self, message: str) -> set[str]:
-        found = self._jmap("Email/get", ids=[message], properties=["keywords"])["list"]
-        return {keyword for each in found for keyword in each["keywords"]}
-
-    def destroy(self, message: str) -> None:
-        self._jmap("Email/set", destroy=[message])
 
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._book.put_card(name, data, book)
@@ -114,7 +86,7 @@ class AccountOnJames(AccountUnderTest):
         self._book.forget_changes()
 
     def state(self) -> tuple[str, ...]:
-        return str(self._jmap("Email/get", ids=[], properties=["id"])["state"]), *self._book.state()
+        return str(self.jmap("Email/get", ids=[], properties=["id"])["state"]), *self._book.state()
 
     def requests(self) -> Sequence[str]:
         mail = [f"{each.method} {each.target}" for each in self._proxy.requests]
@@ -129,11 +101,11 @@ class AccountOnJames(AccountUnderTest):
         blob = self._request("POST", f"/upload/{self._id}", "\r\n".join(lines).encode(), "message/rfc822")
         email = {
             "blobId": json.loads(blob)["blobId"],
-            "mailboxIds": {self._ids[mailboxes[0]]: True},
+            "mailboxIds": {self.ids[mailboxes[0]]: True},
             "receivedAt": at or self._clock.next(),
             "keywords": {"$seen": True} if read else {"something": True},  # James takes no empty set
         }
-        answer = self._jmap("Email/import", emails={"new": email})
+        answer = self.jmap("Email/import", emails={"new": email})
         if "new" not in (answer.get("created") or {}):
             raise RefusedError(f"message: {answer}")
         message = str(answer["created"]["new"]["id"])
@@ -141,17 +113,10 @@ class AccountOnJames(AccountUnderTest):
             self.place(message, *mailboxes)
         return message
 
-    def _update(self, message: str, patch: Mapping[str, object]) -> None:
-        answer = self._jmap("Email/set", update={message: patch})
-        if answer.get("notUpdated"):
-            raise RefusedError(f"message {message}: {answer['notUpdated']}")
+    def name_of(self, name: str) -> str:
+        return OUR_NAMES.get(name, name)
 
-    def _refresh_ids(self) -> None:
-        found = self._jmap("Mailbox/get", ids=None, properties=["name"])["list"]
-        names = {own: name for name, own in OWN_NAMES.items()}
-        self._ids: dict[str, str] = {names.get(each["name"], each["name"]): each["id"] for each in found}
-
-    def _jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
+    def jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
         call = [method, {"accountId": self._id, **arguments}, "0"]
         body = json.dumps({"using": USING, "methodCalls": [call]}).encode()
         name, result, _ = json.loads(self._request("POST", "/jmap", body))["methodResponses"][0]
