@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
     categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
     command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
-    summary = "put people you have written to into the Imbox group, so that they are not screened"
+    summary = "put people you have written to into the contact group for them, so that they are not screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
     approve.add_argument(
         "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"

@@ -15,7 +15,7 @@ from mailroom.triage.old_mail import read_recipients
 
 
 def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
-    """List the people the person has written to, and after a yes put them into the Imbox group.
+    """List the people the person has written to, and after a yes put them into the contact group for them.
 
     It moves no mail. Who is in a triage group already is passed over, so it can be run again.
 

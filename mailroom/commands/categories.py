@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mailroom.exits import Exit
 from mailroom.model.scheme import Category
+from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Terminal
-from mailroom.settings.categories import read_categories, render_categories
-from mailroom.settings.settings import load_settings
+from mailroom.settings.categories import render_categories
+from mailroom.settings.settings import load_scheme
 
 
 def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
@@ -21,11 +24,11 @@ def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
     Raises:
         UserError: Names everything that is wrong with the file, or with the settings.
     """
-    listed = read_categories(check) if check else load_settings().scheme.categories
+    environment = {**os.environ, **({"MAILROOM_CATEGORIES_FILE": str(check)} if check else {})}
+    listed = load_scheme(environment).categories
     terminal = Terminal()
     if as_toml:
-        for line in render_categories(listed).splitlines():
-            terminal.line(line)
+        write_in_utf8(sys.stdout, render_categories(listed))  # TOML is UTF-8, whatever the terminal speaks
     elif as_json:
         terminal.json([_as_json(category) for category in listed])
     else:

@@ -237,8 +237,9 @@ def _request_error(response: Response) -> ServerError:
     except ProtocolError:
         problem = RequestProblem()
     kind = problem.type.removeprefix(_PROBLEM_TYPES)
-    is_busy = problem.limit == "maxConcurrentRequests"  # that has nothing to do with this one's size
-    if (kind == "limit" and not is_busy) or response.status == 413:
+    if problem.limit == "maxConcurrentRequests":  # that has nothing to do with this request, and passes
+        return MethodError("the server takes no more requests at the same time", "rateLimit")
+    if kind == "limit" or response.status == 413:
         return MethodError(f"the server's limit is exceeded: {problem.limit}", "requestTooLarge")
     said = problem.detail or response.excerpt()
     return StatusError(f"POST {response.url}: HTTP {response.status} {kind} ({said})", response.status)

@@ -48,7 +48,8 @@ def update_messages(
             else:
                 raise
         else:
-            busy_attempts = 0 if settled else busy_attempts
+            if settled:  # it goes on: only what stands still is given up
+                stale_attempts = busy_attempts = 0
             if settled == len(batch):
                 continue
             if busy_attempts == len(BUSY_WAITS_SECONDS):

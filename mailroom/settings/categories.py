@@ -14,10 +14,12 @@ from attrs import frozen
 
 from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
+from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail
 from mailroom.settings.reader import find_name_problem, find_path_problem
 
 MAX_FILE_BYTES: Final = 1_000_000
+INBOX: Final = "inbox"
 
 
 @frozen
@@ -55,6 +57,9 @@ def read_categories(path: Path) -> tuple[Category, ...]:
     categories = []
     for number, table in enumerate(tables, 1):
         where = f"category {number}"
+        if not isinstance(table, dict):
+            problems.append(f"{path}: {where}: must be a table, begun by [[category]]")
+            continue
         try:
             entry = _converter.structure(table, Entry)
         except (cattrs.BaseValidationError, TypeError) as error:
@@ -86,7 +91,7 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeError:
         raise UserError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
         raise UserError([f"{path}: is not TOML: {error}"]) from error
     except RecursionError:
         raise UserError([f"{path}: is nested too deeply"]) from None
@@ -107,8 +112,9 @@ def _say(error: BaseException, _: type | None) -> str:
 
 def _problems(entry: Entry) -> Iterator[str]:
     """Say what is wrong with an entry of which everything has its type."""
-    names = {"title": entry.title, "label": _label_of(entry), "group": entry.group}
-    paths = [("mailbox", entry.mailbox), *(("also", each) for each in entry.also)]
+    names = {"title": entry.title, "group": entry.group}
+    mailbox = None if entry.inbox else _mailbox_of(entry)
+    paths = [("label", _label_of(entry)), ("mailbox", mailbox), *(("also", each) for each in entry.also)]
     for key, value in names.items():
         if value is not None and (problem := find_name_problem(value)):
             yield f"{key}: {problem}"
@@ -119,7 +125,9 @@ def _problems(entry: Entry) -> Iterator[str]:
         yield "inbox: its destination is either the Inbox or a mailbox; leave one of the two keys out"
     if entry.read_mail is ReadMail.KEEP and not entry.inbox:
         yield "read_mail: says something only together with inbox = true"
-    besides = [entry.title if entry.mailbox is None else entry.mailbox, *entry.also][entry.inbox :]
+    besides = [*([] if mailbox is None else [mailbox]), *entry.also]
+    if any(fold_name(each) == INBOX for each in besides):
+        yield "inbox: it is named by `inbox = true`, and cannot be a further mailbox"
     if len(set(besides)) < len(besides):
         yield "also: names a mailbox that its mail gets anyway"
 
@@ -142,6 +150,10 @@ def _problems_between(categories: Sequence[Category]) -> Iterator[str]:
 
 def _label_of(entry: Entry) -> str:
     return "@To" + "".join(entry.title.split()) if entry.label is None else entry.label
+
+
+def _mailbox_of(entry: Entry) -> str:
+    return entry.title if entry.mailbox is None else entry.mailbox
 
 
 def _category(entry: Entry, where: str) -> Category:

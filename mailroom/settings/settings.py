@@ -59,6 +59,15 @@ class Settings:
         return carddav_credentials(self.carddav_username, self.carddav_password)
 
 
+def load_scheme(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Scheme:
+    """Read only the names of what triage works with; no secret is needed. See `load_settings`."""
+    reader = Reader(_given(environment, dotenv))
+    scheme = read_scheme(reader)
+    if problems := _problems(reader, scheme):
+        raise UserError(problems)
+    return scheme
+
+
 def load_settings(
     environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
 ) -> Settings:
@@ -71,8 +80,7 @@ def load_settings(
     Raises:
         UserError: Names every variable that is missing or wrong; never tells a secret's value.
     """
-    said_by_file = read_dotenv(dotenv) if dotenv else {}
-    given = said_by_file | dict(os.environ if environment is None else environment)
+    given = _given(environment, dotenv)
     reader = Reader(given)
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", 0.1, 86_400),
@@ -90,12 +98,21 @@ def load_settings(
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
         misspelt=misspelt(given, NAMES),
     )
-    if problems := list(dict.fromkeys((*reader.problems, *find_doubled_names(settings.scheme)))):
+    if problems := _problems(reader, settings.scheme):
         raise UserError([*problems, *settings.misspelt])
     for credentials in (settings.jmap_credentials, settings.carddav_credentials):
         conceal(credentials.authorization.partition(" ")[2])
     conceal(settings.carddav_password)
     return settings
+
+
+def _given(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
+    said_by_file = read_dotenv(dotenv) if dotenv else {}
+    return said_by_file | dict(os.environ if environment is None else environment)
+
+
+def _problems(reader: Reader, scheme: Scheme) -> list[str]:
+    return list(dict.fromkeys((*reader.problems, *find_doubled_names(scheme))))
 
 
 def _token(value: str) -> str | None:

@@ -34,14 +34,16 @@ def resolve(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
     for reason, messages in conflicts.items():
         work.rejected |= reject(messages, reason, layout)
     unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
+    for decision in work.decisions:  # not before: they may share a card with others
+        if task_of(decision) in work.held:
+            work.filings.pop(decision.sender, None)
     for decision in work.decisions:
+        if task_of(decision) in work.held:
+            continue
         filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
         if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
             reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
             work.fail(decision.sender, f"{reason}: take each labelled message out of one")
-    for decision in work.decisions:  # not before: they may share a card with others
-        if task_of(decision) in work.held:
-            work.filings.pop(decision.sender, None)
     return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
 
 

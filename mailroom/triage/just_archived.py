@@ -47,5 +47,8 @@ class JustArchived:
         }
         if unseen:  # their state is an older one: the store reads them again before it changes them
             state = self._snapshot.state
-            self._mail.update(Snapshot(state, unseen), lambda message: forget(message, view.layout))
-        self.note(view.marked)
+            update = self._mail.update(Snapshot(state, unseen), lambda message: forget(message, view.layout))
+            refused = {x: unseen[x] for x in update.failed if x in unseen}
+            self.note(Snapshot(view.marked.state, view.marked.messages | refused))
+        else:
+            self.note(view.marked)

@@ -22,7 +22,7 @@ from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.survey import problems_of, survey
 
 LEAST_MAILBOXES = 2
-"""A message has its label besides its place."""
+"""A message has its label besides its place; further mailboxes of its category come to these."""
 
 NO_LIMITS = MailLimits()
 
@@ -157,10 +157,11 @@ def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[s
         return ["the account has no Inbox (no mailbox with the role inbox)"]
     if limits.is_read_only:
         return ["the token may only read mail: make one with read and write access to Email"]
-    if not layout.has_room(LEAST_MAILBOXES):
+    needed = LEAST_MAILBOXES + max((len(x.also) for x in layout.destinations.values()), default=0)
+    if not layout.has_room(needed):
         return [
             f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once; "
-            f"triage labels need {LEAST_MAILBOXES}"
+            f"triage labels need {needed}"
         ]
     changeable = {
         x.id

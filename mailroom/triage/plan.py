@@ -159,12 +159,14 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     labelled = filing.decision.category in layout.categories_on(message)
     if layout.is_protected(message) or not (is_placed or labelled or homeless):
         return NO_CHANGE
-    if message.is_read and not labelled and _keeps_read_mail(filing, layout) and layout.screener not in here:
+    is_kept = message.is_read and not (labelled or homeless)
+    if is_kept and _keeps_read_mail(filing, layout) and layout.screener not in here:
         return NO_CHANGE
     leaving = here & ({layout.screener} | filing.vacated_mailboxes)
     also = filing.destination.also
-    if leaving and layout.archive and _is_for_archive(message, filing, layout):
-        mark = True if labelled else None
+    # What stays in a further mailbox of the new category leaves nothing, and is archived all the same.
+    if is_placed and layout.archive and _is_for_archive(message, filing, layout):
+        mark = True if labelled and not message.is_just_archived else None
         return Change((also | {layout.archive}) - here, leaving, is_just_archived=mark)
     is_there = message.is_just_archived and layout.archive in here  # by a cycle that was cut off
     if is_there and not leaving and filing.destination.mailbox == layout.inbox:

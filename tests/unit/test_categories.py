@@ -84,7 +84,12 @@ class TestFile:
         [
             ("", "has no [[category]]"),
             ("category = 3", "has no [[category]]"),
-            ("category = [3]", "category 1: "),
+            ("category = [3]", "category 1: must be a table"),
+            ('category = ["x"]', "category 1: must be a table"),
+            ("x = " + "9" * 5_000, "is not TOML: "),
+            ('[[category]]\ntitle = "A//B"\nlabel = "L"', "category 1 (A//B): mailbox: "),
+            ('[[category]]\ntitle = "A"\nlabel = "a//b"', "category 1 (A): label: "),
+            ('[[category]]\ntitle = "A"\nalso = ["INBOX"]', "category 1 (A): inbox: "),
             ('[[category]]\ntitle = "A"\ntitel = "B"', "category 1: there is no key titel"),
             ('[[category]]\nlabel = "@A"', "category 1: title: is missing"),
             ("[[category]]\ntitle = 3", "category 1: title: must be a text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from mailroom.commands.categories import categories
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.settings.categories import read_categories
+from mailroom.settings.variables import SECRETS
 
 FILE = """
 [[category]]
@@ -64,3 +66,43 @@ def test_a_wrong_file_is_an_error(file: Path) -> None:
     file.write_text("[[category]]\n", "utf-8")
     with pytest.raises(UserError, match="title: is missing"):
         categories(check=file, as_toml=False, as_json=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[category]]\ntitle = "A"\n[[category]]\ntitle = "B"\nlabel = "@toa"\n',
+        '[[category]]\ntitle = "A"\nlabel = "A"\n',
+        '[[category]]\ntitle = "Screener"\n',
+    ],
+    ids=["two labels", "a label and a mailbox", "Screener"],
+)
+def test_what_the_service_refuses_is_refused_here(file: Path, text: str) -> None:
+    """A file that is checked is a file that can be used."""
+    file.write_text(text, "utf-8")
+    with pytest.raises(UserError, match="must have different names"):
+        categories(check=file, as_toml=False, as_json=False)
+
+
+def test_no_secret_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes the file need not hold the account's token."""
+    monkeypatch.chdir(tmp_path)
+    for name in SECRETS:
+        monkeypatch.delenv(name, raising=False)
+    assert categories(check=None, as_toml=True, as_json=False) is Exit.DONE
+    assert capsys.readouterr().out.count("[[category]]") == 5
+
+
+def test_the_file_is_utf_8_whatever_the_terminal_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written can be read again."""
+    source, written = tmp_path / "source.toml", tmp_path / "written.toml"
+    source.write_text('[[category]]\ntitle = "Bücher"\n', "utf-8")
+    with written.open("w", encoding="ascii") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        categories(check=source, as_toml=True, as_json=False)
+        monkeypatch.undo()
+    assert read_categories(written) == read_categories(source)

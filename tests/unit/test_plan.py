@@ -11,9 +11,9 @@ from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
-from mailroom.model.scheme import Name
+from mailroom.model.scheme import Name, ReadMail
 from mailroom.model.sender import Correspondent, Entry, read_sender
-from mailroom.triage.layout import find_layout, missing_groups
+from mailroom.triage.layout import Destination, find_layout, missing_groups
 from mailroom.triage.plan import (
     NO_CHANGE,
     Filing,
@@ -186,6 +186,35 @@ class TestSweep:
         moving = file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: ["Paper Trail"], shared)
         assert moving.departures == {("Paper Trail", CardUid("c"))}
         assert sweep(message("Feed"), moving, shared).applied_to(message("Feed")) == message("Feed")
+
+    def test_read_mail_that_stays_in_a_further_mailbox_is_archived_too(self) -> None:
+        """Nothing is taken away from it, and it floods the Inbox no more than the rest."""
+        feed = MailboxId("Feed")
+        imbox = Destination(LAYOUT.inbox, frozenset({feed}))
+        layout = evolve(LAYOUT, destinations={**LAYOUT.destinations, "Imbox": imbox})
+        moving = file_sender(
+            Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Imbox"]),
+            [Card(CardUid("c"), "Ann")],
+            lambda _: ["Feed"],
+            layout,
+        )
+        for read, besides in ((True, "Archive"), (False, "Inbox")):
+            lying = message("Feed", read=read)
+            assert sweep(lying, moving, layout).applied_to(lying).mailbox_ids == {"Feed", besides}
+
+    def test_kept_read_mail_that_would_be_nowhere_goes_to_the_destination(self) -> None:
+        """What lies under a mark alone has no place that it could keep."""
+        keep = evolve(CATEGORY["Imbox"], read_mail=ReadMail.KEEP)
+        moving = file_sender(
+            Decision(Correspondent(ANN, ANN, "Ann"), keep),
+            [Card(CardUid("c"), "Ann")],
+            lambda _: ["Feed"],
+            LAYOUT,
+        )
+        for place, expected in (("Feed", "Feed"), ("@MailroomError", "Inbox")):
+            lying = message(place, read=True)
+            after = sweep(lying, moving, LAYOUT).applied_to(lying).mailbox_ids
+            assert after - LAYOUT.watched == {expected}
 
     def test_read_mail_goes_to_the_archive_instead_of_the_inbox(self) -> None:
         """Old newsletters do not flood the Inbox."""
