@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
     )
     approve.add_argument(
-        "--limit", type=_count, metavar="N", help="only the N people you have written to most often"
+        "--limit", type=_positive_number, metavar="N", help="only the N people you have written to most often"
     )
     approve.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
@@ -258,7 +258,7 @@ def _demo(options: argparse.Namespace) -> Exit:
     return demo(serve=options.serve)
 
 
-def _count(text: str) -> int:
+def _positive_number(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError(text)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailroom.account import open_account
+from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.model.scheme import Category
 from mailroom.output.terminal import RED, Progress, Terminal
-from mailroom.settings.settings import load_settings
 from mailroom.triage.approval import ApprovalReport, approve_people, approving_category, undecided
 from mailroom.triage.correspondence import Tally, not_read
 from mailroom.triage.old_mail import read_recipients
@@ -22,7 +22,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     Returns:
         1 if somebody could not be put into the group.
     """
-    settings = load_settings()
+    settings = configured()
     account = open_account(settings)
     terminal = Terminal()
     category = approving_category(settings.scheme)
@@ -37,7 +37,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
         return Exit.DONE
     if not as_json:
         _show(terminal, people, tallies.unreadable)
-    question = f"Add these {len(people)} people to the contact group {category.group.name!r}?"
+    question = f"Add {_these(people)} to the contact group {category.group.name!r}?"
     if not people or not (yes or terminal.agrees(question)):
         report = ApprovalReport()
     else:
@@ -48,6 +48,10 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     else:
         _conclude(terminal, report, category)
     return Exit.FAILED if report.failed else Exit.DONE
+
+
+def _these(people: Sequence[Tally]) -> str:
+    return "this person" if len(people) == 1 else f"these {len(people)} people"
 
 
 def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mailroom.account import open_account
+from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.output.terminal import RED, Progress, Terminal
-from mailroom.settings.settings import load_settings
 from mailroom.triage.plan import Filing
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Forecast
@@ -13,7 +13,7 @@ from mailroom.triage.report import Forecast
 
 def plan(*, as_json: bool) -> Exit:
     """Print what the next cycle would do; writes nothing to the account."""
-    account = open_account(load_settings())
+    account = open_account(configured())
     with Progress("reading the account"):
         account.check()
         forecast = account.triage.forecast()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mailroom.account import open_account
+from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.output.terminal import RED, Progress, Terminal
-from mailroom.settings.settings import load_settings
 
 
 def rescue(*, as_json: bool) -> Exit:
     """Sweep such mail to where it belongs; return 1 if some of it could not be moved."""
-    account = open_account(load_settings())
+    account = open_account(configured())
     with Progress("looking through Screener"):
         account.check()
         swept = account.triage.stragglers.rescue()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mailroom.account import Account, open_account
+from mailroom.commands.configured import configured
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.mailboxes import MailboxTree
@@ -14,7 +15,6 @@ from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
 from mailroom.rules.routing import Rule, routing_rules
-from mailroom.settings.settings import load_settings
 from mailroom.triage.correspondence import reply_domains
 from mailroom.triage.old_mail import newest_sent
 
@@ -37,7 +37,7 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
         form: One of `FORMATS`.
         dialect: A key of `DIALECTS`; None for what the server seems to speak.
     """
-    settings = load_settings()
+    settings = configured()
     account = open_account(settings)
     listed = routing_rules(settings.scheme)
     with Progress("reading the account"):

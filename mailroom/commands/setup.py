@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from mailroom.account import Account, open_account
+from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
 from mailroom.model.mail import Mailbox
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
-from mailroom.settings.settings import load_settings
 from mailroom.triage.correspondence import ScreenerPreview, not_read, preview_screener
 from mailroom.triage.making import make_missing
 from mailroom.triage.old_mail import read_senders
@@ -32,7 +32,7 @@ _COLOURS = {
 
 def setup(*, apply: bool, as_json: bool) -> Exit:
     """Print what is missing, and with `apply` make it; fail if that leaves anything undone."""
-    settings = load_settings()
+    settings = configured()
     account = open_account(settings)
     with Progress("reading the account"):
         found = inspect(account, settings.scheme)
@@ -85,8 +85,9 @@ def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
     elif not remedies:
         terminal.line()
         terminal.paragraph(
-            "Everything exists. Next: `mailroom rules -o mailrules.json`, and import that file at "
-            "Fastmail (Settings → Filters & Rules)."
+            "Everything exists. Next: `mailroom approve --correspondents`, so that nobody you write to is "
+            "screened; then `mailroom rules -o mailrules.json`, and import that file at Fastmail "
+            "(Settings → Filters & Rules)."
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import define, frozen
 
 from mailroom.account import Account, open_account
+from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import UserError
 from mailroom.exits import Exit
@@ -14,7 +15,6 @@ from mailroom.model.contacts import Made
 from mailroom.model.mail import Mailbox
 from mailroom.model.scheme import Scheme
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
-from mailroom.settings.settings import load_settings
 from mailroom.triage.uninstall import (
     Removal,
     labels_in,
@@ -81,7 +81,7 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
         raise UserError(["say what to take away: --cards, --groups, --labels, or several of them"])
     if apply and as_json and not yes:
         raise UserError(["with --json there is no question: use --yes to confirm"])
-    settings = load_settings()
+    settings = configured()
     account = open_account(settings)
     terminal = Terminal()
     with Progress("reading the account"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from mailroom.model.mail import Snapshot
+from mailroom.model.mail import Message, MessageId, Snapshot
 from mailroom.model.ports import MailStore
 from mailroom.triage.plan import forget
 from mailroom.triage.view import MailView
@@ -20,6 +20,7 @@ class JustArchived:
     def __init__(self, mail: MailStore) -> None:
         self._mail = mail
         self._snapshot = Snapshot("", {})
+        self._refused: dict[MessageId, Message] = {}
 
     def expect(self, snapshot: Snapshot) -> None:
         """Remember all, as a sweep follows that may mark any of them and break off."""
@@ -42,13 +43,12 @@ class JustArchived:
         labels = view.layout.labels.keys()
         unseen = {
             message_id: evolve(message, mailbox_ids=message.mailbox_ids - labels)
-            for message_id, message in self._snapshot.messages.items()
+            for message_id, message in (self._snapshot.messages | self._refused).items()
             if message_id not in view.marked.messages and message_id not in view.left_out
         }
+        self._refused = {}
         if unseen:  # their state is an older one: the store reads them again before it changes them
             state = self._snapshot.state
             update = self._mail.update(Snapshot(state, unseen), lambda message: forget(message, view.layout))
-            refused = {x: unseen[x] for x in update.failed if x in unseen}
-            self.note(Snapshot(view.marked.state, view.marked.messages | refused))
-        else:
-            self.note(view.marked)
+            self._refused = {x: message for x, message in unseen.items() if x in update.failed}
+        self.note(view.marked)

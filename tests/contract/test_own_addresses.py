@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from tests.support.accounts import AccountUnderTest, contacts, furnish, groups_o
 from tests.support.behind import Behind, behind
 from tests.support.harm import Harm
 from tests.support.on_sandbox import AccountOnSandbox
-from tests.support.proxy import Exchange, Plan, Request
+from tests.support.proxy import Answer, Exchange, Plan, Request
 from tests.support.running import run_command, run_cycle
 
 ANN = ("Ann", "ann@example.net")
@@ -93,6 +94,27 @@ def test_a_token_that_may_not_ask_knows_all_there_is_to_know(hit: Behind, plan: 
     mailroom.triage.run()
     assert refused.hits == 1
     assert hit.account.mailboxes_of(at_home) == {"Jail"}
+
+
+def too_many_at_once(exchange: Exchange) -> None:
+    """Answer as a server does that takes no more requests at the same time (RFC 8620 section 3.6.1)."""
+    problem = {"type": "urn:ietf:params:jmap:error:limit", "status": 400, "limit": "maxConcurrentRequests"}
+    exchange.reply(Answer(400, body=json.dumps(problem).encode()))
+
+
+def test_a_server_that_is_busy_at_the_start_makes_no_stranger_of_an_alias(
+    aliased: Callable[..., AccountOnSandbox],
+) -> None:
+    """What passes is no word about the token: it is asked again, until the alias is known."""
+    account = aliased("alias@mailroom.example")
+    with behind(account) as hit:
+        message = account.receive([("Me", "Alias@Mailroom.example")], "Inbox", "@ToJail")
+        hit.proxy.plan = Harm(too_many_at_once, identities, times=1)
+        mailroom = hit.mailroom()
+        mailroom.triage.run()
+        mailroom.triage.run()
+        assert account.mailboxes_of(message) == {"Inbox", "@ToJail", "@MailroomError"}
+        assert not contacts(account)
 
 
 def test_one_failure_at_the_start_makes_no_stranger_of_an_alias(

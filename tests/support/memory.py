@@ -9,7 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
-from mailroom.model.mail import Change, Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Refused, Update
 
@@ -38,6 +38,7 @@ class World:
     writes: int = field(default=0)
     card_writes: int = field(default=0)
     made: dict[CardUid, NewCard] = field(factory=dict)
+    limits: MailLimits = field(factory=MailLimits)
 
     def __repr__(self) -> str:
         messages = "\n".join(
@@ -77,7 +78,7 @@ class World:
         found = {m.id: m for m in self.messages.values() if m.mailbox_ids & wanted and keep(m)}
         is_known = wanted <= {mailbox.id for mailbox in self.mailboxes}
         mailboxes = tuple(evolve(each, total_messages=self._count(each.id)) for each in self.mailboxes)
-        return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}))
+        return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}), self.limits)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         changed, failed, now = set(), {}, {}

@@ -10,8 +10,9 @@ from attrs import define, evolve, field
 from mailroom.account import open_account
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
-from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.mail import Change, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import Update
 from mailroom.model.sender import read_sender
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
@@ -89,6 +90,20 @@ def test_who_is_left_alone_for_a_while_still_counts_for_a_conflict() -> None:
     assert not account.groups["Jail"]
 
 
+def test_who_does_not_fit_is_not_put_off_while_nothing_is_tried() -> None:
+    """A pause grows by what was tried: as soon as it is over, what the person has mended goes."""
+    account = world(message(1, ANN, "Family", "@ToFeed"))
+    now = 0.0
+    mailroom = Triage(account, Book(account), SCHEME, OwnAddresses(), clock=lambda: now)
+    account.limits = MailLimits(max_mailboxes_per_message=2)
+    tried = []
+    for second in range(0, 40, 5):
+        now = float(second)
+        account.messages[MessageId("m2")] = message(2, BOB, "Screener", "@ToJail")  # there is other work
+        tried.append(bool(mailroom.run().failed))
+    assert tried == [True, True, False, False, False, False, False, True]
+
+
 def test_a_refused_group_stops_no_other_sender() -> None:
     """Who was to join it keeps the label; the others are filed."""
     account = world(message(1, ANN, "Screener", "@ToFeed"), message(2, BOB, "Screener", "@ToJail"))
@@ -123,6 +138,42 @@ def test_whoever_takes_the_label_off_while_its_sender_is_stuck_decides_anew_late
     )
     triage(account, book).run()
     assert account.messages[first.id].mailbox_ids == {"Archive", "Inbox"}
+
+
+@define(repr=False)
+class StubbornWorld(World):
+    """An account whose mail store may refuse every change.
+
+    Attributes:
+        refuses: Whether it does.
+    """
+
+    refuses: bool = False
+
+    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+        """Change messages, or say of each why not."""
+        if not self.refuses:
+            return super().update(snapshot, change)
+        return Update(snapshot, frozenset(), dict.fromkeys(snapshot.messages, "refused"))
+
+
+def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:
+    """The next cycle takes it off: a later label must not meet a mark of long ago."""
+    plain = world(message(1, ANN, "Feed", "@ToImbox"), cards={"a": [ANN]})
+    account = StubbornWorld(plain.mailboxes, plain.messages, plain.cards, plain.groups)
+    account.groups["Feed"] = frozenset({CardUid("a")})
+    first = MessageId("m1")
+    account.messages[first] = evolve(account.messages[first], is_read=True)
+    mailroom = triage(account, RefusingBook(account, {"Feed"}))
+    mailroom.run()
+    assert account.messages[first].is_just_archived, "the sender cannot leave the Feed"
+    account.messages[first] = evolve(account.messages[first], mailbox_ids=frozenset({MailboxId("Archive")}))
+    account.refuses = True
+    mailroom.run()
+    assert account.messages[first].is_just_archived
+    account.refuses = False
+    mailroom.run()
+    assert not account.messages[first].is_just_archived
 
 
 def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(

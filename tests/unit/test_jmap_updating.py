@@ -11,7 +11,7 @@ from mailroom.errors import TimedOutError
 from mailroom.http import Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.model.mail import Change, MailboxId
-from mailroom.sandbox import Sandbox, SandboxAccount
+from mailroom.sandbox import Limits, Sandbox, SandboxAccount
 from tests.support.proxy import Exchange, Proxy
 
 BOUNDS = Bounds(silence_seconds=0.6, attempts=3, first_wait_seconds=0.001)
@@ -86,3 +86,40 @@ def test_a_single_change_that_takes_too_long_ends_the_update() -> None:
     with pytest.raises(TimedOutError):
         move_all(server, 2)
     assert server.sizes == [2, *[1] * BOUNDS.attempts]
+
+
+class BusyAccount:
+    """Somebody else changes the mail before some of the changes, as on an account that is lived in.
+
+    Args:
+        every: Before each so many changes.
+    """
+
+    def __init__(self, account: SandboxAccount, every: int) -> None:
+        self._account, self._every = account, every
+        self.changes = 0
+
+    def __call__(self, exchange: Exchange) -> None:
+        if "Email/set" in exchange.request.calls:
+            self.changes += 1
+            if self.changes % self._every == 0:
+                self._account.deliver([("Bob", "bob@example.net")], ["Feed"])
+        exchange.pass_on()
+
+
+def test_what_goes_on_is_not_given_up_however_often_others_change_the_mail() -> None:
+    """Only a change that never gets through ends it: each that did begins the count anew."""
+    account = SandboxAccount(limits=Limits(max_objects_in_set=2))
+    screener, feed = (MailboxId(account.add_mailbox(name)) for name in ("Screener", "Feed"))
+    for _ in range(40):
+        account.deliver([("Ann", "ann@example.net")], ["Screener"])
+    busy = BusyAccount(account, every=2)
+    with Sandbox(account) as sandbox, Proxy(sandbox.url) as proxy:
+        proxy.plan = busy
+        with closing(HttpClient(proxy.url, Credentials(f"Bearer {account.token}"), bounds=BOUNDS)) as http:
+            store = JmapMailStore(JmapClient(http, f"{proxy.url}/jmap/session"))
+            move = Change(add=frozenset({feed}), remove=frozenset({screener}))
+            update = store.update(store.read([screener]).snapshot, lambda _: move)
+        proxy.check()
+    assert (len(update.changed), update.failed) == (40, {})
+    assert busy.changes > 2 * 5, "more stale views than one change may have"

@@ -11,7 +11,7 @@ from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailLimits, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
-from mailroom.model.scheme import Name, ReadMail
+from mailroom.model.scheme import ContactGroup, Name, ReadMail
 from mailroom.model.sender import Correspondent, Entry, read_sender
 from mailroom.triage.layout import Destination, find_layout, missing_groups
 from mailroom.triage.plan import (
@@ -476,6 +476,10 @@ class TestRoom:
 
     def test_a_server_of_folders_is_told_so(self) -> None:
         """Where a message can be in one mailbox only, it cannot bear a label."""
+        further = ContactGroup(Name("Feed"), Name("Feed"), (Name("Paper Trail"),))
+        own = evolve(SCHEME, categories=(evolve(SCHEME.categories[1], group=further),))
+        with pytest.raises(UserError, match=r"at most 2 mailboxes .* need 3"):
+            find_layout(MAILBOXES, own, MailLimits(max_mailboxes_per_message=2))
         with pytest.raises(UserError, match="at most 1 mailboxes"):
             find_layout(MAILBOXES, SCHEME, MailLimits(max_mailboxes_per_message=1))
         assert find_layout(MAILBOXES, SCHEME, MailLimits(max_mailboxes_per_message=2))
