@@ -11,10 +11,13 @@ from mailroom.jmap.messages import Messages
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.session import SUBMISSION
 from mailroom.jmap.updating import update_messages
-from mailroom.jmap.wire import IdentityGet
-from mailroom.model.mail import Change, MailboxId, Message, Snapshot
+from mailroom.jmap.wire import IdentityGet, Query
+from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Update
+
+MAX_JUST_ARCHIVED = 500
+"""Only messages of one cycle that was cut off bear the mark."""
 
 _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSupportedByMethod"})
 
@@ -49,6 +52,18 @@ class JmapMailStore:
     ) -> Reading:
         """Read the mailbox list and messages; see `MailStore.read`."""
         return self._reader.read(frozenset(mailbox_ids), keep)
+
+    def just_archived(self) -> Snapshot:
+        """Read the messages that are marked; see `MailStore.just_archived`."""
+        search = {"filter": {"hasKeyword": ARCHIVED_KEYWORD}, "limit": MAX_JUST_ARCHIVED}
+        try:
+            (answer,) = self._client.call([Call("Email/query", search)])
+        except (
+            MethodError
+        ):  # unsupportedFilter, or what else there is against searching (RFC 8621 section 4.4)
+            return Snapshot("", {})
+        found = self._messages.read([MessageId(x) for x in answer.as_record(Query).ids])
+        return Snapshot(next(iter(found.states), ""), found.messages)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Change messages, each by one patch; see `MailStore.update`."""

@@ -69,6 +69,10 @@ class MailStore(Protocol):
         """
         ...
 
+    def just_archived(self) -> Snapshot:
+        """Read the messages with the mark `is_just_archived`, wherever they are, if they can be found."""
+        ...
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Do to each message what `change`, a pure function, says of it.
 

@@ -90,6 +90,7 @@ class Triage:
             ServerError: The server could not be asked.
         """
         self._read_view()
+        self._just_archived.find()
 
     def check_book(self) -> None:
         """Look whether the address book may be written, and has every contact group that the scheme names.

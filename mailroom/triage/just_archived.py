@@ -22,6 +22,14 @@ class JustArchived:
         self._snapshot = Snapshot("", {})
         self._refused: dict[MessageId, Message] = {}
 
+    def find(self) -> None:
+        """Find those that an earlier process has left; their labels may have come off since.
+
+        Raises:
+            ServerError: The server could not be asked.
+        """
+        self.note(self._mail.just_archived())
+
     def expect(self, snapshot: Snapshot) -> None:
         """Remember all, as a sweep follows that may mark any of them and break off."""
         self.note(

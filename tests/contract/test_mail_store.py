@@ -220,6 +220,18 @@ class TestUpdating:
         assert account.state() == before
         assert len(account.requests()) == requests, "nothing to do needs no request"
 
+    def test_finds_what_is_marked_wherever_it_is(self, account: AccountUnderTest, store: MailStore) -> None:
+        """An earlier process may have left it anywhere; what bears no mark is not among it."""
+        message = MessageId(account.receive([ANN], "Feed"))
+        account.receive([ANN], "Feed", read=True)
+        assert not store.just_archived().messages
+        snapshot = _read(store, account, "Feed").only([message])
+        store.update(snapshot, lambda _: Change(is_just_archived=True))
+        found = store.just_archived()
+        assert [(x.id, x.is_just_archived) for x in found.messages.values()] == [(message, True)]
+        store.update(found, lambda _: Change(is_just_archived=False))
+        assert not store.just_archived().messages
+
     def test_sets_the_mark_and_takes_it_off(self, account: AccountUnderTest, store: MailStore) -> None:
         """The mark is a keyword: it comes with the move, is read again, and goes with the next change."""
         message = account.receive([ANN], "Feed")

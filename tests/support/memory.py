@@ -80,6 +80,10 @@ class World:
         mailboxes = tuple(evolve(each, total_messages=self._count(each.id)) for each in self.mailboxes)
         return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}), self.limits)
 
+    def just_archived(self) -> Snapshot:
+        marked = {x.id: x for x in self.messages.values() if x.is_just_archived}
+        return Snapshot(str(self.writes), marked)
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         changed, failed, now = set(), {}, {}
         for message_id, seen in snapshot.messages.items():

@@ -176,6 +176,20 @@ def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:
     assert not account.messages[first].is_just_archived
 
 
+def test_a_mark_that_an_earlier_process_left_does_not_meet_a_later_label() -> None:
+    """The person has taken the label off while nobody ran; what they decide then is carried out whole."""
+    left_over = evolve(message(1, ANN, "Archive"), is_just_archived=True, is_read=True)
+    account = world(left_over, cards={"a": [ANN]})
+    mailroom = triage(account)
+    mailroom.check_mail()
+    mailroom.run()
+    assert not account.messages[left_over.id].is_just_archived
+    places = frozenset(map(MailboxId, ("Archive", "@ToImbox")))
+    account.messages[left_over.id] = evolve(account.messages[left_over.id], mailbox_ids=places)
+    mailroom.run()
+    assert account.messages[left_over.id].mailbox_ids == {"Archive", "Inbox"}
+
+
 def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
