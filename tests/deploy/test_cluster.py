@@ -34,11 +34,12 @@ def operator_crd(kubernetes: Kubernetes) -> Iterator[None]:
     yield
     kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=kubernetes.crd())
     established(kubernetes)
+    established(kubernetes)
 
 
 def established(kubernetes: Kubernetes) -> None:
     name = "crd/sopssecrets.isindir.github.com"
-    kubernetes.kubectl("wait", "--for=condition=Established", name, "--timeout=60s")
+    kubernetes.kubectl("wait", "--for=condition=Established", name, "--timeout=300s")
     kubernetes.until("the kind is served", lambda: served(kubernetes))
 
 
@@ -84,7 +85,7 @@ def pods(kubernetes: Kubernetes, namespace: str) -> dict[str, dict[str, Any]]:
 
 def rolled_out(kubernetes: Kubernetes, namespace: str) -> str:
     """Wait until the pod runs, and return its name."""
-    kubernetes.kubectl("rollout", "status", "deployment/mailroom", "-n", namespace, "--timeout=120s")
+    kubernetes.kubectl("rollout", "status", "deployment/mailroom", "-n", namespace, "--timeout=300s")
     kubernetes.until("there is one pod", lambda: len(pods(kubernetes, namespace)) == 1)
     (name,) = pods(kubernetes, namespace)
     return name
@@ -96,6 +97,12 @@ def token(kubernetes: Kubernetes, namespace: str) -> str:
         kubernetes.get("secret", "mailroom-secrets", namespace).get("data", {}).get("MAILROOM_JMAP_TOKEN", "")
     )
     return value
+
+
+def opened(kubernetes: Kubernetes, namespace: str) -> str:
+    """Wait until the operator has opened the secrets, and return the token."""
+    kubernetes.until("the Secret is there", lambda: token(kubernetes, namespace))
+    return token(kubernetes, namespace)
 
 
 def shown(command: str) -> list[str]:
@@ -124,6 +131,7 @@ def test_an_overlay_is_taken_as_it_stands(kubernetes: Kubernetes, overlay: str) 
         if overlay == "home":
             assert first.stdout.splitlines() == shown("kubectl apply -k kustomize/overlays/home")
         rolled_out(kubernetes, namespace)
+        opened(kubernetes, namespace)
         secret = kubernetes.get("secret", "mailroom-secrets", namespace)
         assert set(secret["data"]) == set(SECRETS)
 
@@ -183,7 +191,8 @@ def test_a_setting_and_a_seal_replace_the_pod_and_the_way_back_is_there(
     """Each change rolls the pod, a new seal reaches the Secret, and `rollout undo` finds what it needs."""
     overlay = overlay_like("home", tree, namespace)
     kubernetes.kubectl("apply", "-k", overlay)
-    first, old_token = rolled_out(kubernetes, namespace), token(kubernetes, namespace)
+    first = rolled_out(kubernetes, namespace)
+    old_token = opened(kubernetes, namespace)
 
     change(overlay / "mailroom.env", "GROUP_FEED=Feed", "GROUP_FEED=News")
     kubernetes.kubectl("apply", "-k", overlay)
@@ -217,7 +226,9 @@ def test_pruning_takes_old_settings_and_nothing_else(
         kubernetes.kubectl("apply", "-k", overlay)
         neighbour = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "neighbour"}})
         kubernetes.kubectl("apply", "-n", namespace, "-f", "-", given=neighbour)
-        rolled_out(kubernetes, namespace)
+        for each in (namespace, other):
+            rolled_out(kubernetes, each)
+            opened(kubernetes, each)
         before = kubernetes.names(namespace), kubernetes.names(other, "-l", "app.kubernetes.io/name=mailroom")
         change(overlay / "mailroom.env", "GROUP_FEED=Feed", "GROUP_FEED=News")
         words = command.replace("kustomize/overlays/home", str(overlay)).split()
@@ -275,6 +286,7 @@ def test_an_old_definition_of_the_operator_is_mended_as_the_page_says(
     page = CLUSTER_PAGE.read_text()
     (remedy,) = re.findall(r"helm show crds \S+ --version \S+ \\\| kubectl (apply [^`\n]*)", page)
     kubernetes.kubectl("delete", "crd", "sopssecrets.isindir.github.com")
+    kubernetes.until("the kind is gone", lambda: not served(kubernetes))
     kubernetes.kubectl("create", "-f", "-", given=kubernetes.crd("--old"))  # as helm installs it
     established(kubernetes)
     overlay = overlay_like("home", tree, namespace)
@@ -286,7 +298,7 @@ def test_an_old_definition_of_the_operator_is_mended_as_the_page_says(
         "the new definition is served",
         lambda: kubernetes.kubectl("apply", "-k", overlay, expect=None).returncode == 0,
     )
-    kubernetes.until("the operator opens it", lambda: token(kubernetes, namespace))
+    opened(kubernetes, namespace)
 
 
 def test_without_a_limit_of_the_processor_the_memory_stays_bounded(

@@ -86,7 +86,7 @@ def test_deploy_does_without_the_operator(
     assert lines[:2] == [f"namespace/{namespace}", f"secret/{SECRET}"]
     assert secrets_in(kubernetes, namespace) == TYPED
     assert not any(value in told.stdout + told.stderr for value in TYPED.values())
-    kubernetes.kubectl("rollout", "status", "deployment/mailroom", "-n", namespace, "--timeout=120s")
+    kubernetes.kubectl("rollout", "status", "deployment/mailroom", "-n", namespace, "--timeout=300s")
 
 
 def test_deployed_again_nothing_changes(

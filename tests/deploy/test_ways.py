@@ -59,7 +59,7 @@ def external_secrets(kubernetes: Kubernetes) -> Iterator[None]:
         },
     }
     kubernetes.kubectl("apply", "-f", "-", given=json.dumps(definition))
-    kubernetes.kubectl("wait", "--for=condition=Established", f"crd/{EXTERNAL_SECRETS}", "--timeout=60s")
+    kubernetes.kubectl("wait", "--for=condition=Established", f"crd/{EXTERNAL_SECRETS}", "--timeout=300s")
     yield
     kubernetes.kubectl("delete", "crd", EXTERNAL_SECRETS)
 

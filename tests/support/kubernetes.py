@@ -30,7 +30,7 @@ from tests.support.programs import ROOT, program, run
 
 RIG_VARIABLE = "MAILROOM_KUBERNETES_RIG"
 BESIDE_THE_CHECKOUT = ROOT.parent / "shared/kubernetes/rig.sh"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
 RETRY_SECONDS = 3
 """After how long the stand-in operator looks again at what went wrong; the real one takes five minutes."""
 
