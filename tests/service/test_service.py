@@ -70,7 +70,7 @@ def refuse_polls() -> Callable[[Request], Reply | None]:
     looks = count()
 
     def interceptor(request: Request) -> Reply | None:
-        is_look = request.method == "POST" and b"Mailbox/get" in request.body
+        is_look = all(method in request.body for method in (b"Mailbox/get", b"Email/query"))
         return Reply(500) if is_look and next(looks) else None
 
     return interceptor
