@@ -15,7 +15,7 @@ from mailroom.carddav.identity import address_of, group_uids
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import read_cards
 from mailroom.carddav.replica import Replica
-from mailroom.carddav.unchanged import is_card_unchanged, is_group_unchanged
+from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
 from mailroom.errors import PreconditionFailedError, ServerError
 from mailroom.model.address import Address
@@ -143,7 +143,7 @@ def _memberships(replicas: Sequence[Replica]) -> dict[str, list[tuple[Replica, s
 
 def _made_card(uid: CardUid, address: Address, groups: tuple[str, ...], stored: StoredCard) -> MadeCard:
     name = summarize(stored.octets).name
-    return MadeCard(uid, name, address, is_card_unchanged(uid, address, stored), groups)
+    return MadeCard(uid, name, address, alteration_of_card(uid, address, stored), groups)
 
 
 def _made_group(uid: CardUid, stored: StoredCard) -> MadeGroup:

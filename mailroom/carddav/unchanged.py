@@ -10,7 +10,8 @@ from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.vcard import MEMBERS, content_lines, summarize, unescape
 from mailroom.errors import ProtocolError
 from mailroom.model.address import Address, parse_address, spellings
-from mailroom.model.contacts import CardKind, CardUid, NewCard
+from mailroom.model.contacts import Alteration, CardKind, CardUid, NewCard
+from mailroom.model.names import clean_name
 
 SETTLING_SECONDS = 10
 """A busy server may take the two dates from two looks at its clock; hardly a person is as fast as that."""
@@ -23,9 +24,33 @@ _Said = tuple[str, str, str]
 """A property's name with its group, its parameters and its value."""
 
 
-def is_card_unchanged(uid: CardUid, address: Address, stored: StoredCard) -> bool:
-    """Whether a card says just what Mailroom writes, and no date says that somebody wrote it again."""
-    if not stored.is_whole or _was_written_again(stored):
+def alteration_of_card(uid: CardUid, address: Address, stored: StoredCard) -> Alteration:
+    """Say whether a card is as Mailroom wrote it.
+
+    Nobody remembers which name it was made with, and another name looks like Mailroom's own: only the
+    server's dates betray it. Where there are none, what is proven is a name that is the address itself.
+    """
+    if not _says_what_mailroom_writes(uid, address, stored):
+        return Alteration.SEEN
+    seconds = stored.modified - stored.created
+    if stored.created and stored.modified and seconds >= -SETTLING_SECONDS:
+        return Alteration.NONE if seconds <= SETTLING_SECONDS else Alteration.SEEN
+    emails, _ = _said(stored.octets)
+    is_nameless = summarize(stored.octets).name in {clean_name(value) for _, _, value in emails}
+    return Alteration.NONE if is_nameless else Alteration.UNKNOWN
+
+
+def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
+    """Whether a group says just what Mailroom writes, whoever its members are."""
+    _, others = _said(stored.octets, besides=MEMBERS | _OF_PROGRAMS)
+    return stored.is_whole and any(
+        others == _said(composed)[1] for composed in _attempted(partial(compose_group, name, uid))
+    )
+
+
+def _says_what_mailroom_writes(uid: CardUid, address: Address, stored: StoredCard) -> bool:
+    """Whether all that a card says, Mailroom would write of that sender under some name."""
+    if not stored.is_whole:
         return False
     emails, others = _said(stored.octets)
     is_of_sender = 0 < len(emails) <= len(spellings(address)) + 1 and all(
@@ -37,18 +62,6 @@ def is_card_unchanged(uid: CardUid, address: Address, stored: StoredCard) -> boo
         for kind in CardKind
         for composed in _attempted(partial(compose_card, NewCard(address, address, name, kind), uid))
     )
-
-
-def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
-    """Whether a group says just what Mailroom writes, whoever its members are."""
-    _, others = _said(stored.octets, besides=MEMBERS | _OF_PROGRAMS)
-    return stored.is_whole and any(
-        others == _said(composed)[1] for composed in _attempted(partial(compose_group, name, uid))
-    )
-
-
-def _was_written_again(stored: StoredCard) -> bool:
-    return bool(stored.created and stored.modified) and stored.modified - stored.created > SETTLING_SECONDS
 
 
 def _attempted(compose: Callable[[], bytes]) -> Iterator[bytes]:

@@ -69,20 +69,29 @@ class Membership:
     remove: frozenset[CardUid] = frozenset()
 
 
+class Alteration(Enum):
+    """Whether a card that Mailroom made is another by now."""
+
+    NONE = "none"
+    SEEN = "seen"
+    UNKNOWN = "unknown"
+    """It may have got another name: nothing tells which one it was made with, or when it was changed."""
+
+
 @frozen
 class MadeCard:
     """A contact card that Mailroom made, as it is now.
 
     Attributes:
         address: The sender it was made for.
-        is_unchanged: Whether it is as Mailroom wrote it, as far as can be seen.
+        alteration: Whether somebody has changed it since.
         groups: The names of all contact groups that it is in, of every address book.
     """
 
     uid: CardUid
     name: str
     address: Address
-    is_unchanged: bool
+    alteration: Alteration
     groups: tuple[str, ...]
 
 

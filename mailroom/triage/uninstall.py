@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import Factory, define
 
 from mailroom.errors import ServerError
-from mailroom.model.contacts import CardUid, MadeCard, MadeGroup, Membership
+from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership
 from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
@@ -23,6 +23,13 @@ from mailroom.triage.old_mail import Advance
 
 BATCH_CARDS = 50
 """How many cards leave their groups at a time: so many are without a group where this is interrupted."""
+
+_WHY_NOT_OURS = {
+    Alteration.SEEN: "changed since it was made",
+    Alteration.UNKNOWN: (
+        "the server does not tell when it was changed, so nobody can know whether somebody renamed it"
+    ),
+}
 
 
 @define
@@ -40,8 +47,8 @@ class Removal:
 
 def why_card_stays(card: MadeCard, scheme: Scheme) -> str:
     """Say why a card that Mailroom made is not its own any more; empty where it is."""
-    if not card.is_unchanged:
-        return "changed since it was made"
+    if card.alteration is not Alteration.NONE:
+        return _WHY_NOT_OURS[card.alteration]
     others = sorted(set(card.groups) - _group_names(scheme))
     return f"in {', '.join(others)}" if others else ""
 
@@ -135,8 +142,8 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
 
 def _objection_in_no_group(card: MadeCard) -> str:
     """Say why a card stays that has left its groups."""
-    if not card.is_unchanged:
-        return "it was changed meanwhile"
+    if card.alteration is not Alteration.NONE:
+        return _WHY_NOT_OURS[card.alteration]
     return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""
 
 

@@ -12,6 +12,7 @@ from mailroom.account import Account
 from mailroom.carddav.identity import card_uids
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
+from mailroom.model.contacts import Alteration
 from mailroom.triage.uninstall import remove_cards, remove_groups, remove_labels
 from tests.conftest import ADDRESS_BOOK_SERVERS, open_account_on
 from tests.support import harm, vcards
@@ -354,7 +355,7 @@ class TestInterrupted:
 
 def take_everything_away(mailroom: Account) -> None:
     """Do what the command does after a yes."""
-    cards = [card for card in mailroom.book.made().cards if card.is_unchanged]
+    cards = [card for card in mailroom.book.made().cards if card.alteration is Alteration.NONE]
     remove_cards(mailroom.book, cards, SCHEME, lambda _done, _total: None)
     remove_groups(mailroom.book, mailroom.book.made().groups, (), SCHEME)
     remove_labels(mailroom.mail, [*LABELS, "Screener"])

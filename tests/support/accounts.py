@@ -47,7 +47,8 @@ class AccountUnderTest(Protocol):
         max_objects: The server's limit for the objects in one Email/get or Email/set.
         member_prefix: What stands before a UID in the MEMBER lines that the server counts: nothing, or
             ``urn:uuid:`` on Cyrus up to 3.10.
-        describes_cards: Whether it tells of every card when it was made and how long it is.
+        describes_cards: Whether it tells of every card when it was made and changed last, and how long
+            it is: Cyrus and the sandbox do, Radicale and Xandikos tell neither.
     """
 
     address: str

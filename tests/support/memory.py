@@ -8,7 +8,7 @@ from types import MappingProxyType
 from attrs import define, evolve, field, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Refused, Update
@@ -241,7 +241,8 @@ class Book:
     def _made_card(self, uid: CardUid) -> MadeCard:
         asked_for, (card, _) = self.world.made[uid], self.world.cards[uid]
         groups = tuple(name for name, members in self.world.groups.items() if uid in members)
-        return MadeCard(uid, card.name, asked_for.address, card.name == asked_for.name, groups)
+        alteration = Alteration.NONE if card.name == asked_for.name else Alteration.SEEN
+        return MadeCard(uid, card.name, asked_for.address, alteration, groups)
 
     def _made_group(self, name: str) -> MadeGroup:
         return MadeGroup(CardUid(f"group {name}"), name, True, len(self.world.groups[name]))

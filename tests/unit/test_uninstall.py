@@ -10,9 +10,9 @@ from attrs import evolve
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.identity import address_of, card_uids, group_uids
-from mailroom.carddav.unchanged import SETTLING_SECONDS, is_card_unchanged, is_group_unchanged
+from mailroom.carddav.unchanged import SETTLING_SECONDS, alteration_of_card, is_group_unchanged
 from mailroom.model.address import Address, parse_address
-from mailroom.model.contacts import Card, CardKind, CardUid, MadeCard, MadeGroup, NewCard
+from mailroom.model.contacts import Alteration, Card, CardKind, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.triage.uninstall import (
     members_leaving,
@@ -30,7 +30,7 @@ UID = next(card_uids(ANN))
 BATCH_CARDS = 10
 
 
-def stored(octets: bytes, created: int = 0, modified: int = 0) -> StoredCard:
+def stored(octets: bytes, created: int = 1000, modified: int = 1000) -> StoredCard:
     return StoredCard("x.vcf", '"1"', octets, is_exact=True, created=created, modified=modified)
 
 
@@ -48,11 +48,12 @@ class TestUnchanged:
         octets = composed(name, kind)
         lines = octets.replace(b"\r\n ", b"").replace(b"\\,", b",").splitlines()
         for same in (octets, b"\n".join([lines[0], *reversed(lines[1:-1]), lines[-1], b""])):
-            assert is_card_unchanged(UID, ANN, stored(same))
+            assert alteration_of_card(UID, ANN, stored(same)) is Alteration.NONE
 
     def test_is_a_card_of_an_oddly_written_address(self) -> None:
         """It may hold two spellings, since servers look for both."""
-        assert is_card_unchanged(UID, ANN, stored(composed(email="<mailto:ann@a.example>")))
+        octets = composed(email="<mailto:ann@a.example>")
+        assert alteration_of_card(UID, ANN, stored(octets)) is Alteration.NONE
 
     @pytest.mark.parametrize(
         ("old", "new"),
@@ -72,18 +73,34 @@ class TestUnchanged:
         """Whatever a person or their mail program has added or altered is theirs."""
         octets = composed("Ann Example")
         assert old in octets
-        assert not is_card_unchanged(UID, ANN, stored(octets.replace(old, new, 1)))
+        for dates in ((1000, 1000), (0, 0)):
+            altered = stored(octets.replace(old, new, 1), *dates)
+            assert alteration_of_card(UID, ANN, altered) is Alteration.SEEN
 
     def test_is_no_card_that_was_written_again(self) -> None:
         """A new name is a change even where Mailroom could have written it: the server's dates tell."""
         octets = composed("Another Name")
-        assert is_card_unchanged(UID, ANN, stored(octets, 1000, 1000 + SETTLING_SECONDS))
-        assert not is_card_unchanged(UID, ANN, stored(octets, 1000, 1001 + SETTLING_SECONDS))
-        assert is_card_unchanged(UID, ANN, stored(octets, 0, 5000)), "a server that does not tell"
+        for modified, expected in (
+            (1000 + SETTLING_SECONDS, Alteration.NONE),
+            (1001 + SETTLING_SECONDS, Alteration.SEEN),
+        ):
+            assert alteration_of_card(UID, ANN, stored(octets, 1000, modified)) is expected
+
+    @pytest.mark.parametrize(("created", "modified"), [(0, 0), (0, 5000), (5000, 0), (5000, 1000)])
+    def test_is_unknown_of_a_name_where_no_dates_tell(self, created: int, modified: int) -> None:
+        """Dates that contradict each other tell nothing; a name that is the address itself, nobody gave."""
+        for name, expected in (
+            ("Another Name", Alteration.UNKNOWN),
+            ("Aunt Erna <Ann@A.example>", Alteration.UNKNOWN),
+            ("Ann@A.example", Alteration.NONE),
+        ):
+            card = stored(composed(name), created, modified)
+            assert alteration_of_card(UID, ANN, card) is expected, name
 
     def test_is_no_card_that_was_read_in_part(self) -> None:
         """What was not seen may be a photo."""
-        assert not is_card_unchanged(UID, ANN, evolve(stored(composed()), is_whole=False))
+        part = evolve(stored(composed()), is_whole=False)
+        assert alteration_of_card(UID, ANN, part) is Alteration.SEEN
 
     def test_is_a_group_whoever_is_in_it(self) -> None:
         """Members are the person's decisions, and what programs write besides is nobody's."""
@@ -111,17 +128,18 @@ class TestDeciding:
     """What is in the way of taking a thing away."""
 
     @pytest.mark.parametrize(
-        ("is_unchanged", "groups", "stays"),
+        ("alteration", "groups", "stays"),
         [
-            (True, (), ""),
-            (True, ("Feed", "Imbox"), ""),
-            (False, (), "changed"),
-            (True, ("Feed", "Mine"), "Mine"),
+            (Alteration.NONE, (), ""),
+            (Alteration.NONE, ("Feed", "Imbox"), ""),
+            (Alteration.SEEN, (), "changed"),
+            (Alteration.UNKNOWN, (), "nobody can know whether somebody renamed it"),
+            (Alteration.NONE, ("Feed", "Mine"), "Mine"),
         ],
     )
-    def test_of_a_card(self, is_unchanged: bool, groups: tuple[str, ...], stays: str) -> None:
+    def test_of_a_card(self, alteration: Alteration, groups: tuple[str, ...], stays: str) -> None:
         """A change, or a group that is not Mailroom's."""
-        reason = why_card_stays(MadeCard(UID, "Ann", ANN, is_unchanged, groups), SCHEME)
+        reason = why_card_stays(MadeCard(UID, "Ann", ANN, alteration, groups), SCHEME)
         assert (stays in reason) if stays else not reason
 
     def test_of_a_group(self) -> None:
@@ -143,8 +161,8 @@ class TestDeciding:
 
     def test_only_cards_that_go_leave_their_groups(self) -> None:
         """A group that keeps one of its members is not empty afterwards."""
-        going = MadeCard(UID, "Ann", ANN, True, ("Feed",))
-        assert members_leaving([going, evolve(going, is_unchanged=False)], SCHEME) == {"Feed": 1}
+        going = MadeCard(UID, "Ann", ANN, Alteration.NONE, ("Feed",))
+        assert members_leaving([going, evolve(going, alteration=Alteration.UNKNOWN)], SCHEME) == {"Feed": 1}
 
 
 def world(count: int) -> World:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from mailroom.model.contacts import Card, CardUid, MadeCard, MadeGroup, NewCard
+from mailroom.model.contacts import Alteration, Card, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.ports import AddressBook
+from mailroom.triage.uninstall import why_card_stays
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
 from tests.support.accounts import AccountUnderTest, add_contact, contacts, contacts_of, groups_of, join
+from tests.support.default_account import SCHEME
 from tests.support.running import opened
 
 ANN, BOB = "ann@example.net", "Bob@Example.net"
@@ -29,7 +31,7 @@ def test_tells_what_was_made_and_in_which_groups_it_is(account: AccountUnderTest
     book.regroup({"Feed": adding(uid)})
     join(account, "Friends", uid)
     (card,) = book.made().cards
-    assert (card.address, card.name, card.is_unchanged) == (address(BOB), "Böb, Inc.", True)
+    assert (card.address, card.name) == (address(BOB), "Böb, Inc.")
     assert sorted(card.groups) == ["Feed", "Friends"]
     assert book.made().groups == (), "a person has made them here"
 
@@ -38,6 +40,20 @@ def test_tells_so_after_a_fresh_start_too(account: AccountUnderTest, book: Addre
     """What was made years ago is known by its identifier alone."""
     made(book, new_card(ANN))
     assert [card.address for card in opened(account).book.made().cards] == [ANN]
+
+
+def test_a_new_name_is_never_taken_for_none(account: AccountUnderTest, book: AddressBook) -> None:
+    """Where the server's dates do not betray it, nobody can know; a card named by its address has none."""
+    book.create([new_card(ANN, "Shop News"), new_card(BOB, BOB)])
+    named, nameless = sorted(book.made().cards, key=lambda card: card.name == BOB)
+    assert named.alteration is (Alteration.NONE if account.describes_cards else Alteration.UNKNOWN)
+    assert nameless.alteration is Alteration.NONE
+    if not account.describes_cards:
+        name = f"{named.uid}.vcf"
+        account.put_card(name, account.cards()[name].replace(b"Shop News", b"Aunt Erna"))
+        stays = book.delete_cards([named.uid], lambda card: why_card_stays(card, SCHEME))
+        assert "does not tell when it was changed" in stays[named.uid]
+        assert b"Aunt Erna" in contacts(account)[name]
 
 
 def test_deletes_cards_and_leaves_all_else(account: AccountUnderTest, book: AddressBook) -> None:
@@ -56,7 +72,9 @@ def test_asks_of_each_card_as_it_is_then(account: AccountUnderTest, book: Addres
     uids = made(book, new_card(ANN), new_card(BOB))
     name = f"{uids[0]}.vcf"
     account.put_card(name, account.cards()[name].replace(b"END:VCARD", b"TEL:1\r\nEND:VCARD"))
-    staying = book.delete_cards(uids, lambda card: "" if card.is_unchanged else f"not {card.address}")
+    staying = book.delete_cards(
+        uids, lambda card: f"not {card.address}" if card.alteration is Alteration.SEEN else ""
+    )
     assert staying == {uids[0]: f"not {ANN}"}
     assert len(contacts_of(account, ANN)) == 1
     assert not contacts_of(account, BOB)
