@@ -17,7 +17,7 @@ from mailroom.carddav.reading import read_cards
 from mailroom.carddav.replica import Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
-from mailroom.errors import PreconditionFailedError, ServerError
+from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Made, MadeCard, MadeGroup
 
@@ -78,9 +78,12 @@ class Removal:
         self, uids: Sequence[CardUid], find: _Find[_Item], objection: Callable[[_Item], str]
     ) -> dict[CardUid, str]:
         staying: dict[CardUid, str] = {}
-        for uid in uids:
+        for position, uid in enumerate(uids):
             try:
                 reason = self._delete(uid, find, objection)
+            except AuthenticationError as error:
+                # What is gone by now is to be told; and whoever goes on knocking may be locked out.
+                return staying | dict.fromkeys(uids[position:], str(error))
             except PreconditionFailedError:
                 reason = "it was changed meanwhile"
             except ServerError as error:

@@ -11,7 +11,7 @@ from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.contacts import Made
+from mailroom.model.contacts import Made, MadeCard
 from mailroom.model.mail import Mailbox
 from mailroom.model.scheme import Scheme
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
@@ -95,7 +95,7 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
     if as_json:
         terminal.json(_as_json(found, outcome))
     elif apply:
-        _conclude(terminal, outcome, doomed)
+        _conclude(terminal, found, outcome, doomed)
     else:
         _show_next_steps(terminal, doomed)
     removals = (outcome.cards, outcome.groups, outcome.labels)
@@ -206,23 +206,30 @@ def _show_left_to_you(terminal: Terminal) -> None:
         terminal.paragraph(step, "  • ")
 
 
-def _conclude(terminal: Terminal, outcome: Outcome, doomed: str) -> None:
+def _conclude(terminal: Terminal, found: Found, outcome: Outcome, doomed: str) -> None:
     removals = {"contact cards": outcome.cards, "contact groups": outcome.groups, "mailboxes": outcome.labels}
     done = {kind: removal for kind, removal in removals.items() if removal}
+    names: dict[str, str] = {card.uid: _title(card) for card in found.made.cards}
+    names |= {group.uid: group.name for group in found.made.groups}
     if not done:
         terminal.line("Nothing was changed." if doomed else "Nothing is left that can be taken away.")
     for kind, removal in done.items():
         if removal.removed:
             terminal.line(f"Taken away: {len(removal.removed)} {kind}.")
-        for name, reason in removal.staying.items():
-            terminal.paragraph(f"{name} stays: {reason}", "  ✗ ", RED)
+        for key, reason in removal.staying.items():
+            terminal.paragraph(f"{names.get(key, key)} stays: {reason}", "  ✗ ", RED)
     _show_left_to_you(terminal)
 
 
+def _title(card: MadeCard) -> str:
+    """Name a card so that it is not taken for another one of the same address."""
+    return card.address if card.name == card.address else f"{card.address} ({card.name})"
+
+
 def _as_json(found: Found, outcome: Outcome) -> dict[str, object]:
-    def state(name: str, reason: str, removal: Removal | None) -> dict[str, object]:
-        is_removed = bool(removal and name in removal.removed)
-        stays = (removal.staying.get(name, reason) if removal else reason) or None
+    def state(key: str, reason: str, removal: Removal | None) -> dict[str, object]:
+        is_removed = bool(removal and key in removal.removed)
+        stays = (removal.staying.get(key, reason) if removal else reason) or None
         return {"is_untouched": not reason, "removed": is_removed, "stays_because": stays}
 
     return {
@@ -231,12 +238,12 @@ def _as_json(found: Found, outcome: Outcome) -> dict[str, object]:
                 "email": card.address,
                 "name": card.name,
                 "groups": list(card.groups),
-                **state(card.address, reason, outcome.cards),
+                **state(card.uid, reason, outcome.cards),
             }
             for card, reason in zip(found.made.cards, found.cards_staying, strict=True)
         ],
         "groups": [
-            {"name": group.name, "members": group.members, **state(group.name, reason, outcome.groups)}
+            {"name": group.name, "members": group.members, **state(group.uid, reason, outcome.groups)}
             for group, reason in zip(found.made.groups, found.groups_staying, strict=True)
         ],
         "labels": [

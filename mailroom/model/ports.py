@@ -210,6 +210,7 @@ class AddressBook(Protocol):
 
         Each is read right before, and `objection`, a pure function, is asked about it as it is then:
         what it says keeps the card. It goes in that version only. One that is gone already is no failure.
+        Where the credentials are refused, that is why all from there on stay.
         """
         ...
 

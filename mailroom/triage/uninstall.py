@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import Factory, define
 
-from mailroom.errors import ServerError
+from mailroom.errors import AuthenticationError, ServerError
 from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership
 from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
@@ -34,11 +34,13 @@ _WHY_NOT_OURS = {
 
 @define
 class Removal:
-    """What has been taken away of one kind.
+    """What has become of the things of one kind that were to go.
+
+    Each goes by what is never shared: a card or contact group by its UID, a mailbox by its full name.
 
     Attributes:
-        removed: The names of what is gone.
-        staying: Why something that was to go is still there, by name.
+        removed: Those that are gone.
+        staying: Those that are still there, and why.
     """
 
     removed: list[str] = Factory(list)
@@ -110,19 +112,24 @@ def remove_cards(
     """
     done = Removal()
     for start in range(0, len(cards), batch_cards):
-        batch = cards[start : start + batch_cards]
-        staying = _remove_batch(book, {card.uid for card in batch}, scheme)
-        for card in batch:
-            if reason := staying.get(card.uid):
-                done.staying[card.address] = reason
-            else:
-                done.removed.append(card.address)
+        batch = [card.uid for card in cards[start : start + batch_cards]]
+        try:
+            staying = _remove_batch(book, batch, scheme)
+        except AuthenticationError as error:
+            done.staying.update((card.uid, str(error)) for card in cards[start:])
+            break
+        done.staying.update(staying.items())
+        done.removed += [uid for uid in batch if uid not in staying]
         advance(len(batch), len(cards))
     return done
 
 
 def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme) -> dict[CardUid, str]:
-    """Delete cards; return why some of them stay."""
+    """Delete cards; return why some of them stay.
+
+    Raises:
+        AuthenticationError: The credentials are refused before anything is written.
+    """
     try:
         cards = [card for card in book.made().cards if card.uid in wanted]
         if unsure := book.left_out():
@@ -131,13 +138,25 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
         return dict.fromkeys(wanted, str(error))
     staying = {card.uid: reason for card in cards if (reason := why_card_stays(card, scheme))}
     groups = {card.uid: card.groups for card in cards if card.uid not in staying}
-    failures = book.regroup({name: Membership(remove=uids) for name, uids in _by_group(groups).items()})
+    failures = _regroup(book, {name: Membership(remove=uids) for name, uids in _by_group(groups).items()})
     for uid, names in groups.items():
         if stuck := [failures[name] for name in names if name in failures]:
             staying[uid] = stuck[0]
-    staying |= book.delete_cards([uid for uid in groups if uid not in staying], _objection_in_no_group)
+    # What is not known as Mailroom's any more is asked for, too: it is gone, or it was changed.
+    staying |= book.delete_cards([uid for uid in wanted if uid not in staying], _objection_in_no_group)
     kept = {uid: names for uid, names in groups.items() if uid in staying}
     return staying | _put_back(book, kept, staying, scheme)
+
+
+def _regroup(book: AddressBook, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
+    """Change contact groups; for each that failed, why.
+
+    Where the credentials are refused, that is said of all, though some may have changed.
+    """
+    try:
+        return book.regroup(memberships)
+    except AuthenticationError as error:
+        return dict.fromkeys(memberships, str(error))
 
 
 def _objection_in_no_group(card: MadeCard) -> str:
@@ -161,7 +180,7 @@ def _put_back(
         return {}
     try:
         contacts = book.refresh()
-    except ServerError as error:
+    except (AuthenticationError, ServerError) as error:
         lost = str(error)
         return {uid: _not_put_back(reasons[uid], names, lost) for uid, names in groups.items() if names}
     triage_groups = _group_names(scheme)
@@ -170,7 +189,7 @@ def _put_back(
         for uid, names in groups.items()
         if triage_groups.intersection(contacts.groups(uid)) <= frozenset(names)
     }
-    failures = book.regroup({name: Membership(add=uids) for name, uids in _by_group(back).items()})
+    failures = _regroup(book, {name: Membership(add=uids) for name, uids in _by_group(back).items()})
     return {
         uid: _not_put_back(reasons[uid], names, failures[name])
         for uid, names in back.items()
@@ -180,7 +199,8 @@ def _put_back(
 
 
 def _not_put_back(reason: str, names: Sequence[str], lost: str) -> str:
-    return f"{reason}; it was taken out of {', '.join(names)}, and could not be put back: {lost}"
+    why = "" if lost == reason else f": {lost}"
+    return f"{reason}; it may be missing from {', '.join(names)} now, and could not be put back{why}"
 
 
 def remove_groups(
@@ -190,17 +210,14 @@ def remove_groups(
     staying = book.delete_groups(
         [group.uid for group in groups], lambda group: why_group_stays(group, named, scheme)
     )
-    return Removal(
-        [group.name for group in groups if group.uid not in staying],
-        {group.name: staying[group.uid] for group in groups if group.uid in staying},
-    )
+    return Removal([group.uid for group in groups if group.uid not in staying], dict(staying.items()))
 
 
 def remove_labels(mail: MailStore, names: Sequence[str]) -> Removal:
     """Delete labels and Screener where they hold no mail."""
     try:
         staying = mail.delete_mailboxes(names)
-    except ServerError as error:
+    except (AuthenticationError, ServerError) as error:
         staying = dict.fromkeys(names, str(error))
     return Removal([name for name in names if name not in staying], dict(staying))
 

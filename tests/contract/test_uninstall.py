@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from mailroom.account import Account
+from mailroom.carddav.compose import compose_card
 from mailroom.carddav.identity import card_uids
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
-from mailroom.model.contacts import Alteration
+from mailroom.model.contacts import Alteration, CardKind, NewCard
 from mailroom.triage.uninstall import remove_cards, remove_groups, remove_labels
 from tests.conftest import ADDRESS_BOOK_SERVERS, open_account_on
 from tests.support import harm, vcards
@@ -32,7 +33,7 @@ from tests.support.behind import behind
 from tests.support.default_account import SCHEME
 from tests.support.harm import Harm
 from tests.support.proxy import Exchange
-from tests.support.running import ONE_ATTEMPT, Done, run_command, run_cycle
+from tests.support.running import ONE_ATTEMPT, Done, opened, run_command, run_cycle
 
 ANN = ("Ann Example", "ann@example.net")
 ACME = ("Acme, Inc.; Söhne", "acme@example.net")
@@ -324,6 +325,77 @@ class TestMeanwhile:
         assert account.mailboxes_of(messages[0]) == {"Screener"}
         assert set(account.mailbox_names()) & {*LABELS, "Screener"} == {"Screener"}
 
+    def test_a_card_of_another_address_after_the_question_is_not_told_as_removed(
+        self, account: AccountUnderTest
+    ) -> None:
+        """It is not known as Mailroom's any more, and stays; one that is gone by itself is no failure."""
+        book = opened(account).book
+        cards = {card.address: card for card in book.made().cards}
+        name = card_of(ANN[1])
+        account.put_card(name, account.cards()[name].replace(b"ann@", b"anna@"))
+        account.delete_card(card_of(BOB[1]))
+        done = remove_cards(book, list(cards.values()), SCHEME, no_advance)
+        assert done.staying.keys() == {cards[Address(ANN[1])].uid}
+        assert set(done.removed) == {cards[Address(address)].uid for address in (ACME[1], BOB[1])}
+        assert set(contacts(account)) == {name}
+
+    def test_of_two_cards_of_an_address_each_is_told(self, account: AccountUnderTest) -> None:
+        """One goes, the other was changed after the question."""
+        _, second, *_ = card_uids(Address(ANN[1]))
+        new = NewCard(Address(ANN[1]), ANN[1], "Ann Again", CardKind.PERSON)
+        account.put_card(f"{second}.vcf", compose_card(new, second))
+        done = self.act_before(account, "DELETE", lambda: alter(account, ANN[1], b"TEL:1"), "--cards")
+        removed = {card["name"]: card["removed"] for card in done.json()["cards"] if card["email"] == ANN[1]}
+        there = {name: any(name.encode() in card for card in contacts(account).values()) for name in removed}
+        assert removed == {"Ann Example": False, "Ann Again": True}
+        assert there == {"Ann Example": True, "Ann Again": False}
+
+
+class TestRefusedCredentials:
+    """The app password is revoked in the middle of it."""
+
+    @pytest.mark.parametrize("writes_left", range(8))
+    def test_what_was_done_is_told_all_the_same(self, account: AccountUnderTest, writes_left: int) -> None:
+        """Of each thing that was shown: it is gone, or it stays, and why."""
+        with behind(account) as hit:
+            hit.proxy.plan = harm.refused_after_writes(writes_left)
+            environment = hit.proxy.environment(account.environment)
+            done = run_command(environment, "uninstall", "--apply", "--yes", "--json", *EVERYTHING)
+            refusals = len(hit.writes()) - writes_left
+        assert done.code == 1, done.errors
+        shown = done.json()
+        there = contacts(account).keys()
+        for card in shown["cards"]:
+            assert card["removed"] == (card_of(card["email"]) not in there), card
+            assert card["removed"] or "refuses" in card["stays_because"], card
+            if not card["removed"] and not groups_of(account, card["email"]):
+                assert all(group in card["stays_because"] for group in card["groups"]), card
+        names = [vcards.value(card, "FN") for card in account.cards().values() if vcards.is_group(card)]
+        assert all(group["removed"] == (group["name"] not in names) for group in shown["groups"])
+        assert all(
+            each["removed"] == (each["name"] not in account.mailbox_names()) for each in shown["labels"]
+        )
+        assert refusals <= len(GROUPS), "nobody goes on knocking"
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+    def test_whoever_was_taken_out_of_a_group_is_put_back(
+        self, account: AccountUnderTest, method: str
+    ) -> None:
+        """Where the server refuses once only, as some do under load."""
+        with behind(account) as hit:
+            refuse = harm.status(401)
+            hit.proxy.plan = Harm(refuse, lambda request: request.method == method, times=1)
+            environment = hit.proxy.environment(account.environment)
+            done = run_command(environment, "uninstall", "--apply", "--yes", "--json", "--cards")
+        assert done.code == 1
+        staying = [card["email"] for card in done.json()["cards"] if not card["removed"]]
+        assert {address: groups_of(account, address) for address in staying} == {
+            address: [group]
+            for (_, address), group in ((ANN, "Imbox"), (ACME, "Feed"), (BOB, "Jail"))
+            if address in staying
+        }
+        assert len(contacts(account)) == len(staying) > 0
+
 
 class TestInterrupted:
     """Cut off anywhere, and run again."""
@@ -353,9 +425,13 @@ class TestInterrupted:
         pytest.fail("it never ends")
 
 
+def no_advance(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
 def take_everything_away(mailroom: Account) -> None:
     """Do what the command does after a yes."""
     cards = [card for card in mailroom.book.made().cards if card.alteration is Alteration.NONE]
-    remove_cards(mailroom.book, cards, SCHEME, lambda _done, _total: None)
+    remove_cards(mailroom.book, cards, SCHEME, no_advance)
     remove_groups(mailroom.book, mailroom.book.made().groups, (), SCHEME)
     remove_labels(mailroom.mail, [*LABELS, "Screener"])

@@ -225,6 +225,21 @@ def dead_after_writes(writes_left: int, *, is_done: bool) -> Plan:
     return plan
 
 
+def refused_after_writes(writes_left: int) -> Plan:
+    """Let some writes pass; the next one and all requests after it are refused: the credentials are."""
+    writes = 0
+
+    def plan(exchange: Exchange) -> None:
+        nonlocal writes
+        writes += exchange.request.is_write
+        if writes <= writes_left:
+            exchange.pass_on()
+        else:
+            exchange.reply(Answer(401))
+
+    return plan
+
+
 def refuse_sync_token(exchange: Exchange) -> None:
     """Say that the sync token is no longer good (RFC 6578 section 3.2)."""
     body = b'<error xmlns="DAV:"><valid-sync-token/></error>'
