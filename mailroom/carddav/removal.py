@@ -94,13 +94,9 @@ class Removal:
 
     def _delete(self, uid: CardUid, find: _Find[_Item], objection: Callable[[_Item], str]) -> str:
         """Delete one thing; return why it stays, or nothing where it is gone."""
-        replicas = self._books.read_with_all_groups()
-        if unsure := self._books.left_out():
-            return f"what cannot be read may need it: {unsure[0]}"
-        found = next((each for each in find(replicas) if each.uid == uid), None)
-        if found is None:
-            is_there = any(uid == bare_uid(x.uid) for replica in replicas for _, x in replica.entries())
-            return "it was changed meanwhile" if is_there else ""
+        found = self._find(uid, find)
+        if isinstance(found, str):
+            return found
         book = found.replica.book
         for stored in read_cards(self._client, book, [found.resource], whole=True):
             if not isinstance(stored, StoredCard):
@@ -111,6 +107,20 @@ class Removal:
                 return "the server gives it no ETag, so that no version of it can be named"
             self._client.delete_card(book, found.resource, stored.etag)
         return ""
+
+    def _find(self, uid: CardUid, find: _Find[_Item]) -> _Found[_Item] | str:
+        """Find one thing as it is now; or say why it stays, with nothing where it is gone."""
+        replicas = self._books.read_with_all_groups()
+        if unsure := self._books.left_out():
+            return f"what cannot be read may need it: {unsure[0]}"
+        match [each for each in find(replicas) if each.uid == uid]:
+            case [found]:
+                return found
+            case []:
+                is_there = any(uid == bare_uid(x.uid) for replica in replicas for _, x in replica.entries())
+                return "it was changed meanwhile" if is_there else ""
+            case _:
+                return "several cards have its identifier, and nobody can know which of them is meant"
 
 
 def _find_cards(replicas: Sequence[Replica]) -> Iterator[_Found[MadeCard]]:

@@ -15,7 +15,7 @@ from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, CardKind, NewCard
 from mailroom.triage.uninstall import remove_cards, remove_groups, remove_labels
-from tests.conftest import ADDRESS_BOOK_SERVERS, open_account_on
+from tests.conftest import ADDRESS_BOOK_SERVERS, DAV_KINDS, open_account_on
 from tests.support import harm, vcards
 from tests.support.accounts import (
     GROUPS,
@@ -395,6 +395,31 @@ class TestRefusedCredentials:
             if address in staying
         }
         assert len(contacts(account)) == len(staying) > 0
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("kind", DAV_KINDS)
+class TestWithoutDates:
+    """On servers that tell neither when a card was made nor when it was changed."""
+
+    def test_only_cards_that_were_never_named_go(self, kind: str, request: pytest.FixtureRequest) -> None:
+        """Whether somebody renamed one cannot be seen, and that is said before the question."""
+        with closing(open_account_on(kind, request)) as bare:
+            assert not bare.describes_cards
+            account = installed(bare)
+            account.receive([("", "dan@example.net")], "Screener", "@ToFeed")
+            run_cycle(account)
+            name = card_of(ANN[1])
+            account.put_card(name, account.cards()[name].replace(b"Ann", b"Aunt"))
+            shown = told(account)
+            assert shown["dan@example.net"]["is_untouched"]
+            assert all(
+                "nobody can know whether somebody renamed it" in shown[address]["stays_because"]
+                for _, address in (ANN, ACME, BOB)
+            )
+            assert uninstall(account, *EVERYTHING).code == 0
+            assert set(contacts(account)) == {card_of(address) for _, address in (ANN, ACME, BOB)}
+            assert groups_of(account, ANN[1]) == ["Imbox"]
 
 
 class TestInterrupted:

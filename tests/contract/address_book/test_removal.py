@@ -56,6 +56,20 @@ def test_a_new_name_is_never_taken_for_none(account: AccountUnderTest, book: Add
         assert b"Aunt Erna" in contacts(account)[name]
 
 
+def test_of_two_cards_of_one_identifier_neither_goes(account: AccountUnderTest, book: AddressBook) -> None:
+    """Somebody copied it into another book, and which of them was looked at nobody can tell."""
+    made(book, new_card(ANN, ANN))
+    account.add_address_book("other")
+    (name,) = contacts(account)
+    account.put_card(name, contacts(account)[name], "other")
+    later = opened(account).book
+    shown = later.made().cards
+    staying = later.delete_cards([card.uid for card in shown], no_objection)
+    assert len(shown) == 2
+    assert all("several cards have its identifier" in staying[card.uid] for card in shown)
+    assert later.made().cards == shown
+
+
 def test_deletes_cards_and_leaves_all_else(account: AccountUnderTest, book: AddressBook) -> None:
     """One that is gone already is no failure."""
     add_contact(account, "Carol", "carol@example.net", groups=["Feed"])
