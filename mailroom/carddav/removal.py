@@ -14,7 +14,7 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.identity import address_of, group_uids
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import read_cards
-from mailroom.carddav.replica import Replica
+from mailroom.carddav.replica import Entry, Group, Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
@@ -117,10 +117,15 @@ class Removal:
             case [found]:
                 return found
             case []:
-                is_there = any(uid == bare_uid(x.uid) for replica in replicas for _, x in replica.entries())
-                return "it was changed meanwhile" if is_there else ""
+                there = (x.uid for replica in replicas for x in _everything(replica))
+                return "it was changed meanwhile" if uid in map(bare_uid, there) else ""
             case _:
                 return "several cards have its identifier, and nobody can know which of them is meant"
+
+
+def _everything(replica: Replica) -> Iterator[Entry | Group]:
+    yield from (entry for _, entry in replica.entries())
+    yield from replica.groups.values()
 
 
 def _find_cards(replicas: Sequence[Replica]) -> Iterator[_Found[MadeCard]]:

@@ -7,7 +7,15 @@ from mailroom.model.ports import AddressBook
 from mailroom.triage.uninstall import why_card_stays
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
-from tests.support.accounts import AccountUnderTest, add_contact, contacts, contacts_of, groups_of, join
+from tests.support.accounts import (
+    AccountUnderTest,
+    add_contact,
+    contacts,
+    contacts_of,
+    group_card_name,
+    groups_of,
+    join,
+)
 from tests.support.default_account import SCHEME
 from tests.support.running import opened
 
@@ -106,3 +114,18 @@ def test_deletes_a_group_and_none_of_its_members(account: AccountUnderTest, book
     assert book.delete_groups([group.uid], no_objection) == {}
     assert contacts(account) == before
     assert groups_of(account, "carol@example.net") == []
+
+
+def test_a_group_that_was_renamed_meanwhile_is_not_told_as_gone(
+    account: AccountUnderTest, book: AddressBook
+) -> None:
+    """Its identifier says that it is there, under whatever name; one that is gone is no failure."""
+    account.delete_card("Feed.vcf")
+    account.delete_card("Jail.vcf")
+    assert book.create_groups(["Feed", "Jail"]) == {}
+    feed, jail = (group.uid for group in book.made().groups)
+    name = group_card_name(account, "Feed")
+    account.put_card(name, account.cards()[name].replace(b"Feed", b"Reading"))
+    account.delete_card(group_card_name(account, "Jail"))
+    assert book.delete_groups([feed, jail], no_objection) == {feed: "it was changed meanwhile"}
+    assert group_card_name(account, "Reading") == name
