@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+from mailroom.carddav.books import Books
+from mailroom.carddav.cards import StoredCard
+from mailroom.carddav.client import CardDavClient
+from mailroom.carddav.reading import read_cards
+from mailroom.http import HttpClient
 from mailroom.model.contacts import Alteration, Card, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.ports import AddressBook
 from mailroom.triage.uninstall import why_card_stays
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
 from tests.support.accounts import (
+    GROUPS,
     AccountUnderTest,
     add_contact,
     contacts,
@@ -17,7 +25,8 @@ from tests.support.accounts import (
     join,
 )
 from tests.support.default_account import SCHEME
-from tests.support.running import opened
+from tests.support.given_time import eventually
+from tests.support.running import opened, settings_for
 
 ANN, BOB = "ann@example.net", "Bob@Example.net"
 
@@ -62,6 +71,35 @@ def test_a_new_name_is_never_taken_for_none(account: AccountUnderTest, book: Add
         stays = book.delete_cards([named.uid], lambda card: why_card_stays(card, SCHEME))
         assert "does not tell when it was changed" in stays[named.uid]
         assert b"Aunt Erna" in contacts(account)[name]
+
+
+def test_dates_betray_a_new_name(account: AccountUnderTest, book: AddressBook) -> None:
+    """Where a server tells them: that of making stays through every writing, that of change does not."""
+    made(book, new_card(ANN, "Shop News"))
+    (name,) = contacts(account)
+    settings = settings_for(account, {})
+    with closing(HttpClient(settings.carddav_url, settings.carddav_credentials)) as http:
+        client = CardDavClient(http, settings.carddav_url)
+        books = Books(client, frozenset(GROUPS))
+        books.refresh()
+
+        def dates() -> tuple[int, int]:
+            (stored,) = read_cards(client, books.chosen.book, [name], whole=True)
+            assert isinstance(stored, StoredCard)
+            return stored.created, stored.modified
+
+        def renamed() -> tuple[int, int]:
+            account.put_card(name, account.cards()[name].replace(b"Shop News", b"Aunt Erna"))
+            return dates()
+
+        before = dates()
+        if not account.describes_cards:
+            assert before == renamed() == (0, 0)
+            return
+        created, modified = before
+        # They count whole seconds: until the next one, the change bears the date of making.
+        assert eventually(lambda: renamed()[1] > modified)
+        assert dates()[0] == created
 
 
 def test_of_two_cards_of_one_identifier_neither_goes(account: AccountUnderTest, book: AddressBook) -> None:
