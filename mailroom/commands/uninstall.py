@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from attrs import define, frozen
@@ -216,8 +217,12 @@ def _conclude(terminal: Terminal, found: Found, outcome: Outcome, doomed: str) -
     for kind, removal in done.items():
         if removal.removed:
             terminal.line(f"Taken away: {len(removal.removed)} {kind}.")
+        by_reason: dict[str, list[str]] = defaultdict(list)
         for key, reason in removal.staying.items():
-            terminal.paragraph(f"{names.get(key, key)} stays: {reason}", "  ✗ ", RED)
+            by_reason[reason].append(names.get(key, key))
+        for reason, those in by_reason.items():
+            stay = "stays" if len(those) == 1 else "stay"
+            terminal.paragraph(f"{', '.join(those)} {stay}: {reason}", "  ✗ ", RED)
     _show_left_to_you(terminal)
 
 

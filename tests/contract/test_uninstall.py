@@ -377,6 +377,18 @@ class TestRefusedCredentials:
         )
         assert refusals <= len(GROUPS), "nobody goes on knocking"
 
+    def test_one_reason_of_many_things_is_told_once(self, account: AccountUnderTest) -> None:
+        """The same advice under each of a thousand cards would hide what else there is to read."""
+        with behind(account) as hit:
+            hit.proxy.plan = harm.refused_after_writes(0)
+            environment = hit.proxy.environment(account.environment)
+            done = run_command(environment, "uninstall", "--apply", "--yes", "--labels")
+        shown = " ".join(done.output.split())
+        assert done.code == 1
+        assert shown.count("refuses the token") == 1
+        told = shown[: shown.index("refuses the token")]
+        assert all(name in told[told.index("✗") :] for name in (*LABELS, "Screener")), shown
+
     @pytest.mark.parametrize("method", ["PUT", "DELETE"])
     def test_whoever_was_taken_out_of_a_group_is_put_back(
         self, account: AccountUnderTest, method: str
