@@ -341,6 +341,13 @@ def probe_seconds(port: int) -> float:
     return time.monotonic() - began
 
 
+def is_prompt(port: int) -> bool:
+    """Ask once; in a crowd, a connection may be closed to make room before the question has come."""
+    with suppress(ConnectionError):
+        return probe_seconds(port) < PROMPT_SECONDS
+    return False
+
+
 def send_slowly(client: socket.socket) -> None:
     """Send a byte now and then, for much longer than anybody should listen."""
     for _ in range(1_000):
@@ -354,6 +361,9 @@ def connections(port: int, count: int, stack: ExitStack) -> list[socket.socket]:
         for _ in range(count)
     ]
 
+
+PROBES = 3
+"""A cluster gives up after so many in a row (Kubernetes: failureThreshold, 3 by default)."""
 
 PROMPT_SECONDS = 15.0
 """A probe that waits for others waits for a minute, the time that each client has."""
@@ -442,7 +452,7 @@ class TestHealthUnderHostileClients:
                 threading.Thread(target=besiege, daemon=True).start()
             for _ in range(4):
                 service.until("poll_complete")
-                assert probe_seconds(port) < PROMPT_SECONDS
+                assert any(is_prompt(port) for _ in range(PROBES))
 
 
 def is_closed(client: socket.socket) -> bool:
