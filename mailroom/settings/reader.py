@@ -20,7 +20,7 @@ class Reader:
     """Reads variables and gathers what is wrong with them instead of stopping at the first."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        self._env = _Env(given)
+        self._env: environs.Env = _Env(given)
         self._problems: dict[str, str] = {}
 
     @property
