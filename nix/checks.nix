@@ -92,7 +92,7 @@ in
         done
         python - <<'END'
         from pathlib import Path
-        from mailroom.settings.settings import PUBLIC_DEFAULTS
+        from mailroom.settings.variables import PUBLIC_DEFAULTS
 
         lines = Path("kustomize/overlays/home/mailroom.env").read_text().splitlines()
         keys = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
