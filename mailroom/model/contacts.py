@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from enum import Enum
 from math import inf
 from typing import NewType, Self
@@ -116,3 +118,11 @@ class Made:
 
     cards: tuple[MadeCard, ...]
     groups: tuple[MadeGroup, ...]
+
+
+def uids_by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:
+    """Return which cards stand beside each contact group's name."""
+    groups: dict[str, set[CardUid]] = defaultdict(set)
+    for group, uid in pairs:
+        groups[group].add(uid)
+    return {group: frozenset(uids) for group, uids in groups.items()}

@@ -84,6 +84,8 @@ class Triage:
     def check_mail(self) -> None:
         """Look whether the account has every mailbox that the scheme names, and whose account it is.
 
+        Finds besides what a process that was cut off has left half finished, for the first cycle to see to.
+
         Raises:
             UserError: Names every mailbox that is missing, or may not be changed.
             AuthenticationError: The credentials are refused.

@@ -6,10 +6,9 @@ A failure is noted against its sender in the work under way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from itertools import chain
 
-from mailroom.model.contacts import Card, CardUid, Membership
+from mailroom.model.contacts import Card, CardUid, Membership, uids_by_group
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Contacts
 from mailroom.triage.layout import Layout
@@ -70,7 +69,7 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
 def join_groups(book: AddressBook, work: Work) -> None:
     """Put the filed senders' cards into their groups, each group in one write."""
     joining = [filing for filing in work.filings.values() if filing.joins]
-    cards = _by_group((filing.group, filing.card.uid) for filing in joining)
+    cards = uids_by_group((filing.group, filing.card.uid) for filing in joining)
     failures = _regroup(book, {group: Membership(add=uids) for group, uids in cards.items()})
     for filing in joining:
         if reason := failures.get(filing.group):
@@ -80,7 +79,7 @@ def join_groups(book: AddressBook, work: Work) -> None:
 def leave_groups(book: AddressBook, work: Work) -> None:
     """Take the filed senders' cards out of the groups of other categories."""
     leaving = [filing for filing in work.filings.values() if filing.departures]
-    cards = _by_group(chain.from_iterable(filing.departures for filing in leaving))
+    cards = uids_by_group(chain.from_iterable(filing.departures for filing in leaving))
     failures = _regroup(book, {group: Membership(remove=uids) for group, uids in cards.items()})
     for filing in leaving:
         for group in filing.left_groups:
@@ -90,10 +89,3 @@ def leave_groups(book: AddressBook, work: Work) -> None:
 
 def _regroup(book: AddressBook, memberships: dict[str, Membership]) -> dict[str, str]:
     return dict(book.regroup(memberships)) if memberships else {}
-
-
-def _by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:
-    groups: dict[str, set[CardUid]] = defaultdict(set)
-    for group, uid in pairs:
-        groups[group].add(uid)
-    return {group: frozenset(uids) for group, uids in groups.items()}

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import Factory, define
 
 from mailroom.errors import AuthenticationError, ServerError
-from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership
+from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership, uids_by_group
 from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
@@ -138,7 +138,8 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
         return dict.fromkeys(wanted, str(error))
     staying = {card.uid: reason for card in cards if (reason := why_card_stays(card, scheme))}
     groups = {card.uid: card.groups for card in cards if card.uid not in staying}
-    failures = _regroup(book, {name: Membership(remove=uids) for name, uids in _by_group(groups).items()})
+    leaving = uids_by_group((name, uid) for uid, names in groups.items() for name in names)
+    failures = _regroup(book, {name: Membership(remove=uids) for name, uids in leaving.items()})
     for uid, names in groups.items():
         if stuck := [failures[name] for name in names if name in failures]:
             staying[uid] = stuck[0]
@@ -189,7 +190,8 @@ def _put_back(
         for uid, names in groups.items()
         if triage_groups.intersection(contacts.groups(uid)) <= frozenset(names)
     }
-    failures = _regroup(book, {name: Membership(add=uids) for name, uids in _by_group(back).items()})
+    joining = uids_by_group((name, uid) for uid, names in back.items() for name in names)
+    failures = _regroup(book, {name: Membership(add=uids) for name, uids in joining.items()})
     return {
         uid: _not_put_back(reasons[uid], names, failures[name])
         for uid, names in back.items()
@@ -228,11 +230,3 @@ def _count(number: int, noun: str) -> str:
 
 def _group_names(scheme: Scheme) -> frozenset[str]:
     return frozenset(str(group.name) for group in scheme.groups)
-
-
-def _by_group(groups: Mapping[CardUid, Sequence[str]]) -> dict[str, frozenset[CardUid]]:
-    found: dict[str, set[CardUid]] = defaultdict(set)
-    for uid, names in groups.items():
-        for name in names:
-            found[name].add(uid)
-    return {name: frozenset(uids) for name, uids in found.items()}
