@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, evolve, field
 
@@ -210,23 +210,26 @@ def odd_messages(*odd: str) -> Plan:
 
 def dead_after_writes(writes_left: int, *, is_done: bool) -> Plan:
     """Let some writes pass; the next one and all requests after it get no answer."""
-    writes = 0
 
-    def plan(exchange: Exchange) -> None:
-        nonlocal writes
-        writes += exchange.request.is_write
-        if writes <= writes_left:
-            exchange.pass_on()
-            return
-        if is_done and writes == writes_left + 1 and exchange.request.is_write:
+    def die(exchange: Exchange, *, is_first: bool) -> None:
+        if is_done and is_first:
             exchange.forward()
         exchange.reset()
 
-    return plan
+    return _after_writes(writes_left, die)
 
 
 def refused_after_writes(writes_left: int) -> Plan:
     """Let some writes pass; the next one and all requests after it are refused: the credentials are."""
+    return _after_writes(writes_left, lambda exchange, **_: exchange.reply(Answer(401)))
+
+
+class _Harmful(Protocol):
+    def __call__(self, exchange: Exchange, *, is_first: bool) -> None:
+        """Do harm; the first that comes to it is a write."""
+
+
+def _after_writes(writes_left: int, harm: _Harmful) -> Plan:
     writes = 0
 
     def plan(exchange: Exchange) -> None:
@@ -235,7 +238,7 @@ def refused_after_writes(writes_left: int) -> Plan:
         if writes <= writes_left:
             exchange.pass_on()
         else:
-            exchange.reply(Answer(401))
+            harm(exchange, is_first=writes == writes_left + 1 and exchange.request.is_write)
 
     return plan
 
