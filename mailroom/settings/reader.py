@@ -53,7 +53,7 @@ class Reader:
 
     def text(self, name: str, check: Check, convert: Callable[[str], str] = str) -> str:
         """Read a text, converted before it is checked."""
-        value = convert(self._env.str(name, default_of(name)))
+        value = convert(self._said(name))
         if wrong := check(value):
             self._problems[name] = f"{name}: {wrong}"
         return value
@@ -64,16 +64,15 @@ class Reader:
 
     def name_if_any(self, variable: str) -> Name | None:
         """Read what something in the account is called; None where the variable is empty."""
-        return self.name(variable) if self._env.str(variable, default_of(variable)) else None
+        return self.name(variable) if self._said(variable) else None
 
     def path_if_any(self, variable: str) -> Name | None:
         """Read a mailbox's full name; None where the variable is empty."""
-        text = self._env.str(variable, default_of(variable))
-        return Name(self.text(variable, find_path_problem), variable) if text else None
+        return Name(self.text(variable, find_path_problem), variable) if self._said(variable) else None
 
     def is_default(self, variable: str) -> bool:
         """Whether a variable says what it says by itself."""
-        return bool(self._env.str(variable, default_of(variable)) == default_of(variable))
+        return self._said(variable) == default_of(variable)
 
     def problem(self, variable: str, says: str) -> None:
         """Note what is wrong with a variable."""
@@ -108,6 +107,10 @@ class Reader:
         elif wrong := check(value):
             self._problems[name] = f"{name}: {wrong}"
         return value
+
+    def _said(self, variable: str) -> str:
+        said: str = self._env.str(variable, default_of(variable))
+        return said
 
     def _bounded(self, name: str, value: object, least: float, most: float, what: str) -> float:
         if not isinstance(value, int | float) or not least <= value <= most:

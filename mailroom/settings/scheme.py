@@ -15,10 +15,13 @@ from mailroom.settings.reader import Reader
 
 _COMPANY, _PERSON = CardKind.COMPANY, CardKind.PERSON
 
+_WITH_MAILBOX: Final = ("FEED", "PAPER_TRAIL", "JAIL")
+_WITH_LABEL: Final = ("IMBOX", *_WITH_MAILBOX, "PERSON")
+
 _INSTEAD_OF_FILE: Final = (
-    *(f"MAILROOM_LABEL_TO_{each}" for each in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL", "PERSON")),
-    *(f"MAILROOM_GROUP_{each}" for each in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL")),
-    *(f"MAILROOM_MAILBOX_{each}" for each in ("FEED", "PAPER_TRAIL", "JAIL")),
+    *(f"MAILROOM_LABEL_TO_{each}" for each in _WITH_LABEL),
+    *(f"MAILROOM_GROUP_{each}" for each in ("IMBOX", *_WITH_MAILBOX)),
+    *(f"MAILROOM_MAILBOX_{each}" for each in _WITH_MAILBOX),
 )
 """The variables that say what a file of categories says otherwise."""
 
@@ -40,11 +43,8 @@ def read_scheme(reader: Reader) -> Scheme:
 
 def _categories_of_variables(reader: Reader) -> tuple[Category, ...]:
     imbox = ContactGroup(reader.name("MAILROOM_GROUP_IMBOX"), mailbox=None)
-    feed, paper_trail, jail = (_group(reader, key) for key in ("FEED", "PAPER_TRAIL", "JAIL"))
-    labels = {
-        key: reader.name_if_any(f"MAILROOM_LABEL_TO_{key}")
-        for key in ("IMBOX", "FEED", "PAPER_TRAIL", "JAIL", "PERSON")
-    }
+    feed, paper_trail, jail = (_group(reader, key) for key in _WITH_MAILBOX)
+    labels = {key: reader.name_if_any(f"MAILROOM_LABEL_TO_{key}") for key in _WITH_LABEL}
     if not any(labels.values()):
         reader.problem("MAILROOM_LABEL_TO_IMBOX", "is empty, as all triage labels are: one is needed")
     categories = []
