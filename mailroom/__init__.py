@@ -1,3 +1,3 @@
 """Mailroom: one triage label on one message files its sender for good."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

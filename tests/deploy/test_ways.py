@@ -106,7 +106,7 @@ def test_base_and_components_are_used_from_another_repository(tmp_path: Path) ->
         ["init", "--quiet"],
         ["add", "."],
         [*author, "commit", "--quiet", "-m", "One"],
-        ["tag", "v0.1.0"],
+        ["tag", "v1.0.0"],
     ):
         run(program("git"), *command, folder=upstream)
     text = block("docs/cluster.md", "yaml", "//kustomize/base?ref=")
@@ -120,7 +120,7 @@ def test_base_and_components_are_used_from_another_repository(tmp_path: Path) ->
         assert the(here, kind) == the(there, kind)
     template = the(here, "Deployment")["spec"]["template"]
     assert template["metadata"] == the(there, "Deployment")["spec"]["template"]["metadata"]
-    assert template["spec"]["containers"][0]["image"] == "ghcr.io/mailroom/mailroom:v0.1.0"
+    assert template["spec"]["containers"][0]["image"] == "ghcr.io/mailroom/mailroom:v1.0.0"
 
 
 def test_flux_is_pointed_at_the_overlay() -> None:
