@@ -75,7 +75,7 @@ def _run_service(settings: Settings) -> Exit:
     with closing(server), ExitStack() as listening:
         server.start()
         started: dict[str, object] = {"version": __version__, "health_port": server.port}
-        log(logging.INFO, "service_starting", **started)
+        log(logging.INFO, "service_starting", **started, **settings.servers)
         if not _is_ready(account, stop):
             log(logging.INFO, "service_stopped")
             return Exit.DONE

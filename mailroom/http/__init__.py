@@ -9,7 +9,7 @@ from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, MAX_CONNECTIONS, Bounds
 from mailroom.http.client import HttpClient
 from mailroom.http.credentials import Credentials
-from mailroom.http.urls import find_url_problem, is_loopback, resolve
+from mailroom.http.urls import authority_of, find_url_problem, is_loopback, resolve
 
 __all__ = [
     "DEFAULT_BOUNDS",
@@ -19,6 +19,7 @@ __all__ = [
     "HttpClient",
     "Response",
     "Stream",
+    "authority_of",
     "find_url_problem",
     "is_loopback",
     "resolve",

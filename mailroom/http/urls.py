@@ -50,6 +50,11 @@ def parse(url: str) -> Url:
     return parsed
 
 
+def authority_of(url: str) -> str:
+    """Return whom a URL leads to: the host, and the port where it names one."""
+    return parse(url).netloc or ""
+
+
 def find_url_problem(url: str) -> str | None:
     """Say why a URL from the settings cannot be where a server is, without quoting it, or None."""
     try:

@@ -109,6 +109,7 @@ class HealthServer:
     """Serves `/healthz/live`, `/healthz/ready` and, the same as that, `/healthz` until closed.
 
     Args:
+        host: An address or a name; `::` is every address of the machine, those of IPv4 too.
         port: The TCP port; 0 takes any free one.
         connection_seconds: How long a client has to ask and to take the answer.
 
@@ -126,11 +127,11 @@ class HealthServer:
             b"/healthz/live": health.live,
         }
         try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
+            self._listener = _listen(host, port)
         except OSError as error:
+            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             raise UserError(
-                [f"MAILROOM_HEALTH_PORT: cannot listen on {host}:{port}: {error.strerror or error}"]
+                [f"MAILROOM_HEALTH_PORT: cannot listen on {where}: {error.strerror or error}"]
             ) from error
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -244,6 +245,19 @@ class HealthServer:
         self._selector.unregister(connection.socket)
         connection.socket.close()
         del self._connections[connection.socket]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen at an address; where a machine has no IPv6, all its addresses are those of IPv4."""
+    is_everywhere = host == "::"
+    if is_everywhere and not socket.has_dualstack_ipv6():
+        host, is_everywhere = "0.0.0.0", False  # noqa: S104 - a probe comes from outside the pod
+    return socket.create_server(
+        (host, port),
+        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+        backlog=BACKLOG_CONNECTIONS,
+        dualstack_ipv6=is_everywhere,
+    )
 
 
 _STATUS_LINES = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import field, frozen
 
 from mailroom.errors import UserError
-from mailroom.http import Credentials, find_url_problem
+from mailroom.http import Credentials, authority_of, find_url_problem
 from mailroom.model.scheme import Scheme
 from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
@@ -47,6 +47,12 @@ class Settings:
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
     misspelt: tuple[str, ...] = ()
+
+    @property
+    def servers(self) -> dict[str, str]:
+        """Whom Mailroom asks, by what they are asked for."""
+        urls = {"mail_server": self.jmap_session_url, "contacts_server": self.carddav_url}
+        return {name: authority_of(url) for name, url in urls.items()}
 
     @property
     def jmap_credentials(self) -> Credentials:

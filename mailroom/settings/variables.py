@@ -34,7 +34,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_SWEEP_STRAGGLERS": "true",
     "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
     "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
-    "MAILROOM_HEALTH_HOST": "0.0.0.0",  # noqa: S104 - a probe comes from outside the pod
+    "MAILROOM_HEALTH_HOST": "::",  # a probe comes from outside the pod
     "MAILROOM_HEALTH_PORT": "8080",
 }
 """What few will change, with its defaults: other servers, tests, taste."""

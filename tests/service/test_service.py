@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mailroom import __version__
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import PATIENCE_SECONDS, eventually
@@ -348,6 +349,18 @@ class TestStart:
         assert ended.returncode == 1
         assert f"nothing answers at 127.0.0.1:{port}" in ended.stderr
         assert "Traceback" not in ended.stderr + ended.stdout
+
+    def test_before_anything_is_asked_it_says_who_will_be(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """With the network down the log is not empty: which version asks whom, though nobody answers."""
+        held = sandbox.interceptor = Held()
+        with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
+            starting = service.until("service_starting")
+            assert service.events == [starting]
+            assert starting["version"] == __version__
+            host = sandbox.url.partition("//")[2].strip("/")
+            assert (starting["mail_server"], starting["contacts_server"]) == (host, host)
+            assert held.is_reached()
+            held.let_go()
 
     def test_a_health_port_in_use_is_told(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """A port that somebody else has is named with its variable."""

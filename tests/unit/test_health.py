@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import urllib.request
+from contextlib import closing
+
 import pytest
 
-from mailroom.service.health import LEAST_READY_SECONDS, STEP_SECONDS, Health
+from mailroom.errors import UserError
+from mailroom.service.health import LEAST_READY_SECONDS, STEP_SECONDS, Health, HealthServer
 
 
 class Clock:
@@ -84,3 +89,45 @@ class TestLive:
         assert health.live()[0] == 200
         clock.now += 0.1
         assert health.live()[0] == 503
+
+
+def answers_at(server: HealthServer, address: str) -> bool:
+    """Whether a probe of this address of the machine is answered."""
+    try:
+        with urllib.request.urlopen(f"http://{address}:{server.port}/healthz/live", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+class TestListening:
+    @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+    @pytest.mark.parametrize(
+        ("host", "by_ipv4", "by_ipv6"),
+        [("::", True, True), ("0.0.0.0", True, False), ("127.0.0.1", True, False), ("::1", False, True)],
+    )
+    def test_everywhere_is_by_ipv6_and_by_ipv4(self, host: str, by_ipv4: bool, by_ipv6: bool) -> None:
+        """A kubelet asks at the pod's address, which is of one kind or of the other."""
+        with closing(HealthServer(Health(60), host, 0)) as server:
+            server.start()
+            assert answers_at(server, "127.0.0.1") is by_ipv4
+            assert answers_at(server, "[::1]") is by_ipv6
+
+    def test_where_ipv6_is_off_everywhere_is_by_ipv4(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A kernel without IPv6 does not keep the service from starting."""
+        monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+        with closing(HealthServer(Health(60), "::", 0)) as server:
+            server.start()
+            assert answers_at(server, "127.0.0.1")
+            assert not answers_at(server, "[::1]")
+
+    @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::", "[::]")])
+    def test_a_port_that_another_has_is_named(self, host: str, shown: str) -> None:
+        """Also where the other has it at one address of the machine alone."""
+        if host == "::" and not socket.has_dualstack_ipv6():
+            pytest.skip("this machine has no IPv6")
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(UserError, match="MAILROOM_HEALTH_PORT") as refused:
+                HealthServer(Health(60), host, port)
+        assert f"{shown}:{port}" in str(refused.value)
