@@ -11,8 +11,8 @@ from attrs import evolve, frozen
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
-from mailroom.carddav.removal import Removal
-from mailroom.carddav.replica import Entry, Group
+from mailroom.carddav.removal import Remover
+from mailroom.carddav.replica import CardEntry, Group
 from mailroom.carddav.writing import CardWriter
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
@@ -72,7 +72,7 @@ class CardDavAddressBook:
     def __init__(self, http: HttpClient, url: str, groups: Iterable[str]) -> None:
         self._client = CardDavClient(http, url)
         self._books = Books(self._client, frozenset(groups))
-        self._removal = Removal(self._client, self._books)
+        self._remover = Remover(self._client, self._books)
         self._writes_one_by_one = False
 
     def refresh(self) -> ContactsView:
@@ -190,19 +190,19 @@ class CardDavAddressBook:
 
     def made(self) -> Made:
         """Read what Mailroom made and is still there; see `AddressBook.made`."""
-        return self._removal.made()
+        return self._remover.made()
 
     def delete_cards(
         self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
     ) -> Mapping[CardUid, str]:
         """Delete cards that Mailroom made; see `AddressBook.delete_cards`."""
-        return self._removal.delete_cards(uids, objection)
+        return self._remover.delete_cards(uids, objection)
 
     def delete_groups(
         self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
     ) -> Mapping[CardUid, str]:
         """Delete contact groups that Mailroom made; see `AddressBook.delete_groups`."""
-        return self._removal.delete_groups(uids, objection)
+        return self._remover.delete_groups(uids, objection)
 
     def _known(self, address: Address) -> Card | Refused | None:
         """Return the card that an address has already, or why it can have none."""
@@ -249,5 +249,5 @@ def _attempt(write: Callable[[_Item], _Done], item: _Item) -> _Done | ServerErro
         return error
 
 
-def _card(entry: Entry) -> Card:
+def _card(entry: CardEntry) -> Card:
     return Card(CardUid(entry.uid), entry.name, entry.created)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
-from mailroom.carddav.replica import Entry, Replica
+from mailroom.carddav.replica import CardEntry, Replica
 from mailroom.errors import ServerError, StatusError
 from mailroom.model.address import Address
 
@@ -92,7 +92,7 @@ class Books:
             replica.keep_all_members()
         return replicas
 
-    def find(self, address: Address) -> list[Entry]:
+    def find(self, address: Address) -> list[CardEntry]:
         """Return the cards that have `address`, those of the chosen book first."""
         return [entry for replica in self._in_order() for entry in replica.find(address)]
 

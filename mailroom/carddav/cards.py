@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from attrs import evolve, frozen
 
-from mailroom.carddav.discovery import CARDDAV, DAV, NAMESPACES, XML_HEADERS, Collection, escape, propfind
+from mailroom.carddav.discovery import CARDDAV, DAV, NAMESPACES, XML_HEADERS, Collection, escape_xml, propfind
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.multistatus import Multistatus, Resource
 from mailroom.carddav.vcard import version_and_uid
@@ -173,7 +173,7 @@ def _tells_deletion(body: bytes, name: str) -> bool:
     if not body:
         return True
     try:
-        told = [(card_name(each.href), each.status) for each in Multistatus(body)]
+        told = [(resource_name(each.href), each.status) for each in Multistatus(body)]
     except ProtocolError:
         return False
     return [(name, 200)] == told
@@ -201,7 +201,7 @@ def etag_in(resource: Resource) -> str:
     return _strong(resource.text(f"{DAV}getetag"))
 
 
-def card_name(href: str) -> str:
+def resource_name(href: str) -> str:
     """Return the last part of a URL, decoded; empty for a collection."""
     return unquote(href.rpartition("/")[2], errors="surrogateescape")
 
@@ -266,7 +266,7 @@ def _of_stored_version(http: HttpClient, book: Collection, name: str, texts: Seq
     for text in texts:
         version, uid = version_and_uid(text)
         wanted = {"VERSION": ("equals", version), "UID": ("contains", bare_uid(uid))}
-        if version and any(card_name(resource.href) == name for resource in query(http, book, wanted)):
+        if version and any(resource_name(resource.href) == name for resource in query(http, book, wanted)):
             found.append(text)
     return found if len(found) == 1 else []
 
@@ -283,7 +283,7 @@ def query(
         properties: What to tell of each card, elements.
     """
     filters = "".join(
-        f'<C:prop-filter name="{name}"><C:text-match match-type="{match_type}">{escape(text)}'
+        f'<C:prop-filter name="{name}"><C:text-match match-type="{match_type}">{escape_xml(text)}'
         "</C:text-match></C:prop-filter>"
         for name, (match_type, text) in wanted.items()
         if text

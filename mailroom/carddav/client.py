@@ -13,7 +13,6 @@ from mailroom.carddav.cards import (
     CARD_DATA,
     StoredCard,
     card_in,
-    card_name,
     delete_card,
     etag_in,
     prove,
@@ -21,6 +20,7 @@ from mailroom.carddav.cards import (
     quoted,
     read_card,
     read_exact_card,
+    resource_name,
     write_card,
 )
 from mailroom.carddav.discovery import (
@@ -28,7 +28,7 @@ from mailroom.carddav.discovery import (
     XML_HEADERS,
     Collection,
     discover,
-    escape,
+    escape_xml,
 )
 from mailroom.carddav.multistatus import Multistatus
 from mailroom.carddav.vcard import URN_UUID, version_and_uid
@@ -88,7 +88,7 @@ class _Pages:
         for resource in multistatus:
             # 507 for the book itself: there are more changes to come (RFC 6578 section 3.6).
             is_last = is_last and resource.status != 507
-            name = card_name(resource.href)
+            name = resource_name(resource.href)
             if not name:
                 continue
             is_new = is_new or (name not in self.changed and name not in self.removed)
@@ -165,7 +165,7 @@ class CardDavClient:
             ProtocolError: While iterating: from here on the answer cannot be read.
         """
         path = urlsplit(book.url).path
-        hrefs = "".join(f"<href>{escape(path + quoted(name))}</href>" for name in names)
+        hrefs = "".join(f"<href>{escape_xml(path + quoted(name))}</href>" for name in names)
         body = (
             f"<C:addressbook-multiget {NAMESPACES}><prop><getetag/><getcontentlength/><creationdate/>"
             f"{address_data}</prop>{hrefs}</C:addressbook-multiget>"
@@ -178,7 +178,7 @@ class CardDavClient:
             max_bytes=MAX_CARDS_BYTES,
         )
         for resource in Multistatus(response.body):
-            name = card_name(resource.href)
+            name = resource_name(resource.href)
             if CARD_DATA in resource.properties:
                 yield name, card_in(name, resource)
             elif resource.status == 404:
@@ -218,7 +218,7 @@ class CardDavClient:
             raise
         for resource in found:
             if CARD_DATA in resource.properties:
-                name = card_name(resource.href)
+                name = resource_name(resource.href)
                 _, uid = version_and_uid(card_in(name, resource).octets)
                 if uid.startswith(URN_UUID):  # some servers answer with every card, whatever is asked
                     yield name, uid
@@ -242,7 +242,7 @@ class CardDavClient:
     def _sync(self, book: Collection, sync_token: str) -> Response | None:
         """Send a sync-collection report (RFC 6578); None where the token is no longer good."""
         body = (
-            f"<sync-collection {NAMESPACES}><sync-token>{escape(sync_token)}</sync-token>"
+            f"<sync-collection {NAMESPACES}><sync-token>{escape_xml(sync_token)}</sync-token>"
             "<sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
         )
         response = self._http.request(

@@ -76,7 +76,7 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
     raise ProtocolError(f"{url} is not the URL of an address book, nor is {WELL_KNOWN} on its host")
 
 
-def escape(text: str) -> str:
+def escape_xml(text: str) -> str:
     """Return a text as it stands between two tags (html.escape brings every entity of HTML along)."""
     return text.translate(_ESCAPES)
 

@@ -14,7 +14,7 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.identity import address_of, group_uids
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import read_cards
-from mailroom.carddav.replica import Entry, Group, Replica
+from mailroom.carddav.replica import CardEntry, Group, Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
@@ -37,7 +37,7 @@ class _Found(Generic[_Item]):
 _Find = Callable[[Sequence[Replica]], Iterator[_Found[_Item]]]
 
 
-class Removal:
+class Remover:
     """What Mailroom made in those of a person's address books that may be written."""
 
     def __init__(self, client: CardDavClient, books: Books) -> None:
@@ -123,7 +123,7 @@ class Removal:
                 return "several cards have its identifier, and nobody can know which of them is meant"
 
 
-def _everything(replica: Replica) -> Iterator[Entry | Group]:
+def _everything(replica: Replica) -> Iterator[CardEntry | Group]:
     yield from (entry for _, entry in replica.entries())
     yield from replica.groups.values()
 

@@ -26,7 +26,7 @@ most troubles are over by then, and after that ever more rarely, since some neve
 
 
 @define(eq=False, weakref_slot=False)
-class Entry:
+class CardEntry:
     """What is kept of a contact card.
 
     Attributes:
@@ -95,11 +95,11 @@ class Replica:
         self._client = client
         self._triage_groups = groups
         self._sync_token = ""
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, CardEntry] = {}
         self._written: set[str] = set()
         self._may_show_other_uids = False
         # Nearly always one card has an address, and a tuple for each would cost memory.
-        self._by_address: dict[Address, Entry | tuple[Entry, ...]] = {}
+        self._by_address: dict[Address, CardEntry | tuple[CardEntry, ...]] = {}
 
     def refresh(self) -> None:
         """Read what has changed since the last time, all of it the first time.
@@ -202,15 +202,15 @@ class Replica:
             self._triage_groups = triage_groups
             raise
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
+    def entries(self) -> Iterator[tuple[str, CardEntry]]:
         """Return every contact card that is no group, by resource name."""
         for key, entry in self._entries.items():
             yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
 
-    def find(self, address: Address) -> tuple[Entry, ...]:
+    def find(self, address: Address) -> tuple[CardEntry, ...]:
         """Return the cards that have `address`, in the order of the book."""
         found = self._by_address.get(address, ())
-        return (found,) if isinstance(found, Entry) else found
+        return (found,) if isinstance(found, CardEntry) else found
 
     def groups_named(self, name: str) -> list[Group]:
         """Return the groups that bear `name`; there may be several."""
@@ -248,7 +248,7 @@ class Replica:
     def _add(self, resource: str, summary: CardSummary, created: int) -> None:
         key = _key(resource)
         uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
-        entry = Entry(uid, summary.name, summary.addresses, created)
+        entry = CardEntry(uid, summary.name, summary.addresses, created)
         self._entries[key] = entry
         for address in entry.addresses:
             if others := self.find(address):

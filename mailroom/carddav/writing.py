@@ -6,7 +6,7 @@ import time
 
 from attrs import evolve
 
-from mailroom.carddav.cards import StoredCard, card_name
+from mailroom.carddav.cards import StoredCard, resource_name
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.discovery import Collection
@@ -81,7 +81,7 @@ class CardWriter:
             conflict = read_uid_conflict(error.body) if error.status == 403 else None
             if conflict is None:
                 raise
-            return self._client.read_exact_card(self._book, card_name(conflict)) if conflict else None
+            return self._client.read_exact_card(self._book, resource_name(conflict)) if conflict else None
         return StoredCard(resource, etag, card, is_exact=True, created=int(time.time()))
 
     def _change_members(self, group: Group, membership: Membership) -> Group:

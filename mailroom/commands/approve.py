@@ -46,7 +46,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     if as_json:
         terminal.json(_as_json(people, tallies.unreadable, report))
     else:
-        _conclude(terminal, report, category)
+        _show_done(terminal, report, category)
     return Exit.FAILED if report.failed else Exit.DONE
 
 
@@ -66,7 +66,7 @@ def _show(terminal: Terminal, people: Sequence[Tally], unreadable: int) -> None:
     terminal.line()
 
 
-def _conclude(terminal: Terminal, report: ApprovalReport, category: Category) -> None:
+def _show_done(terminal: Terminal, report: ApprovalReport, category: Category) -> None:
     if report.approved:
         terminal.line(f"Added to {category.group.name!r}: {len(report.approved)}. No mail was moved.")
     elif not report.failed:

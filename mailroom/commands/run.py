@@ -14,7 +14,7 @@ from mailroom.exits import Exit
 from mailroom.jmap import PushState
 from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
-from mailroom.service.journal import tell_failure
+from mailroom.service.journal import log_failure
 from mailroom.service.loop import Service, run_cycle
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
@@ -45,7 +45,7 @@ def _run_once(settings: Settings) -> Exit:
     try:
         return Exit.FAILED if run_cycle(account.triage, is_awaited=True).has_failures else Exit.DONE
     except MailroomError as error:
-        tell_failure(error)
+        log_failure(error)
         return Exit.FAILED
 
 

@@ -64,7 +64,7 @@ class Found:
 
 
 @define
-class Outcome:
+class Removals:
     """What has been taken away; None of what was not chosen."""
 
     cards: Removal | None = None
@@ -90,13 +90,13 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
     if not as_json:
         _show(terminal, found, account.book.left_out())
     doomed = _doomed(found, choice)
-    outcome = Outcome()
+    outcome = Removals()
     if apply and doomed and (yes or terminal.agrees(f"Take away {doomed}?")):
         outcome = _take_away(account, found, choice, settings.scheme)
     if as_json:
         terminal.json(_as_json(found, outcome))
     elif apply:
-        _conclude(terminal, found, outcome, doomed)
+        _show_done(terminal, found, outcome, doomed)
     else:
         _show_next_steps(terminal, doomed)
     removals = (outcome.cards, outcome.groups, outcome.labels)
@@ -140,8 +140,8 @@ def _count(reasons: Collection[str], one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or f'{one}s'}" if number else ""
 
 
-def _take_away(account: Account, found: Found, choice: Choice, scheme: Scheme) -> Outcome:
-    outcome = Outcome()
+def _take_away(account: Account, found: Found, choice: Choice, scheme: Scheme) -> Removals:
+    outcome = Removals()
     if choice.cards:
         cards = [x for x, reason in zip(found.made.cards, found.cards_staying, strict=True) if not reason]
         with Progress("deleting contact cards") as progress:
@@ -207,7 +207,7 @@ def _show_left_to_you(terminal: Terminal) -> None:
         terminal.paragraph(step, "  • ")
 
 
-def _conclude(terminal: Terminal, found: Found, outcome: Outcome, doomed: str) -> None:
+def _show_done(terminal: Terminal, found: Found, outcome: Removals, doomed: str) -> None:
     removals = {"contact cards": outcome.cards, "contact groups": outcome.groups, "mailboxes": outcome.labels}
     done = {kind: removal for kind, removal in removals.items() if removal}
     names: dict[str, str] = {card.uid: _title(card) for card in found.made.cards}
@@ -231,7 +231,7 @@ def _title(card: MadeCard) -> str:
     return card.address if card.name == card.address else f"{card.address} ({card.name})"
 
 
-def _as_json(found: Found, outcome: Outcome) -> dict[str, object]:
+def _as_json(found: Found, outcome: Removals) -> dict[str, object]:
     def state(key: str, reason: str, removal: Removal | None) -> dict[str, object]:
         is_removed = bool(removal and key in removal.removed)
         stays = (removal.staying.get(key, reason) if removal else reason) or None

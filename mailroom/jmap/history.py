@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import header_entries
-from mailroom.jmap.paging import Progress
+from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
 from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.ports import HeadersPage
@@ -28,10 +28,10 @@ class JmapMailHistory:
         """Read a mailbox, newest mail first; see `MailHistory.headers`."""
         condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
         most = page_messages = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
-        progress, left_out_in_a_row = Progress("Email/query"), 0
+        paging, left_out_in_a_row = Paging("Email/query"), 0
         while True:
             try:
-                query_answer, answer = self._ask(condition, progress.position, page_messages)
+                query_answer, answer = self._ask(condition, paging.position, page_messages)
                 found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
             except ServerError as error:
                 if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
@@ -39,17 +39,17 @@ class JmapMailHistory:
                 if page_messages > 1:
                     page_messages //= 2
                 else:
-                    progress.position += 1
+                    paging.position += 1
                     left_out_in_a_row += 1
-                    yield HeadersPage((), progress.position, left_out=1)
+                    yield HeadersPage((), paging.position, left_out=1)
                 continue
             left_out_in_a_row = 0
-            progress.take(found.ids)
+            paging.take(found.ids)
             headers = tuple(_address_headers(emails))
-            total = max(found.total or 0, progress.position)
+            total = max(found.total or 0, paging.position)
             yield HeadersPage(headers, total, left_out=len(emails) - len(headers))
             # A server need not tell the total even where it is asked to.
-            if not found.ids or (found.total is not None and progress.position >= found.total):
+            if not found.ids or (found.total is not None and paging.position >= found.total):
                 return
             if answer.response_bytes < self._client.max_answer_bytes // 4:
                 page_messages = min(most, 2 * page_messages)

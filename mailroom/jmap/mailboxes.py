@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
-from mailroom.jmap.paging import Progress
+from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query, SetError
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
 from mailroom.model.mailboxes import MailboxTree
@@ -69,10 +69,10 @@ class MailboxList:
     def _read_pages(self) -> Mailboxes | None:
         """Read page after page; None where the list changed on the way."""
         mailboxes: dict[MailboxId, Mailbox] = {}
-        progress, states = Progress("Mailbox/query"), set[str]()
+        paging, states = Paging("Mailbox/query"), set[str]()
         page_mailboxes = min(PAGE_MAILBOXES, self._client.session.limits.max_objects_in_get)
         while True:
-            query: Json = {"position": progress.position, "limit": page_mailboxes}
+            query: Json = {"position": paging.position, "limit": page_mailboxes}
             get: Json = {"#ids": result_of(0, "Mailbox/query", "/ids"), "properties": MAILBOX_PROPERTIES}
             query_answer, answer = self._client.call([Call("Mailbox/query", query), Call("Mailbox/get", get)])
             mailboxes |= {mailbox.id: mailbox for mailbox in read_mailboxes(answer)}
@@ -82,7 +82,7 @@ class MailboxList:
             ids = query_answer.as_record(Query).ids
             if not ids:
                 return Mailboxes(tuple(sorted(mailboxes.values(), key=lambda x: x.id)), *states)
-            progress.take(ids)
+            paging.take(ids)
 
 
 def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence[str]) -> Mapping[str, str]:

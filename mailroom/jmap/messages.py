@@ -11,7 +11,7 @@ from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
 from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId
-from mailroom.model.sender import Entry, read_sender
+from mailroom.model.sender import HeaderEntry, read_sender
 
 EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
 CHANGEABLE_PROPERTIES = ("id", "mailboxIds", "keywords")
@@ -32,7 +32,7 @@ V = TypeVar("V")
 
 
 @define
-class Found:
+class FoundMessages:
     """What was read of messages.
 
     Attributes:
@@ -76,13 +76,15 @@ class Messages:
         self._large: dict[MessageId, Message] = {}
         self._too_large: dict[MessageId, str] = {}
 
-    def read(self, ids: Collection[MessageId], keep: Callable[[Message], bool] = lambda _: True) -> Found:
+    def read(
+        self, ids: Collection[MessageId], keep: Callable[[Message], bool] = lambda _: True
+    ) -> FoundMessages:
         """Read messages; those that are gone are missing, those that cannot be read are told.
 
         Raises:
             ServerError: The server as a whole fails.
         """
-        found = Found(left_out={x: self._too_large[x] for x in ids if x in self._too_large})
+        found = FoundMessages(left_out={x: self._too_large[x] for x in ids if x in self._too_large})
         known = [x for x in ids if x in self._large]
         new = [x for x in ids if x not in self._large and x not in found.left_out]
         for answer in self._get(known, CHANGEABLE_PROPERTIES, found):
@@ -91,7 +93,9 @@ class Messages:
             found.take(answer.as_record(EmailGet), self._read_whole, keep)
         return found
 
-    def _get(self, ids: Sequence[MessageId], properties: Sequence[str], found: Found) -> Iterator[Answer]:
+    def _get(
+        self, ids: Sequence[MessageId], properties: Sequence[str], found: FoundMessages
+    ) -> Iterator[Answer]:
         """Ask for these properties in batches that fit; a message that fits in no answer is left out."""
         rest = list(ids)
         while rest:
@@ -146,7 +150,7 @@ def read_message(email: EmailObject) -> Message:
     )
 
 
-def header_entries(entries: Iterable[EmailAddress] | None) -> Iterator[Entry]:
+def header_entries(entries: Iterable[EmailAddress] | None) -> Iterator[HeaderEntry]:
     """Return the entries of an address header as triage reads them; none where it is missing."""
     return ((entry.name or "", _address(entry.email or "")) for entry in entries or ())
 

@@ -16,7 +16,7 @@ MAX_SAME_PAGES = 3
 
 
 @define
-class Progress:
+class Paging:
     """How far a query has been read.
 
     Attributes:

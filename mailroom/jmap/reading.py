@@ -12,11 +12,11 @@ from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
     EMAIL_PROPERTIES,
     LARGE_MESSAGE_BYTES,
-    Found,
+    FoundMessages,
     Messages,
     read_message,
 )
-from mailroom.jmap.paging import Progress
+from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import EmailGet, Json, Query
 from mailroom.model.mail import Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.ports import Reading
@@ -74,7 +74,7 @@ class MailReader:
 
     def _read_at_once(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
         """Read mailboxes and messages by the same requests; None where they changed on the way."""
-        searches, found = self._searches(wanted), Found()
+        searches, found = self._searches(wanted), FoundMessages()
         while True:
             pages = self._next_pages(searches, calls_before=1)
             calls = [GET_MAILBOXES]
@@ -83,7 +83,7 @@ class MailReader:
             first, *answers = self._client.call(calls)
             mailboxes = self._noted(read_mailboxes(first))
             if not wanted or not wanted <= self._totals.keys():
-                return self._reading(mailboxes, Found())
+                return self._reading(mailboxes, FoundMessages())
             for _, emails in _taken(pages, answers):
                 found.take(emails, read_message, keep)
                 usual_bytes = BUDGET_BYTES + LARGE_MESSAGE_BYTES * len(emails.list_)
@@ -97,8 +97,8 @@ class MailReader:
         """Read mailboxes, ids and messages one after the other; None where they changed on the way."""
         mailboxes = self._noted(self._mailboxes.read().mailboxes)
         if not wanted or not wanted <= self._totals.keys():
-            return self._reading(mailboxes, Found())
-        searches, seen = self._searches(wanted), Found()
+            return self._reading(mailboxes, FoundMessages())
+        searches, seen = self._searches(wanted), FoundMessages()
         ids: dict[MessageId, None] = {}
         while pages := self._next_pages(searches, calls_before=0):
             answers = self._client.call([call for page in pages for call in page.calls(_ONLY_STATE)])
@@ -129,7 +129,7 @@ class MailReader:
         room = MESSAGES_PER_REQUEST
         for search in searches:
             expected = sum(self._totals.get(x, 0) for x in search.mailbox_ids)
-            position, ends = search.progress.position, search.is_over
+            position, ends = search.paging.position, search.is_over
             while not ends and len(pages) < most and (room > 0 or not pages):
                 pages.append(_Page(search, position))
                 room -= min(search.page_messages, max(0, expected - position))
@@ -142,7 +142,7 @@ class MailReader:
         self._totals = {mailbox.id: mailbox.total_messages for mailbox in mailboxes}
         return mailboxes
 
-    def _reading(self, mailboxes: tuple[Mailbox, ...], found: Found) -> Reading:
+    def _reading(self, mailboxes: tuple[Mailbox, ...], found: FoundMessages) -> Reading:
         session = self._client.session
         return Reading(
             mailboxes,
@@ -163,14 +163,14 @@ class _Search:
     mailbox_ids: Sequence[MailboxId]
     condition: Json
     page_messages: int
-    progress: Progress = Factory(lambda: Progress("Email/query"))
+    paging: Paging = Factory(lambda: Paging("Email/query"))
     is_over: bool = False
     states: frozenset[str] = frozenset()
 
     def take(self, query: Query) -> None:
         """Note the next page."""
         self.states |= {query.query_state}
-        self.progress.take(query.ids)
+        self.paging.take(query.ids)
         if len(query.ids) < self.page_messages:
             self.is_over = query.limit is None or len(query.ids) < query.limit or not query.ids
             # Where it is not over, the server gives less at once than it was asked for.
@@ -200,12 +200,12 @@ def _taken(pages: Sequence[_Page], answers: Sequence[Answer]) -> Iterator[tuple[
     for page, query_answer, get_answer in zip(pages, answers[::2], answers[1::2], strict=True):
         query, emails = query_answer.as_record(Query), get_answer.as_record(EmailGet)
         # A page behind one that was shorter than asked for is read again from where that one ended.
-        if page.position == page.search.progress.position and not page.search.is_over:
+        if page.position == page.search.paging.position and not page.search.is_over:
             page.search.take(query)
             yield query, emails
 
 
-def _is_one_moment(searches: Sequence[_Search], found: Found) -> bool:
+def _is_one_moment(searches: Sequence[_Search], found: FoundMessages) -> bool:
     """Whether what was found was so at the same time.
 
     Some servers call the same result otherwise from page to page: then the state of all mail decides.

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from mailroom.errors import MethodError, ServerError, TimedOutError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
-from mailroom.jmap.messages import Found, Messages
+from mailroom.jmap.messages import FoundMessages, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
 from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
@@ -117,7 +117,7 @@ class _Updating:
         self.state = answer.new_state
         return settled
 
-    def renew(self, found: Found) -> None:
+    def renew(self, found: FoundMessages) -> None:
         """Go on from messages read again; those that are gone are left out."""
         for message_id in list(self.pending):
             if message_id in found.messages:

@@ -9,7 +9,7 @@ from attrs import frozen
 from mailroom.model.address import Address, parse_address, spellings
 from mailroom.model.names import clean_name
 
-Entry = tuple[str, str]
+HeaderEntry = tuple[str, str]
 """A display name and an address, either of them perhaps empty, as a header or a server has them."""
 
 
@@ -39,7 +39,7 @@ class NoSender:
     reason: str
 
 
-def read_sender(entries: Iterable[Entry]) -> Correspondent | NoSender:
+def read_sender(entries: Iterable[HeaderEntry]) -> Correspondent | NoSender:
     """Return the one sender of a message, or why there is none.
 
     What counts is the set of addresses: engines make two entries of ``ann@example.com <ann@example.com>``,
@@ -58,7 +58,7 @@ def read_sender(entries: Iterable[Entry]) -> Correspondent | NoSender:
             return NoSender(f"the message has {len(senders)} senders in From; one is needed")
 
 
-def read_correspondents(entries: Iterable[Entry]) -> Iterator[Correspondent]:
+def read_correspondents(entries: Iterable[HeaderEntry]) -> Iterator[Correspondent]:
     """Read a header's entries, each address once, with the first name that it shows."""
     found: dict[Address, Correspondent] = {}
     for shown, written in entries:

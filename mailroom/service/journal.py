@@ -14,7 +14,7 @@ SHOWN_MESSAGES = 10
 """In one line of the log; there may be very many."""
 
 
-def tell(report: Report, *, is_awaited: bool = False) -> None:
+def log_report(report: Report, *, is_awaited: bool = False) -> None:
     """Write what a cycle did into the log.
 
     Args:
@@ -74,7 +74,7 @@ def _log_sweep(sweep: SweepReport) -> None:
         log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
 
 
-def tell_failure(error: Exception, **fields: object) -> None:
+def log_failure(error: Exception, **fields: object) -> None:
     """Log why a cycle failed: in one line what the world did, with a traceback what is our bug."""
     if isinstance(error, UserError):
         fields["problems"] = list(error.problems)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from mailroom.errors import StoppedError
 from mailroom.exits import Exit
 from mailroom.output.logs import log
-from mailroom.service.journal import tell, tell_failure
+from mailroom.service.journal import log_failure, log_report
 from mailroom.service.wake import Wake
 from mailroom.triage.cycle import Triage
 from mailroom.triage.report import Report
@@ -58,7 +58,7 @@ class Service:
             except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
                 failures += 1
                 is_awaited = True
-                tell_failure(error, failures_in_a_row=failures)
+                log_failure(error, failures_in_a_row=failures)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
                     return Exit.FAILED
@@ -77,5 +77,5 @@ class Service:
 def run_cycle(triage: Triage, *, is_awaited: bool = False) -> Report:
     """Run one cycle, and tell what it did; where it did nothing, only if that `is_awaited`."""
     report = triage.run()
-    tell(report, is_awaited=is_awaited)
+    log_report(report, is_awaited=is_awaited)
     return report

@@ -23,7 +23,7 @@ INBOX: Final = "inbox"
 
 
 @frozen
-class Entry:
+class CategoryEntry:
     """One ``[[category]]`` of the file; what it leaves out follows from its title.
 
     Attributes:
@@ -61,7 +61,7 @@ def read_categories(path: Path) -> tuple[Category, ...]:
             problems.append(f"{path}: {where}: must be a table, begun by [[category]]")
             continue
         try:
-            entry = _converter.structure(table, Entry)
+            entry = _converter.structure(table, CategoryEntry)
         except (cattrs.BaseValidationError, TypeError) as error:
             problems += [f"{path}: {where}: {problem}" for problem in _told(error)]
             continue
@@ -110,7 +110,7 @@ def _say(error: BaseException, _: type | None) -> str:
     return "is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _problems(entry: Entry) -> Iterator[str]:
+def _problems(entry: CategoryEntry) -> Iterator[str]:
     """Say what is wrong with an entry of which everything has its type."""
     names = {"title": entry.title, "group": entry.group}
     mailbox = None if entry.inbox else _mailbox_of(entry)
@@ -148,15 +148,15 @@ def _problems_between(categories: Sequence[Category]) -> Iterator[str]:
             yield f"group: {' and '.join(titles)} share the group {name!r}, but not mailbox, inbox and also"
 
 
-def _label_of(entry: Entry) -> str:
+def _label_of(entry: CategoryEntry) -> str:
     return "@To" + "".join(entry.title.split()) if entry.label is None else entry.label
 
 
-def _mailbox_of(entry: Entry) -> str:
+def _mailbox_of(entry: CategoryEntry) -> str:
     return entry.title if entry.mailbox is None else entry.mailbox
 
 
-def _category(entry: Entry, where: str) -> Category:
+def _category(entry: CategoryEntry, where: str) -> Category:
     def name(key: str, text: str) -> Name:
         return Name(text, f"{key} of {where}")
 

@@ -17,7 +17,8 @@ from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
-from mailroom.triage.filing import file_senders, file_unborn, join_groups, leave_groups, resolve
+from mailroom.triage.decisions import read_decisions, sender_of
+from mailroom.triage.filing import file_senders, file_those_with_card, file_unborn, join_groups, leave_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
@@ -32,8 +33,7 @@ from mailroom.triage.plan import (
 )
 from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
-from mailroom.triage.verdicts import judge, sender_of
-from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailReader, MailView
+from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.work import Task, Work, task_of
 
 MAX_VIEW_AGE_SECONDS = 1.0
@@ -71,7 +71,7 @@ class Triage:
         self._scheme = scheme
         self._own = own
         self._sweeps_stragglers = sweeps_stragglers
-        self._reader = MailReader(mail, scheme, max_read_along if sweeps_stragglers else None)
+        self._reader = ViewReader(mail, scheme, max_read_along if sweeps_stragglers else None)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
@@ -169,7 +169,7 @@ class Triage:
         layout = view.layout
         work = self._begin(view)
         contacts = self._book.refresh()
-        for decision in resolve(work, view, contacts):
+        for decision in file_those_with_card(work, view, contacts):
             work.filings[decision.sender] = file_unborn(decision, layout)
         if work.filings:
             for message in self._read_for(work, layout).messages.values():
@@ -201,10 +201,10 @@ class Triage:
 
     def _begin(self, view: MailView) -> Work:
         marked = view.marked.messages
-        verdicts = judge(marked.values(), view.layout, self._own)
-        tasks: set[Task] = {*marked, *map(task_of, verdicts.decisions)}
+        decisions = read_decisions(marked.values(), view.layout, self._own)
+        tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(verdicts.decisions, verdicts.rejected, verdicts.postponed, held)
+        return Work(decisions.taken, decisions.rejected, decisions.postponed, held)
 
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
         """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""

@@ -11,14 +11,14 @@ from itertools import chain
 from mailroom.model.contacts import Card, CardUid, Membership, uids_by_group
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Contacts
+from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing, file_sender, fits, shared_card_conflicts
-from mailroom.triage.verdicts import Decision, reject
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
 
 
-def resolve(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
+def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
     """File the senders that have a card, and return the decisions about the others; writes nothing."""
     layout, marked = view.layout, view.marked.messages
     without_card = []
@@ -54,7 +54,7 @@ def file_unborn(decision: Decision, layout: Layout) -> Filing:
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> None:
     """File all senders; those without a card get one first."""
-    without_card = resolve(work, view, contacts)
+    without_card = file_those_with_card(work, view, contacts)
     created = book.create([decision.new_card() for decision in without_card]) if without_card else {}
     for decision in without_card:
         card = created[decision.sender]

@@ -58,21 +58,21 @@ def _faults(misplaced: MisplacedMail, scheme: Scheme) -> Iterator[str]:
         senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
         if senders:
             has_rule = group.mailbox is not None
-            fault = _is_missing(group.name) if has_rule else _catches_too_much(scheme.screener)
+            fault = _missing_rule(group.name) if has_rule else _greedy_rule(scheme.screener)
             mail = _mail_of(senders, f"members of the group {group.name!r}", misplaced)
             yield f"{scheme.screener} holds {mail}: {fault}; `mailroom rescue` moves them"
     if misplaced.in_no_group:
         mail = _mail_of(sorted(misplaced.in_no_group), "contacts in no triage group", misplaced)
-        yield f"{scheme.screener} holds {mail}: {_catches_too_much(scheme.screener)}"
+        yield f"{scheme.screener} holds {mail}: {_greedy_rule(scheme.screener)}"
     for sender, groups in misplaced.in_several_groups.items():
         yield f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
 
 
-def _is_missing(rule: str) -> str:
+def _missing_rule(rule: str) -> str:
     return f"the rule for {rule!r} is missing {_OR_OLDER}"
 
 
-def _catches_too_much(rule: str) -> str:
+def _greedy_rule(rule: str) -> str:
     return f"the rule for {rule!r} catches too much {_OR_OLDER}"
 
 

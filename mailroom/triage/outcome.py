@@ -9,7 +9,7 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.mail import Snapshot
 from mailroom.model.ports import Update
-from mailroom.triage.verdicts import sender_of
+from mailroom.triage.decisions import sender_of
 
 
 @frozen

@@ -23,8 +23,8 @@ from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent
+from mailroom.triage.decisions import Decision, Rejection
 from mailroom.triage.layout import Destination, Layout
-from mailroom.triage.verdicts import Decision, Rejection
 
 NO_CHANGE = Change()
 

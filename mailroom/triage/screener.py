@@ -17,9 +17,9 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
+from mailroom.triage.decisions import Decision, sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep, triage_groups_of
-from mailroom.triage.verdicts import Decision, sender_of
 
 
 @frozen

@@ -17,7 +17,7 @@ from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import SweepReport
 from mailroom.triage.screener import MisplacedMail, find_misplaced, sweep_straggler
-from mailroom.triage.view import MailReader, MailView
+from mailroom.triage.view import MailView, ViewReader
 
 
 class Stragglers:
@@ -30,7 +30,7 @@ class Stragglers:
 
     def __init__(
         self,
-        reader: MailReader,
+        reader: ViewReader,
         mail: MailStore,
         book: AddressBook,
         scheme: Scheme,

@@ -39,7 +39,7 @@ class MailView:
         return self.snapshot.only(x.id for x in self.snapshot.messages.values() if x.mailbox_ids & watched)
 
 
-class MailReader:
+class ViewReader:
     """Looks at an account again and again; resolves the scheme's names anew where mailboxes have changed.
 
     Args:

@@ -10,10 +10,10 @@ from attrs import Factory, define, field
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
+from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing
 from mailroom.triage.report import Filed, Rejected, Report, Unmarked
-from mailroom.triage.verdicts import Decision, Rejection, sender_of
 
 Task = tuple[Address, str] | MessageId
 """What may be refused again and again: filing a sender for a category, or marking a message."""

@@ -46,7 +46,7 @@ AREAS = (
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
             "triage/survey": ("unit/test_setup_survey", "contract/test_setup"),
-            "triage/verdicts": ("unit/test_plan",),
+            "triage/decisions": ("unit/test_plan",),
             "triage/view": ("unit/test_cycle", "contract/test_stragglers"),
             "triage/work": ("unit/test_cycle", "contract/test_cycle_refusals"),
             "model/own": ("unit/test_own", "contract/test_own_addresses"),

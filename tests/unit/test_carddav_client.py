@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailroom.carddav.cards import card_name
+from mailroom.carddav.cards import resource_name
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection
 from mailroom.carddav.reading import WHOLE, read_cards
@@ -163,7 +163,7 @@ def test_any_resource_name_survives_the_way(sandbox: Sandbox, name: str) -> None
 
 def test_a_name_that_is_not_utf8_is_kept_too() -> None:
     """Percent-encoded bytes of another encoding come back as they were."""
-    assert card_name("/book/caf%E9.vcf").encode("utf-8", "surrogateescape") == b"caf\xe9.vcf"
+    assert resource_name("/book/caf%E9.vcf").encode("utf-8", "surrogateescape") == b"caf\xe9.vcf"
 
 
 def test_a_write_states_what_it_starts_from(sandbox: Sandbox) -> None:

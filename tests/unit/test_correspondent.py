@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailroom.model.address import Address
 from mailroom.model.sender import (
     Correspondent,
-    Entry,
+    HeaderEntry,
     NoSender,
     read_correspondents,
     read_sender,
@@ -30,7 +30,7 @@ ANN = "ann@example.com"
     ],
     ids=["plainly", "twice", "with the address as a name", "empty entries", "a group", "a bare comma"],
 )
-def test_a_sender_is_the_set_of_addresses(entries: list[Entry]) -> None:
+def test_a_sender_is_the_set_of_addresses(entries: list[HeaderEntry]) -> None:
     """One address is one sender, however often and between whatever it stands; the first name counts."""
     assert read_sender(entries) == Correspondent(Address(ANN), ANN, "Ann")
 
@@ -45,7 +45,7 @@ def test_a_sender_is_the_set_of_addresses(entries: list[Entry]) -> None:
         ([("", ANN), ("", "bob@example.com"), ("", ANN)], "has 2 senders"),
     ],
 )
-def test_none_and_several_are_told(entries: list[Entry], said: str) -> None:
+def test_none_and_several_are_told(entries: list[HeaderEntry], said: str) -> None:
     """The reason says what is wrong with From."""
     sender = read_sender(entries)
     assert isinstance(sender, NoSender)
@@ -82,7 +82,7 @@ def test_a_name_that_says_more_is_a_name(name: str) -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4) | st.sampled_from([ANN, "b@x.example"]))))
-def test_repetition_and_order_do_not_change_who_it_is(entries: list[Entry]) -> None:
+def test_repetition_and_order_do_not_change_who_it_is(entries: list[HeaderEntry]) -> None:
     """Whatever stands in From, saying it twice or backwards makes no other sender."""
     once, twice = read_sender(entries), read_sender([*entries, *reversed(entries)])
     assert isinstance(once, NoSender) == isinstance(twice, NoSender)

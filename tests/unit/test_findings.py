@@ -11,11 +11,11 @@ from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.sender import Correspondent
+from mailroom.triage.decisions import Decision
 from mailroom.triage.findings import Finding, Verdict, judge_rules
 from mailroom.triage.layout import find_layout
 from mailroom.triage.plan import Filing, file_sender
 from mailroom.triage.screener import MisplacedMail
-from mailroom.triage.verdicts import Decision
 from tests.support.default_account import FEED, IMBOX, MAILBOXES, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)

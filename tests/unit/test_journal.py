@@ -14,7 +14,7 @@ from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.output.logs import configure_logs
-from mailroom.service.journal import tell
+from mailroom.service.journal import log_report
 from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked
 
 ANN = ("Ann Smith", "Ann@Post.Example")
@@ -35,7 +35,7 @@ def message(*senders: tuple[str, str], received_at: str = "2026-03-01T23:30:00Z"
 
 
 def told(lines: io.StringIO, report: Report, event: str) -> dict[str, Any]:
-    tell(report)
+    log_report(report)
     (line,) = (x for x in map(json.loads, lines.getvalue().splitlines()) if x["event"] == event)
     assert isinstance(line, dict)
     return line
@@ -77,9 +77,9 @@ OLD = Rejected(message(ANN), "so", is_new=False)
 @pytest.mark.parametrize("report", [Report(), Report(rejected=(OLD,))])
 def test_a_cycle_that_found_nothing_new_is_not_told(lines: io.StringIO, report: Report) -> None:
     """A log of a quiet year is short; whoever waits for a word still gets it."""
-    tell(report)
+    log_report(report)
     assert lines.getvalue() == ""
-    tell(report, is_awaited=True)
+    log_report(report, is_awaited=True)
     assert json.loads(lines.getvalue())["event"] == "poll_complete"
 
 

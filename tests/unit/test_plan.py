@@ -12,7 +12,8 @@ from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailL
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import ContactGroup, Name, ReadMail
-from mailroom.model.sender import Correspondent, Entry, read_sender
+from mailroom.model.sender import Correspondent, HeaderEntry, read_sender
+from mailroom.triage.decisions import Decision, Rejection, read_decisions
 from mailroom.triage.layout import Destination, find_layout, missing_groups
 from mailroom.triage.plan import (
     NO_CHANGE,
@@ -26,7 +27,6 @@ from mailroom.triage.plan import (
     shared_card_conflicts,
     sweep,
 )
-from mailroom.triage.verdicts import Decision, Rejection, judge
 from tests.support.default_account import LABELS, MAILBOXES, MARKS, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)
@@ -65,56 +65,64 @@ class TestJudge:
             message("@ToFeed", name="  New   Name ", email="ANN@a.example", at="2"),
             message("@ToFeed", name="", at="3"),
         ]
-        (decision,) = judge(messages, LAYOUT, NOBODY).decisions
+        (decision,) = read_decisions(messages, LAYOUT, NOBODY).taken
         assert (decision.who.name, decision.who.email) == ("New Name", "ann@a.example")
         assert decision.message_ids == ("m3", "m2", "m1")
 
     def test_only_labelled_messages_are_read_as_decisions(self) -> None:
         """A mark of Mailroom's own is no decision, nor a cause to leave anything to the person."""
         marked = [message("Inbox", "@MailroomError"), message("Screener", at="2")]
-        assert judge(marked, LAYOUT, NOBODY) == judge([], LAYOUT, NOBODY)
+        assert read_decisions(marked, LAYOUT, NOBODY) == read_decisions([], LAYOUT, NOBODY)
 
     def test_a_new_card_shows_the_name(self) -> None:
         """Where the sender has one."""
-        (decision,) = judge([message("@ToFeed", name="Ann Lee")], LAYOUT, NOBODY).decisions
+        (decision,) = read_decisions([message("@ToFeed", name="Ann Lee")], LAYOUT, NOBODY).taken
         assert (decision.new_card().name, decision.new_card().kind) == ("Ann Lee", CardKind.COMPANY)
 
     def test_outside_protected_mail_no_label_is_dropped(self) -> None:
         """There the error label says that the person is asked."""
-        (rejection,) = judge([message("Inbox", "@ToFeed", "@ToJail")], LAYOUT, NOBODY).rejected.values()
+        (rejection,) = read_decisions(
+            [message("Inbox", "@ToFeed", "@ToJail")], LAYOUT, NOBODY
+        ).rejected.values()
         assert not rejection.drops_label
         assert "taken off" not in rejection.reason
 
     def test_a_card_without_a_name_shows_the_address(self) -> None:
         """Who shows no name is called by their address."""
-        (decision,) = judge([message("@ToPerson", name="")], LAYOUT, NOBODY).decisions
+        (decision,) = read_decisions([message("@ToPerson", name="")], LAYOUT, NOBODY).taken
         card = decision.new_card()
         assert (card.name, card.kind) == (ANN, CardKind.PERSON)
 
     def test_imbox_and_person_are_two_categories(self) -> None:
         """They share a group, but they make different cards: the person has to say which."""
-        verdicts = judge([message("@ToImbox", at="1"), message("@ToPerson", at="2")], LAYOUT, NOBODY)
-        assert verdicts.decisions == ()
-        assert verdicts.rejected.keys() == {"m1", "m2"}
+        decisions = read_decisions(
+            [message("@ToImbox", at="1"), message("@ToPerson", at="2")], LAYOUT, NOBODY
+        )
+        assert decisions.taken == ()
+        assert decisions.rejected.keys() == {"m1", "m2"}
 
     def test_the_own_address_is_not_filed(self) -> None:
         """Whoever labels their own message gets it back."""
-        (rejection,) = judge([message("@ToFeed")], LAYOUT, OwnAddresses.read([ANN])).rejected.values()
+        (rejection,) = read_decisions(
+            [message("@ToFeed")], LAYOUT, OwnAddresses.read([ANN])
+        ).rejected.values()
         assert "one of your own addresses" in rejection.reason
 
     def test_everybody_at_a_domain_of_the_persons_own_is_the_person(self) -> None:
         """An identity ``*@…`` may send as any address of that domain, though of no other."""
         own = OwnAddresses.read(["*@A.example"])
-        assert not judge([message("@ToFeed")], LAYOUT, own).decisions
-        assert judge([message("@ToFeed", email="ann@below.a.example")], LAYOUT, own).decisions
+        assert not read_decisions([message("@ToFeed")], LAYOUT, own).taken
+        assert read_decisions([message("@ToFeed", email="ann@below.a.example")], LAYOUT, own).taken
 
     def test_who_may_be_the_person_waits(self) -> None:
         """Nothing is decided about a sender at the user name's domain while the own aliases are unknown."""
         own = OwnAddresses.read(["me@a.example"], is_complete=False)
-        verdicts = judge([message("@ToFeed"), message("@ToJail", email="b@b.example", at="2")], LAYOUT, own)
-        assert verdicts.postponed.keys() == {ANN}
-        assert [decision.sender for decision in verdicts.decisions] == ["b@b.example"]
-        assert not verdicts.rejected
+        decisions = read_decisions(
+            [message("@ToFeed"), message("@ToJail", email="b@b.example", at="2")], LAYOUT, own
+        )
+        assert decisions.postponed.keys() == {ANN}
+        assert [decision.sender for decision in decisions.taken] == ["b@b.example"]
+        assert not decisions.rejected
 
     @pytest.mark.parametrize(
         ("header", "said"),
@@ -125,10 +133,10 @@ class TestJudge:
             ([("A", "ann@")], "not an address"),
         ],
     )
-    def test_an_unusable_from_is_told(self, header: list[Entry], said: str) -> None:
+    def test_an_unusable_from_is_told(self, header: list[HeaderEntry], said: str) -> None:
         """The reason says what is wrong with From."""
         unusable = evolve(message("@ToFeed"), sender=read_sender(header))
-        assert said in judge([unusable], LAYOUT, NOBODY).rejected[MessageId("m1")].reason
+        assert said in read_decisions([unusable], LAYOUT, NOBODY).rejected[MessageId("m1")].reason
 
 
 class TestCards:
@@ -363,7 +371,7 @@ class TestConclude:
     def test_in_protected_mail_the_label_just_comes_off(self, place: str) -> None:
         """No error label goes onto it, and one that is there goes."""
         labelled = message(place, "@ToFeed", "@ToJail", "@MailroomError")
-        (rejection,) = judge([labelled], LAYOUT, NOBODY).rejected.values()
+        (rejection,) = read_decisions([labelled], LAYOUT, NOBODY).rejected.values()
         assert "is simply taken off" in rejection.reason
         change = conclude(labelled, None, LAYOUT, rejection=rejection, differs=False)
         assert change == Change(remove=labelled.mailbox_ids - {place})
@@ -374,7 +382,7 @@ class TestConclude:
     ) -> None:
         """Without it, the label on the other message would be a decision that nobody has taken."""
         thrown_away, other = message("Trash", "@ToJail", at="1"), message(place, "@ToFeed", at="2")
-        rejections = judge([thrown_away, other], LAYOUT, NOBODY).rejected
+        rejections = read_decisions([thrown_away, other], LAYOUT, NOBODY).rejected
         assert rejected(thrown_away, rejections[thrown_away.id]) == NO_CHANGE
         assert rejected(other, rejections[other.id]) == Change(add=frozenset(map(MailboxId, marks)))
 

@@ -14,7 +14,7 @@ from mailroom.sandbox.dav import resources
 from mailroom.sandbox.dav.resources import Kind, card_path, card_properties
 from mailroom.sandbox.dav.xml import (
     DavError,
-    Found,
+    FoundResource,
     Name,
     carddav,
     dav,
@@ -61,7 +61,7 @@ class _Asked:
     def response(self, account: SandboxAccount, book: AddressBook, card: Card) -> str:
         properties = card_properties(account, card)
         properties[_ADDRESS_DATA] = lambda: _as_xml(vcard_versions.shown(card, self.version), self.selection)
-        return property_response(Found(card_path(account, book, card.name), properties), self.names)
+        return property_response(FoundResource(card_path(account, book, card.name), properties), self.names)
 
 
 def report(account: SandboxAccount, book: AddressBook, request: Request) -> Reply:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from attrs import frozen
 
-from mailroom.sandbox.dav.xml import Found, Name, Read, calendarserver, carddav, dav, element, href
+from mailroom.sandbox.dav.xml import FoundResource, Name, Read, calendarserver, carddav, dav, element, href
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook, Card
 
@@ -95,24 +95,24 @@ def card_path(account: SandboxAccount, book: AddressBook, name: str) -> str:
     return book_path(account, book) + quote(name, safe="")
 
 
-def found(account: SandboxAccount, place: Place) -> Found:
+def found(account: SandboxAccount, place: Place) -> FoundResource:
     """Return a resource with its properties; the card of a card's place must be there."""
     match place.kind:
         case Kind.ROOT:
-            return Found(ROOT_PATH, _collection(account, "Address books"))
+            return FoundResource(ROOT_PATH, _collection(account, "Address books"))
         case Kind.PRINCIPAL:
-            return Found(principal_path(account), _principal(account))
+            return FoundResource(principal_path(account), _principal(account))
         case Kind.HOME:
-            return Found(home_path(account), _collection(account, account.username))
+            return FoundResource(home_path(account), _collection(account, account.username))
     if place.book is None:
         raise ValueError(place)
     if place.kind is Kind.BOOK:
-        return Found(book_path(account, place.book), _book(account, place.book))
+        return FoundResource(book_path(account, place.book), _book(account, place.book))
     card = place.book.cards[place.name]
-    return Found(card_path(account, place.book, card.name), card_properties(account, card))
+    return FoundResource(card_path(account, place.book, card.name), card_properties(account, card))
 
 
-def members(account: SandboxAccount, place: Place) -> Iterable[Found]:
+def members(account: SandboxAccount, place: Place) -> Iterable[FoundResource]:
     """Return what lies directly in a collection."""
     match place.kind:
         case Kind.ROOT:

@@ -114,7 +114,7 @@ def _propfind(account: SandboxAccount, place: Place, request: Request) -> Reply:
     return dav_xml.multistatus(dav_xml.property_response(one, names) for one in found)
 
 
-def _all(found: dav_xml.Found) -> list[dav_xml.Name]:
+def _all(found: dav_xml.FoundResource) -> list[dav_xml.Name]:
     """Return what allprop gives: the properties of WebDAV itself."""
     return [name for name in found.properties if name.startswith(f"{{{dav_xml.DAV}}}")]
 

@@ -41,7 +41,7 @@ class DavError(Exception):
 
 
 @frozen
-class Found:
+class FoundResource:
     """A resource and the properties it has."""
 
     href: str
@@ -117,7 +117,7 @@ def status_response(path: str, status: int, condition: Name | None = None) -> st
     return f"<D:response>{href(path)}{_status(status)}{error}</D:response>"
 
 
-def property_response(found: Found, names: Iterable[Name]) -> str:
+def property_response(found: FoundResource, names: Iterable[Name]) -> str:
     """Return a response element: the properties asked for, and which of them there are not."""
     present, missing = [], []
     for name in names:
@@ -132,7 +132,7 @@ def property_response(found: Found, names: Iterable[Name]) -> str:
     return f"<D:response>{href(found.href)}{propstats}</D:response>"
 
 
-def names_response(found: Found) -> str:
+def names_response(found: FoundResource) -> str:
     """Return a response element with the names of all properties."""
     return f"<D:response>{href(found.href)}{_propstat(map(element, found.properties), 200)}</D:response>"
 

@@ -52,15 +52,16 @@ class Rejection:
 
 
 @frozen
-class Verdicts:
-    """What becomes of the labelled messages.
+class Decisions:
+    """What the labelled messages say.
 
     Attributes:
+        taken: The decisions that can be carried out.
         rejected: Messages that are left to the person.
         postponed: For each sender about whom nothing can be decided yet, why.
     """
 
-    decisions: tuple[Decision, ...]
+    taken: tuple[Decision, ...]
     rejected: dict[MessageId, Rejection]
     postponed: dict[Address, str]
 
@@ -70,7 +71,7 @@ def sender_of(message: Message) -> Address | None:
     return message.sender.address if isinstance(message.sender, Correspondent) else None
 
 
-def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Verdicts:
+def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Decisions:
     """Read the person's decisions off the labelled messages."""
     rejected: dict[MessageId, Rejection] = {}
     labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
@@ -98,7 +99,7 @@ def judge(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Ver
         else:
             (category,) = wanted.values()
             decisions.append(_decision(category, theirs))
-    return Verdicts(tuple(decisions), rejected, postponed)
+    return Decisions(tuple(decisions), rejected, postponed)
 
 
 def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[MessageId, Rejection]:
