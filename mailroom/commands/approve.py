@@ -8,6 +8,7 @@ from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.model.scheme import Category
+from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.approval import ApprovalReport, approve_people, approving_category, undecided
 from mailroom.triage.correspondence import Tally, not_read
@@ -38,7 +39,7 @@ def approve(*, limit: int | None, yes: bool, as_json: bool) -> Exit:
     if not as_json:
         _show(terminal, people, tallies.unreadable)
     question = f"Add {_these(people)} to the contact group {category.group.name!r}?"
-    if not people or not (yes or terminal.agrees(question)):
+    if not people or not (yes or agrees(question)):
         report = ApprovalReport()
     else:
         with Progress(f"adding to {category.group.name}") as progress:

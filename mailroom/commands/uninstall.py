@@ -15,6 +15,7 @@ from mailroom.exits import Exit
 from mailroom.model.contacts import Made, MadeCard
 from mailroom.model.mail import Mailbox
 from mailroom.model.scheme import Scheme
+from mailroom.output.question import agrees
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
 from mailroom.triage.uninstall import (
     Removal,
@@ -91,7 +92,7 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
         _show(terminal, found, account.book.left_out())
     doomed = _doomed(found, choice)
     outcome = Removals()
-    if apply and doomed and (yes or terminal.agrees(f"Take away {doomed}?")):
+    if apply and doomed and (yes or agrees(f"Take away {doomed}?")):
         outcome = _take_away(account, found, choice, settings.scheme)
     if as_json:
         terminal.json(_as_json(found, outcome))

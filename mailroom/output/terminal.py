@@ -17,7 +17,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
-from mailroom.errors import UserError
 from mailroom.output.programs import json_line, json_text
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import in_encoding_of, speaks_unicode, write
@@ -69,17 +68,6 @@ class Terminal:
         """Write a heading with an empty line before it."""
         self.line()
         self.line(text, BOLD)
-
-    def agrees(self, question: str) -> bool:
-        """Ask a question and return whether the person says yes.
-
-        Raises:
-            UserError: There is nobody to ask.
-        """
-        if not sys.stdin.isatty():
-            raise UserError(["nobody can answer here, because this is not a terminal: use --yes to confirm"])
-        write(self._stream, f"{self._shown(question)} [y/N] ")
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def paragraph(self, text: str, mark: str = "", *codes: str) -> None:
         """Write text in lines that fit, after a mark in colour, and indented as far as the mark reaches."""

@@ -72,6 +72,8 @@ def run_command(environment: Mapping[str, str], *arguments: str, **variables: st
     output, errors = io.StringIO(), io.StringIO()
     with (
         patch.dict(os.environ, _clean({**environment, **variables}), clear=True),
+        patch("os.ctermid", return_value="/dev/null/no-terminal"),
+        patch("sys.stdin", io.StringIO()),
         redirect_stdout(output),
         redirect_stderr(errors),
     ):
