@@ -1,13 +1,14 @@
-"""Overlays to be applied: home's like, in a namespace of a test's own, and what is changed in them."""
+"""Overlays to be applied: home's like, in a namespace of a test's own, and what a page or a test changes."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.support.programs import module
+from tests.support.programs import ROOT, module
 
 
 def overlay_like(original: str, tree: Path, namespace: str, *without: str, **kustomization: Any) -> Path:
@@ -38,3 +39,10 @@ def change(file: Path, before: str, after: str) -> None:
     text = file.read_text()
     assert before in text
     file.write_text(text.replace(before, after))
+
+
+def block(page: str, language: str, part: str) -> str:
+    """Return the one block of a page in a language that has a text in it."""
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    (found,) = (each for each in blocks if part in each)
+    return found

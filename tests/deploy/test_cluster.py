@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from mailroom.settings.variables import SECRETS
-from tests.deploy.overlays import change, overlay_like
+from tests.deploy.overlays import block, change, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
 
@@ -314,3 +315,41 @@ def test_without_a_limit_of_the_processor_the_memory_stays_bounded(
         "limits": {"memory": "128Mi"},
     }
     rolled_out(kubernetes, namespace)
+
+
+def test_a_changed_categories_file_replaces_the_pod(
+    kubernetes: Kubernetes, tree: Path, namespace: str
+) -> None:
+    """One line takes the component's file, and an overlay's own stands in its place; each rolls the pod."""
+    component = {"components": ["../../components/categories"]}
+    overlay = overlay_like("home", tree, namespace, **component)
+    assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
+    first = rolled_out(kubernetes, namespace)
+    assert set(_categories_of(kubernetes, first, namespace)) == {
+        "Imbox", "Feed", "Paper Trail", "Jail", "Person"
+    }  # fmt: skip
+    change(tree / "kustomize/components/categories/categories.toml", '"Jail"', '"Nuisance"')
+    kubernetes.kubectl("apply", "-k", overlay)
+    kubernetes.until("a changed file rolls the pod", lambda: first not in pods(kubernetes, namespace))
+    second = rolled_out(kubernetes, namespace)
+    assert "Nuisance" in _categories_of(kubernetes, second, namespace)
+
+    generator = module("yaml").safe_load(block("docs/cluster.md", "yaml", "behavior: replace"))
+    home = module("yaml").safe_load((ROOT / "kustomize/overlays/home/kustomization.yaml").read_text())
+    generators = [*home["configMapGenerator"], *generator["configMapGenerator"]]
+    overlay = overlay_like("home", tree, namespace, **component, configMapGenerator=generators)
+    (overlay / "categories.toml").write_text('[[category]]\ntitle = "Receipts"\n')
+    kubernetes.kubectl("apply", "-k", overlay)
+    kubernetes.until("a file of its own rolls the pod", lambda: second not in pods(kubernetes, namespace))
+    assert _categories_of(kubernetes, rolled_out(kubernetes, namespace), namespace) == ["Receipts"]
+
+
+def _categories_of(kubernetes: Kubernetes, pod: str, namespace: str) -> list[str]:
+    """Return the titles in the file that MAILROOM_CATEGORIES_FILE names in a pod."""
+    spec = pods(kubernetes, namespace)[pod]["spec"]
+    (container,) = spec["containers"]
+    (named,) = (x["value"] for x in container["env"] if x["name"] == "MAILROOM_CATEGORIES_FILE")
+    (mount,) = (x for x in container["volumeMounts"] if Path(x["mountPath"]) == Path(named).parent)
+    (volume,) = (x for x in spec["volumes"] if x["name"] == mount["name"])
+    files = kubernetes.get("configmap", volume["configMap"]["name"], namespace)["data"]
+    return [entry["title"] for entry in tomllib.loads(files[Path(named).name])["category"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,21 +10,16 @@ from typing import Any
 
 import pytest
 
+from mailroom.settings.categories import render_categories
+from mailroom.settings.settings import load_scheme
 from mailroom.settings.variables import SECRETS
-from tests.deploy.overlays import overlay_like
+from tests.deploy.overlays import block, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import ROOT, Manifest, module, program, run, the
 
 pytestmark = pytest.mark.deploy
 
 EXTERNAL_SECRETS = "externalsecrets.external-secrets.io"
-
-
-def block(page: str, language: str, part: str) -> str:
-    """Return the one block of a page in a language that has a text in it."""
-    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
-    (found,) = (each for each in blocks if part in each)
-    return found
 
 
 def built(folder: Path) -> list[Manifest]:
@@ -156,3 +150,9 @@ def test_the_compose_file_gives_what_the_settings_want() -> None:
     assert set(service["secrets"]) == set(content["secrets"])
     assert service["environment"].keys() == {f"{name}_FILE" for name in SECRETS}
     assert set(service["environment"].values()) == mounted
+
+
+def test_the_categories_that_a_cluster_begins_with_are_those_that_hold_without_a_file() -> None:
+    """Whoever takes the component changes nothing by that, until they change its file."""
+    text = (ROOT / "kustomize/components/categories/categories.toml").read_text("utf-8")
+    assert text == render_categories(load_scheme({}, dotenv=None).categories)
