@@ -142,6 +142,13 @@ def _parser() -> argparse.ArgumentParser:
     approve.add_argument(
         "--limit", type=_positive_number, metavar="N", help="only the N people you have written to most often"
     )
+    approve.add_argument(
+        "--include",
+        nargs="+",
+        default=[],
+        metavar="ADDRESS",
+        help="also these, who were left out because they do not look like people",
+    )
     approve.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
     demo.add_argument(
@@ -241,7 +248,7 @@ def _rescue(options: argparse.Namespace) -> Exit:
 def _approve(options: argparse.Namespace) -> Exit:
     from mailroom.commands.approve import approve
 
-    return approve(limit=options.limit, yes=options.yes, as_json=options.json)
+    return approve(limit=options.limit, include=options.include, yes=options.yes, as_json=options.json)
 
 
 def _uninstall(options: argparse.Namespace) -> Exit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import Factory, define, frozen
 
@@ -11,12 +11,54 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Membership, NewCard
 from mailroom.model.ports import AddressBook, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
-from mailroom.triage.correspondence import Tally
+from mailroom.triage.automatic import why_automatic
+from mailroom.triage.correspondence import WEIGHT_DIGITS, Tally
 from mailroom.triage.old_mail import Advance
 from mailroom.triage.plan import choose_card, triage_groups_of
 
+ONE_OF_MANY = "one of many"
+
+LEAST_WEIGHT = 0.1
+"""Below it somebody was only ever one of many: of more than ten once, or of more than twenty twice."""
+
 BATCH_CARDS = 50
 """How many cards are made before the group is written: what an interruption loses is done again."""
+
+
+@frozen
+class LeftOut:
+    """Somebody who was written to and does not look like a person.
+
+    Attributes:
+        reason: What they look like instead, in a few words.
+    """
+
+    tally: Tally
+    reason: str
+
+
+@frozen
+class Candidates:
+    """Who may be approved, of those whom nobody has decided on; each most written to first.
+
+    Attributes:
+        people: To whom the person seems to write.
+        left_out: The others.
+    """
+
+    people: tuple[Tally, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def chosen(self, included: Collection[Address], limit: int | None = None) -> tuple[Tally, ...]:
+        """Return the first of the people, and whoever the person wants besides."""
+        people = self.people[:limit]
+        others = (*self.people[len(people) :], *(each.tally for each in self.left_out))
+        return (*people, *(each for each in others if each.who.address in included))
+
+    def without(self, chosen: Collection[Tally]) -> tuple[LeftOut, ...]:
+        """Return those left out who are not chosen all the same."""
+        taken = {each.who.address for each in chosen}
+        return tuple(each for each in self.left_out if each.tally.who.address not in taken)
 
 
 @frozen
@@ -71,6 +113,19 @@ def undecided(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> l
         for tally in tallies
         if not triage_groups_of(contacts.cards(tally.who.address), contacts.groups, scheme)
     ]
+
+
+def sort_out(tallies: Iterable[Tally]) -> Candidates:
+    """Say who of those written to are people, as far as that can be seen."""
+    people: list[Tally] = []
+    left_out: list[LeftOut] = []
+    for each in tallies:
+        is_slight = round(each.weight, WEIGHT_DIGITS) < LEAST_WEIGHT
+        if reason := why_automatic(each.who.address) or (ONE_OF_MANY if is_slight else ""):
+            left_out.append(LeftOut(each, reason))
+        else:
+            people.append(each)
+    return Candidates(tuple(people), tuple(left_out))
 
 
 def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) -> Approval:

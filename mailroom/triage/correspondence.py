@@ -14,6 +14,7 @@ from mailroom.model.ports import Contacts, HeadersPage
 from mailroom.model.sender import Correspondent
 
 MAX_REPLY_DOMAINS = 10
+WEIGHT_DIGITS = 6
 
 
 @define
@@ -24,11 +25,14 @@ class Tally:
         who: Who it is, as the newest message has them, with the newest name that one shows.
         messages: How many messages they occur in.
         last_at: When the newest of them arrived, RFC 3339 in UTC.
+        weight: As many messages as would say as much if they were to nobody else: one to forty people
+            is a fortieth to each.
     """
 
     who: Correspondent
     messages: int
     last_at: str
+    weight: float = 1.0
 
 
 @frozen
@@ -65,30 +69,31 @@ class Tallies:
         """Count whom messages were sent to."""
         self.unreadable += page.left_out
         for each in page.headers:
-            self._add(each.recipients, each.received_at)
+            others = [who for who in each.recipients if who.address not in self._own]
+            for who in others:
+                self._add(who, each.received_at, 1 / len(others))
 
     def add_senders(self, page: HeadersPage) -> None:
         """Count whom messages came from; a message without one sender counts for nobody."""
         self.unreadable += page.left_out
         for each in page.headers:
-            if isinstance(each.sender, Correspondent):
-                self._add([each.sender], each.received_at)
+            if isinstance(each.sender, Correspondent) and each.sender.address not in self._own:
+                self._add(each.sender, each.received_at)
 
     def ranked(self) -> list[Tally]:
-        """Return the tallies, the most frequent first, and of equals the latest."""
+        """Return the tallies, those of most weight first, and of equals the latest."""
         by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.who.address), reverse=True)
-        return sorted(by_date, key=lambda x: x.messages, reverse=True)
+        # Three thirds are as much as one.
+        return sorted(by_date, key=lambda x: round(x.weight, WEIGHT_DIGITS), reverse=True)
 
-    def _add(self, correspondents: Iterable[Correspondent], at: str) -> None:
-        for each in correspondents:
-            if each.address in self._own:
-                continue
-            tally = self._by_address.get(each.address)
-            if tally is None:
-                self._by_address[each.address] = Tally(each, 1, at)
-            else:
-                tally.messages += 1
-                tally.who = tally.who if tally.who.name else evolve(tally.who, name=each.name)
+    def _add(self, who: Correspondent, at: str, weight: float = 1.0) -> None:
+        tally = self._by_address.get(who.address)
+        if tally is None:
+            self._by_address[who.address] = Tally(who, 1, at, weight)
+        else:
+            tally.messages += 1
+            tally.weight += weight
+            tally.who = tally.who if tally.who.name else evolve(tally.who, name=who.name)
 
 
 def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:

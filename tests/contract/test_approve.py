@@ -16,6 +16,7 @@ from tests.support.accounts import (
     AccountUnderTest,
     Sender,
     add_contact,
+    contacts,
     contacts_of,
     groups_of,
     join,
@@ -103,6 +104,52 @@ class TestWho:
         assert (groups_of(account, BOB[1]), contacts_of(account, ANN[1])) == (["Imbox"], [])
         done = run_command(account.environment, "approve", "--correspondents", "--json").json()
         assert done["unreadable"] == 0
+
+
+class TestLeftOut:
+    """Who was written to, and does not look like a person."""
+
+    def test_automatic_addresses_are_shown_apart_and_left_out(self, account: AccountUnderTest) -> None:
+        """Nobody reads what is sent there, and their mail is what the Screener is for."""
+        account.send(ANN)
+        for automatic in ("no-reply@shop.example", "unsubscribe@list.example", "a=b.example@bounces.example"):
+            account.send(("", automatic))
+        shown = run_command(account.environment, "approve", "--correspondents", "--yes").output
+        people, _, others = shown.partition("Left out")
+        assert "no-reply@shop.example" not in people
+        assert all(reason in others for reason in ("no-reply", "unsubscribe", "bounce"))
+        assert groups_of(account, ANN[1]) == ["Imbox"]
+        assert len(contacts(account)) == 1
+
+    def test_who_was_one_of_forty_counts_little(self, account: AccountUnderTest) -> None:
+        """One mail to a whole club makes nobody a correspondent; who got another one is one."""
+        club: list[Sender] = [(f"P {n}", f"p{n}@example.net") for n in range(40)]
+        account.send(ANN, BOB)
+        account.send(*club)
+        account.send(club[7])
+        assert [email for email, _ in listed(account)] == ["p7@example.net", "bob@example.net", ANN[1]]
+
+    def test_whom_the_person_names_is_taken_all_the_same(self, account: AccountUnderTest) -> None:
+        """In any spelling; and who was never written to is a mistake that is told."""
+        account.send(("", "no-reply@shop.example"), ANN)
+        assert approve(account, "--include", "No-Reply@SHOP.example") == [ANN[1], "no-reply@shop.example"]
+        assert groups_of(account, "no-reply@shop.example") == ["Imbox"]
+        done = run_command(
+            account.environment, "approve", "--correspondents", "--include", "eve@example.net", "no address"
+        )
+        assert done.code == 1
+        assert done.errors.splitlines() == [
+            "mailroom: you have not written to eve@example.net",
+            "mailroom: you have not written to no address",
+        ]
+
+    def test_programs_are_told_of_them(self, account: AccountUnderTest) -> None:
+        """Each with what it looks like."""
+        account.send(("Shop", "no-reply@shop.example"), ANN)
+        (left_out,) = run_command(account.environment, "approve", "--correspondents", "--json").json()[
+            "left_out"
+        ]
+        assert (left_out["email"], left_out["looks_like"]) == ("no-reply@shop.example", "no-reply")
 
 
 class TestApproving:
@@ -217,8 +264,8 @@ class TestApproving:
     def test_many_take_one_write_of_the_group_a_batch(self, account: AccountUnderTest) -> None:
         """The number of requests grows with the cards that are made, and with nothing else."""
         people: list[Sender] = [(f"P {n}", f"p{n}@example.net") for n in range(60)]
-        account.send(*people[:30])
-        account.send(*people[30:])
+        for first in range(0, 60, 10):  # to ten at once: who is one of more counts as no correspondent
+            account.send(*people[first : first + 10])
         before = len(account.requests())
         assert len(approve(account)) == 60
         assert len(members(account, "Imbox")) == 60

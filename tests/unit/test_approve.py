@@ -9,7 +9,13 @@ from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.sender import Correspondent
-from mailroom.triage.approval import approve_people, approving_category, plan_approval, undecided
+from mailroom.triage.approval import (
+    approve_people,
+    approving_category,
+    plan_approval,
+    sort_out,
+    undecided,
+)
 from mailroom.triage.correspondence import Tally
 from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
 from tests.support.memory import Book, View, World
@@ -39,6 +45,17 @@ def test_where_no_category_is_for_them_nobody_is_approved() -> None:
     scheme = evolve(SCHEME, categories=SCHEME.categories[:4])
     with pytest.raises(UserError, match="approve = true"):
         approving_category(scheme)
+
+
+def test_who_was_only_ever_one_of_many_is_left_out() -> None:
+    """Once of more than ten, or twice of more than twenty; a person may choose them all the same."""
+    weights = {"ten": 1 / 10, "eleven": 1 / 11, "twenty": 1 / 20 + 1 / 20, "forty": 1 / 40 + 1 / 40}
+    found = sort_out(evolve(tally(Address(f"{x}@a.example")), weight=w) for x, w in weights.items())
+    assert [each.who.address.partition("@")[0] for each in found.people] == ["ten", "twenty"]
+    assert {each.reason for each in found.left_out} == {"one of many"}
+    chosen = found.chosen({Address("forty@a.example")}, limit=1)
+    assert [each.who.address.partition("@")[0] for each in chosen] == ["ten", "forty"]
+    assert [each.tally.who.address for each in found.without(chosen)] == ["eleven@a.example"]
 
 
 def test_of_several_cards_the_oldest_joins() -> None:

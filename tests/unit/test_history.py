@@ -61,6 +61,20 @@ def test_the_most_frequent_come_first_and_of_equals_the_latest() -> None:
     ]
 
 
+def test_a_message_to_many_says_little_about_each() -> None:
+    """Who is one of several counts as a part of one; as many parts are as much as the whole."""
+    three = [("", f"{name}@x.example") for name in "abc"]
+    sent = [
+        headers(*three, at="2026-03-01T00:00:00Z"),
+        headers(*three, at="2026-03-01T00:00:00Z"),
+        headers(three[0], at="2026-02-01T00:00:00Z"),
+        headers(("", "once@x.example"), ("", "me@x.example"), at="2026-04-01T00:00:00Z"),
+        *(headers(three[2], ("", "d@x.example"), ("", "e@x.example")) for _ in range(1)),
+    ]
+    ranked = [(who, messages) for who, _, messages in tallied(*sent)]
+    assert ranked[:3] == [("a@x.example", 3), ("once@x.example", 1), ("c@x.example", 3)]
+
+
 def test_own_addresses_and_what_is_none_do_not_count() -> None:
     """Nobody is their own correspondent, and a group without members is nobody."""
     assert tallied(headers(("Me", "ME@x.example"), ("Team", ""), ("", "nobody"))) == []
