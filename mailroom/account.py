@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -16,6 +18,15 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
+
+JMAP, CARDDAV = "jmap", "carddav"
+
+OnAnswer: TypeAlias = Callable[[str, int | None, float], None]
+"""Hears of a request: its protocol, the status of its answer if there was one, and the seconds until then."""
+
+
+def ignore_answer(_protocol: str, _status: int | None, _seconds: float) -> None:
+    """Hear of a request, and make nothing of it."""
 
 
 @frozen
@@ -74,6 +85,8 @@ def open_account(
     bounds: Bounds = DEFAULT_BOUNDS,
     before_attempt: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
+    *,
+    on_answer: OnAnswer = ignore_answer,
 ) -> Account:
     """Wire an account up; nothing is asked of a server yet.
 
@@ -82,14 +95,19 @@ def open_account(
         bounds: How long servers are waited for, and how much is taken from them.
         before_attempt: Called before each attempt to send a request; what it raises ends the request.
         clock: Tells triage the seconds; only differences count.
+        on_answer: Hears of each request that was sent.
     """
 
-    def http(url: str, credentials: Credentials) -> HttpClient:
-        return HttpClient(url, credentials, stop, bounds, before_attempt)
+    def http(url: str, credentials: Credentials, protocol: str) -> HttpClient:
+        return HttpClient(
+            url, credentials, stop, bounds, before_attempt, on_answer=partial(on_answer, protocol)
+        )
 
-    jmap = JmapClient(http(settings.jmap_session_url, settings.jmap_credentials), settings.jmap_session_url)
+    jmap = JmapClient(
+        http(settings.jmap_session_url, settings.jmap_credentials, JMAP), settings.jmap_session_url
+    )
     book = CardDavAddressBook(
-        http(settings.carddav_url, settings.carddav_credentials),
+        http(settings.carddav_url, settings.carddav_credentials, CARDDAV),
         settings.carddav_url,
         [group.name for group in settings.scheme.groups],
     )
@@ -106,7 +124,14 @@ def open_account(
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, known_own)
 
 
-def open_push(settings: Settings, on_change: Callable[[], None], stop: threading.Event) -> Push:
+def open_push(
+    settings: Settings,
+    on_change: Callable[[], None],
+    stop: threading.Event,
+    on_answer: OnAnswer = ignore_answer,
+) -> Push:
     """Wire up what listens for changes, with connections of its own; it does not listen yet."""
-    http = HttpClient(settings.jmap_session_url, settings.jmap_credentials, stop)
+    http = HttpClient(
+        settings.jmap_session_url, settings.jmap_credentials, stop, on_answer=partial(on_answer, JMAP)
+    )
     return Push(http, settings.jmap_session_url, on_change)

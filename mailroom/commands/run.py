@@ -16,6 +16,7 @@ from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
 from mailroom.service.journal import log_failure
 from mailroom.service.loop import Service, run_cycle
+from mailroom.service.metrics import Metrics
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
@@ -68,10 +69,14 @@ def _run_service(settings: Settings) -> Exit:
 
     linecache.clearcache()  # attrs leaves there the source of each method that it makes: a third of a MiB
     watch_signals(on_stop)
-    push = open_push(settings, wake.call, stop) if settings.push == "auto" else None
+    metrics = Metrics(
+        (category.title for category in settings.scheme.categories),
+        lambda: push.state is PushState.CONNECTED if push else None,
+    )
+    push = open_push(settings, wake.call, stop, metrics.note_request) if settings.push == "auto" else None
     health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
-    account = open_account(settings, stop, before_attempt=before_attempt)
-    server = HealthServer(health, settings.health_host, settings.health_port)
+    account = open_account(settings, stop, before_attempt=before_attempt, on_answer=metrics.note_request)
+    server = HealthServer(health, settings.health_host, settings.health_port, metrics=metrics.text)
     with closing(server), ExitStack() as listening:
         server.start()
         started: dict[str, object] = {"version": __version__, "health_port": server.port}
@@ -86,7 +91,13 @@ def _run_service(settings: Settings) -> Exit:
             push.start()
             listening.callback(push.stop)
         return Service(
-            account.triage, interval_seconds, on_good_cycle, health.note_progress, stop=stop, wake=wake
+            account.triage,
+            interval_seconds,
+            on_good_cycle,
+            health.note_progress,
+            stop=stop,
+            wake=wake,
+            readers=[metrics],
         ).run()
 
 

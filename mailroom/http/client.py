@@ -6,6 +6,7 @@ import logging
 import random
 import ssl
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from http.client import HTTPException
@@ -47,6 +48,8 @@ class HttpClient:
         stop: Set when the process is to end; cuts waits between attempts short.
         bounds: How long it waits, and how much it takes.
         before_attempt: Called before each attempt; what it raises ends the request.
+        on_answer: Called for each request that was sent, with the status of its answer (None where there
+            was none) and the seconds until then.
     """
 
     def __init__(
@@ -56,12 +59,15 @@ class HttpClient:
         stop: threading.Event | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
         before_attempt: Callable[[], None] = lambda: None,
+        *,
+        on_answer: Callable[[int | None, float], None] = lambda _status, _seconds: None,
     ) -> None:
         self._home = parse(home)
         self.credentials = credentials
         self._stop = stop or threading.Event()
         self.bounds = bounds
         self._before_attempt = before_attempt
+        self._on_answer = on_answer
         # Plain http needs no certificate authorities; they take a while and a megabyte to read.
         tls = tls_context() if self._home.scheme == "https" else None
         self._connections = Connections(bounds, tls)
@@ -212,13 +218,16 @@ class HttpClient:
         url = parse(request.url)
         connection = self._connections.take(url, patience)
         give_back = partial(self._connections.give_back, url, connection)
+        began = time.monotonic()
         try:
             answer, sock = exchange(connection, request, url.request_uri, patience)
+            self._on_answer(answer.status, time.monotonic() - began)
             log(logging.DEBUG, "http_request", method=request.method, url=request.url, status=answer.status)
             return Stream(request, answer, sock, patience, give_back)
         except BaseException as error:
             give_back(is_done=False)
             if isinstance(error, urllib3.exceptions.HTTPError | HTTPException | OSError):
+                self._on_answer(None, time.monotonic() - began)
                 raise transport_error(error, request, request.url, patience) from error
             raise
 

@@ -1,4 +1,4 @@
-"""GET /healthz, /healthz/ready and /healthz/live, answered by one thread that no client can hold up.
+"""GET /healthz, its /ready and /live, and /metrics: answered by one thread that no client can hold up.
 
 Each connection has a short time and few bytes to state its request, and there are only so many
 places: the one that has waited longest makes room for a new one.
@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from attrs import define
+from attrs import define, frozen
 
 from mailroom.errors import UserError
 from mailroom.output.programs import json_line
+from mailroom.service.exposition import CONTENT_TYPE
 
 MAX_CONNECTIONS = 64
 BACKLOG_CONNECTIONS = 512
@@ -95,6 +96,20 @@ class Health:
         return (200 if is_ready else 503), said
 
 
+@frozen
+class _Page:
+    """What a client gets."""
+
+    status: int
+    content_type: str
+    text: str
+
+
+def _as_json(said: Said) -> _Page:
+    status, answer = said
+    return _Page(status, "application/json", f"{json_line(answer)}\n")
+
+
 @define(eq=False)
 class _Connection:
     """A client that has not been answered yet, or not wholly."""
@@ -106,11 +121,12 @@ class _Connection:
 
 
 class HealthServer:
-    """Serves `/healthz/live`, `/healthz/ready` and, the same as that, `/healthz` until closed.
+    """Serves `/healthz/live`, `/healthz/ready`, the same as that as `/healthz`, and `/metrics`, until closed.
 
     Args:
         host: An address or a name; `::` is every address of the machine, those of IPv4 too.
         port: The TCP port; 0 takes any free one.
+        metrics: What `/metrics` answers, in Prometheus' text format.
         connection_seconds: How long a client has to ask and to take the answer.
 
     Raises:
@@ -118,13 +134,19 @@ class HealthServer:
     """
 
     def __init__(
-        self, health: Health, host: str, port: int, connection_seconds: float = CONNECTION_SECONDS
+        self,
+        health: Health,
+        host: str,
+        port: int,
+        connection_seconds: float = CONNECTION_SECONDS,
+        metrics: Callable[[], str] = lambda: "",
     ) -> None:
         self._connection_seconds = connection_seconds
-        self._answers = {
-            b"/healthz": health.ready,
-            b"/healthz/ready": health.ready,
-            b"/healthz/live": health.live,
+        self._pages: dict[bytes, Callable[[], _Page]] = {
+            b"/healthz": lambda: _as_json(health.ready()),
+            b"/healthz/ready": lambda: _as_json(health.ready()),
+            b"/healthz/live": lambda: _as_json(health.live()),
+            b"/metrics": lambda: _Page(200, CONTENT_TYPE, metrics()),
         }
         try:
             self._listener = _listen(host, port)
@@ -232,11 +254,11 @@ class HealthServer:
 
     def _answer(self, request: bytes) -> bytes:
         method, target = ([*request.split(b"\r\n", 1)[0].split(b" "), b"", b""])[:2]
-        answer_of = self._answers.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
-        status, answer = answer_of() if answer_of else (404, {"status": "not found"})
-        body = json_line(answer).encode() + b"\n"
+        page_of = self._pages.get(target.partition(b"?")[0]) if method in (b"GET", b"HEAD") else None
+        page = page_of() if page_of else _as_json((404, {"status": "not found"}))
+        body = page.text.encode()
         head = (
-            f"HTTP/1.1 {_STATUS_LINES[status]}\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {_STATUS_LINES[page.status]}\r\nContent-Type: {page.content_type}\r\n"
             f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         return head.encode() + (b"" if method == b"HEAD" else body)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 from mailroom.errors import StoppedError
 from mailroom.exits import Exit
@@ -17,6 +19,18 @@ from mailroom.triage.report import Report
 MAX_FAILURES_IN_A_ROW = 10
 
 
+class CycleReader(Protocol):
+    """Reads what becomes of each cycle, as the log does; none of it raises."""
+
+    def note_report(self, report: Report, seconds: float) -> None:
+        """Read what a cycle did that ended well, and how long it took."""
+        ...
+
+    def note_failure(self, seconds: float) -> None:
+        """Hear that a cycle failed as a whole, after so long."""
+        ...
+
+
 class Service:
     """Runs cycles until it is stopped or has failed too often.
 
@@ -25,6 +39,7 @@ class Service:
         on_progress: Called before each cycle, and before each wait with the seconds that it may take.
         stop: Set when the process is to end; `wake` is to be stopped with it.
         wake: Called when a cycle should begin before the interval is over.
+        readers: Read what becomes of each cycle, besides the log.
     """
 
     def __init__(
@@ -36,6 +51,7 @@ class Service:
         *,
         stop: threading.Event,
         wake: Wake,
+        readers: Collection[CycleReader] = (),
     ) -> None:
         self._triage = triage
         self._interval_seconds = interval_seconds
@@ -43,6 +59,7 @@ class Service:
         self._on_progress = on_progress
         self._stop = stop
         self._wake = wake
+        self._readers = readers
 
     def run(self) -> Exit:
         """Run until stopped, or until it has failed too often."""
@@ -51,14 +68,17 @@ class Service:
         while not self._stop.is_set():
             self._wake.clear()
             self._on_progress(0.0)
+            began = time.monotonic()
             try:
-                run_cycle(self._triage, is_awaited=is_awaited)
+                report = run_cycle(self._triage, is_awaited=is_awaited)
             except StoppedError:
                 break
             except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
                 failures += 1
                 is_awaited = True
                 log_failure(error, failures_in_a_row=failures)
+                for reader in self._readers:
+                    reader.note_failure(time.monotonic() - began)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
                     return Exit.FAILED
@@ -67,6 +87,8 @@ class Service:
             else:
                 failures, is_awaited = 0, False
                 self._on_good_cycle()
+                for reader in self._readers:
+                    reader.note_report(report, time.monotonic() - began)
             self._on_progress(self._interval_seconds)
             # While cycles fail, many changes must not use up the failures at once.
             self._wake.wait(self._interval_seconds, pause_seconds=2.0**failures if failures else 0.0)

@@ -31,7 +31,8 @@ from mailroom.triage.plan import (
     name_differs,
     sweep,
 )
-from mailroom.triage.report import Forecast, Report
+from mailroom.triage.report import Forecast, Report, Waiting
+from mailroom.triage.screener import count_waiting
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.work import Task, Work, task_of
@@ -157,11 +158,11 @@ class Triage:
             self._told_of_book = left_out
         self._told = frozenset(work.rejected) | view.left_out.keys()
         if not self._sweeps_stragglers:
-            return report
+            return evolve(report, waiting=_seen_waiting(view))
         swept = self.stragglers.sweep_after(
             view, update.snapshot.state, has_read_contacts=contacts is not None
         )
-        return evolve(report, swept=swept)
+        return evolve(report, swept=swept, waiting=swept.waiting or _seen_waiting(view))
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
@@ -257,6 +258,13 @@ class Triage:
             if sender in work.filings:
                 work.fail(sender, reason)
         return update
+
+
+def _seen_waiting(view: MailView) -> Waiting:
+    """Return what lay in Screener at the beginning of the cycle."""
+    if view.has_screener:
+        return count_waiting(view.snapshot.messages.values(), view.layout.screener)
+    return Waiting(view.screener_messages)
 
 
 def _has_warnings(view: MailView) -> bool:

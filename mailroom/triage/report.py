@@ -51,6 +51,20 @@ class Unmarked:
 
 
 @frozen
+class Waiting:
+    """What waits in Screener, as far as a cycle looked there anyway.
+
+    Attributes:
+        senders: From how many senders it is; None where the messages were not read.
+        oldest_at: When the oldest message arrived, RFC 3339 in UTC; empty where that is not known.
+    """
+
+    messages: int
+    senders: int | None = None
+    oldest_at: str = ""
+
+
+@frozen
 class SweepReport:
     """What became of mail in Screener whose senders were decided on before.
 
@@ -58,11 +72,18 @@ class SweepReport:
         moved: For each sender how many of their messages were moved to where they belong.
         failed: For each sender of whom a message could not be moved, why.
         postponed: Why nothing could be swept now; empty where it could.
+        waiting: What is left in Screener; None where nobody looked.
     """
 
     moved: dict[Address, int] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
     postponed: str = ""
+    waiting: Waiting | None = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing was swept, nor tried."""
+        return not (self.moved or self.failed or self.postponed)
 
     @property
     def messages_moved(self) -> int:
@@ -82,6 +103,7 @@ class Report:
             that the cycle before has not told.
         unreadable_contacts: What of the contacts could not be read, and why; likewise.
         swept: What became of mail of senders decided on before.
+        waiting: What waits in Screener, as the cycle saw it last.
     """
 
     filed: tuple[Filed, ...] = ()
@@ -92,6 +114,7 @@ class Report:
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()
+    waiting: Waiting | None = None
 
     @property
     def has_failures(self) -> bool:
@@ -102,7 +125,7 @@ class Report:
     def says_nothing_new(self) -> bool:
         """Whether the cycle did nothing, and found nothing that has not been told before."""
         news = (self.filed, self.warned, self.unreadable, self.unreadable_contacts, self.has_failures)
-        return not (any(news) or self.swept != SweepReport() or any(each.is_new for each in self.rejected))
+        return not any(news) and self.swept.says_nothing and not any(each.is_new for each in self.rejected)
 
 
 @frozen

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import Change, Message
+from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
@@ -20,6 +20,7 @@ from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep, triage_groups_of
+from mailroom.triage.report import Waiting
 
 
 @frozen
@@ -73,6 +74,14 @@ def find_misplaced(
         {sender: len(waiting[sender]) for sender in (*stragglers, *in_several_groups, *in_no_group)}
     )
     return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts)
+
+
+def count_waiting(messages: Iterable[Message], screener: MailboxId) -> Waiting:
+    """Count what lies in Screener."""
+    waiting = [message for message in messages if screener in message.mailbox_ids]
+    senders = {sender for message in waiting if (sender := sender_of(message))}
+    dates = filter(None, (message.received_at for message in waiting))
+    return Waiting(len(waiting), len(senders), min(dates, default=""))
 
 
 def _waiting_in_screener(

@@ -16,7 +16,7 @@ from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import SweepReport
-from mailroom.triage.screener import MisplacedMail, find_misplaced, sweep_straggler
+from mailroom.triage.screener import MisplacedMail, count_waiting, find_misplaced, sweep_straggler
 from mailroom.triage.view import MailView, ViewReader
 
 
@@ -64,12 +64,13 @@ class Stragglers:
             snapshot = view.snapshot
             if not view.has_screener or snapshot.state != state:
                 snapshot = self._reader.read_messages({layout.screener} | layout.watched)
-            if not any(layout.screener in x.mailbox_ids for x in snapshot.messages.values()):
+            waiting = count_waiting(snapshot.messages.values(), layout.screener)
+            if not waiting.messages:
                 self._swept_state = snapshot.state
-                return SweepReport()
+                return SweepReport(waiting=waiting)
             if has_read_contacts and not self._sort(snapshot, self._book.latest(), layout).stragglers:
                 self._swept_state = snapshot.state
-                return SweepReport()
+                return SweepReport(waiting=waiting)
             return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
             return SweepReport(postponed=str(error))
@@ -121,4 +122,5 @@ class Stragglers:
         update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
         self._swept_state = update.snapshot.state
         outcome = by_sender(update, snapshot)
-        return SweepReport(moved=dict(outcome.changed), failed=outcome.failed)
+        waiting = count_waiting(update.snapshot.messages.values(), layout.screener)
+        return SweepReport(moved=dict(outcome.changed), failed=outcome.failed, waiting=waiting)

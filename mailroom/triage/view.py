@@ -24,12 +24,14 @@ class MailView:
     Attributes:
         snapshot: Every message with a label of Mailroom's; those in Screener too where `has_screener`.
         has_screener: Whether Screener was read along. Where very much waits there, it was not.
+        screener_messages: How many messages the server says are in Screener.
         left_out: Why a message that should be in the snapshot could not be read.
     """
 
     layout: Layout
     snapshot: Snapshot
     has_screener: bool
+    screener_messages: int
     left_out: Mapping[MessageId, str] = Factory(dict)
 
     @cached_property
@@ -73,7 +75,8 @@ class ViewReader:
                 seen = self._mail.read(wanted)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
         self._wanted = self._wanted_for(layout, seen.mailboxes)
-        return MailView(layout, seen.snapshot, layout.screener in wanted, seen.left_out)
+        waiting = _waiting_in(layout, seen.mailboxes)
+        return MailView(layout, seen.snapshot, layout.screener in wanted, waiting, seen.left_out)
 
     def read_messages(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
@@ -89,6 +92,11 @@ class ViewReader:
         return reading.snapshot
 
     def _wanted_for(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
-        (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
-        reads_along = self._max_read_along is not None and waiting <= self._max_read_along
+        most = self._max_read_along
+        reads_along = most is not None and _waiting_in(layout, mailboxes) <= most
         return layout.watched | ({layout.screener} if reads_along else frozenset())
+
+
+def _waiting_in(layout: Layout, mailboxes: Collection[Mailbox]) -> int:
+    (waiting,) = (x.total_messages for x in mailboxes if x.id == layout.screener)
+    return waiting

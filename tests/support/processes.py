@@ -128,14 +128,22 @@ class Process:
 
     def health(self, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
         """Ask the health port that it told when it began to start."""
-        (starting,) = (event for event in self.events if event["event"] == "service_starting")
-        url = f"http://127.0.0.1:{starting['health_port']}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(self._url(path), timeout=5) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def metrics(self) -> str:
+        """Ask the health port for its figures."""
+        with urllib.request.urlopen(self._url("/metrics"), timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def _url(self, path: str) -> str:
+        (starting,) = (event for event in self.events if event["event"] == "service_starting")
+        return f"http://127.0.0.1:{starting['health_port']}{path}"
 
     def _rest(self) -> str:
         if self._process.poll() is None:
