@@ -198,13 +198,16 @@ def _overview(parser: argparse.ArgumentParser) -> Exit:
 
 
 def _run(options: argparse.Namespace) -> Exit:
+    if options.once:
+        from mailroom.commands.once import run_once
+
+        return run_once()
     from mailroom.service.signals import hold_signals
 
-    if not options.once:
-        hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop
+    hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop
     from mailroom.commands.run import run
 
-    return run(once=options.once)
+    return run()
 
 
 def _plan(options: argparse.Namespace) -> Exit:

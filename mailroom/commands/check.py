@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 
 from mailroom.account import Account, open_account
-from mailroom.commands.inspection import Inspection, Told, inspect
-from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.commands.examination import examine
+from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import Settings, load_settings
-from mailroom.triage.findings import Finding, Verdict, judge_rules
-from mailroom.triage.layout import hindrances
-from mailroom.triage.survey import Kind, problems_of
-
-LEAST_CALLS = 3
-"""A cycle reads the mailbox list, a query and its messages in one request."""
-
+from mailroom.triage.findings import Finding, Verdict
 
 _MARKS = {Verdict.RIGHT: ("✓", GREEN), Verdict.WRONG: ("✗", RED), Verdict.NOT_SEEN: ("?", YELLOW)}
 _FOR_PROGRAMS = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: None}
@@ -24,144 +18,44 @@ _FOR_PROGRAMS = {Verdict.RIGHT: True, Verdict.WRONG: False, Verdict.NOT_SEEN: No
 
 def check(*, as_json: bool) -> Exit:
     """Print a finding for each subject; fail if one is wrong. Reads only."""
-    with Progress("reading the account"):
-        findings = list(_findings())
+    findings = _findings()
     terminal = Terminal()
     if as_json:
         terminal.json([_as_json(finding) for finding in findings])
     else:
-        for finding in findings:
-            mark, colour = _MARKS[finding.verdict]
-            terminal.paragraph(finding.says, f"{mark} {finding.subject:<12} ", colour)
-    is_wrong = any(finding.verdict is Verdict.WRONG for finding in findings)
-    return Exit.FAILED if is_wrong else Exit.DONE
+        _show(terminal, findings)
+    return Exit.DONE if _are_fine(findings) else Exit.FAILED
+
+
+def check_at_the_end(terminal: Terminal, account: Account, settings: Settings) -> bool:
+    """End another command by what `check` says; return whether nothing is wrong. Reads only."""
+    with Progress("checking the account"):
+        findings = examine(account, settings)
+    terminal.heading("How it is now")
+    _show(terminal, findings)
+    return _are_fine(findings)
+
+
+def _findings() -> list[Finding]:
+    try:
+        settings = load_settings()
+    except UserError as error:
+        return [Finding("settings", Verdict.WRONG, problem) for problem in error.problems]
+    misspelt = [Finding("settings", Verdict.NOT_SEEN, each) for each in settings.misspelt]
+    with Progress("reading the account"):
+        found = examine(open_account(settings), settings)
+    return [Finding("settings", Verdict.RIGHT, "every variable is valid"), *misspelt, *found]
+
+
+def _are_fine(findings: Sequence[Finding]) -> bool:
+    return all(finding.verdict is not Verdict.WRONG for finding in findings)
+
+
+def _show(terminal: Terminal, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        mark, colour = _MARKS[finding.verdict]
+        terminal.paragraph(finding.says, f"{mark} {finding.subject:<12} ", colour)
 
 
 def _as_json(finding: Finding) -> dict[str, object]:
     return {"subject": finding.subject, "is_right": _FOR_PROGRAMS[finding.verdict], "says": finding.says}
-
-
-def _findings() -> Iterator[Finding]:
-    try:
-        settings = load_settings()
-    except UserError as error:
-        yield from (Finding("settings", Verdict.WRONG, problem) for problem in error.problems)
-        return
-    yield Finding("settings", Verdict.RIGHT, "every variable is valid")
-    yield from (Finding("settings", Verdict.NOT_SEEN, each) for each in settings.misspelt)
-    account = open_account(settings)
-    seen = inspect(account, settings.scheme)
-    found = [
-        *_credentials("token", seen.reading, "the mail server accepts it"),
-        *_session(seen),
-        *_mailboxes(account, settings, seen),
-        *_credentials("password", seen.contacts, "the contacts server accepts it, and the user name"),
-        *_groups(account, settings, seen),
-    ]
-    yield from found
-    tree = seen.tree
-    if tree and all(finding.verdict is Verdict.RIGHT for finding in found):
-        misplaced = account.triage.stragglers.misplaced
-        yield from _examine("rules", lambda: judge_rules(misplaced(), tree, settings.scheme))
-    else:
-        yield Finding("rules", Verdict.NOT_SEEN, "not checked until everything above is right")
-
-
-def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:
-    """Judge credentials by what was answered to a request that needs them."""
-    if told.is_refused:
-        yield Finding(subject, Verdict.WRONG, told.trouble)
-    elif told.value is None:
-        yield Finding(
-            subject,
-            Verdict.NOT_SEEN,
-            "the server gave no usable answer, so nobody can tell whether it accepts this",
-        )
-    else:
-        yield Finding(subject, Verdict.RIGHT, accepted)
-
-
-def _session(seen: Inspection) -> Iterator[Finding]:
-    session = seen.session.value
-    if session is None:
-        yield from _not_there("session", seen.session, "the token")
-        yield Finding("limits", Verdict.NOT_SEEN, "not checked: they are part of the session")
-        return
-    yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
-    limits = session.limits
-    if limits.max_calls_in_request < LEAST_CALLS:
-        says = (
-            f"the server allows {limits.max_calls_in_request} method calls per request; "
-            f"Mailroom needs {LEAST_CALLS}"
-        )
-        yield Finding("limits", Verdict.WRONG, says)
-        return
-    says = (
-        f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
-        f"{limits.max_calls_in_request} method calls per request"
-    )
-    yield Finding("limits", Verdict.RIGHT, says)
-
-
-def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
-    if seen.reading.value is None or seen.tree is None:
-        if seen.session.value is None:
-            yield Finding("mailboxes", Verdict.NOT_SEEN, "not checked: there is no session")
-        else:
-            yield from _not_there("mailboxes", seen.reading, "the token")
-        return
-    reading = seen.reading.value
-    problems = [
-        *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
-        *hindrances(seen.tree, settings.scheme, reading.limits),
-    ]
-    if problems:
-        yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
-        return
-    scheme = settings.scheme
-
-    def ask() -> list[Finding]:
-        account.triage.check_mail()
-        says = (
-            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
-            "and may be changed"
-        )
-        return [Finding("mailboxes", Verdict.RIGHT, says)]
-
-    yield from _examine("mailboxes", ask)
-
-
-def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
-    if seen.contacts.value is None:
-        yield from _not_there("groups", seen.contacts, "the password")
-        return
-    left_out = account.book.left_out()
-    yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
-    problems = problems_of([item for item in seen.items if item.kind is Kind.GROUP])
-    if problems:
-        verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG
-        yield from (Finding("groups", verdict, problem) for problem in problems)
-        return
-
-    def ask() -> list[Finding]:
-        account.triage.check_book()
-        says = f"{', '.join(group.name for group in settings.scheme.groups)} are there"
-        return [Finding("groups", Verdict.RIGHT, says)]
-
-    yield from _examine("groups", ask)
-
-
-def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:
-    """Say why something could not be seen; what refused credentials mean is told under their own name."""
-    if told.is_refused:
-        yield Finding(subject, Verdict.NOT_SEEN, f"not checked: the server refuses {credential}")
-    else:
-        yield Finding(subject, Verdict.WRONG, told.trouble)
-
-
-def _examine(subject: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
-    """Return what is found about one subject, or how asking fails."""
-    try:
-        return ask()
-    except (UserError, AuthenticationError, ServerError) as error:
-        return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]

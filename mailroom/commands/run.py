@@ -1,29 +1,38 @@
-"""`mailroom run`: the service, or one cycle of it."""
+"""`mailroom run`: the service."""
 
 from __future__ import annotations
 
 import linecache
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_push
-from mailroom.errors import MailroomError, StoppedError, UserError
+from mailroom.errors import StoppedError, UserError
 from mailroom.exits import Exit
 from mailroom.jmap import PushState
 from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
-from mailroom.service.journal import log_failure
-from mailroom.service.loop import Service, run_cycle
+from mailroom.service.loop import Service
 from mailroom.service.metrics import Metrics
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
 
 
-def run(*, once: bool) -> Exit:
-    """Run the service until it is stopped, or one cycle.
+def run() -> Exit:
+    """Run the service until it is stopped.
+
+    Raises:
+        UserError: It cannot start; names everything that is wrong.
+    """
+    return with_log(_run_service)
+
+
+def with_log(work: Callable[[Settings], Exit]) -> Exit:
+    """Do what is told in the log: what keeps it from starting, too.
 
     Raises:
         UserError: It cannot start; names everything that is wrong.
@@ -34,20 +43,10 @@ def run(*, once: bool) -> Exit:
         configure_logs(settings.log_level, form=settings.log_format)
         for each in settings.misspelt:
             log(logging.WARNING, "setting_misspelt", message=each)
-        return _run_once(settings) if once else _run_service(settings)
+        return work(settings)
     except UserError as error:
         log(logging.ERROR, "startup_failed", problems=list(error.problems))
         raise
-
-
-def _run_once(settings: Settings) -> Exit:
-    account = open_account(settings)
-    account.check()
-    try:
-        return Exit.FAILED if run_cycle(account.triage, is_awaited=True).has_failures else Exit.DONE
-    except MailroomError as error:
-        log_failure(error)
-        return Exit.FAILED
 
 
 def _run_service(settings: Settings) -> Exit:

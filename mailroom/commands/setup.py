@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from mailroom.account import Account, open_account
+from mailroom.commands.check import check_at_the_end
 from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
@@ -51,6 +52,8 @@ def setup(*, apply: bool, as_json: bool) -> Exit:
         terminal.json(_as_json(items, ahead))
     else:
         _show_preview(terminal, ahead, why_not)
+        if apply and terminal.is_terminal:
+            check_at_the_end(terminal, account, settings)
     is_undone = apply and any(item.state not in {State.PRESENT, State.MADE} for item in items)
     return Exit.FAILED if is_undone else Exit.DONE
 

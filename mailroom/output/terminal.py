@@ -35,14 +35,18 @@ class Terminal:
 
     Args:
         stream: Where to; standard output when not given.
+
+    Attributes:
+        is_terminal: Whether it is shown at once: neither a pipe nor a file.
+        width: How many columns there are.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._is_terminal = self._stream.isatty()
-        self._is_coloured = self._is_terminal and not os.environ.get("NO_COLOR")
+        self.is_terminal = self._stream.isatty()
+        self._is_coloured = self.is_terminal and not os.environ.get("NO_COLOR")
         self.width = (
-            shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if self._is_terminal else DEFAULT_WIDTH
+            shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if self.is_terminal else DEFAULT_WIDTH
         )
 
     def line(self, text: str = "", *codes: str) -> None:
@@ -101,7 +105,7 @@ class Terminal:
         """
         cells = [[self._shown(str(cell)) for cell in row] for row in [header, *rows]]
         widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
-        if self._is_terminal:  # whoever reads a pipe, a program or a pager, has room
+        if self.is_terminal:  # whoever reads a pipe, a program or a pager, has room
             order = [header.index(name) for name in yielding]
             order += [i for i in reversed(range(len(header))) if i not in order]
             _narrow(widths, self.width - COLUMN_GAP * (len(widths) - 1), order)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact
-from tests.support.running import run_command
+from tests.support.running import run_command, run_shown
 
 
 def verdicts(account: AccountUnderTest, **variables: str) -> dict[str, bool | None]:
@@ -159,6 +159,24 @@ class TestTheSameAsSetup:
         bare_account.add_mailboxes({"screener": None})
         told = run_command(bare_account.environment, "run", "--once").errors
         assert "rename it to 'Screener', or set MAILROOM_SCREENER_MAILBOX=screener" in told
+
+
+class TestAtTheEnd:
+    """What changes the account ends by what `check` says of it, where a person looks on."""
+
+    @pytest.mark.parametrize("command", [("setup", "--apply"), ("run", "--once")])
+    def test_on_a_terminal_a_command_ends_by_the_lines_of_check(
+        self, account: AccountUnderTest, command: tuple[str, ...]
+    ) -> None:
+        """They are the very lines; in a pipe there are none, and they decide about no exit code."""
+        add_contact(account, "Ann", "ann@example.net")
+        account.receive([("Ann", "ann@example.net")], "Screener")
+        done = run_shown(account.environment, *command)
+        lines = run_command(account.environment, "check").output.splitlines()
+        _settings, *told = lines
+        assert done.output.splitlines()[-len(told) :] == told
+        assert done.code == 0
+        assert "✓ token" not in run_command(account.environment, *command).output
 
 
 def test_senders_of_mail_that_is_out_of_place_do_not_steer_the_terminal(account: AccountUnderTest) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,27 @@ class Done:
         return json.loads(self.output)
 
 
+class _Screen(io.StringIO):
+    """What looks like a terminal to whoever writes."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def run_command(environment: Mapping[str, str], *arguments: str, **variables: str) -> Done:
     """Run a command line to its end in this process, without a terminal."""
-    output, errors = io.StringIO(), io.StringIO()
+    return _run({**environment, **variables}, arguments, io.StringIO())
+
+
+def run_shown(environment: Mapping[str, str], *arguments: str, **variables: str) -> Done:
+    """Do the same where somebody looks on: on a terminal of eighty columns, without colours."""
+    return _run({**environment, "NO_COLOR": "1", "COLUMNS": "80", **variables}, arguments, _Screen())
+
+
+def _run(environment: Mapping[str, str], arguments: Sequence[str], output: io.StringIO) -> Done:
+    errors = io.StringIO()
     with (
-        patch.dict(os.environ, _clean({**environment, **variables}), clear=True),
+        patch.dict(os.environ, _clean(environment), clear=True),
         patch("os.ctermid", return_value="/dev/null/no-terminal"),
         patch("sys.stdin", io.StringIO()),
         redirect_stdout(output),

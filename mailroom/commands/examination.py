@@ -1,0 +1,135 @@
+"""What is found about an account, subject by subject: asked of its servers, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mailroom.account import Account
+from mailroom.commands.inspection import Inspection, Told, inspect
+from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.settings.settings import Settings
+from mailroom.triage.findings import Finding, Verdict, judge_rules
+from mailroom.triage.layout import hindrances
+from mailroom.triage.survey import Kind, problems_of
+
+LEAST_CALLS = 3
+"""A cycle reads the mailbox list, a query and its messages in one request."""
+
+
+def examine(account: Account, settings: Settings) -> list[Finding]:
+    """Ask both servers, and return a finding for each subject, in an order to be read in. Reads only."""
+    seen = inspect(account, settings.scheme)
+    found = [
+        *_credentials("token", seen.reading, "the mail server accepts it"),
+        *_session(seen),
+        *_mailboxes(account, settings, seen),
+        *_credentials("password", seen.contacts, "the contacts server accepts it, and the user name"),
+        *_groups(account, settings, seen),
+    ]
+    tree = seen.tree
+    if tree and all(finding.verdict is Verdict.RIGHT for finding in found):
+        misplaced = account.triage.stragglers.misplaced
+        found += _examine("rules", lambda: judge_rules(misplaced(), tree, settings.scheme))
+    else:
+        found.append(Finding("rules", Verdict.NOT_SEEN, "not checked until everything above is right"))
+    return found
+
+
+def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:
+    """Judge credentials by what was answered to a request that needs them."""
+    if told.is_refused:
+        yield Finding(subject, Verdict.WRONG, told.trouble)
+    elif told.value is None:
+        yield Finding(
+            subject,
+            Verdict.NOT_SEEN,
+            "the server gave no usable answer, so nobody can tell whether it accepts this",
+        )
+    else:
+        yield Finding(subject, Verdict.RIGHT, accepted)
+
+
+def _session(seen: Inspection) -> Iterator[Finding]:
+    session = seen.session.value
+    if session is None:
+        yield from _not_there("session", seen.session, "the token")
+        yield Finding("limits", Verdict.NOT_SEEN, "not checked: they are part of the session")
+        return
+    yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
+    limits = session.limits
+    if limits.max_calls_in_request < LEAST_CALLS:
+        says = (
+            f"the server allows {limits.max_calls_in_request} method calls per request; "
+            f"Mailroom needs {LEAST_CALLS}"
+        )
+        yield Finding("limits", Verdict.WRONG, says)
+        return
+    says = (
+        f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
+        f"{limits.max_calls_in_request} method calls per request"
+    )
+    yield Finding("limits", Verdict.RIGHT, says)
+
+
+def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    if seen.reading.value is None or seen.tree is None:
+        if seen.session.value is None:
+            yield Finding("mailboxes", Verdict.NOT_SEEN, "not checked: there is no session")
+        else:
+            yield from _not_there("mailboxes", seen.reading, "the token")
+        return
+    reading = seen.reading.value
+    problems = [
+        *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
+        *hindrances(seen.tree, settings.scheme, reading.limits),
+    ]
+    if problems:
+        yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
+        return
+    scheme = settings.scheme
+
+    def ask() -> list[Finding]:
+        account.triage.check_mail()
+        says = (
+            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
+            "and may be changed"
+        )
+        return [Finding("mailboxes", Verdict.RIGHT, says)]
+
+    yield from _examine("mailboxes", ask)
+
+
+def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    if seen.contacts.value is None:
+        yield from _not_there("groups", seen.contacts, "the password")
+        return
+    left_out = account.book.left_out()
+    yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
+    problems = problems_of([item for item in seen.items if item.kind is Kind.GROUP])
+    if problems:
+        verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG
+        yield from (Finding("groups", verdict, problem) for problem in problems)
+        return
+
+    def ask() -> list[Finding]:
+        account.triage.check_book()
+        says = f"{', '.join(group.name for group in settings.scheme.groups)} are there"
+        return [Finding("groups", Verdict.RIGHT, says)]
+
+    yield from _examine("groups", ask)
+
+
+def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:
+    """Say why something could not be seen; what refused credentials mean is told under their own name."""
+    if told.is_refused:
+        yield Finding(subject, Verdict.NOT_SEEN, f"not checked: the server refuses {credential}")
+    else:
+        yield Finding(subject, Verdict.WRONG, told.trouble)
+
+
+def _examine(subject: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
+    """Return what is found about one subject, or how asking fails."""
+    try:
+        return ask()
+    except (UserError, AuthenticationError, ServerError) as error:
+        return [Finding(subject, Verdict.WRONG, problem) for problem in error.problems]
