@@ -70,6 +70,16 @@ class Account:
         if problems:
             raise UserError(problems)
 
+    def begin(self) -> None:
+        """Do what `check` does, and find what an earlier process has left, for whoever runs cycles.
+
+        Raises:
+            UserError: Names everything that is wrong at once.
+        """
+        self.check()
+        if problems := self._problems(self.triage.find_unfinished):
+            raise UserError(problems)
+
     @staticmethod
     def _problems(check: Callable[[], None]) -> tuple[str, ...]:
         try:

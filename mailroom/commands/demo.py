@@ -77,7 +77,7 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     log_lines = io.StringIO()
     configure_logs(settings.log_level, log_lines, "text")
     mailroom = open_account(settings)
-    mailroom.check()
+    mailroom.begin()
     run_cycle(mailroom.triage)
     for line in log_lines.getvalue().splitlines():
         for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):

@@ -24,7 +24,7 @@ def run_once() -> Exit:
 
 def _run_once(settings: Settings) -> Exit:
     account = open_account(settings)
-    account.check()
+    account.begin()
     try:
         report = run_cycle(account.triage, is_awaited=True)
     except MailroomError as error:

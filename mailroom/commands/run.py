@@ -103,7 +103,7 @@ def _run_service(settings: Settings) -> Exit:
 def _is_ready(account: Account, stop: threading.Event) -> bool:
     """Look whether the account is as triage needs it; False where the process is to end meanwhile."""
     try:
-        account.check()
+        account.begin()
     except (StoppedError, UserError):
         if not stop.is_set():
             raise

@@ -85,15 +85,12 @@ class Triage:
     def check_mail(self) -> None:
         """Look whether the account has every mailbox that the scheme names, and whose account it is.
 
-        Finds besides what a process that was cut off has left half finished, for the first cycle to see to.
-
         Raises:
             UserError: Names every mailbox that is missing, or may not be changed.
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
         self._read_view()
-        self._just_archived.find()
 
     def check_book(self) -> None:
         """Look whether the address book may be written, and has every contact group that the scheme names.
@@ -110,6 +107,15 @@ class Triage:
             missing = [f"contact groups may be missing, or only unreadable: {each}" for each in left_out]
         if problems := [*self._book.problems(), *missing]:
             raise UserError(problems)
+
+    def find_unfinished(self) -> None:
+        """Find what a process that was cut off has left half finished, for the first cycle to see to.
+
+        Raises:
+            AuthenticationError: The credentials are refused.
+            ServerError: The server could not be asked.
+        """
+        self._just_archived.find()
 
     def run(self) -> Report:
         """Do one cycle.

@@ -24,7 +24,7 @@ def run() -> None:
         add_senders(account, senders, messages)
         add_cards(account, cards)
         with Sandbox(account, delay_seconds=ROUND_TRIP_SECONDS) as sandbox, mailroom_on(sandbox) as mailroom:
-            mailroom.check()
+            mailroom.begin()
             sandbox.reset_requests()
             began = time.perf_counter()
             report = mailroom.triage.run()

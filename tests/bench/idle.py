@@ -14,7 +14,7 @@ def run() -> None:
     add_senders(account, 50, 4, labelled=False)
     add_cards(account, 500)
     with Sandbox(account) as sandbox, mailroom_on(sandbox) as mailroom:
-        mailroom.check()
+        mailroom.begin()
         mailroom.triage.run()
         sandbox.reset_requests()
         for _ in range(CYCLES):

@@ -77,7 +77,7 @@ def measure(share: float) -> Cost:
         mailroom = open_account(settings_for(elsewhere.environment))
         gc.collect()
         began_mib, began = resident_mib(os.getpid()), time.perf_counter()
-        mailroom.check()
+        mailroom.begin()
         start_seconds, start_requests = time.perf_counter() - began, elsewhere.act(0)
         with peak_memory() as peak:
             began = time.perf_counter()

@@ -130,7 +130,7 @@ class TestTheGroup:
         account.receive([ANN], "Feed", "@ToJail")
         joins, leaves = group_card_name(account, "Jail"), group_card_name(account, "Feed")
         mailroom = opened(account)
-        mailroom.check()
+        mailroom.begin()
         start = len(account.requests())
         mailroom.triage.run()
         requests = account.requests()[start:]

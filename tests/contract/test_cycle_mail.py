@@ -80,7 +80,7 @@ class TestSweep:
         """The sender's messages are read after they have joined the group, so that none falls in between."""
         account.receive([ANN], "Screener", "@ToFeed")
         mailroom = opened(account)
-        mailroom.check()
+        mailroom.begin()
         late = account.receive([ANN], "Screener")
         mailroom.triage.run()
         assert account.mailboxes_of(late) == {"Feed"}

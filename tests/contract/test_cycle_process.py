@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -156,12 +157,22 @@ def test_an_idle_cycle_is_one_request(account: AccountUnderTest) -> None:
     """Where no message is labelled, a cycle asks once and writes nothing."""
     account.receive([ANN], "Screener")
     mailroom = opened(account)
-    mailroom.check()
+    mailroom.begin()
     mailroom.triage.run()
     before, requests = account.state(), len(account.requests())
     mailroom.triage.run()
     assert len(account.requests()) - requests == 1
     assert account.state() == before
+
+
+def test_only_the_service_looks_for_what_an_earlier_process_left(account: AccountUnderTest) -> None:
+    """A command that only reads asks for no mark of a broken-off cycle; who runs cycles asks once."""
+    requests = [len(account.requests())]
+    for ask in (opened(account).check, opened(account).begin):
+        ask()
+        requests.append(len(account.requests()))
+    checking, beginning = (after - before for before, after in pairwise(requests))
+    assert beginning == checking + 1
 
 
 def test_filing_costs_no_request_per_message(account: AccountUnderTest) -> None:
@@ -172,7 +183,7 @@ def test_filing_costs_no_request_per_message(account: AccountUnderTest) -> None:
             account.receive([sender], "Screener")
         account.receive([sender], "Screener", "@ToFeed")
     mailroom = opened(account)
-    mailroom.check()
+    mailroom.begin()
     before = len(account.requests())
     report = mailroom.triage.run()
     assert len(report.filed) == len(senders)
@@ -182,7 +193,7 @@ def test_filing_costs_no_request_per_message(account: AccountUnderTest) -> None:
 def test_a_mailbox_renamed_while_running_is_followed_or_told(account: AccountUnderTest) -> None:
     """A running service keeps to the mailbox that bears the name, and says so if there is none."""
     mailroom = opened(account)
-    mailroom.check()
+    mailroom.begin()
     mailroom.triage.run()
     account.rename_mailbox("Feed", "Feed of old")
     account.add_mailboxes({"Feed": None})

@@ -51,7 +51,7 @@ class TestRefused:
     def test_a_sender_is_not_tried_again_at_every_event(self, hit: Behind) -> None:
         """The pause grows, the others are filed at once, and nobody is forgotten."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = refused = Harm(harm.status(403), card_of(ANN[1]))
         label_on = hit.account.receive([ANN], "Screener", "@ToFeed")
         for number in range(EVENTS):
@@ -70,7 +70,7 @@ class TestRefused:
     def test_while_it_waits_an_event_costs_no_more_than_an_idle_cycle(self, hit: Behind) -> None:
         """Not even the contacts are read for a sender who is left alone."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.status(403), card_of(ANN[1]))
         hit.account.receive([ANN], "@ToFeed")
         for _ in range(3):
@@ -83,7 +83,7 @@ class TestRefused:
     def test_another_label_is_another_decision_and_is_tried_at_once(self, hit: Behind) -> None:
         """So is the same one, taken off and put on again."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = refused = Harm(harm.status(403), card_of(ANN[1]))
         message = hit.account.receive([ANN], "Screener", "@ToFeed")
         for _ in range(4):
@@ -107,7 +107,7 @@ class TestRefused:
         other = hit.account.receive([BOB], "Screener", "@ToFeed")
         hit.proxy.plan = Harm(harm.refuse_messages([message]), _sets_a_keyword)
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         assert mailroom.triage.run().failed.keys() == {ANN[1]}
         assert hit.account.mailboxes_of(message) == {"Feed", "@ToImbox"}
         assert hit.account.mailboxes_of(other) == {"Feed"}
@@ -123,7 +123,7 @@ class TestRefused:
         message = hit.account.receive([ANN], "Feed", "@ToImbox", read=True)
         hit.proxy.plan = Harm(harm.status(403), _writes_the_feed)
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         assert mailroom.triage.run().failed.keys() == {ANN[1]}
         assert hit.account.mailboxes_of(message) == {"Archive", "@ToImbox"}
         assert hit.account.keywords_of(message) == {"$seen", "$mailroom-archived"}
@@ -140,7 +140,7 @@ class TestRefused:
     def test_a_message_that_may_not_be_marked_is_not_tried_at_every_event(self, hit: Behind) -> None:
         """A refused error label is told, and holds nobody up."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         message = hit.account.receive(None, "Screener", "@ToFeed")
         hit.proxy.plan = refused = Harm(harm.refuse_messages([message]), harm.mail_write)
         reports = [mailroom.triage.run() for _ in range(5)]
@@ -150,7 +150,7 @@ class TestRefused:
     def test_a_straggler_that_may_not_be_moved_is_not_tried_at_every_event(self, hit: Behind) -> None:
         """Each message that arrives is an event; the refused one is left alone for a while."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         label(hit.account, hit.account.receive([ANN], "Screener"), "@ToFeed")
         mailroom.triage.run()
         late = hit.account.receive([ANN], "Screener")
@@ -172,7 +172,7 @@ class TestBusy:
     def test_it_is_waited_for_and_the_rest_is_done(self, hit: Behind) -> None:
         """Nobody fails, and what was too much at once is moved after a wait, as often as it takes."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         messages = [hit.account.receive([ANN], "Screener") for _ in range(4)]
         label(hit.account, messages[0], "@ToFeed")
         busy = Harm(Exchange.pass_on, harm.mail_write)
@@ -191,7 +191,7 @@ class TestBusy:
     def test_one_that_stays_busy_is_given_up_until_later(self, hit: Behind) -> None:
         """The waits grow and end; the sender keeps the label, and others are not held up."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         stuck = hit.account.receive([ANN], "Screener", "@ToFeed")
         other = hit.account.receive([BOB], "Screener", "@ToFeed")
         hit.proxy.plan = Harm(harm.refuse_messages([stuck], "rateLimit"), harm.mail_write)
@@ -222,7 +222,7 @@ class TestTakenBack:
     def test_where_that_took_long_the_labels_are_looked_at_again(self, hit: Behind) -> None:
         """Nothing is written for a label that is off; another sender's is worked off."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         taken_back = hit.account.receive([ANN], "Screener", "@ToFeed")
         stays = hit.account.receive([BOB], "Screener", "@ToFeed")
         self.reading_takes(hit, 2 * MAX_VIEW_AGE_SECONDS, taken_back)
@@ -236,7 +236,7 @@ class TestTakenBack:
     def test_in_the_usual_case_it_costs_nothing(self, hit: Behind) -> None:
         """A cycle that reads contacts in a moment looks once."""
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         mailroom.triage.run()
         hit.account.receive([ANN], "Screener", "@ToFeed")
         before = len(hit.proxy.requests)
@@ -272,7 +272,7 @@ class TestNotAllowed:
         hit.account.receive([ANN], "Screener", "@ToFeed")
         mailroom = hit.mailroom()
         with pytest.raises(UserError, match="only read mail"):
-            mailroom.check()
+            mailroom.begin()
         with pytest.raises(UserError, match="only read mail"):
             mailroom.triage.run()
         found = run_command(hit.proxy.environment(hit.account.environment), "check")
@@ -287,7 +287,7 @@ class TestNotAllowed:
         full = hit.account.receive([ANN], "Family", "Archive", "@ToFeed")
         roomy = hit.account.receive([BOB], "Screener", "Family", "@ToFeed")
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         report = mailroom.triage.run()
         assert set(report.failed) == {ANN[1]}
         assert "at most 3 mailboxes" in next(iter(report.failed.values()))

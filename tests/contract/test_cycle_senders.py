@@ -210,7 +210,7 @@ class TestFailure:
         waiting = account.receive([ANN], "Screener")
         fed = account.receive([BOB], "Screener", "@ToFeed")
         mailroom = opened(account)
-        mailroom.check()
+        mailroom.begin()
         jail = group_card_name(account, "Jail")
         account.delete_card(jail)
         report = mailroom.triage.run()

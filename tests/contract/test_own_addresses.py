@@ -65,7 +65,7 @@ def test_until_they_are_known_the_own_domain_waits_and_all_others_go_on(hit: Beh
     other = hit.account.receive([ANN], "Screener", "@ToFeed")
     hit.proxy.plan = failing = Harm(plan, identities)
     mailroom = hit.mailroom()
-    mailroom.check()
+    mailroom.begin()
     hits = failing.hits
     report = mailroom.triage.run()
     assert failing.hits > hits, "it is asked again"
@@ -90,7 +90,7 @@ def test_a_token_that_may_not_ask_knows_all_there_is_to_know(hit: Behind, plan: 
     at_home = hit.account.receive([zoe], "Screener", "@ToJail")
     hit.proxy.plan = refused = Harm(plan, identities)
     mailroom = hit.mailroom()
-    mailroom.check()
+    mailroom.begin()
     mailroom.triage.run()
     assert refused.hits == 1
     assert hit.account.mailboxes_of(at_home) == {"Jail"}
@@ -126,7 +126,7 @@ def test_one_failure_at_the_start_makes_no_stranger_of_an_alias(
         message = account.receive([("Me", "Alias@Mailroom.example")], "Inbox", "@ToJail")
         hit.proxy.plan = Harm(harm.method_error("serverFail"), identities, times=1)
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         mailroom.triage.run()
         assert account.mailboxes_of(message) == {"Inbox", "@ToJail", "@MailroomError"}
         assert not contacts(account)

@@ -28,7 +28,7 @@ EVE = ("Eve", "eve@example.net")
 def mailroom(account: AccountUnderTest) -> Account:
     """Mailroom as it is when the service has started."""
     mailroom = opened(account)
-    mailroom.check()
+    mailroom.begin()
     return mailroom
 
 
@@ -119,7 +119,7 @@ class TestInTheService:
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         with behind(account) as hit:
             mailroom = hit.mailroom(ONE_ATTEMPT)
-            mailroom.check()
+            mailroom.begin()
             message = account.receive([ANN], "Screener")
             hit.proxy.plan = lambda hit: hit.reset() if hit.request.is_carddav else hit.pass_on()
             with caplog.at_level(logging.WARNING, "mailroom"):
@@ -197,7 +197,7 @@ class TestInTheService:
         """MAILROOM_SWEEP_STRAGGLERS=false leaves Screener to the person, and saves the request."""
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         mailroom = opened(account, MAILROOM_SWEEP_STRAGGLERS="false")
-        mailroom.check()
+        mailroom.begin()
         message = account.receive([ANN], "Screener")
         assert requests_of_a_cycle(account, mailroom) == 1
         assert account.mailboxes_of(message) == {"Screener"}

@@ -92,7 +92,7 @@ def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: st
     """Harm that comes twice in a row is made good by sending the request again; nobody has to wait."""
     with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
         report = hit.run(mailroom)
         assert done.hits == 2
@@ -115,7 +115,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
     """Harm without end does no damage, is told in Mailroom's own errors, and leaves the rest for later."""
     with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = lasting = Harm(plan, CHOICES[choice])
         error = hit.attempt(mailroom)
         assert lasting.hits
@@ -141,7 +141,7 @@ def test_after_twenty_failed_cycles_the_next_one_works(kind: str, choice: str) -
     bounds = evolve(HASTY, silence_seconds=0.5) if "stall" in kind else HASTY
     with rig(FaultyAccountOnSandbox(), SCENARIO, bounds) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = lasting = Harm((LASTING | LASTING_FOR_TEXT)[kind], CHOICES[choice])
         for _ in range(TIMES):
             hit.attempt(mailroom)

@@ -32,7 +32,7 @@ def undisturbed(open_account: OpenAccount, scenario: Scenario) -> tuple[dict[str
     """Return what a run without trouble leads to, its requests to start up, and all its requests."""
     with rig(open_account(), scenario) as quiet:
         mailroom = quiet.mailroom()
-        mailroom.check()
+        mailroom.begin()
         to_start = len(quiet.proxy.requests)
         assert not quiet.run(mailroom).failed
         in_all = len(quiet.proxy.requests)
@@ -68,7 +68,7 @@ def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, ap
     for at in range(to_start, requests):
         with rig(cramped(), scenario) as each:
             mailroom = each.mailroom()
-            mailroom.check()
+            mailroom.begin()
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt(mailroom)
             each.observer.check()

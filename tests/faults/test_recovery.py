@@ -40,7 +40,7 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
     """`notUpdated` for one sender's message fails that sender alone; the next cycle finishes them."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         unlucky = hit.stage.messages["Ann's, waiting"].id
         hit.proxy.plan = Harm(harm.refuse_messages([unlucky]), harm.mail_write)
         report = hit.run(mailroom)
@@ -68,7 +68,7 @@ def test_a_card_that_cannot_be_written_fails_its_sender_alone(
     """Where one new card does not get through, the other senders are filed all the same."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(plan, lambda x: x.method == "PUT" and ANN[1].encode() in x.body)
         assert list(hit.run(mailroom).failed) == [ANN[1]]
         assert groups_of(faulty_account, BOB[1]) == ["Feed"]
@@ -85,7 +85,7 @@ def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
     """An ETag refused again and again is given up for that group; senders for other groups are filed."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.status(412), lambda x: harm.group_write(x) and b"FN:Feed" in x.body)
         report = hit.run(mailroom)
         assert set(report.failed) == {ANN[1], BOB[1]}
@@ -104,7 +104,7 @@ def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_accoun
     """Where a group changes four times between reading and writing, each edit stays, and ours comes."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         name = group_card_name(faulty_account, "Feed")
         added: list[str] = []
 
@@ -128,7 +128,7 @@ def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(
     """`stateMismatch` makes the decision fall on the mail as it is; without end it fails this cycle only."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         arrivals: list[str] = []
 
         def arrive_first(exchange: Exchange) -> None:
@@ -153,7 +153,7 @@ def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_accou
     """`requestTooLarge` halves the batches, down to one message, within the same cycle."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.too_large(1), harm.mail_write)
         assert not hit.run(mailroom).failed
         hit.proxy.plan = Exchange.pass_on
@@ -165,7 +165,7 @@ def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: AccountUn
     """Whether the refusal is made up or the server has really forgotten, the book is read anew at once."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = refused = Harm(harm.refuse_sync_token, harm.with_sync_token)
         for times in range(1, TIMES + 1):
             faulty_account.receive([ANN], "Screener", "@ToFeed")
@@ -186,13 +186,13 @@ def test_what_is_no_whole_card_is_not_believed(faulty_account: AccountUnderTest,
         mailroom = hit.mailroom()
         hit.proxy.plan = spoilt = Harm(plan, lambda x: b"multiget" in x.body or harm.card_reading(x))
         with pytest.raises(UserError) as refused:
-            mailroom.check()
+            mailroom.begin()
         assert spoilt.hits
         # What was not read is not said to be missing: nobody is to make it a second time.
         assert "cannot be read" in str(refused.value)
         assert "is missing" not in str(refused.value)
         hit.proxy.plan = Exchange.pass_on
-        mailroom.check()
+        mailroom.begin()
         assert not hit.run(mailroom).failed
         hit.final()
 
@@ -204,7 +204,7 @@ def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
     """The answer is lost, and what is read to see what became of it is spoilt: no second card is made."""
     with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         lost = Harm(harm.lose_answer, harm.card_write, times=1)
         spoilt = Harm(plan, harm.card_reading)
         hit.proxy.plan = lambda exchange: (lost if harm.card_write(exchange.request) else spoilt)(exchange)
@@ -241,7 +241,7 @@ def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: AccountUn
 
         hit.proxy.plan = moving
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         assert not hit.run(mailroom).failed
         assert any(x.target.startswith("/new") for x in hit.proxy.requests)
         assert labels_of(hit, "Ann's, labelled") == set()
@@ -255,7 +255,7 @@ def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
     """A 401 is an AuthenticationError at once, without a second try; when it is over, the work goes on."""
     with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = revoked = Harm(harm.status(401), lambda x: bool(getattr(x, protocol)))
         for times in range(1, TIMES + 1):
             assert isinstance(hit.attempt(mailroom), AuthenticationError)

@@ -22,7 +22,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(faulty_account: Accoun
     with rig(faulty_account, new_senders) as hit:
         stop = NotedWaits()
         mailroom = hit.mailroom(stop)
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.status(429, Retry_After="7"), harm.mail_write, times=1)
         assert not hit.run(mailroom).failed
         assert stop.seconds == [7.0]
@@ -39,7 +39,7 @@ def test_retry_after_really_takes_its_time(faulty_account: AccountUnderTest) -> 
     """With a real clock, a second asked for is a second waited."""
     with rig(faulty_account, new_senders) as hit:
         mailroom = hit.mailroom(threading.Event())
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.status(503, Retry_After="1"), harm.jmap, times=1)
         began = time.monotonic()
         assert not cycle(mailroom).failed
@@ -51,7 +51,7 @@ def test_retry_after_is_capped(faulty_account: AccountUnderTest) -> None:
     with rig(faulty_account, new_senders) as hit:
         stop = NotedWaits()
         mailroom = hit.mailroom(stop)
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = asked = Harm(harm.status(429, Retry_After="3600"), harm.jmap)
         assert isinstance(hit.attempt(mailroom), StatusError)
         assert (asked.hits, stop.seconds) == (1, [])
@@ -62,7 +62,7 @@ def test_retry_after_is_interrupted_by_a_stop(faulty_account: AccountUnderTest) 
     with rig(faulty_account, new_senders) as hit:
         stop = threading.Event()
         mailroom = hit.mailroom(stop)
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = Harm(harm.status(503, Retry_After="50"), harm.jmap)
         timer = threading.Timer(0.2, stop.set)
         timer.start()
@@ -74,7 +74,7 @@ def test_a_server_that_says_nothing_is_given_up(faulty_account: AccountUnderTest
     """Asked in ever smaller parts and silent at each, it is a TransportError; later all is made good."""
     with rig(faulty_account, new_senders, IMPATIENT) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = silent = Harm(harm.stall_before, harm.mail_write)
         assert isinstance(hit.attempt(mailroom), TransportError)
         assert silent.hits >= IMPATIENT.attempts
@@ -88,7 +88,7 @@ def test_what_a_silent_server_has_done_counts(faulty_account: AccountUnderTest) 
     """A server that does what it is asked and does not say so is looked at, and nobody's change fails."""
     with rig(faulty_account, new_senders, IMPATIENT) as hit:
         mailroom = hit.mailroom()
-        mailroom.check()
+        mailroom.begin()
         hit.proxy.plan = silent = Harm(harm.stall, harm.mail_write, times=1)
         assert not hit.run(mailroom).failed
         assert silent.hits == 1

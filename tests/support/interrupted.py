@@ -46,7 +46,7 @@ class Rig:
         """Do what ``mailroom run --once`` does; fresh, where no Mailroom is given."""
         if mailroom is None:
             mailroom = self.mailroom()
-            mailroom.check()
+            mailroom.begin()
         return cycle(mailroom)
 
     def attempt(self, mailroom: Account | None = None) -> MailroomError | None:

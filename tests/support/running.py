@@ -38,7 +38,7 @@ def opened(account: AccountUnderTest, **variables: str) -> Account:
 def run_cycle(account: AccountUnderTest, **variables: str) -> Report:
     """Do one cycle as ``mailroom run --once`` does it, but in this process."""
     mailroom = opened(account, **variables)
-    mailroom.check()
+    mailroom.begin()
     return mailroom.triage.run()
 
 

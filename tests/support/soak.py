@@ -86,7 +86,7 @@ def soak(cycles: int) -> Iterator[Reading]:
     every = max(1, (cycles - WARM_UP_CYCLES) // READINGS)
     with sandbox_elsewhere(make_account, live) as elsewhere:
         mailroom = open_account(settings_for(elsewhere.environment), BriefWait())
-        mailroom.check()
+        mailroom.begin()
         for cycle in range(1, cycles + 1):
             elsewhere.act(cycle)
             try:

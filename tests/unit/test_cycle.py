@@ -181,7 +181,7 @@ def test_a_mark_that_an_earlier_process_left_does_not_meet_a_later_label() -> No
     left_over = evolve(message(1, ANN, "Archive"), is_just_archived=True, is_read=True)
     account = world(left_over, cards={"a": [ANN]})
     mailroom = triage(account)
-    mailroom.check_mail()
+    mailroom.find_unfinished()
     mailroom.run()
     assert not account.messages[left_over.id].is_just_archived
     places = frozenset(map(MailboxId, ("Archive", "@ToImbox")))
