@@ -6,7 +6,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Self
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from mailroom.model.contacts import CardKind
 
@@ -26,6 +26,11 @@ class Name(str):
         name = super().__new__(cls, text)
         name.setting = setting
         return name
+
+
+def as_name(text: str) -> Name:
+    """Return a text as a name; one that is a name already keeps its setting."""
+    return text if isinstance(text, Name) else Name(text)
 
 
 @frozen
@@ -71,7 +76,7 @@ class Category:
         approves: Whether it is what people are to whom the person has written.
     """
 
-    title: str
+    title: Name = field(converter=as_name)
     label: Name
     group: ContactGroup
     kind: CardKind

@@ -44,7 +44,7 @@ class CategoryEntry:
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
-    """Read a file of categories.
+    """Read a file of categories; how they go together is looked at with the whole scheme.
 
     Raises:
         UserError: Names the file, and of everything that is wrong with it the entry and the key.
@@ -68,7 +68,6 @@ def read_categories(path: Path) -> tuple[Category, ...]:
         where = f"{where} ({entry.title})"
         problems += [f"{path}: {where}: {problem}" for problem in _problems(entry)]
         categories.append(_category(entry, f"{where} in {path}"))
-    problems += [f"{path}: {problem}" for problem in _problems_between(categories)]
     if problems:
         raise UserError(problems)
     return tuple(categories)
@@ -132,22 +131,6 @@ def _problems(entry: CategoryEntry) -> Iterator[str]:
         yield "also: names a mailbox that its mail gets anyway"
 
 
-def _problems_between(categories: Sequence[Category]) -> Iterator[str]:
-    titles = [category.title for category in categories]
-    for title in dict.fromkeys(titles):
-        if titles.count(title) > 1:
-            yield f"title: {title!r} is there {titles.count(title)} times; each category needs one of its own"
-    if (approving := [x.title for x in categories if x.approves]) and len(approving) > 1:
-        yield f"approve: is true of {' and '.join(approving)}; only one is for people you write to"
-    groups: dict[str, list[Category]] = {}
-    for category in categories:
-        groups.setdefault(category.group.name, []).append(category)
-    for name, sharing in groups.items():
-        if len({category.group for category in sharing}) > 1:
-            titles = [category.title for category in sharing]
-            yield f"group: {' and '.join(titles)} share the group {name!r}, but not mailbox, inbox and also"
-
-
 def _label_of(entry: CategoryEntry) -> str:
     return "@To" + "".join(entry.title.split()) if entry.label is None else entry.label
 
@@ -160,12 +143,10 @@ def _category(entry: CategoryEntry, where: str) -> Category:
     def name(key: str, text: str) -> Name:
         return Name(text, f"{key} of {where}")
 
-    mailbox = (
-        None if entry.inbox else name("mailbox", entry.title if entry.mailbox is None else entry.mailbox)
-    )
+    mailbox = None if entry.inbox else name("mailbox", _mailbox_of(entry))
     group = name("group", entry.title if entry.group is None else entry.group)
     return Category(
-        title=entry.title,
+        title=name("title", entry.title),
         label=name("label", _label_of(entry)),
         group=ContactGroup(group, mailbox, tuple(name("also", each) for each in entry.also)),
         kind=entry.card,

@@ -82,15 +82,36 @@ def _categories_of_file(reader: Reader) -> tuple[Category, ...]:
         return ()
 
 
-def find_doubled_names(scheme: Scheme) -> list[str]:
-    """Find names that would make two things of the scheme one, to people or to a server.
+def find_contradictions(scheme: Scheme) -> list[str]:
+    """Find what cannot stand together in one scheme: names that are one to people or to a server, mostly.
 
-    Several groups may have the same destination, written the same way.
+    Several groups may have the same destination, written the same way; several categories the same group.
     """
     marks = [scheme.error_label, *([scheme.warning_label] if scheme.warning_label else [])]
     mailboxes = [*scheme.labels, *marks, *scheme.destinations, scheme.screener]
-    groups = [group.name for group in scheme.groups]
-    return _must_differ(dict.fromkeys((*_alike(groups), *_alike(mailboxes))))
+    titles = [category.title for category in scheme.categories]
+    alike = (*_alike(titles), *_alike(group.name for group in scheme.groups), *_alike(mailboxes))
+    shared = _shared_with_several_destinations(scheme)
+    doubled = [settings for settings in dict.fromkeys(alike) if settings not in shared]
+    approving = [category.title.setting for category in scheme.categories if category.approves]
+    return [
+        *_must_differ(doubled),
+        *(
+            f"{', '.join(settings)}: the same group needs the same mailbox, inbox and also"
+            for settings in shared
+        ),
+        *([f"{', '.join(approving)}: only one may have approve = true"] if len(approving) > 1 else []),
+    ]
+
+
+def _shared_with_several_destinations(scheme: Scheme) -> list[tuple[str, ...]]:
+    """Return the settings of groups that have the very same name, and not the same destination."""
+    names = [group.name for group in scheme.groups]
+    return [
+        tuple(name.setting for name in names if name == shared)
+        for shared in dict.fromkeys(names)
+        if names.count(shared) > 1
+    ]
 
 
 def _must_differ(doubled: Iterable[Iterable[str]]) -> list[str]:

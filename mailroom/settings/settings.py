@@ -18,7 +18,7 @@ from mailroom.settings.credentials import carddav_credentials, jmap_credentials
 from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem, one_of
-from mailroom.settings.scheme import find_doubled_names, read_scheme
+from mailroom.settings.scheme import find_contradictions, read_scheme
 from mailroom.settings.variables import NAMES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -118,7 +118,7 @@ def _given(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[s
 
 
 def _problems(reader: Reader, scheme: Scheme) -> list[str]:
-    return list(dict.fromkeys((*reader.problems, *find_doubled_names(scheme))))
+    return list(dict.fromkeys((*reader.problems, *find_contradictions(scheme))))
 
 
 def _token(value: str) -> str | None:

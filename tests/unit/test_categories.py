@@ -159,14 +159,23 @@ class TestFile:
         same = '[[category]]\ntitle = "B"\ngroup = "G"\nmailbox = "M"\n'
         other = '[[category]]\ntitle = "B"\ngroup = "G"\nmailbox = "N"\n'
         assert len(read_categories(file_of(tmp_path, shared + same))) == 2
-        (problem,) = problems_in(tmp_path, shared + other)
-        assert problem == "group: A and B share the group 'G', but not mailbox, inbox and also"
+        path = file_of(tmp_path, shared + other)
+        assert problems_of(MAILROOM_CATEGORIES_FILE=str(path)) == [
+            f"group of category 1 (A) in {path}, group of category 2 (B) in {path}: "
+            "the same group needs the same mailbox, inbox and also"
+        ]
 
     def test_titles_differ_and_one_category_is_for_people_written_to(self, tmp_path: Path) -> None:
-        """Both stand for something that there is once."""
-        text = '[[category]]\ntitle = "A"\napprove = true\ngroup = "G{0}"\nlabel = "L{0}"\nmailbox = "M{0}"\n'
-        problems = problems_in(tmp_path, text.format(1) + text.format(2))
-        assert [problem.partition(":")[0] for problem in problems] == ["title", "approve"]
+        """Both stand for something that there is once; titles that look the same are one, as all names."""
+        text = (
+            '[[category]]\ntitle = "{1}"\napprove = true\ngroup = "G{0}"\nlabel = "L{0}"\nmailbox = "M{0}"\n'
+        )
+        path = file_of(tmp_path, text.format(1, "News") + text.format(2, "NEWS"))
+        both = f"title of category 1 (News) in {path}, title of category 2 (NEWS) in {path}"
+        assert problems_of(MAILROOM_CATEGORIES_FILE=str(path)) == [
+            f"{both}: must have different names",
+            f"{both}: only one may have approve = true",
+        ]
 
     def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path) -> None:
         """Not there, a folder, another encoding, endless: one sentence each."""

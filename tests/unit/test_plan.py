@@ -32,7 +32,7 @@ from tests.support.default_account import LABELS, MAILBOXES, MARKS, SCHEME
 LAYOUT = find_layout(MAILBOXES, SCHEME)
 ANN = Address("ann@a.example")
 NOBODY = OwnAddresses()
-CATEGORY = {category.title: category for category in SCHEME.categories}
+CATEGORY = {str(category.title): category for category in SCHEME.categories}
 
 
 def message(
