@@ -17,6 +17,7 @@ from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore
 from mailroom.settings.settings import Settings
+from mailroom.settings.variables import CARDDAV_URL
 from mailroom.triage.cycle import Triage
 
 JMAP, CARDDAV = "jmap", "carddav"
@@ -120,6 +121,7 @@ def open_account(
         http(settings.carddav_url, settings.carddav_credentials, CARDDAV),
         settings.carddav_url,
         [group.name for group in settings.scheme.groups],
+        CARDDAV_URL,
     )
     known_own = OwnAddresses.read([settings.carddav_username], is_complete=False)
     mail = JmapMailStore(jmap)

@@ -12,12 +12,21 @@ from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.removal import Remover
-from mailroom.carddav.replica import CardEntry, Group
+from mailroom.carddav.replica import CardEntry, Group, Replica
 from mailroom.carddav.writing import CardWriter
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.contacts import (
+    Card,
+    CardUid,
+    Made,
+    MadeCard,
+    MadeGroup,
+    Membership,
+    NewCard,
+    choose_card,
+)
 from mailroom.model.ports import Refused
 
 _LOCKED = 423
@@ -63,15 +72,21 @@ class ContactsView:
 class CardDavAddressBook:
     """A person's contacts on a CardDAV server (implements `AddressBook`); for one thread.
 
+    What writes says of each item why it was not done, and raises only `AuthenticationError`, where the
+    credentials are refused, and `StoppedError`, where the process is to end.
+
     Args:
         http: Carries the credentials.
         url: Where to look for address books: a server, a principal, or the address book to write in.
         groups: The names of the triage groups. They decide which of several address books is written.
+        url_setting: What a person sets to have another URL.
     """
 
-    def __init__(self, http: HttpClient, url: str, groups: Iterable[str]) -> None:
+    def __init__(
+        self, http: HttpClient, url: str, groups: Iterable[str], url_setting: str = "the URL"
+    ) -> None:
         self._client = CardDavClient(http, url)
-        self._books = Books(self._client, frozenset(groups))
+        self._books = Books(self._client, frozenset(groups), url_setting=url_setting)
         self._remover = Remover(self._client, self._books)
         self._writes_one_by_one = False
 
@@ -103,15 +118,10 @@ class CardDavAddressBook:
         The card of an address has an identifier that follows from the address, and it is written
         only where there is none, so that neither a repetition nor a crash makes a second one. An
         address that has a card already, in any of the books, gets that one.
-
-        Raises:
-            AuthenticationError: The credentials are refused.
-            StoppedError: The process is to end.
         """
-        try:
-            replica = self._books.chosen
-        except ServerError as error:
-            return {card.address: Refused(str(error)) for card in cards}
+        replica = self._chosen()
+        if isinstance(replica, Refused):
+            return dict.fromkeys((card.address for card in cards), replica)
         outcomes: dict[Address, Card | Refused] = {}
         unknown: dict[Address, NewCard] = {}
         for new in cards:
@@ -131,16 +141,10 @@ class CardDavAddressBook:
         return outcomes
 
     def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
-        """Change contact groups, by name, one write each; for each that failed, why.
-
-        Raises:
-            AuthenticationError: The credentials are refused.
-            StoppedError: The process is to end.
-        """
-        try:
-            replica = self._books.chosen
-        except ServerError as error:
-            return dict.fromkeys(memberships, str(error))
+        """Change contact groups, by name, one write each; for each that failed, why."""
+        replica = self._chosen()
+        if isinstance(replica, Refused):
+            return dict.fromkeys(memberships, replica.reason)
         if problems := self._books.problems():
             return dict.fromkeys(memberships, problems[0])
         failed: dict[str, str] = {}
@@ -167,15 +171,10 @@ class CardDavAddressBook:
         """Make the contact groups that are not there; for each that could not be made, why.
 
         As with cards, an identifier that follows from the name keeps a repetition from making two.
-
-        Raises:
-            AuthenticationError: The credentials are refused.
-            StoppedError: The process is to end.
         """
-        try:
-            replica = self._books.chosen
-        except ServerError as error:
-            return dict.fromkeys(names, str(error))
+        replica = self._chosen()
+        if isinstance(replica, Refused):
+            return dict.fromkeys(names, replica.reason)
         missing = {name: name for name in names if not replica.groups_named(name)}
         if reason := next(iter(self._books.problems()), "") or self._books.why_unsure():
             return dict.fromkeys(missing, reason)
@@ -204,15 +203,21 @@ class CardDavAddressBook:
         """Delete contact groups that Mailroom made; see `AddressBook.delete_groups`."""
         return self._remover.delete_groups(uids, objection)
 
+    def _chosen(self) -> Replica | Refused:
+        """Return the book that is written, or why it cannot be read."""
+        try:
+            return self._books.chosen
+        except ServerError as error:
+            return Refused(str(error))
+
     def _known(self, address: Address) -> Card | Refused | None:
         """Return the card that an address has already, or why it can have none."""
-        entries = self._books.find(address)
-        for entry in entries:
-            if entry.uid:
-                return _card(entry)
-        if entries:
+        contacts = self.latest()
+        if cards := contacts.cards(address):
+            return choose_card(cards, {card.uid: contacts.groups(card.uid) for card in cards})
+        for entry in self._books.find(address):
             return Refused(
-                f"the card {entries[0].name!r} of {address} has no UID, so it cannot be in a "
+                f"the card {entry.name!r} of {address} has no UID, so it cannot be in a "
                 "group: make the contact anew"
             )
         return None

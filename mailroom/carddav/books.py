@@ -33,12 +33,18 @@ class Books:
     Args:
         groups: The names of the triage groups.
         clock: Tells the time, in seconds.
+        url_setting: What a person sets to have another book written.
     """
 
     def __init__(
-        self, client: CardDavClient, groups: Collection[str], clock: Callable[[], float] = time.monotonic
+        self,
+        client: CardDavClient,
+        groups: Collection[str],
+        clock: Callable[[], float] = time.monotonic,
+        url_setting: str = "the URL",
     ) -> None:
         self._client = client
+        self._url_setting = url_setting
         self._groups = frozenset(groups)
         self._clock = clock
         self._replicas: dict[str, Replica] = {}
@@ -102,7 +108,7 @@ class Books:
         if not chosen.book.may_write:
             found.append(
                 f"the address book {_name_of(chosen.book)} may be read, but not written: make an app "
-                "password with read and write access to Contacts, or set MAILROOM_CARDDAV_URL to an "
+                f"password with read and write access to Contacts, or set {self._url_setting} to an "
                 "address book of your own"
             )
         found += [

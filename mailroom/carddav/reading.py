@@ -15,7 +15,7 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
 from mailroom.errors import ProtocolError, ServerError, StatusError, TooLargeError
 
-BATCH_CARDS = 200
+CARDS_PER_REQUEST = 200
 WHOLE_CARDS = 32
 """So many are read whole at once: a change of the book costs one request, and photos are few."""
 
@@ -61,7 +61,7 @@ def read_cards(
         ServerError: The server as a whole fails.
     """
     waiting = deque(names)
-    size = BATCH_CARDS
+    size = CARDS_PER_REQUEST
     while waiting:
         batch = [waiting.popleft() for _ in range(min(size, len(waiting)))]
         missing = dict.fromkeys(batch)
@@ -82,7 +82,7 @@ def read_cards(
                 size = max(1, len(batch) // 2)
                 continue
             is_too_large = isinstance(error, TooLargeError)
-        size = min(BATCH_CARDS, size + size // 4 + 1)
+        size = min(CARDS_PER_REQUEST, size + size // 4 + 1)
         for name in missing:
             if found := _read_alone(client, book, name, whole=whole, is_too_large=is_too_large):
                 yield found

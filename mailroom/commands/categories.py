@@ -13,6 +13,7 @@ from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Terminal
 from mailroom.settings.categories import render_categories
 from mailroom.settings.settings import load_scheme
+from mailroom.settings.variables import CATEGORIES_FILE
 
 
 def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
@@ -24,7 +25,7 @@ def categories(*, check: Path | None, as_toml: bool, as_json: bool) -> Exit:
     Raises:
         UserError: Names everything that is wrong with the file, or with the settings.
     """
-    environment = {**os.environ, **({"MAILROOM_CATEGORIES_FILE": str(check)} if check else {})}
+    environment = {**os.environ, **({CATEGORIES_FILE: str(check)} if check else {})}
     listed = load_scheme(environment).categories
     terminal = Terminal()
     if as_toml:

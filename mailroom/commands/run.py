@@ -20,6 +20,7 @@ from mailroom.service.metrics import Metrics
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
+from mailroom.settings.variables import HEALTH_PORT
 
 
 def run() -> Exit:
@@ -75,7 +76,13 @@ def _run_service(settings: Settings) -> Exit:
     push = open_push(settings, wake.call, stop, metrics.note_request) if settings.push == "auto" else None
     health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
     account = open_account(settings, stop, before_attempt=before_attempt, on_answer=metrics.note_request)
-    server = HealthServer(health, settings.health_host, settings.health_port, metrics=metrics.text)
+    server = HealthServer(
+        health,
+        settings.health_host,
+        settings.health_port,
+        metrics=metrics.text,
+        port_setting=HEALTH_PORT,
+    )
     with closing(server), ExitStack() as listening:
         server.start()
         started: dict[str, object] = {"version": __version__, "health_port": server.port}

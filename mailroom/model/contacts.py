@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from math import inf
 from typing import NewType, Self
@@ -118,6 +118,24 @@ class Made:
 
     cards: tuple[MadeCard, ...]
     groups: tuple[MadeGroup, ...]
+
+
+def choose_card(
+    cards: Iterable[Card], groups: Mapping[CardUid, Collection[str]], target: str | None = None
+) -> Card:
+    """Say which of a sender's cards is meant: one in the group, else one in another, else the oldest.
+
+    Args:
+        cards: At least one; of those that are equally old the first.
+        groups: The triage groups of those cards that are in any.
+        target: The contact group that they are to be in; None where none is decided on.
+    """
+
+    def rank(card: Card) -> tuple[bool, bool, float]:
+        of_card = groups.get(card.uid, ())
+        return target not in of_card, not of_card, card.seniority
+
+    return min(cards, key=rank)
 
 
 def uids_by_group(pairs: Iterable[tuple[str, CardUid]]) -> dict[str, frozenset[CardUid]]:

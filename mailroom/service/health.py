@@ -128,6 +128,7 @@ class HealthServer:
         port: The TCP port; 0 takes any free one.
         metrics: What `/metrics` answers, in Prometheus' text format.
         connection_seconds: How long a client has to ask and to take the answer.
+        port_setting: What a person sets to have another port.
 
     Raises:
         UserError: The port cannot be had.
@@ -139,7 +140,9 @@ class HealthServer:
         host: str,
         port: int,
         connection_seconds: float = CONNECTION_SECONDS,
+        *,
         metrics: Callable[[], str] = lambda: "",
+        port_setting: str = "the port",
     ) -> None:
         self._connection_seconds = connection_seconds
         self._pages: dict[bytes, Callable[[], _Page]] = {
@@ -153,7 +156,7 @@ class HealthServer:
         except OSError as error:
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             raise UserError(
-                [f"MAILROOM_HEALTH_PORT: cannot listen on {where}: {error.strerror or error}"]
+                [f"{port_setting}: cannot listen on {where}: {error.strerror or error}"]
             ) from error
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()

@@ -12,6 +12,7 @@ from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.settings.categories import read_categories
 from mailroom.settings.reader import Reader
+from mailroom.settings.variables import CATEGORIES_FILE
 
 _COMPANY, _PERSON = CardKind.COMPANY, CardKind.PERSON
 
@@ -29,7 +30,7 @@ _INSTEAD_OF_FILE: Final = (
 def read_scheme(reader: Reader) -> Scheme:
     """Read what the variables name, and the file of categories where they name one."""
     warning_label = reader.name("MAILROOM_LABEL_MAILROOM_WARNING")
-    if reader.is_default("MAILROOM_CATEGORIES_FILE"):
+    if reader.is_default(CATEGORIES_FILE):
         categories = _categories_of_variables(reader)
     else:
         categories = _categories_of_file(reader)
@@ -73,10 +74,10 @@ def _categories_of_file(reader: Reader) -> tuple[Category, ...]:
         if not reader.is_default(variable):
             reader.problem(
                 variable,
-                "means nothing beside MAILROOM_CATEGORIES_FILE, which names the categories: unset one",
+                f"means nothing beside {CATEGORIES_FILE}, which names the categories: unset one",
             )
     try:
-        return read_categories(Path(reader.text("MAILROOM_CATEGORIES_FILE", lambda _: None)))
+        return read_categories(Path(reader.text(CATEGORIES_FILE, lambda _: None)))
     except UserError as error:
         reader.problems_elsewhere(error.problems)
         return ()

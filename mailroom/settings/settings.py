@@ -19,7 +19,7 @@ from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem, one_of
 from mailroom.settings.scheme import find_contradictions, read_scheme
-from mailroom.settings.variables import NAMES
+from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 PUSH_MODES: Final = ("auto", "off")
@@ -94,9 +94,9 @@ def load_settings(
         log_format=reader.text("MAILROOM_LOG_FORMAT", one_of(LOG_FORMATS), str.lower),
         scheme=read_scheme(reader),
         jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", find_url_problem),
-        carddav_url=reader.text("MAILROOM_CARDDAV_URL", find_url_problem),
+        carddav_url=reader.text(CARDDAV_URL, find_url_problem),
         health_host=reader.text("MAILROOM_HEALTH_HOST", find_name_problem),
-        health_port=reader.whole_number("MAILROOM_HEALTH_PORT", 0, 65_535),
+        health_port=reader.whole_number(HEALTH_PORT, 0, 65_535),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         push=reader.text("MAILROOM_PUSH", one_of(PUSH_MODES), str.lower),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token),

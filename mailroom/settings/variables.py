@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
+CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
+HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
+
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_POLL_INTERVAL": "300",
     "MAILROOM_LOG_LEVEL": "info",
@@ -25,7 +29,7 @@ PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
 """The public settings with their defaults: the contract with the ConfigMap."""
 
 OTHER_DEFAULTS: Final[Mapping[str, str]] = {
-    "MAILROOM_CATEGORIES_FILE": "",
+    CATEGORIES_FILE: "",
     "MAILROOM_MAILBOX_FEED": "",
     "MAILROOM_MAILBOX_PAPER_TRAIL": "",
     "MAILROOM_MAILBOX_JAIL": "",
@@ -33,9 +37,9 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
     "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
-    "MAILROOM_CARDDAV_URL": "https://carddav.fastmail.com/",
+    CARDDAV_URL: "https://carddav.fastmail.com/",
     "MAILROOM_HEALTH_HOST": "::",  # a probe comes from outside the pod
-    "MAILROOM_HEALTH_PORT": "8080",
+    HEALTH_PORT: "8080",
 }
 """What few will change, with its defaults: other servers, tests, taste."""
 

@@ -8,21 +8,19 @@ from attrs import Factory, define, frozen
 
 from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
-from mailroom.model.contacts import CardUid, Membership, NewCard
+from mailroom.model.contacts import CardUid, Membership, NewCard, choose_card
 from mailroom.model.ports import AddressBook, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.automatic import why_automatic
+from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.correspondence import WEIGHT_DIGITS, Tally
 from mailroom.triage.old_mail import Advance
-from mailroom.triage.plan import choose_card, triage_groups_of
+from mailroom.triage.plan import triage_groups_of
 
 ONE_OF_MANY = "one of many"
 
 LEAST_WEIGHT = 0.1
 """Below it somebody was only ever one of many: of more than ten once, or of more than twenty twice."""
-
-BATCH_CARDS = 50
-"""How many cards are made before the group is written: what an interruption loses is done again."""
 
 
 @frozen
@@ -163,8 +161,7 @@ def approve_people(
     """
     report = ApprovalReport()
     advance(0, len(people))
-    for start in range(0, len(people), batch_cards):
-        batch = people[start : start + batch_cards]
+    for batch in batches(people, batch_cards):
         try:
             _approve_batch(batch, book, scheme, report)
         except ServerError as error:

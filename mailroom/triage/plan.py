@@ -13,12 +13,12 @@ the same from a half-finished state as from the first one:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import frozen
 
 from mailroom.model.address import Address
-from mailroom.model.contacts import Card, CardUid
+from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
@@ -102,24 +102,6 @@ def file_sender(
         destination=destination,
         former_mailboxes=frozenset(former_mailboxes),
     )
-
-
-def choose_card(
-    cards: Iterable[Card], groups: Mapping[CardUid, Collection[str]], target: str | None = None
-) -> Card:
-    """Say which of a sender's cards is meant: one in the group, else one in another, else the oldest.
-
-    Args:
-        cards: At least one; of those that are equally old the first.
-        groups: The triage groups of those cards that are in any.
-        target: The contact group that they are to be in; None where none is decided on.
-    """
-
-    def rank(card: Card) -> tuple[bool, bool, float]:
-        of_card = groups.get(card.uid, ())
-        return target not in of_card, not of_card, card.seniority
-
-    return min(cards, key=rank)
 
 
 def triage_groups_of(

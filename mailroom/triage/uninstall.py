@@ -19,10 +19,8 @@ from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.model.scheme import Scheme
+from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.old_mail import Advance
-
-BATCH_CARDS = 50
-"""How many cards leave their groups at a time: so many are without a group where this is interrupted."""
 
 _WHY_NOT_OURS = {
     Alteration.SEEN: "changed since it was made",
@@ -111,12 +109,13 @@ def remove_cards(
         batch_cards: How many leave their groups at a time.
     """
     done = Removal()
-    for start in range(0, len(cards), batch_cards):
-        batch = [card.uid for card in cards[start : start + batch_cards]]
+    waiting = [card.uid for card in cards]
+    for batch in batches(waiting, batch_cards):
         try:
             staying = _remove_batch(book, batch, scheme)
         except AuthenticationError as error:
-            done.staying.update((card.uid, str(error)) for card in cards[start:])
+            told = {*done.removed, *done.staying}
+            done.staying.update((uid, str(error)) for uid in waiting if uid not in told)
             break
         done.staying.update(staying.items())
         done.removed += [uid for uid in batch if uid not in staying]

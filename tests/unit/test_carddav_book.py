@@ -445,6 +445,23 @@ def test_of_several_address_books_the_one_with_the_groups_is_written() -> None:
         assert other.name_of(made_card.uid)
 
 
+def test_of_several_cards_of_a_sender_triage_is_told_the_one_that_it_means(
+    sandbox: Sandbox, book: CardDavAddressBook
+) -> None:
+    """The oldest, unless another is in a triage group: no cycle is to work on two different cards."""
+    uids = {}
+    for name, created in (("new", 3_000), ("old", 1_000), ("newer", 4_000)):
+        uids[name], card = contact_card(name, "ann@a.example")
+        sandbox.account.put_card(f"{name}.vcf", card, created=created)
+    book.refresh()
+    (card_told,) = made(book, new_card("ann@a.example"))
+    assert card_told.uid == uids["old"]
+    sandbox.account.add_member("Feed", uids["newer"])
+    book.refresh()
+    (card_told,) = made(book, new_card("ann@a.example"))
+    assert card_told.uid == uids["newer"]
+
+
 def test_contacts_in_every_book_of_the_account_are_known(sandbox: Sandbox, book: CardDavAddressBook) -> None:
     """They get no second card, and a group takes them from whichever book they are in."""
     other = second_book(sandbox.account, "Other")

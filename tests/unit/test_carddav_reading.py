@@ -11,7 +11,7 @@ from attrs import evolve
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
-from mailroom.carddav.reading import BATCH_CARDS, NEEDED, WHOLE, Unreadable, read_cards
+from mailroom.carddav.reading import CARDS_PER_REQUEST, NEEDED, WHOLE, Unreadable, read_cards
 from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import StatusError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
@@ -84,7 +84,7 @@ def spoiling(names: list[str], reply: Reply) -> Callable[[Request], Reply | None
 
 def test_cards_are_read_in_batches(sandbox: Sandbox, client: CardDavClient, book: Collection) -> None:
     """As many requests as there are batches, and a card that is gone costs nothing."""
-    names = put_cards(sandbox, 2 * BATCH_CARDS + 1)
+    names = put_cards(sandbox, 2 * CARDS_PER_REQUEST + 1)
     sandbox.account.delete_card(names[7])
     sandbox.reset_requests()
     found = read_whole(client, book, names)

@@ -128,6 +128,6 @@ class TestListening:
             pytest.skip("this machine has no IPv6")
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            with pytest.raises(UserError, match="MAILROOM_HEALTH_PORT") as refused:
-                HealthServer(Health(60), host, port)
+            with pytest.raises(UserError, match="THE_PORT: cannot") as refused:
+                HealthServer(Health(60), host, port, port_setting="THE_PORT")
         assert f"{shown}:{port}" in str(refused.value)
