@@ -10,7 +10,7 @@ from environs.exceptions import EnvValidationError
 
 from mailroom.model.names import MAX_NAME_CHARACTERS
 from mailroom.model.scheme import Name
-from mailroom.settings.variables import default_of
+from mailroom.settings.variables import BOUNDS, WORDS, default_of
 
 Check = Callable[[str], str | None]
 """Says what is wrong with a value, without quoting it, or None."""
@@ -34,15 +34,21 @@ class Reader:
                 self._problems.setdefault(name, f"{name}: {' '.join(messages)}")
         return list(self._problems.values())
 
-    def number(self, name: str, least: float, most: float) -> float:
-        """Read a number between two bounds, both included."""
+    def number(self, name: str) -> float:
+        """Read a number between its bounds, both included."""
         value = self._env.float(name, float(default_of(name)))
-        return self._bounded(name, value, least, most, "a number")
+        return self._bounded(name, value, "a number")
 
-    def whole_number(self, name: str, least: int, most: int) -> int:
-        """Read a whole number between two bounds, both included."""
+    def whole_number(self, name: str) -> int:
+        """Read a whole number between its bounds, both included."""
         value = self._env.int(name, int(default_of(name)))
-        return int(self._bounded(name, value, least, most, "a whole number"))
+        return int(self._bounded(name, value, "a whole number"))
+
+    def word(self, name: str) -> str:
+        """Read one of a few words, in whatever case."""
+        allowed = WORDS[name]
+        wrong = f"must be one of {', '.join(allowed)}"
+        return self.text(name, lambda value: None if value in allowed else wrong, str.lower)
 
     def truth(self, name: str) -> bool:
         """Read a boolean."""
@@ -112,16 +118,12 @@ class Reader:
         said: str = self._env.str(variable, default_of(variable))
         return said
 
-    def _bounded(self, name: str, value: object, least: float, most: float, what: str) -> float:
+    def _bounded(self, name: str, value: object, what: str) -> float:
+        least, most = BOUNDS[name]
         if not isinstance(value, int | float) or not least <= value <= most:
             self._problems[name] = f"{name}: must be {what} from {least:g} to {most:g}"
             return least
         return value
-
-
-def one_of(allowed: tuple[str, ...]) -> Check:
-    """Return the check for one of a few words."""
-    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
 
 
 def find_name_problem(value: str) -> str | None:

@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from attrs import field, frozen
 
 from mailroom.errors import UserError
 from mailroom.http import Credentials, authority_of, find_url_problem
 from mailroom.model.scheme import Scheme
-from mailroom.output.logs import LOG_FORMATS
 from mailroom.output.redaction import conceal
 from mailroom.settings.credentials import carddav_credentials, jmap_credentials
 from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
-from mailroom.settings.reader import Reader, find_name_problem, one_of
+from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
 from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES
-
-LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-PUSH_MODES: Final = ("auto", "off")
 
 
 @frozen
@@ -89,16 +84,16 @@ def load_settings(
     given = _given(environment, dotenv)
     reader = Reader(given)
     settings = Settings(
-        poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL", 0.1, 86_400),
-        log_level=reader.text("MAILROOM_LOG_LEVEL", one_of(LOG_LEVELS), str.lower),
-        log_format=reader.text("MAILROOM_LOG_FORMAT", one_of(LOG_FORMATS), str.lower),
+        poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL"),
+        log_level=reader.word("MAILROOM_LOG_LEVEL"),
+        log_format=reader.word("MAILROOM_LOG_FORMAT"),
         scheme=read_scheme(reader),
         jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", find_url_problem),
         carddav_url=reader.text(CARDDAV_URL, find_url_problem),
         health_host=reader.text("MAILROOM_HEALTH_HOST", find_name_problem),
-        health_port=reader.whole_number(HEALTH_PORT, 0, 65_535),
+        health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
-        push=reader.text("MAILROOM_PUSH", one_of(PUSH_MODES), str.lower),
+        push=reader.word("MAILROOM_PUSH"),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mailroom.output.logs import LOG_FORMATS
+
 CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
 CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
@@ -42,6 +44,19 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     HEALTH_PORT: "8080",
 }
 """What few will change, with its defaults: other servers, tests, taste."""
+
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "MAILROOM_LOG_LEVEL": ("debug", "info", "warning", "error"),
+    "MAILROOM_LOG_FORMAT": LOG_FORMATS,
+    "MAILROOM_PUSH": ("auto", "off"),
+}
+"""Those that say one of a few words."""
+
+BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "MAILROOM_POLL_INTERVAL": (0.1, 86_400),
+    HEALTH_PORT: (0, 65_535),
+}
+"""Those that say a number, with the least and the most that it may be."""
 
 SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
