@@ -57,6 +57,8 @@
         }
       );
 
+      nixosModules.default = import ./nix/module.nix self;
+
       formatter = forAllSystems (pkgs: _: pkgs.nixfmt-tree);
     };
 }

@@ -44,6 +44,7 @@ in
     check "tests"
       [
         ../pyproject.toml
+        ./settings.json
         (fileset.difference tests testsOfOtherThings)
       ]
       [ pythonWithMailroom ]

@@ -14,6 +14,7 @@ from mailroom.http import Credentials, HttpClient, find_url_problem, resolve
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.settings.variables import NAMES, OTHER_DEFAULTS, PUBLIC_DEFAULTS, SECRETS
+from tests.support.nix_settings import TABLE, table
 
 GIVEN = {
     "MAILROOM_JMAP_TOKEN": "fmu1-hush",
@@ -69,6 +70,11 @@ def test_there_are_fifteen_public_keys() -> None:
     """The names of the public settings are a contract with the ConfigMap."""
     assert len(PUBLIC_DEFAULTS) == 15
     assert not PUBLIC_DEFAULTS.keys() & (OTHER_DEFAULTS.keys() | set(SECRETS))
+
+
+def test_the_nixos_module_has_the_table_of_the_code() -> None:
+    """Where a setting is new or its default another: python -m tests.support.nix_settings."""
+    assert TABLE.read_text("utf-8") == table()
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC_DEFAULTS))
