@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
+from mailroom.carddav.identity import address_of
 from mailroom.carddav.removal import Remover
 from mailroom.carddav.replica import CardEntry, Group, Replica
 from mailroom.carddav.writing import CardWriter
@@ -255,4 +256,5 @@ def _attempt(write: Callable[[_Item], _Done], item: _Item) -> _Done | ServerErro
 
 
 def _card(entry: CardEntry) -> Card:
-    return Card(CardUid(entry.uid), entry.name, entry.created)
+    is_made = address_of(entry.uid, entry.addresses) is not None
+    return Card(CardUid(entry.uid), entry.name, entry.created, is_made)

@@ -80,7 +80,7 @@ class Remover:
         staying: dict[CardUid, str] = {}
         for position, uid in enumerate(uids):
             try:
-                reason = self._delete(uid, find, objection)
+                reason = self._delete(CardUid(bare_uid(uid)), find, objection)
             except AuthenticationError as error:
                 # What is gone by now is to be told; and whoever goes on knocking may be locked out.
                 return staying | dict.fromkeys(uids[position:], str(error))

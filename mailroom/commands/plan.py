@@ -58,6 +58,8 @@ def _show_left(terminal: Terminal, forecast: Forecast) -> None:
 
 
 def _card(filing: Filing) -> str:
+    if filing.card is None:
+        return "none"
     if filing.created:
         return f"new: {filing.card.name}"
     return f"{filing.card.name or filing.card.uid}" + (
@@ -76,7 +78,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
             {
                 "sender": filing.decision.sender,
                 "category": filing.decision.category.title,
-                "card": {"name": filing.card.name, "new": filing.created},
+                "card": {"name": filing.card.name, "new": filing.created} if filing.card else None,
                 "joins": [filing.group] if filing.joins else [],
                 "leaves": filing.left_groups,
                 "messages_to_move": messages,

@@ -30,11 +30,13 @@ class Card:
     Attributes:
         name: The name it shows (FN), perhaps empty.
         created: When it was made, seconds since 1970; 0 where the server does not tell.
+        is_made: Whether Mailroom made it, by its identifier; somebody may have changed it since.
     """
 
     uid: CardUid
     name: str
     created: int = 0
+    is_made: bool = False
 
     @property
     def seniority(self) -> float:

@@ -83,6 +83,11 @@ class Category:
     read_mail: ReadMail = ReadMail.ARCHIVE
     approves: bool = False
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is `Scheme.undecided`: the person takes their decision back."""
+        return not self.group.name
+
 
 @frozen
 class Scheme:
@@ -93,17 +98,27 @@ class Scheme:
         screener: The mailbox in which unknown senders wait.
         error_label: Marks a message whose triage needs the person.
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
+        screener_label: Takes a decision back; None where there is no such label.
     """
 
     categories: tuple[Category, ...]
     screener: Name
     error_label: Name
     warning_label: Name | None
+    screener_label: Name | None = None
 
     @cached_property
     def groups(self) -> tuple[ContactGroup, ...]:
         """The triage groups, each once, in the order of the categories."""
         return tuple(dict.fromkeys(category.group for category in self.categories))
+
+    @cached_property
+    def undecided(self) -> Category | None:
+        """What the label that takes a decision back stands for: in no contact group, and mail in Screener."""
+        if self.screener_label is None:
+            return None
+        nobody = ContactGroup(Name(""), self.screener)
+        return Category("Undecided", self.screener_label, nobody, CardKind.COMPANY)
 
     @property
     def labels(self) -> tuple[Name, ...]:
@@ -137,4 +152,5 @@ class Scheme:
             screener=now(self.screener),
             error_label=now(self.error_label),
             warning_label=self.warning_label and now(self.warning_label),
+            screener_label=self.screener_label and now(self.screener_label),
         )

@@ -8,7 +8,7 @@ from itertools import islice
 from mailroom.errors import MailroomError, UserError
 from mailroom.output.logs import log
 from mailroom.triage.pointer import point_to
-from mailroom.triage.report import Report, SweepReport
+from mailroom.triage.report import Filed, Report, SweepReport
 
 SHOWN_MESSAGES = 10
 """In one line of the log; there may be very many."""
@@ -22,6 +22,9 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     """
     for filed in report.filed:
         filing = filed.filing
+        if filing.decision.category.is_undecided:
+            _log_taken_back(filed)
+            continue
         log(
             logging.INFO,
             "sender_filed",
@@ -31,7 +34,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
             messages_moved=filed.messages_moved,
             left_groups=filing.left_groups,
         )
-        if len(filing.all_cards) > 1:
+        if len(filing.all_cards) > 1 and filing.card:
             log(
                 logging.WARNING,
                 "several_cards",
@@ -57,11 +60,23 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,
         "poll_complete",
-        senders_filed=len(report.filed),
+        senders_filed=sum(not each.filing.decision.category.is_undecided for each in report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),
         stragglers_swept=report.swept.messages_moved,
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
+    )
+
+
+def _log_taken_back(filed: Filed) -> None:
+    fields = {"card": "kept", "reason": filed.card_kept} if filed.card_kept else {"card": "none"}
+    log(
+        logging.WARNING if filed.card_kept else logging.INFO,
+        "decision_taken_back",
+        sender=filed.filing.decision.sender,
+        messages_moved=filed.messages_moved,
+        left_groups=filed.filing.left_groups,
+        **fields,
     )
 
 

@@ -35,6 +35,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_MAILBOX_FEED": "",
     "MAILROOM_MAILBOX_PAPER_TRAIL": "",
     "MAILROOM_MAILBOX_JAIL": "",
+    "MAILROOM_LABEL_TO_SCREENER": "@ToScreener",
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",

@@ -18,7 +18,14 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import read_decisions, sender_of
-from mailroom.triage.filing import file_senders, file_those_with_card, file_unborn, join_groups, leave_groups
+from mailroom.triage.filing import (
+    file_senders,
+    file_those_with_card,
+    file_unborn,
+    join_groups,
+    leave_groups,
+    take_cards_away,
+)
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
@@ -151,6 +158,7 @@ class Triage:
             self._just_archived.note(snapshot)
             # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
             leave_groups(self._book, work)
+            take_cards_away(self._book, work)
         # Last of all: the label is the only record that something is still to be done.
         update = self._conclude(work, layout, snapshot, names)
         self._just_archived.note(update.snapshot)
@@ -281,4 +289,4 @@ def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layou
     """Return the name on each sender's card: the one they are filed under in this cycle, or would be."""
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
     names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}
-    return names | {sender: filing.card.name for sender, filing in work.filings.items()}
+    return names | {x: filing.name_on_card for x, filing in work.filings.items()}

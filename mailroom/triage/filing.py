@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import chain
 
-from mailroom.model.contacts import Card, CardUid, Membership, uids_by_group
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by_group
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Contacts
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing, file_sender, fits, shared_card_conflicts
+from mailroom.triage.uninstall import why_card_without_groups_stays
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
 
@@ -23,7 +25,8 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     layout, marked = view.layout, view.marked.messages
     without_card = []
     for decision in work.decisions:
-        if cards := contacts.cards(decision.sender):
+        cards = contacts.cards(decision.sender)
+        if cards or decision.category.is_undecided:
             work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
         else:
             without_card.append(decision)
@@ -69,7 +72,7 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
 def join_groups(book: AddressBook, work: Work) -> None:
     """Put the filed senders' cards into their groups, each group in one write."""
     joining = [filing for filing in work.filings.values() if filing.joins]
-    cards = uids_by_group((filing.group, filing.card.uid) for filing in joining)
+    cards = uids_by_group((filing.group, filing.card.uid) for filing in joining if filing.card)
     failures = _regroup(book, {group: Membership(add=uids) for group, uids in cards.items()})
     for filing in joining:
         if reason := failures.get(filing.group):
@@ -85,6 +88,32 @@ def leave_groups(book: AddressBook, work: Work) -> None:
         for group in filing.left_groups:
             if reason := failures.get(group):
                 work.fail(filing.decision.sender, reason)
+
+
+def take_cards_away(book: AddressBook, work: Work) -> None:
+    """Delete the cards that Mailroom made for senders on whom nothing is decided any more.
+
+    Not before they have left their groups, which would keep the line of a card that is gone. A card
+    that somebody has changed, or put into a group of their own, stays: it is the person's by now.
+    """
+    taken_back = {x: each for x, each in work.filings.items() if each.decision.category.is_undecided}
+    uids = sorted(uid for filing in taken_back.values() for uid in filing.made_cards)
+    kept: dict[Address, str] = {}
+
+    def objection(card: MadeCard) -> str:
+        if reason := why_card_without_groups_stays(card):
+            kept[card.address] = reason
+        return reason
+
+    staying = book.delete_cards(uids, objection) if uids else {}
+    for sender, filing in taken_back.items():
+        refused = [staying[uid] for uid in filing.made_cards if uid in staying]
+        if refused and sender not in kept:
+            work.fail(sender, refused[0])
+        elif filing.all_cards > filing.made_cards:
+            work.kept_cards[sender] = "Mailroom did not make it"
+        elif sender in kept:
+            work.kept_cards[sender] = kept[sender]
 
 
 def _regroup(book: AddressBook, memberships: dict[str, Membership]) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Layout:
     """The mailboxes that triage works with, by id.
 
     Attributes:
-        labels: The category that each triage label stands for.
+        labels: The category that each triage label stands for, that which takes a decision back included.
         destinations: Where the mail of each contact group belongs, by the group's name.
         archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
         warning: The warning label; None where warnings are off.
@@ -79,6 +79,10 @@ class Layout:
         """Every mailbox that triage puts messages into or takes them out of."""
         places = {self.screener, self.inbox}.union(*(x.mailboxes for x in self.destinations.values()))
         return self.watched | places | ({self.archive} if self.archive else set())
+
+    def destination_of(self, category: Category) -> Destination:
+        """Return where the mail of a category's senders belongs."""
+        return Destination(self.screener) if category.is_undecided else self.destinations[category.group.name]
 
     def categories_on(self, message: Message) -> list[Category]:
         """Return what the triage labels on a message say, perhaps nothing."""
@@ -132,10 +136,15 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
                 unfit.append(name)
                 return nowhere
 
+    labels = {named(category.label): category for category in scheme.categories}
+    if scheme.undecided:
+        match tree.named(scheme.undecided.label):
+            case [mailbox] if not mailbox.role:  # where it is not, all else works
+                labels[mailbox.id] = scheme.undecided
     inbox = by_role.get(INBOX_ROLE, nowhere)
     layout = Layout(
         screener=named(scheme.screener),
-        labels={named(category.label): category for category in scheme.categories},
+        labels=labels,
         destinations={
             group.name: Destination(
                 named(group.mailbox) if group.mailbox else inbox, frozenset(map(named, group.also))

@@ -34,21 +34,23 @@ class Filing:
     """How one decision is carried out.
 
     Attributes:
-        card: The sender's card.
+        card: The sender's card; None where the person takes their decision back and there is none.
         created: Whether the card is new.
         all_cards: Every card with their address.
         joins: Whether the card is yet to be put into the category's group.
         departures: Groups to take cards of theirs out of, once their mail is moved.
+        made_cards: Those of their cards that Mailroom made, which go where the decision is taken back.
         destination: Where their mail belongs from now on.
         former_mailboxes: Where their mail belonged until now; what lies there is moved like that in Screener.
     """
 
     decision: Decision
-    card: Card
+    card: Card | None
     created: bool
     all_cards: frozenset[CardUid]
     joins: bool
     departures: frozenset[tuple[str, CardUid]]
+    made_cards: frozenset[CardUid]
     destination: Destination
     former_mailboxes: frozenset[MailboxId]
 
@@ -61,6 +63,11 @@ class Filing:
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
         return self.decision.category.group.name
+
+    @property
+    def name_on_card(self) -> str:
+        """What their card shows; empty where nothing is to be compared with it."""
+        return self.card.name if self.card and not self.decision.category.is_undecided else ""
 
     @property
     def vacated_mailboxes(self) -> frozenset[MailboxId]:
@@ -79,17 +86,18 @@ def file_sender(
     """Choose the sender's card, and say which groups it joins and leaves.
 
     Args:
-        cards: Every card with their address, at least one.
+        cards: Every card with their address; at least one, unless the decision is taken back.
         groups_of: The contact groups that a card is in.
     """
-    target = decision.category.group.name
+    category = decision.category
+    target = category.group.name
     groups = _triage_groups(cards, groups_of, layout)
-    card = choose_card(cards, groups, target)
+    card = choose_card(cards, groups, target) if cards else None
     departures = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
-    destination = layout.destinations[target]
+    destination = layout.destination_of(category)
     former = {layout.destinations[group] for group, _ in departures} - {destination}
     former_mailboxes = {mailbox for each in former for mailbox in each.mailboxes}
-    if decision.message_ids and layout.inbox not in destination.mailboxes:
+    if decision.message_ids and not category.is_undecided and layout.inbox not in destination.mailboxes:
         # Their mail is not wanted there, whether they were unknown, a contact, or are half filed already.
         former_mailboxes.add(layout.inbox)
     return Filing(
@@ -97,8 +105,9 @@ def file_sender(
         card=card,
         created=created,
         all_cards=frozenset(groups),
-        joins=target not in groups[card.uid],
+        joins=card is not None and not category.is_undecided and target not in groups[card.uid],
         departures=departures,
+        made_cards=frozenset(each.uid for each in cards if each.is_made),
         destination=destination,
         former_mailboxes=frozenset(former_mailboxes),
     )
@@ -135,6 +144,8 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
 
     Nothing is taken away but Screener and the mailboxes that the sender leaves.
     """
+    if filing.decision.category.is_undecided:
+        return _send_back(message, filing, layout)
     here = message.mailbox_ids
     is_placed = bool(here & ({layout.screener} | filing.former_mailboxes))
     homeless = here <= layout.watched  # only labels: once they come off it would be nowhere
@@ -154,6 +165,22 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
     if is_there and not leaving and filing.destination.mailbox == layout.inbox:
         return Change(add=also - here)
     return Change(add=filing.destination.mailboxes - here, remove=leaving)
+
+
+def _send_back(message: Message, filing: Filing, layout: Layout) -> Change:
+    """Say how a message of somebody on whom nothing is decided any more gets to Screener.
+
+    What the person has read in the Inbox stays there, unless it is the one that they labelled.
+    """
+    here = message.mailbox_ids
+    labelled = filing.decision.category in layout.categories_on(message)
+    homeless = here <= layout.watched
+    leaving = here & (filing.former_mailboxes | {layout.inbox} if labelled else filing.former_mailboxes)
+    if message.is_read and not labelled:
+        leaving -= {layout.inbox}
+    if layout.is_protected(message) or not (leaving or labelled or homeless):
+        return NO_CHANGE
+    return Change(add=frozenset({layout.screener}) - here, remove=leaving)
 
 
 def fits(message: Message, filing: Filing, layout: Layout) -> bool:

@@ -13,14 +13,16 @@ from mailroom.triage.plan import Filing
 
 @frozen
 class Filed:
-    """A sender who was filed.
+    """A sender who was filed, or on whom nothing is decided any more.
 
     Attributes:
         messages_moved: How many of their messages got another place.
+        card_kept: Why somebody on whom nothing is decided any more has a card all the same; else empty.
     """
 
     filing: Filing
     messages_moved: int
+    card_kept: str = ""
 
 
 @frozen

@@ -25,6 +25,7 @@ class Kind(Enum):
     TRIAGE_LABEL = "triage label"
     ERROR_LABEL = "error label"
     WARNING_LABEL = "warning label"
+    SCREENER_LABEL = "label that takes a decision back"
     GROUP = "contact group"
 
 
@@ -88,7 +89,8 @@ def survey(tree: MailboxTree | None, group_names: Sequence[str] | None, scheme: 
 
 
 def problems_of(items: Sequence[Item]) -> list[str]:
-    """Say what is wrong, in sentences that say how to fix it."""
+    """Say what is wrong, in sentences that say how to fix it; nothing of what triage works without."""
+    items = [item for item in items if item.kind is not Kind.SCREENER_LABEL]
     missing = [item for item in items if item.state is State.MISSING]
     return [
         *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind is not Kind.GROUP]),
@@ -175,6 +177,7 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
         (Kind.SCREENER, scheme.screener),
         *((Kind.DESTINATION, name) for name in scheme.destinations),
         *((Kind.TRIAGE_LABEL, name) for name in scheme.labels),
+        *([(Kind.SCREENER_LABEL, scheme.screener_label)] if scheme.screener_label else []),
         (Kind.ERROR_LABEL, scheme.error_label),
         *([(Kind.WARNING_LABEL, scheme.warning_label)] if scheme.warning_label else []),
     ]

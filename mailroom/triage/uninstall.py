@@ -81,7 +81,7 @@ def why_label_stays(mailbox: Mailbox) -> str:
 
 def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
     """Return those mailboxes that only Mailroom uses: triage labels, its marks, and Screener."""
-    names = [*scheme.labels, scheme.error_label, scheme.warning_label, scheme.screener]
+    names = [*scheme.labels, scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.screener]
     return {str(name): mailbox for name in names if name for mailbox in tree.named(name)}
 
 
@@ -143,7 +143,7 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
         if stuck := [failures[name] for name in names if name in failures]:
             staying[uid] = stuck[0]
     # What is not known as Mailroom's any more is asked for, too: it is gone, or it was changed.
-    staying |= book.delete_cards([uid for uid in wanted if uid not in staying], _objection_in_no_group)
+    staying |= book.delete_cards([uid for uid in wanted if uid not in staying], why_card_without_groups_stays)
     kept = {uid: names for uid, names in groups.items() if uid in staying}
     return staying | _put_back(book, kept, staying, scheme)
 
@@ -159,8 +159,8 @@ def _regroup(book: AddressBook, memberships: Mapping[str, Membership]) -> Mappin
         return dict.fromkeys(memberships, str(error))
 
 
-def _objection_in_no_group(card: MadeCard) -> str:
-    """Say why a card stays that has left its groups."""
+def why_card_without_groups_stays(card: MadeCard) -> str:
+    """Say why a card that has left its groups is not Mailroom's own any more; empty where it is."""
     if card.alteration is not Alteration.NONE:
         return _WHY_NOT_OURS[card.alteration]
     return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""

@@ -32,6 +32,7 @@ class Work:
         failed: For each sender of whom something failed, why.
         refused: For each message of others whose marks could not be changed, why.
         moved: For each sender how many messages were moved.
+        kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
 
     decisions: tuple[Decision, ...]
@@ -42,6 +43,7 @@ class Work:
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
+    kept_cards: dict[Address, str] = Factory(dict)
     _resting: frozenset[Address | MessageId] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -91,7 +93,10 @@ class Work:
             return got(message_id, layout.error) or not (is_marked or message_id in told)
 
         return Report(
-            filed=tuple(Filed(filing, self.moved[sender]) for sender, filing in self.filings.items()),
+            filed=tuple(
+                Filed(filing, self.moved[sender], self.kept_cards.get(sender, ""))
+                for sender, filing in self.filings.items()
+            ),
             rejected=tuple(
                 Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
                 for message_id, rejection in self.rejected.items()

@@ -15,6 +15,7 @@ MODULES_ON_NEWER = (
     "test_cycle_senders",
     "test_push",
     "test_removal",
+    "test_taking_back",
     "test_uninstall",
 )
 """Those in which a newer engine could differ."""
@@ -26,6 +27,7 @@ MODULES_IN_MEMORY = (
     "test_cycle_senders",
     "test_mail_store",
     "test_stragglers",
+    "test_taking_back",
 )
 """Those that ask triage's ports; the others need a server's protocol, a command or a process."""
 
@@ -34,6 +36,7 @@ NO_REQUESTS = "the double makes no requests to be counted or refused"
 NO_COMMAND = "a command opens an account by its settings, and the double has none"
 NOT_IN_MEMORY = {
     "test_each_label_has_its_group_destination_and_kind_of_card": NO_VCARD,
+    "test_one_that_somebody_has_changed_stays": NO_VCARD,
     "test_they_join_the_new_group_first_and_leave_the_old_one_after_their_mail_moved": NO_REQUESTS,
     "test_is_one_request_where_the_messages_fit": NO_REQUESTS,
     "test_a_second_time_changes_nothing": NO_REQUESTS,

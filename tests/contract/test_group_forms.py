@@ -102,7 +102,7 @@ def test_a_label_files_a_sender_whose_contact_is_stored_as_4(account: AccountOnC
     for label_name, destination in (("@ToFeed", "Feed"), ("@ToPaperTrail", "Paper Trail")):
         label(account, waiting, label_name)
         report = run_cycle(account)
-        assert [filed.filing.card.uid for filed in report.filed] == [URN]
+        assert [filed.filing.card and filed.filing.card.uid for filed in report.filed] == [URN]
         assert account.mailboxes_of(waiting) == {destination}
         assert account.mailboxes_of(mail.arrives(SENDER)) == {destination}
         assert list(contacts(account)) == ["news.vcf"]

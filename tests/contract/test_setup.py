@@ -66,7 +66,7 @@ class TestShowing:
         assert bare_account.state() == before
 
     def test_names_everything_that_is_missing(self, bare_account: AccountUnderTest) -> None:
-        """An account with an Inbox lacks eleven mailboxes and four contact groups."""
+        """An account with an Inbox lacks twelve mailboxes and four contact groups."""
         found = states(bare_account)
         assert set(found.values()) == {"missing"}
         assert [name for kind, name in found if kind != "contact group"] == list(MAILBOXES)

@@ -14,7 +14,9 @@ from tests.support.observer import addresses, is_group, members, triage_groups_o
 
 PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
 MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)
-GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0]), strict=True))
+TAKES_BACK = "@ToScreener"
+GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0], None), strict=True))
+"""None for the label that takes a decision back: its sender is in no triage group then."""
 
 
 @frozen
@@ -37,10 +39,12 @@ class Witness:
 
     Attributes:
         decided: Senders that were labelled, or that were in a triage group, at some time.
+        taken_back: Senders that had the label which takes a decision back, at some time.
     """
 
     person: Person
     decided: set[str] = field(factory=set)
+    taken_back: set[str] = field(factory=set)
     _owners: dict[str, set[str]] = field(factory=dict)
 
     def moment(self) -> Moment:
@@ -58,6 +62,8 @@ class Witness:
         for message, mailboxes in mail.items():
             if mailboxes & set(TRIAGE_LABELS):
                 self.decided.add(self.person.senders[message])
+            if TAKES_BACK in mailboxes:
+                self.taken_back.add(self.person.senders[message])
         for card in cards.values():
             if not is_group(card):
                 for uid in values(card, "UID"):
@@ -76,7 +82,8 @@ class Witness:
                 self._check_message(message, before.mail[message], mailboxes, after)
             if after.keywords[message] != before.keywords[message]:
                 _check_keywords(message, before, after)
-        assert before.cards.keys() <= after.cards.keys(), "Mailroom deleted a card"
+        for name in before.cards.keys() - after.cards.keys():
+            self._check_deleted_card(name, before)
         for name, card in after.cards.items():
             if name not in before.cards:
                 self._check_new_card(card, after)
@@ -99,7 +106,19 @@ class Witness:
             return  # a conflict where no mark may go: its labels just come off
         for label in (before - after) & set(TRIAGE_LABELS):
             groups = triage_groups_of(list(now.cards.values()), sender)
-            assert GROUP_OF_LABEL[label] in groups, f"{sender} lost {label} and is in {groups}"
+            wanted = GROUP_OF_LABEL[label]
+            is_right = wanted in groups if wanted else not groups
+            assert is_right, f"{sender} lost {label} and is in {groups}"
+
+    def _check_deleted_card(self, name: str, before: Moment) -> None:
+        card = before.cards[name]
+        assert not is_group(card), "Mailroom deleted a contact group"
+        assert name not in self.person.cards, "Mailroom deleted a card that the person wrote"
+        (address,) = addresses(card)
+        assert address in self.taken_back, f"the card of {address} was deleted and nobody took it back"
+        (uid,) = values(card, "UID")
+        holders = [x for x in before.cards.values() if is_group(x) and uid in members(x)]
+        assert not holders, f"the card of {address} was deleted while it was in a contact group"
 
     def _check_new_card(self, card: bytes, now: Moment) -> None:
         assert not is_group(card), "Mailroom made a contact group"

@@ -22,6 +22,7 @@ LABELS = (
     "@ToPaperTrail",
     "@ToJail",
     "@ToPerson",
+    "@ToScreener",
     "@MailroomError",
     "@MailroomWarning",
 )

@@ -19,10 +19,11 @@ SCHEME = Scheme(
     screener=Name("Screener"),
     error_label=Name("@MailroomError"),
     warning_label=Name("@MailroomWarning"),
+    screener_label=Name("@ToScreener"),
 )
 GROUPS: tuple[str, ...] = tuple(group.name for group in SCHEME.groups)
 ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}
-LABELS = tuple(category.label for category in SCHEME.categories)
+LABELS = (*(category.label for category in SCHEME.categories), "@ToScreener")
 PLACES = ("Inbox", "Archive", "Trash", "Sent", "Screener", "Feed", "Paper Trail", "Jail", "Family")
 MARKS = ("@MailroomError", "@MailroomWarning")
 MAILBOXES = tuple(Mailbox(MailboxId(name), name, role=ROLES.get(name)) for name in (*PLACES, *LABELS, *MARKS))

@@ -189,7 +189,7 @@ class Book:
             if uid not in self.world.cards:
                 self.world.write_card()
                 self.world.made[uid] = new
-                card = Card(uid, new.name, created=1000 + len(self.world.cards))
+                card = Card(uid, new.name, created=1000 + len(self.world.cards), is_made=True)
                 self.world.cards[uid] = (card, frozenset({new.address}))
             self._see(cards={uid: self.world.cards[uid]})
             made[new.address] = self.world.cards[uid][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections import Counter
 from functools import cache
 
@@ -60,6 +61,7 @@ class Observer:
         self._cards = dict(stage.account.cards())
         messages = stage.messages.values()
         self._labelled = {x.sender for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
+        self._undecided = {x.sender for x in messages if "@ToScreener" in x.mailboxes}
         # Two labels on one protected message just come off.
         self._taken_back = {
             x.sender for x in messages if x.mailboxes & KEPT and len(x.mailboxes & TRIAGE_LABELS) > 1
@@ -97,7 +99,11 @@ class Observer:
             theirs = [name for name, x in self._stage.messages.items() if x.sender == sender]
             if any(where[name] & TRIAGE_LABELS for name in theirs):
                 continue
-            assert triage_groups_of(cards, sender), f"{sender} has lost their label and is in no group"
+            groups = triage_groups_of(cards, sender)
+            if sender in self._undecided:
+                assert not groups, f"{sender} has lost their label and is in {groups}"
+            else:
+                assert groups, f"{sender} has lost their label and is in no group"
 
     def _check_cards(self, account: AccountUnderTest, now: dict[str, bytes]) -> None:
         uids = Counter(uid for card in now.values() for uid in values(card, "UID"))
@@ -107,11 +113,21 @@ class Observer:
         for address, count in after.items():
             assert count <= max(before[address], 1), f"{address} has a second card"
         for name, card in self._cards.items():
-            assert name in now, f"the card {name} is gone"
-            if is_group(card) and set(values(card, "FN")) & set(GROUPS):
+            if name not in now:
+                self._check_deleted_card(name, list(now.values()))
+            elif is_group(card) and set(values(card, "FN")) & set(GROUPS):
                 self._check_triage_group(card, now[name], exactly=account.keeps_card_bytes)
             else:
                 assert now[name] == card, f"the card {name} was changed"
+
+    def _check_deleted_card(self, name: str, now: list[bytes]) -> None:
+        card = self._cards[name]
+        assert not is_group(card), f"the group {name} is gone"
+        (uid,) = values(card, "UID")
+        assert set(addresses(card)) <= self._undecided, f"the card {name} is gone"
+        assert uuid.UUID(uid).version == 5, f"the card {name} is gone, and Mailroom did not make it"
+        holders = [each for each in now if is_group(each) and uid in members(each)]
+        assert not holders, f"the card {name} is gone from a group that still names it"
 
     def _check_triage_group(self, before: bytes, after: bytes, *, exactly: bool) -> None:
         (name,) = values(before, "FN")

@@ -6,6 +6,10 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
+from mailroom.carddav.compose import compose_card
+from mailroom.carddav.identity import card_uids
+from mailroom.model.address import Address
+from mailroom.model.contacts import CardKind, NewCard
 from mailroom.sandbox.store.account import Limits
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, Sender, add_contact, furnish, group_card_name, join
@@ -200,9 +204,41 @@ def everything(stage: Stage) -> None:
     stage.mail("the shop's", [SHOP], "@ToPaperTrail")
 
 
+def taken_back(stage: Stage) -> None:
+    """Decisions are taken back: about a filed sender, a contact of the person's own and a stranger."""
+    account = stage.account
+    for number in range(2):
+        made = NewCard(Address(ANN[1]), ANN[1], ANN[0], CardKind.COMPANY)
+        if number:
+            made = NewCard(Address(DAN[1]), DAN[1], DAN[0], CardKind.PERSON)
+        uid = next(card_uids(made.address))
+        account.put_card(f"{uid}.vcf", compose_card(made, uid))
+        join(account, "Imbox" if number else "Feed", uid)
+    add_contact(account, BOB[0], BOB[1], groups=["Paper Trail", "Friends"])
+    stage.mail("Ann's, labelled", [ANN], "Feed", "@ToScreener", read=True)
+    stage.mail("Ann's, read", [ANN], "Feed", read=True)
+    stage.mail("Ann's, kept", [ANN], "Feed", "Family")
+    stage.mail("Bob's, labelled", [BOB], "@ToScreener")
+    stage.mail("Bob's", [BOB], "Paper Trail")
+    stage.mail("Dan's, labelled", [DAN], "Inbox", "@ToScreener", read=True)
+    stage.mail("Dan's, unread", [DAN], "Inbox")
+    stage.mail("Dan's, read", [DAN], "Inbox", read=True)
+    stage.mail("Eve's, labelled", [EVE], "Screener", "@ToScreener")
+    stage.mail("Carol's, labelled", [CAROL], "Screener", "@ToFeed")
+
+
 SCENARIOS: dict[str, Scenario] = {
     each.__name__.replace("_", " "): each
-    for each in (everything, new_senders, change_of_mind, read_and_put_away, trouble, cards, many)
+    for each in (
+        everything,
+        new_senders,
+        change_of_mind,
+        taken_back,
+        read_and_put_away,
+        trouble,
+        cards,
+        many,
+    )
 }
 
 CRAMPED = Limits(

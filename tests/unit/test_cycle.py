@@ -63,6 +63,8 @@ def test_a_forecast_says_who_gets_a_card_and_who_has_one() -> None:
     forecast = triage(account).forecast()
     filings = {filing.decision.sender: (filing, moved) for filing, moved in forecast.filings}
     (ann, anns), (bob, bobs) = filings[ANN], filings[BOB]
+    assert ann.card
+    assert bob.card
     assert (ann.created, ann.card.name, ann.joins, anns) == (True, ANN, True, 2)
     assert (bob.created, bob.card.uid, bob.joins, bobs) == (False, "b", True, 1)
     assert account.writes == 0

@@ -15,7 +15,7 @@ from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Name
 from mailroom.settings.settings import load_settings
-from mailroom.settings.variables import PUBLIC_DEFAULTS
+from mailroom.settings.variables import default_of
 from mailroom.triage.layout import find_layout
 from mailroom.triage.survey import Item, Kind, Obstacle, State, problems_of, survey
 from tests.support.default_account import SCHEME
@@ -141,7 +141,7 @@ def test_every_name_has_its_setting() -> None:
     """Advice to set another name can always say where."""
     scheme = load_settings(SECRETS, dotenv=None).scheme
     for item in survey(MailboxTree([]), [], scheme):
-        assert PUBLIC_DEFAULTS[item.name.setting] == item.name
+        assert default_of(item.name.setting) == item.name
 
 
 @frozen

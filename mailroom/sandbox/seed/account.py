@@ -35,7 +35,7 @@ class Names:
     """What the account calls the mailboxes and contact groups that triage works with.
 
     Attributes:
-        labels: The five triage labels.
+        labels: The five triage labels, and the one that takes a decision back.
         notices: The labels Mailroom puts on messages itself.
     """
 
@@ -44,7 +44,7 @@ class Names:
     feed: str = "Feed"
     paper_trail: str = "Paper Trail"
     jail: str = "Jail"
-    labels: tuple[str, ...] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson")
+    labels: tuple[str, ...] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener")
     notices: tuple[str, ...] = ("@MailroomError", "@MailroomWarning")
 
 
