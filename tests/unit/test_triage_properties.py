@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mailroom.model.address import Address, parse_address
-from mailroom.model.contacts import Card, CardUid
+from mailroom.model.contacts import Card, CardKind, CardUid, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, Scheme
@@ -57,6 +57,7 @@ def worlds(draw: st.DrawFn) -> World:
         )
     addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
     cards: dict[CardUid, tuple[Card, frozenset[Address]]] = {}
+    made: dict[CardUid, NewCard] = {}
     for number in range(draw(st.integers(0, 3))):
         held = frozenset(draw(st.sets(st.sampled_from(addresses), min_size=1, max_size=2)))
         # Several cards for an address, or several addresses on a card. With both at once, which of a
@@ -64,10 +65,14 @@ def worlds(draw: st.DrawFn) -> World:
         if any(len(held | other) > 1 and held & other for _, other in cards.values()):
             continue
         uid = CardUid(draw(st.sampled_from([f"card {number}", f"uid of {min(held)}"])))
-        cards[uid] = (Card(uid, draw(st.sampled_from(["Ann", "Bob", ""])), created=number), held)
+        is_made = uid.startswith("uid of ")
+        name = draw(st.sampled_from(["Ann", "Bob", ""]))
+        cards[uid] = (Card(uid, name, created=number, is_made=is_made), held)
+        if is_made:
+            made[uid] = NewCard(min(held), min(held), draw(st.sampled_from([name, "Ann"])), CardKind.PERSON)
     uids = st.sampled_from([*cards, CardUid("uid of ann@a.example"), CardUid("gone")])
     groups = {name: frozenset(draw(st.sets(uids, max_size=2))) for name in (*GROUPS, "Friends")}
-    return World(MAILBOXES, messages, cards, groups, own=(OWN,))
+    return World(MAILBOXES, messages, cards, groups, own=(OWN,), made=made)
 
 
 @st.composite
@@ -93,6 +98,8 @@ def own_schemes(draw: st.DrawFn) -> Scheme:
     )
     return evolve(SCHEME, categories=categories)
 
+
+TAKES_BACK = MailboxId("@ToScreener")
 
 schemes = st.just(SCHEME) | own_schemes()
 
@@ -206,7 +213,7 @@ def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World, s
         who = sender(message)
         lost = message.mailbox_ids - after[message_id].mailbox_ids
         allowed = {"Screener", *LABELS, *MARKS} | (left.get(who, set()) if who else set())
-        if who in from_inbox:
+        if who in from_inbox or TAKES_BACK in message.mailbox_ids:
             allowed.add("Inbox")
         assert lost <= allowed, f"{message.mailbox_ids} lost {lost - allowed}"
 
@@ -221,21 +228,32 @@ def test_a_filed_sender_is_in_exactly_one_triage_group_and_nothing_of_their_wait
     cards_before = dict(world.cards)
     after = run_cycle(world, scheme)
     assert after.groups["Friends"] == foreign, "a group that is no triage group was touched"
-    assert cards_before.items() <= after.cards.items(), "an existing card was changed"
+    for uid, card in cards_before.items():
+        is_taken_back = (
+            any(sender(m) in card[1] for m in before.values() if TAKES_BACK in m.mailbox_ids)
+            and uid in world.made
+        )
+        assert after.cards.get(uid) == card or (is_taken_back and uid not in after.cards), (
+            "a card was changed"
+        )
+    assert SCHEME.undecided
+    decidable = (*scheme.categories, SCHEME.undecided)
     wanted: dict[Address, set[str]] = {}
     for message in before.values():
         if who := sender(message):
             wanted.setdefault(who, set()).update(
-                c.title for c in scheme.categories if MailboxId(c.label) in message.mailbox_ids
+                c.title for c in decidable if MailboxId(c.label) in message.mailbox_ids
             )
     for who, titles in wanted.items():
         theirs = [m for m in after.messages.values() if sender(m) == who]
         if len(titles) != 1 or who == OWN or any(m.mailbox_ids & set(LABELS) for m in theirs):
             continue
-        (category,) = (c for c in scheme.categories if c.title in titles)
+        (category,) = (c for c in decidable if c.title in titles)
         uids = {uid for uid, (_, addresses) in after.cards.items() if who in addresses}
         groups = [group.name for group in scheme.groups if after.groups[group.name] & uids]
-        assert groups == [category.group.name]
+        assert groups == ([] if category.is_undecided else [category.group.name])
+        if category.is_undecided:
+            continue
         waiting = [m for m in theirs if "Screener" in m.mailbox_ids and not m.mailbox_ids & PROTECTED]
         assert not waiting, "mail of a filed sender waits in Screener"
 
@@ -255,3 +273,35 @@ def test_a_label_stays_only_with_a_reason(world: World, scheme: Scheme) -> None:
             continue
         assert message.id not in marked
         assert not is_labelled or sum(bool(m.mailbox_ids & set(LABELS)) for m in messages) > 1
+
+
+@given(worlds(), schemes, st.data())
+def test_filing_and_taking_back_leave_an_account_as_it_was(
+    world: World, scheme: Scheme, data: st.DataObject
+) -> None:
+    """Where nobody else acts, a stranger who is filed and taken back leaves no trace.
+
+    Whatever else the account holds; of what waited in the Inbox only what is unread comes back.
+    """
+    run_cycle(world, scheme)
+    held = {address for _, addresses in world.cards.values() for address in addresses}
+    stranger = "eve@e.example"
+    assert stranger not in held
+    category = data.draw(st.sampled_from(scheme.categories))
+    waiting = {}
+    for number in range(data.draw(st.integers(1, 3))):
+        message_id = MessageId(f"new {number}")
+        waiting[message_id] = Message(
+            id=message_id,
+            mailbox_ids=frozenset({MailboxId("Screener")}),
+            is_read=data.draw(st.booleans()) and category.group.mailbox is not None,
+            sender=read_sender([("Eve", stranger)]),
+            received_at=f"2026-01-02T00:00:0{number}Z",
+        )
+    world.messages.update(waiting)
+    before = world.copy().state()
+    for label in (category.label, TAKES_BACK):
+        message = world.messages[MessageId("new 0")]
+        world.messages[message.id] = evolve(message, mailbox_ids=message.mailbox_ids | {MailboxId(label)})
+        run_cycle(world, scheme)
+    assert world.state() == before
