@@ -99,19 +99,14 @@ def create_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence
         if not missing:
             return failed
         batch = missing[: client.session.limits.max_objects_in_set]
-        arguments = {"ifInState": found.state, "create": _creations(batch, there)}
-        try:
-            (answer,) = client.call([Call("Mailbox/set", arguments)])
-            refused = answer.as_record(MailboxSet).not_created or {}
-        except MethodError as error:
-            if error.type != "stateMismatch":
-                raise
+        answer = _set_mailboxes(client, found.state, {"create": _creations(batch, there)})
+        if answer is None:
             stale_attempts += 1
             if stale_attempts > MAX_STALE_ATTEMPTS:
                 return failed | dict.fromkeys(paths, "the mailboxes change faster than one can be made")
             continue
         for index, path in enumerate(batch):
-            if error_object := refused.get(_creation_id(index)):
+            if error_object := (answer.not_created or {}).get(_creation_id(index)):
                 reason = f"the server refuses it: {error_object.description or error_object.type}"
                 failed |= {each: reason for each in paths if each == path or each.startswith(f"{path}/")}
         if len(batch) == len(missing):
@@ -130,18 +125,26 @@ def delete_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence
         batch = dict(islice(doomed.items(), client.session.limits.max_objects_in_set))
         if not batch:
             return staying
-        arguments: Json = {"ifInState": found.state, "destroy": list(batch), "onDestroyRemoveEmails": False}
-        try:
-            (answer,) = client.call([Call("Mailbox/set", arguments)])
-            refused = answer.as_record(MailboxSet).not_destroyed or {}
-        except MethodError as error:
-            if error.type != "stateMismatch":
-                raise
+        destruction: Json = {"destroy": list(batch), "onDestroyRemoveEmails": False}
+        answer = _set_mailboxes(client, found.state, destruction)
+        if answer is None:
             continue
+        refused = answer.not_destroyed or {}
         staying |= {path: _why_it_stays(refused[x]) for x, path in batch.items() if x in refused}
         rest = [path for x, path in doomed.items() if x not in batch]
         return {**staying, **delete_mailboxes(client, mailboxes, rest)} if rest else staying
     return dict.fromkeys(paths, "the mailboxes change faster than one can be deleted")
+
+
+def _set_mailboxes(client: JmapClient, state: str, changes: Json) -> MailboxSet | None:
+    """Change mailboxes if they are in this state still; None where they are not."""
+    try:
+        (answer,) = client.call([Call("Mailbox/set", {"ifInState": state, **changes})])
+        return answer.as_record(MailboxSet)
+    except MethodError as error:
+        if error.type != "stateMismatch":
+            raise
+        return None
 
 
 def _deletions(

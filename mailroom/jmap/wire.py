@@ -11,6 +11,7 @@ from attrs import Factory, field, fields, frozen, has, validators
 from cattrs.gen import make_dict_structure_fn, override
 
 from mailroom.errors import ProtocolError, TooLargeError
+from mailroom.typed import exactly
 
 MAX_JSON_ELEMENTS = 250_000
 """Two thousand messages have 44,000. None takes more than a hundred bytes of memory, strings apart."""
@@ -243,15 +244,8 @@ def structure(value: object, record: type[T], what: str) -> T:
         raise ProtocolError(f"{what}: {'; '.join(cattrs.transform_error(error)[:3])}") from error
 
 
-def _exactly(kind: type) -> Callable[[object, object], Any]:
-    """Make a hook that takes a value of one type instead of converting others to it."""
-
-    def hook(value: object, _: object) -> object:
-        if type(value) is not kind:
-            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
-        return value
-
-    return hook
+def _exactly(kind: type[T]) -> Callable[[object, object], T]:
+    return exactly(kind, lambda value: f"expected {kind.__name__}, got {type(value).__name__}")
 
 
 def _camel_case(name: str) -> str:

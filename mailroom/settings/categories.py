@@ -17,6 +17,7 @@ from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail
 from mailroom.settings.reader import find_name_problem, find_path_problem
+from mailroom.typed import exactly
 
 MAX_FILE_BYTES: Final = 1_000_000
 INBOX: Final = "inbox"
@@ -172,17 +173,6 @@ def _render(category: Category) -> str:
     return f"[[category]]\n{listed}"
 
 
-def _exactly(kind: type, words: str) -> Callable[[object, object], object]:
-    """Make a hook that takes a value of one type instead of making one of others."""
-
-    def hook(value: object, _: object) -> object:
-        if type(value) is not kind:
-            raise TypeError(f"must be {words}")
-        return value
-
-    return hook
-
-
 def _one_of(kind: type[Enum]) -> Callable[[object, object], Enum]:
     def hook(value: object, _: object) -> Enum:
         try:
@@ -200,8 +190,8 @@ def _texts(value: object, _: object) -> tuple[str, ...]:
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
-_converter.register_structure_hook(str, _exactly(str, "a text"))
-_converter.register_structure_hook(bool, _exactly(bool, "true or false"))
+_converter.register_structure_hook(str, exactly(str, lambda _: "must be a text"))
+_converter.register_structure_hook(bool, exactly(bool, lambda _: "must be true or false"))
 _converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
 for _kind in (CardKind, ReadMail):
     _converter.register_structure_hook(_kind, _one_of(_kind))

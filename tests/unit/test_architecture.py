@@ -16,7 +16,7 @@ PACKAGE = "mailroom"
 CODE = Path(mailroom.__file__).parent
 """Not the checkout's: where a package is tested, its code lies elsewhere."""
 
-FREE = frozenset({"errors", "exits", "__version__"})
+FREE = frozenset({"errors", "exits", "typed", "__version__"})
 """What everybody may import: it imports nothing itself."""
 
 WALLS = {
