@@ -6,20 +6,18 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mailroom.settings.categories import render_categories
 from mailroom.settings.settings import load_scheme
 from mailroom.settings.variables import SECRETS
+from tests.deploy.definitions import TEXT, defined, listed, record
 from tests.deploy.overlays import block, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import ROOT, Manifest, module, program, run, the
 
 pytestmark = pytest.mark.deploy
-
-EXTERNAL_SECRETS = "externalsecrets.external-secrets.io"
 
 
 def built(folder: Path) -> list[Manifest]:
@@ -29,33 +27,14 @@ def built(folder: Path) -> list[Manifest]:
 
 @pytest.fixture
 def external_secrets(kubernetes: Kubernetes) -> Iterator[None]:
-    """As much of the definition of an ExternalSecret as is used: a field that it does not know is refused."""
-
-    def record(**fields: Any) -> dict[str, Any]:
-        return {"type": "object", "properties": fields, "required": list(fields)}
-
-    text = {"type": "string"}
-    item = record(secretKey=text, remoteRef=record(key=text, property=text))
+    """As much of the definition of an ExternalSecret as is used."""
+    item = record(secretKey=TEXT, remoteRef=record(key=TEXT, property=TEXT))
     spec = record(
-        refreshInterval=text, secretStoreRef=record(kind=text, name=text), target=record(name=text),
-        data={"type": "array", "items": item},
+        refreshInterval=TEXT, secretStoreRef=record(kind=TEXT, name=TEXT), target=record(name=TEXT),
+        data=listed(item),
     )  # fmt: skip
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": EXTERNAL_SECRETS},
-        "spec": {
-            "group": "external-secrets.io",
-            "scope": "Namespaced",
-            "names": {"kind": "ExternalSecret", "plural": "externalsecrets"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
-        },
-    }
-    kubernetes.kubectl("apply", "-f", "-", given=json.dumps(definition))
-    kubernetes.kubectl("wait", "--for=condition=Established", f"crd/{EXTERNAL_SECRETS}", "--timeout=300s")
-    yield
-    kubernetes.kubectl("delete", "crd", EXTERNAL_SECRETS)
+    with defined(kubernetes, "external-secrets.io", "v1", "ExternalSecret", spec):
+        yield
 
 
 @pytest.mark.usefixtures("external_secrets")
