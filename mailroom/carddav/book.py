@@ -69,6 +69,21 @@ class ContactsView:
         """The identifier of each contact group, by its name."""
         return {group.name: CardUid(group.uid) for group in self._groups}
 
+    def filed_by(self, address: Address, group: str) -> int:
+        """By when a sender was in a contact group; see `Contacts.filed_by`."""
+        found = next((each for each in self._groups if each.name == group), None)
+        if found is None:
+            return 0
+        cards = [card for card in self.cards(address) if card.uid in found.members]
+        made = [card.created for card in cards if address_of(card.uid, [address])]
+        return min(made, default=0) or found.modified
+
+    def groups_made_at(self, names: Collection[str]) -> int:
+        """When the last of some contact groups was made; see `Contacts.groups_made_at`."""
+        moments = {group.name: group.created for group in self._groups}
+        made = [moments.get(name, 0) for name in names]
+        return max(made, default=0) if all(made) else 0
+
 
 class CardDavAddressBook:
     """A person's contacts on a CardDAV server (implements `AddressBook`); for one thread.

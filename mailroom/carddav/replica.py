@@ -53,6 +53,8 @@ class Group:
         octets: The card of that version byte for byte; None where it must be read before it is edited.
         members: Identifiers (UID) of its members; empty for a group that is not a triage group.
         is_shown_otherwise: Whether the server shows the card in another version than it stores.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+        modified: When it was changed last, likewise; 0 also where it was written since it was read.
     """
 
     resource: str
@@ -62,6 +64,8 @@ class Group:
     octets: bytes | None
     members: frozenset[str]
     is_shown_otherwise: bool = False
+    created: int = 0
+    modified: int = 0
 
 
 class Replica:
@@ -239,6 +243,8 @@ class Replica:
                 octets=stored.octets if is_triage_group and stored.is_exact else None,
                 members=summary.members if is_triage_group else frozenset(),
                 is_shown_otherwise=stored.shown is not None,
+                created=stored.created,
+                modified=stored.modified,
             )
         else:
             self._add(stored.name, summary, stored.created)

@@ -108,6 +108,7 @@ class CardWriter:
             PreconditionFailedError: There is another version now.
         """
         etag = self._client.write_card(self._book, group.resource, card, group.etag)
+        group = evolve(group, modified=0)
         members = summarize(card).members
         if group.is_shown_otherwise:
             # Whom the provider's rules will take for a member, only the provider knows.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mailroom.account import Account, open_account
 from mailroom.commands.examination import examine
 from mailroom.errors import UserError
 from mailroom.exits import Exit
+from mailroom.model.address import Address
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.findings import Finding, Verdict
@@ -27,10 +29,19 @@ def check(*, as_json: bool) -> Exit:
     return Exit.DONE if _are_fine(findings) else Exit.FAILED
 
 
-def check_at_the_end(terminal: Terminal, account: Account, settings: Settings) -> bool:
-    """End another command by what `check` says; return whether nothing is wrong. Reads only."""
+def check_at_the_end(
+    terminal: Terminal,
+    account: Account,
+    settings: Settings,
+    failed: Mapping[Address, str] = MappingProxyType({}),
+) -> bool:
+    """End another command by what `check` says; return whether nothing is wrong. Reads only.
+
+    Args:
+        failed: Of whom a cycle has just failed to do everything, and why.
+    """
     with Progress("checking the account"):
-        findings = examine(account, settings)
+        findings = examine(account, settings, failed)
     terminal.heading("How it is now")
     _show(terminal, findings)
     return _are_fine(findings)

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from mailroom.account import Account
 from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.model.address import Address
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.settings.settings import Settings
-from mailroom.triage.findings import Finding, Verdict, judge_rules
+from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
+from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.layout import hindrances
 from mailroom.triage.survey import Kind, problems_of
+from mailroom.triage.waiting import judge_waiting
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
 
 
-def examine(account: Account, settings: Settings) -> list[Finding]:
-    """Ask both servers, and return a finding for each subject, in an order to be read in. Reads only."""
+def examine(
+    account: Account, settings: Settings, failed: Mapping[Address, str] = MappingProxyType({})
+) -> list[Finding]:
+    """Ask both servers, and return a finding for each subject, in an order to be read in. Reads only.
+
+    Args:
+        failed: Of whom a cycle has just failed to do everything, and why.
+    """
     seen = inspect(account, settings.scheme)
     found = [
         *_credentials("token", seen.reading, "the mail server accepts it"),
         *_session(seen),
-        *_mailboxes(account, settings, seen),
+        *_mailboxes(settings, seen),
         *_credentials("password", seen.contacts, "the contacts server accepts it, and the user name"),
         *_groups(account, settings, seen),
     ]
     tree = seen.tree
     if tree and all(finding.verdict is Verdict.RIGHT for finding in found):
-        misplaced = account.triage.stragglers.misplaced
-        found += _examine("rules", lambda: judge_rules(misplaced(), tree, settings.scheme))
+        found += _examine("mail", lambda: _mail(account, settings, tree, failed))
     else:
-        found.append(Finding("rules", Verdict.NOT_SEEN, "not checked until everything above is right"))
+        not_yet = "not checked until everything above is right"
+        found += [Finding(subject, Verdict.NOT_SEEN, not_yet) for subject in ("rules", "waiting")]
     return found
+
+
+def _mail(
+    account: Account, settings: Settings, tree: MailboxTree, failed: Mapping[Address, str]
+) -> list[Finding]:
+    """Judge what lies where."""
+    scheme = settings.scheme
+    overview = account.triage.overview()
+    layout = overview.layout
+    since = (datetime.now(UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    newest = account.history.newest(mailboxes_to_look_at(layout), since, MOST_MESSAGES)
+    messages = tuple(newest.values())
+    evidence = Evidence(messages, overview.contacts, overview.own, tree, layout, scheme)
+    return [*judge_rules(evidence), *judge_waiting(overview, scheme, failed)]
 
 
 def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:
@@ -71,7 +97,7 @@ def _session(seen: Inspection) -> Iterator[Finding]:
     yield Finding("limits", Verdict.RIGHT, says)
 
 
-def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
     if seen.reading.value is None or seen.tree is None:
         if seen.session.value is None:
             yield Finding("mailboxes", Verdict.NOT_SEEN, "not checked: there is no session")
@@ -87,16 +113,11 @@ def _mailboxes(account: Account, settings: Settings, seen: Inspection) -> Iterat
         yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
         return
     scheme = settings.scheme
-
-    def ask() -> list[Finding]:
-        account.triage.check_mail()
-        says = (
-            f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
-            "and may be changed"
-        )
-        return [Finding("mailboxes", Verdict.RIGHT, says)]
-
-    yield from _examine("mailboxes", ask)
+    says = (
+        f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
+        "and may be changed"
+    )
+    yield Finding("mailboxes", Verdict.RIGHT, says)
 
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:

@@ -32,5 +32,5 @@ def _run_once(settings: Settings) -> Exit:
         return Exit.FAILED
     terminal = Terminal()
     if terminal.is_terminal:
-        check_at_the_end(terminal, account, settings)
+        check_at_the_end(terminal, account, settings, report.failed)
     return Exit.FAILED if report.has_failures else Exit.DONE

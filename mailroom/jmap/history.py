@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
-from mailroom.jmap.messages import header_entries
+from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, header_entries, read_message
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
-from mailroom.model.mail import AddressHeaders, MailboxId
+from mailroom.model.mail import AddressHeaders, MailboxId, Message, MessageId
 from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import read_correspondents, read_sender
 
@@ -23,6 +24,30 @@ class JmapMailHistory:
 
     def __init__(self, client: JmapClient) -> None:
         self._client = client
+
+    def newest(self, mailbox_ids: Sequence[MailboxId], since: str, most: int) -> Mapping[MessageId, Message]:
+        """Read the newest messages of each mailbox; see `MailHistory.newest`."""
+        limits = self._client.session.limits
+        page_messages = min(most, limits.max_objects_in_get)
+        at_once = max(1, limits.max_calls_in_request // 2)
+        found, rest = FoundMessages(), list(dict.fromkeys(mailbox_ids))
+        while rest:
+            batch = rest[:at_once]
+            pages = [
+                _newest_page({"inMailbox": x, "after": since}, 2 * n, page_messages)
+                for n, x in enumerate(batch)
+            ]
+            try:
+                emails = [x.as_record(EmailGet) for x in self._client.call([*chain(*pages)])[1::2]]
+            except ServerError as error:
+                if not is_too_large(error) or page_messages == at_once == 1:
+                    raise
+                page_messages, at_once = max(1, page_messages // 2), max(1, at_once // 2)
+                continue
+            for each in emails:
+                found.take(each, read_message)
+            del rest[: len(batch)]
+        return found.messages
 
     def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first; see `MailHistory.headers`."""
@@ -64,6 +89,14 @@ class JmapMailHistory:
         }
         get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
         return self._client.call([Call("Email/query", query), Call("Email/get", get)])
+
+
+def _newest_page(condition: Json, index: int, page_messages: int) -> list[Call]:
+    """Return the two calls that read a page, the first of them at `index` in its request."""
+    sort = [{"property": "receivedAt", "isAscending": False}]
+    query: Json = {"filter": condition, "sort": sort, "limit": page_messages}
+    ids = result_of(index, "Email/query", "/ids")
+    return [Call("Email/query", query), Call("Email/get", {"#ids": ids, "properties": EMAIL_PROPERTIES})]
 
 
 def _address_headers(emails: Iterable[Json]) -> Iterator[AddressHeaders]:

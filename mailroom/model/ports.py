@@ -118,6 +118,18 @@ class HeadersPage:
 class MailHistory(Protocol):
     """A person's old mail: large, and read for its address headers alone."""
 
+    def newest(self, mailbox_ids: Sequence[MailboxId], since: str, most: int) -> Mapping[MessageId, Message]:
+        """Read the newest messages of each mailbox, in one request where the server takes that many calls.
+
+        Args:
+            since: Leave out what arrived before this moment, RFC 3339 in UTC.
+            most: How many of each mailbox; fewer where they are larger than usual messages.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        ...
+
     def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first, one request a page.
 
@@ -147,6 +159,18 @@ class Contacts(Protocol):
 
     def group_uids(self) -> Mapping[str, CardUid]:
         """The identifier of each contact group, by its name."""
+        ...
+
+    def filed_by(self, address: Address, group: str) -> int:
+        """By when a sender was in a contact group, seconds since 1970; 0 where nothing tells.
+
+        A card that Mailroom made for them was made when they were filed. Of any other, no more is known
+        than when the group was changed last.
+        """
+        ...
+
+    def groups_made_at(self, names: Collection[str]) -> int:
+        """When the last of these contact groups was made, seconds since 1970; 0 where one does not tell."""
         ...
 
 

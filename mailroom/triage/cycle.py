@@ -42,6 +42,7 @@ from mailroom.triage.report import Forecast, Report, Waiting
 from mailroom.triage.screener import count_waiting
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
+from mailroom.triage.waiting import Overview
 from mailroom.triage.work import Task, Work, task_of
 
 MAX_VIEW_AGE_SECONDS = 1.0
@@ -194,18 +195,25 @@ class Triage:
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
-            misplaced = self.stragglers.misplaced_in(layout, contacts)
+            _, misplaced = self.stragglers.look(layout, contacts)
             stragglers = tuple(
                 (each, misplaced.message_counts[x]) for x, each in misplaced.stragglers.items()
             )
-        left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
-        reasons = work.postponed | work.failed
         marked = view.marked.messages
-        for message in marked.values():
-            if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
-                left[message.id] = reasons[sender]
-        rejected = tuple((marked[message_id], reason) for message_id, reason in left.items())
+        left = _left_to_the_person(work, view).items()
+        rejected = tuple((marked[message_id], reason) for message_id, reason in left)
         return Forecast(filings, rejected, view.left_out, stragglers)
+
+    def overview(self) -> Overview:
+        """See what waits, and for whom; writes nothing."""
+        view = self._read_view()
+        work = self._begin(view)
+        contacts = self._book.refresh()
+        file_those_with_card(work, view, contacts)
+        snapshot, misplaced = self.stragglers.look(view.layout, contacts)
+        left = _left_to_the_person(work, view)
+        messages = tuple(snapshot.messages.values())
+        return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out)
 
     def _read_view(self) -> MailView:
         """See the labelled messages, and learn the own addresses where they are not all known yet."""
@@ -272,6 +280,16 @@ class Triage:
             if sender in work.filings:
                 work.fail(sender, reason)
         return update
+
+
+def _left_to_the_person(work: Work, view: MailView) -> dict[MessageId, str]:
+    """Return why labelled messages are not worked off."""
+    left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
+    reasons = work.postponed | work.failed
+    for message in view.marked.messages.values():
+        if view.layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
+            left[message.id] = reasons[sender]
+    return left
 
 
 def _seen_waiting(view: MailView) -> Waiting:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 from attrs import frozen
 
-from mailroom.model.address import Address
-from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.scheme import Scheme
-from mailroom.triage.screener import MisplacedMail
+from mailroom.model.mail import Message
+from mailroom.triage.decisions import sender_of
 
 SHOWN_SENDERS = 3
 
@@ -28,7 +26,7 @@ class Finding:
     """What was found about one subject.
 
     Attributes:
-        says: What is there; what is wrong and what to do; or why nothing can be said.
+        says: What is there; what is wrong and what to do; or why nothing can be said, and what would show it.
     """
 
     subject: str
@@ -36,51 +34,13 @@ class Finding:
     says: str
 
 
-def judge_rules(misplaced: MisplacedMail, tree: MailboxTree, scheme: Scheme) -> list[Finding]:
-    """Judge the provider's rules, which no API tells, by what lies in Screener.
-
-    Args:
-        tree: The account's mailboxes, to tell a Screener that is right from one that is empty.
-    """
-    screener = scheme.screener
-    if problems := [*_faults(misplaced, scheme)]:
-        return [Finding("rules", Verdict.WRONG, problem) for problem in problems]
-    if not any(each.total_messages for each in tree.named(screener)):
-        says = f"{screener} is empty, and no API shows the rules: new mail will show whether they work"
-        return [Finding("rules", Verdict.NOT_SEEN, says)]
-    return [
-        Finding("rules", Verdict.RIGHT, f"{screener} holds only mail from senders you have not decided on")
-    ]
-
-
-def _faults(misplaced: MisplacedMail, scheme: Scheme) -> Iterator[str]:
-    for group in scheme.groups:
-        senders = [x for x, filing in misplaced.stragglers.items() if filing.group == group.name]
-        if senders:
-            has_rule = group.mailbox is not None
-            fault = _missing_rule(group.name) if has_rule else _greedy_rule(scheme.screener)
-            mail = _mail_of(senders, f"members of the group {group.name!r}", misplaced)
-            yield f"{scheme.screener} holds {mail}: {fault}; `mailroom rescue` moves them"
-    if misplaced.in_no_group:
-        mail = _mail_of(sorted(misplaced.in_no_group), "contacts in no triage group", misplaced)
-        yield f"{scheme.screener} holds {mail}: {_greedy_rule(scheme.screener)}"
-    for sender, groups in misplaced.in_several_groups.items():
-        yield f"{sender} is in more than one triage group ({', '.join(groups)}): take them out of all but one"
-
-
-def _missing_rule(rule: str) -> str:
-    return f"the rule for {rule!r} is missing {_OR_OLDER}"
-
-
-def _greedy_rule(rule: str) -> str:
-    return f"the rule for {rule!r} catches too much {_OR_OLDER}"
-
-
-def _mail_of(senders: Sequence[Address], who: str, misplaced: MisplacedMail) -> str:
-    """Say how much mail of which senders is in Screener, and who they are."""
-    count = sum(misplaced.message_counts[sender] for sender in senders)
+def mail_of(messages: Sequence[Message], who: str) -> str:
+    """Say how much mail it is, of which senders, and who they are."""
+    senders = sorted({sender for message in messages if (sender := sender_of(message))})
     shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
-    return f"{count} {'message' if count == 1 else 'messages'} from {who} ({shown})"
+    return f"{number_of(len(messages), 'message')} from {who} ({shown})"
 
 
-_OR_OLDER = "(see `mailroom rules`), or they arrived before it did"
+def number_of(count: int, one: str) -> str:
+    """Say how many there are of something."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"

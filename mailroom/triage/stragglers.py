@@ -92,26 +92,14 @@ class Stragglers:
             ServerError: A server could not be asked.
         """
         layout = self._reader.read_view().layout
-        return self._sweep(*self._read(layout, self._book.refresh()), layout)
+        return self._sweep(*self.look(layout, self._book.refresh()), layout)
 
-    def misplaced(self) -> MisplacedMail:
-        """Say what lies in Screener although its sender is decided on or known; writes nothing.
-
-        Raises:
-            UserError: A mailbox that the scheme names is missing.
-            ServerError: A server could not be asked.
-        """
-        return self.misplaced_in(self._reader.read_view().layout, self._book.refresh())
-
-    def misplaced_in(self, layout: Layout, contacts: Contacts) -> MisplacedMail:
-        """Do what `misplaced` does, with mailboxes and contacts that are at hand.
+    def look(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
+        """Read Screener and the labels; say what lies there although its sender is decided on or known.
 
         Raises:
             ServerError: The server could not be asked.
         """
-        return self._read(layout, contacts)[1]
-
-    def _read(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
         snapshot = self._reader.read_messages({layout.screener} | layout.watched)
         return snapshot, self._sort(snapshot, contacts, layout)
 

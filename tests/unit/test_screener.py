@@ -40,6 +40,12 @@ class Book:
     def group_uids(self) -> dict[str, CardUid]:
         return {}
 
+    def filed_by(self, address: Address, group: str) -> int:
+        return 0
+
+    def groups_made_at(self, names: Collection[str]) -> int:
+        return 0
+
 
 def message(sender: str, *mailboxes: str) -> Message:
     ids = frozenset(map(MailboxId, mailboxes))

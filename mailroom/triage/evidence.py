@@ -1,0 +1,270 @@
+"""What mail tells of the provider's rules, which no API shows: where it lies that nobody has moved. Pure.
+
+The rules work on mail as it arrives, so what a message tells of a rule it tells by three things: where it
+lies, whether it came after its sender was filed, and whether anybody has touched it since. What was filed,
+swept or moved by hand lies where it should and tells of no rule, so there is no tick without unread mail
+that came after. The newest evidence counts: a rule that was missing last week may be there today.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from attrs import Factory, define, frozen
+
+from mailroom.model.address import Address
+from mailroom.model.mail import MailboxId, Message
+from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import Contacts
+from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.triage.decisions import sender_of
+from mailroom.triage.findings import Finding, Verdict, mail_of
+from mailroom.triage.layout import Layout
+from mailroom.triage.plan import triage_groups_of
+
+SUBJECT = "rules"
+DAYS = 30
+"""How far back mail is looked at."""
+
+MOST_MESSAGES = 500
+"""How much of it in each mailbox, the newest."""
+
+SLACK_SECONDS = 60
+"""Between a card and its place in a group, and until the provider's rules know of it."""
+
+IMPORT = "import it or switch it on (`mailroom rules`), or if you just did, wait for new mail"
+
+
+@frozen
+class Evidence:
+    """What was seen of an account.
+
+    Attributes:
+        messages: The newest in the Inbox, in Screener and in the destinations.
+        own: The person's own addresses.
+    """
+
+    messages: Sequence[Message]
+    contacts: Contacts
+    own: OwnAddresses
+    tree: MailboxTree
+    layout: Layout
+    scheme: Scheme
+
+
+def mailboxes_to_look_at(layout: Layout) -> list[MailboxId]:
+    """Return where the mail lies that tells of rules."""
+    further = {x for each in layout.destinations.values() for x in each.mailboxes}
+    return [layout.inbox, layout.screener, *sorted(further - {layout.inbox, layout.screener})]
+
+
+def judge_rules(evidence: Evidence) -> list[Finding]:
+    """Judge each rule by the newest mail of those whom it is about."""
+    sorted_mail = _sort(evidence)
+    return [
+        *(
+            finding
+            for group in evidence.scheme.groups
+            for finding in _judge_group(group, sorted_mail, evidence)
+        ),
+        *_judge_screener(sorted_mail, evidence),
+    ]
+
+
+@define
+class _Trail:
+    """Mail that one rule should have taken somewhere.
+
+    Attributes:
+        arrived: What lies there unread, and only there.
+        placed: What lies there, whoever has put it there.
+        astray: What lies where it is without the rule.
+    """
+
+    arrived: list[Message] = Factory(list)
+    placed: list[Message] = Factory(list)
+    astray: list[Message] = Factory(list)
+
+    def late(self) -> list[Message]:
+        """What went astray after the last that is in its place."""
+        last = _last(self.placed)
+        return [message for message in self.astray if message.received_at > last]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is told by it."""
+        if late := self.late():
+            # One sender's mail that was read may have been moved by whoever read it.
+            may_be_moved = self.placed and all(x.is_read for x in late) and len(_senders(late)) == 1
+            return Verdict.NOT_SEEN if may_be_moved else Verdict.WRONG
+        is_seen = self.arrived and _last(self.arrived) > _last(self.astray)
+        return Verdict.RIGHT if is_seen else Verdict.NOT_SEEN
+
+
+@frozen
+class _SortedMail:
+    """The mail that tells of rules, by what its senders are.
+
+    Attributes:
+        of_members: For each contact group, what came after its sender was filed.
+        of_contacts: What came from senders with a card after that was made, whatever their group.
+        of_others: What of it came from senders in no triage group.
+        of_strangers: What came from senders without one.
+        once_strangers: What came before a card was made for its sender.
+    """
+
+    of_members: Mapping[str, Sequence[Message]]
+    of_contacts: Sequence[Message]
+    of_others: Sequence[Message]
+    of_strangers: Sequence[Message]
+    once_strangers: Sequence[Message]
+
+
+def _sort(evidence: Evidence) -> _SortedMail:
+    by_sender: dict[Address, list[Message]] = defaultdict(list)
+    for message in evidence.messages:
+        sender = sender_of(message)
+        if sender and not _is_under_way(message, evidence.layout) and not _is_own(sender, evidence.own):
+            by_sender[sender].append(message)
+    contacts = evidence.contacts
+    of_members: dict[str, list[Message]] = defaultdict(list)
+    of_contacts: list[Message] = []
+    of_others: list[Message] = []
+    of_strangers: list[Message] = []
+    once_strangers: list[Message] = []
+    for sender, theirs in by_sender.items():
+        cards = contacts.cards(sender)
+        if not cards:
+            of_strangers += theirs
+            continue
+        known_since = min(card.created for card in cards)
+        of_contacts += _after(known_since, theirs)
+        once_strangers += [x for x in theirs if known_since and x.received_at <= _moment(known_since)]
+        match triage_groups_of(cards, contacts.groups, evidence.scheme):
+            case [group]:
+                of_members[group.name] += _after(contacts.filed_by(sender, group.name), theirs)
+            case []:
+                of_others += _after(known_since, theirs)
+    return _SortedMail(of_members, of_contacts, of_others, of_strangers, once_strangers)
+
+
+def _judge_group(group: ContactGroup, mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
+    """Judge the rules of a contact group: one for each mailbox that its members' mail is put into."""
+    layout = evidence.layout
+    destination = layout.destinations[group.name]
+    for name in group.mailboxes:
+        mailbox = evidence.tree.ids[name]
+        is_place = name == group.mailbox
+        elsewhere = {layout.inbox, layout.screener} | ({destination.mailbox} - {mailbox})
+        trail = _Trail()
+        for message in mail.of_members.get(group.name, ()):
+            here = message.mailbox_ids
+            if mailbox in here:
+                trail.placed.append(message)
+                if not message.is_read and not (is_place and here & {layout.inbox, layout.screener}):
+                    trail.arrived.append(message)
+            elif here & elsewhere:
+                trail.astray.append(message)
+        rule = repr(str(group.name)) + ("" if is_place else f", also in {str(name)!r}")
+        yield _judge_rule(rule, trail, "its members", "they were filed")
+
+
+def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:
+    late = trail.late()
+    match trail.verdict:
+        case Verdict.RIGHT:
+            says = f"{mail_of(trail.arrived, who)} came there untouched, {_newest(trail.arrived)}"
+            return Finding(SUBJECT, Verdict.RIGHT, f"{rule}: {says}")
+        case Verdict.WRONG:
+            says = f"{mail_of(late, who)} came after {since} and went elsewhere, {_newest(late)}"
+            return Finding(SUBJECT, Verdict.WRONG, f"the rule for {rule} is missing: {says}; {IMPORT}")
+        case _ if late:
+            says = f"{mail_of(late, who)} is not there, but was read: perhaps you moved it"
+        case _ if trail.placed:
+            says = "what lies there was read, or put there"
+        case _:
+            says = f"no new mail from {who} yet"
+    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{rule}: {says}; the next message will show the rule")
+
+
+def _judge_screener(mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
+    """Judge the rule for everybody who is no contact, from both sides."""
+    screener, inbox = evidence.layout.screener, evidence.layout.inbox
+    name = repr(str(evidence.scheme.screener))
+    held = [x for x in mail.of_contacts if screener in x.mailbox_ids]
+    spared = [x for x in mail.of_others if screener not in x.mailbox_ids and inbox in x.mailbox_ids]
+    too_far = [x for x in held if x.received_at > _last(spared)]
+    if too_far:
+        says = f"{mail_of(too_far, 'contacts')} came there after they were known, {_newest(too_far)}"
+        remedy = "import it anew (`mailroom rules`), or if you just did, wait for new mail"
+        yield Finding(SUBJECT, Verdict.WRONG, f"the rule for {name} catches too much: {says}; {remedy}")
+    made_at = evidence.contacts.groups_made_at([group.name for group in evidence.scheme.groups])
+    trail = _trail_of_strangers(mail, evidence.layout, made_at)
+    since = f"the last that it took, of {_last(trail.placed)[:10]}," if trail.placed else "setup"
+    finding = _judge_rule(name, trail, "strangers", since)
+    if not too_far or finding.verdict is Verdict.WRONG:
+        yield finding
+
+
+def _trail_of_strangers(mail: _SortedMail, layout: Layout, made_at: int) -> _Trail:
+    """Follow the mail of everybody who is no contact.
+
+    Args:
+        made_at: When everything had been set up at the earliest; 0 where nobody knows.
+    """
+    trail = _Trail()
+    for message in (*mail.of_strangers, *mail.once_strangers):
+        here = message.mailbox_ids
+        if layout.screener in here:
+            trail.placed.append(message)
+            if not message.is_read and layout.inbox not in here:
+                trail.arrived.append(message)
+    # They may have waited in Screener until they were filed; nobody can tell any more.
+    trail.placed += [x for x in mail.once_strangers if layout.inbox not in x.mailbox_ids]
+    if not made_at and not trail.placed:
+        return trail  # perhaps all that lies in the Inbox came before anything was set up
+    trail.astray += [
+        x
+        for x in mail.of_strangers
+        if x.received_at > _moment(made_at)
+        and layout.inbox in x.mailbox_ids
+        and layout.screener not in x.mailbox_ids
+    ]
+    return trail
+
+
+def _is_under_way(message: Message, layout: Layout) -> bool:
+    """Whether a message lies where it is because of a decision, or of the person alone."""
+    here = message.mailbox_ids
+    return layout.is_labelled(message) or layout.error in here or layout.is_protected(message)
+
+
+def _is_own(sender: Address, own: OwnAddresses) -> bool:
+    return sender in own or own.may_hold(sender)
+
+
+def _after(seconds: int, messages: Iterable[Message]) -> list[Message]:
+    """Return what came after a moment; nothing where that is not known."""
+    since = _moment(seconds + SLACK_SECONDS)
+    return [message for message in messages if seconds and message.received_at > since]
+
+
+def _senders(messages: Iterable[Message]) -> set[Address]:
+    return {sender for message in messages if (sender := sender_of(message))}
+
+
+def _last(messages: Iterable[Message]) -> str:
+    """Return when the newest message came; before all others where there is none."""
+    return max((message.received_at for message in messages), default="")
+
+
+def _newest(messages: Iterable[Message]) -> str:
+    return f"the last of {_last(messages)[:10]}"
+
+
+def _moment(seconds: int) -> str:
+    """Return a moment as the arrival of a message is told, so that text order is time order."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

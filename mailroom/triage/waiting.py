@@ -1,0 +1,117 @@
+"""What waits in an account, for whom and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from attrs import frozen
+
+from mailroom.model.address import Address
+from mailroom.model.mail import Message, MessageId
+from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import Contacts
+from mailroom.model.scheme import Scheme
+from mailroom.triage.decisions import sender_of
+from mailroom.triage.findings import Finding, Verdict, mail_of, number_of
+from mailroom.triage.layout import Layout
+from mailroom.triage.pointer import point_to
+from mailroom.triage.screener import MisplacedMail, count_waiting
+
+SUBJECT = "waiting"
+SHOWN_MESSAGES = 5
+
+
+@frozen
+class Overview:
+    """What an account looks like between two cycles.
+
+    Attributes:
+        messages: Those in Screener, and those that carry a label of Mailroom's.
+        own: The person's own addresses.
+        left: Why labelled messages are left to the person.
+        unreadable: Why a message that should be among them could not be read.
+    """
+
+    layout: Layout
+    messages: Sequence[Message]
+    contacts: Contacts
+    own: OwnAddresses
+    misplaced: MisplacedMail
+    left: Mapping[MessageId, str]
+    unreadable: Mapping[MessageId, str]
+
+
+def judge_waiting(overview: Overview, scheme: Scheme, failed: Mapping[Address, str]) -> Iterator[Finding]:
+    """Say what waits for the person, what for the next cycle, and what in Screener.
+
+    Args:
+        failed: Of whom a cycle has just failed to do everything, and why.
+    """
+    yield from _left_to_the_person(overview, scheme)
+    for sender, reason in failed.items():
+        yield _wrong(f"{sender} is not filed: {reason}; the label stays, and each cycle tries again")
+    for message_id, reason in overview.unreadable.items():
+        yield Finding(SUBJECT, Verdict.NOT_SEEN, f"message {message_id} cannot be read: {reason}")
+    yield from _left_to_the_next_cycle(overview, failed)
+    yield from _misplaced(overview, scheme)
+    waiting = count_waiting(overview.messages, overview.layout.screener)
+    says = f"nothing in {scheme.screener}"
+    if waiting.messages:
+        of = number_of(waiting.senders or 0, "sender")
+        oldest = f", the oldest of {waiting.oldest_at[:10]}" if waiting.oldest_at else ""
+        says = f"{number_of(waiting.messages, 'message')} of {of} in {scheme.screener}{oldest}"
+    yield Finding(SUBJECT, Verdict.RIGHT, says)
+
+
+def _left_to_the_person(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
+    left = [message for message in overview.messages if message.id in overview.left]
+    for message in left[:SHOWN_MESSAGES]:
+        pointer = point_to(message)
+        marked = f" ({scheme.error_label})" if overview.layout.error in message.mailbox_ids else ""
+        search = f"; to find it, search for {pointer.search}" if pointer.search else ""
+        yield _wrong(f"{pointer}{marked}: {overview.left[message.id]}{search}")
+    if len(left) > SHOWN_MESSAGES:
+        more = number_of(len(left) - SHOWN_MESSAGES, "more message")
+        yield _wrong(f"{more} left to you: `mailroom plan` lists them")
+
+
+def _left_to_the_next_cycle(overview: Overview, failed: Collection[Address]) -> Iterator[Finding]:
+    layout, rest = overview.layout, [x for x in overview.messages if x.id not in overview.left]
+    labelled = [x for x in rest if layout.is_labelled(x) and sender_of(x) not in failed]
+    if labelled:
+        yield Finding(
+            SUBJECT,
+            Verdict.NOT_SEEN,
+            f"{mail_of(labelled, 'senders to be filed')} for the next cycle; if they stay, its log says why, "
+            "or `mailroom run --once` does",
+        )
+    if marked := [x for x in rest if layout.error in x.mailbox_ids and not layout.is_labelled(x)]:
+        says = f"the next cycle takes the mark off {number_of(len(marked), 'message')} without a label"
+        yield Finding(SUBJECT, Verdict.NOT_SEEN, says)
+
+
+def _misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
+    misplaced, screener = overview.misplaced, scheme.screener
+
+    def held(senders: Collection[Address], who: str) -> str:
+        theirs = [
+            x
+            for x in overview.messages
+            if overview.layout.screener in x.mailbox_ids and sender_of(x) in senders
+        ]
+        return f"{screener} holds {mail_of(theirs, who)}"
+
+    for group in scheme.groups:
+        if senders := {x for x, filing in misplaced.stragglers.items() if filing.group == group.name}:
+            mail = held(senders, f"members of the group {group.name!r}")
+            yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
+    if misplaced.in_no_group:
+        mail = held(misplaced.in_no_group, "contacts in no triage group")
+        yield _wrong(f"{mail}: label them, or move their mail to the Inbox")
+    for sender, groups in misplaced.in_several_groups.items():
+        several = f"{sender} is in more than one triage group ({', '.join(groups)})"
+        yield _wrong(f"{several}: take them out of all but one")
+
+
+def _wrong(says: str) -> Finding:
+    return Finding(SUBJECT, Verdict.WRONG, says)

@@ -1,0 +1,128 @@
+"""`mailroom check` on accounts whose rules are broken in one way each, on the sandbox and on Cyrus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.running import run_command, run_cycle
+
+FILED = {"ann@example.net": "Feed", "bob@example.net": "Paper Trail", "cem@example.net": "Jail"}
+STRANGER, CONTACT = "eve@example.net", "dan@example.net"
+BY_THE_RULES = {**FILED, STRANGER: "Screener", CONTACT: "Inbox"}
+TICKS = dict.fromkeys(("Feed", "Paper Trail", "Jail", "Screener"), True)
+
+
+def soon(minutes: int = 10) -> str:
+    """A moment after everything that has been done so far, by whatever clock the server has."""
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rules(account: AccountUnderTest) -> dict[str, bool | None]:
+    """What is found about each rule, by the name of its mailbox; the worst where there are two lines."""
+    done = run_command(account.environment, "check", "--json")
+    found: dict[str, bool | None] = {}
+    for each in done.json():
+        if each["subject"] == "rules":
+            name = re.findall(r"'(.*?)'", each["says"])[0]
+            assert name not in found, each["says"]
+            found[name] = each["is_right"]
+        elif each["subject"] != "waiting":
+            assert each["is_right"], each["says"]
+    assert done.code == (1 if False in found.values() or "✗" in marks(account) else 0)
+    return found
+
+
+def marks(account: AccountUnderTest) -> str:
+    """The mark of every line."""
+    return "".join(re.findall(r"^[✓✗?]", run_command(account.environment, "check").output, re.MULTILINE))
+
+
+@pytest.fixture
+def filed(account: AccountUnderTest) -> AccountUnderTest:
+    """An account on which one sender of each category was filed by a label; one is a contact besides."""
+    for sender, group in FILED.items():
+        label(account, account.receive([("", sender)], "Inbox"), f"@To{group.replace(' ', '')}")
+    run_cycle(account)
+    add_contact(account, "Dan", CONTACT)
+    return account
+
+
+def arrive(account: AccountUnderTest, places: Mapping[str, str], *, read: bool = False, at: str = "") -> None:
+    """Let one message of each sender arrive where some rules, or none, put it."""
+    for sender, place in places.items():
+        account.receive([("", sender)], place, read=read, at=at or soon())
+
+
+class TestBroken:
+    """One fault, one cross, and every other line as it was."""
+
+    def test_nothing_imported(self, filed: AccountUnderTest) -> None:
+        """Everything comes to the Inbox: each rule is missing, and what to do is said."""
+        arrive(filed, dict.fromkeys(BY_THE_RULES, "Inbox"))
+        assert rules(filed) == dict.fromkeys(TICKS, False)
+
+    def test_nothing_imported_and_nothing_new(self, filed: AccountUnderTest) -> None:
+        """What Mailroom has moved, and mail from before, shows no rule: that is no fault and no tick."""
+        assert rules(filed) == dict.fromkeys(TICKS)
+
+    def test_nothing_tried(self, account: AccountUnderTest) -> None:
+        """Set up a moment ago: nothing can be seen yet."""
+        assert rules(account) == dict.fromkeys(TICKS)
+
+    @pytest.mark.parametrize("sender", [*FILED, STRANGER])
+    def test_one_rule_missing(self, filed: AccountUnderTest, sender: str) -> None:
+        """Its line alone is wrong, though all the others' mail has gone by the rules."""
+        arrive(filed, {**BY_THE_RULES, sender: "Inbox"})
+        assert rules(filed) == {**TICKS, BY_THE_RULES[sender]: False}
+
+    def test_a_screener_rule_for_everybody(self, filed: AccountUnderTest) -> None:
+        """A contact is held back."""
+        arrive(filed, {**BY_THE_RULES, CONTACT: "Screener"})
+        assert rules(filed) == {**TICKS, "Screener": False}
+
+    def test_a_rule_that_was_switched_off(self, filed: AccountUnderTest) -> None:
+        """It has worked, and does not any more."""
+        arrive(filed, BY_THE_RULES)
+        arrive(filed, {"ann@example.net": "Inbox"}, at=soon(20))
+        assert rules(filed) == {**TICKS, "Feed": False}
+
+    def test_rules_that_were_imported_late(self, filed: AccountUnderTest) -> None:
+        """What came before them is no fault any more."""
+        arrive(filed, dict.fromkeys(BY_THE_RULES, "Inbox"))
+        arrive(filed, BY_THE_RULES, at=soon(20))
+        assert rules(filed) == TICKS
+
+
+class TestNoEvidence:
+    """What somebody may have put there."""
+
+    def test_read_mail_where_it_belongs(self, filed: AccountUnderTest) -> None:
+        """The person may have moved it by hand."""
+        arrive(filed, BY_THE_RULES, read=True)
+        assert rules(filed) == dict.fromkeys(TICKS)
+
+    def test_mail_of_a_contact_who_was_put_into_a_group_by_hand(self, account: AccountUnderTest) -> None:
+        """Of theirs counts what came after the group was changed last."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([("", "ann@example.net")], "Inbox")
+        assert rules(account)["Feed"] is None
+        account.receive([("", "ann@example.net")], "Inbox", at=soon())
+        assert rules(account)["Feed"] is False
+        account.receive([("", "ann@example.net")], "Feed", at=soon(20))
+        assert rules(account)["Feed"] is True
+
+
+def test_it_takes_few_requests_however_much_mail_there_is(filed: AccountUnderTest) -> None:
+    """The newest of each mailbox are read at once; and nothing is written."""
+    for number in range(2 * filed.max_objects):
+        filed.receive([("", f"sender{number}@example.net")], "Inbox", at=soon(number))
+    before, written = len(filed.requests()), filed.state()
+    run_command(filed.environment, "check")
+    assert filed.state() == written
+    jmap = [each for each in filed.requests()[before:] if each.startswith("POST")]
+    assert len(jmap) == 6, jmap
