@@ -237,10 +237,7 @@ class TestScreener:
         """Where nothing has come to Screener, and everybody knows since when it could."""
         found = judged(FEED_MEMBERS, mail(EVE, "Inbox"), mail(ZOE, "Inbox", at=LATEST))["Screener"]
         assert found.verdict is WRONG
-        assert (
-            f"2 messages from strangers ({EVE}, {ZOE}) came after setup and went"
-            in found.says
-        )
+        assert f"2 messages from strangers ({EVE}, {ZOE}) came after setup and went" in found.says
 
     def test_or_since_screener_last_got_any(self) -> None:
         """Whenever it was set up: the rule was there, and is gone."""

@@ -1,0 +1,82 @@
+"""What `mailroom check` says of what waits: for the person, for the next cycle, and in Screener."""
+
+from __future__ import annotations
+
+from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.running import run_command, run_cycle
+
+GIL, HAL = ("Gil", "gil@example.net"), ("Hal", "hal@example.net")
+
+
+def waiting(account: AccountUnderTest) -> list[tuple[bool | None, str]]:
+    """The verdict and the sentence of each line about what waits, and that nothing was written."""
+    before = account.state()
+    found = run_command(account.environment, "check", "--json").json()
+    assert account.state() == before
+    return [(each["is_right"], each["says"]) for each in found if each["subject"] == "waiting"]
+
+
+def test_an_empty_screener_is_right(account: AccountUnderTest) -> None:
+    """Nothing waits for anybody."""
+    assert waiting(account) == [(True, "nothing in Screener")]
+
+
+def test_screener_tells_how_much_waits_of_how_many_and_since_when(account: AccountUnderTest) -> None:
+    """That is what it is for, and no fault; mail without a sender is mail."""
+    account.receive([GIL], "Screener", at="2026-02-03T04:05:06Z")
+    account.receive([GIL], "Screener")
+    account.receive([HAL], "Screener")
+    account.receive(None, "Screener")
+    assert waiting(account) == [(True, "4 messages of 2 senders in Screener, the oldest of 2026-02-03")]
+
+
+def test_a_message_that_is_left_to_the_person_is_told_with_its_reason(account: AccountUnderTest) -> None:
+    """Before a cycle has marked it and afterwards; and how to find it."""
+    label(account, account.receive([GIL, HAL], "Family", at="2026-02-03T04:05:06Z"), "@ToFeed")
+    label(account, account.receive([GIL], "Family", at="2026-02-04T04:05:06Z"), "@ToFeed", "@ToJail")
+    for mark in ("", " (@MailroomError)"):
+        two, conflict, _ = waiting(account)
+        assert two == (
+            False,
+            f"message of 2026-02-03{mark}: the message has 2 senders in From; one is needed; to find it, "
+            "search for after:2026-02-01 before:2026-02-05",
+        )
+        assert conflict[0] is False
+        assert f"2026-02-04 from Gil <gil@example.net>{mark}: gil@example.net is labelled for" in conflict[1]
+        run_cycle(account)
+
+
+def test_many_such_messages_are_counted(account: AccountUnderTest) -> None:
+    """Five are named; `plan` lists them all."""
+    for _ in range(7):
+        label(account, account.receive([GIL, HAL], "Family"), "@ToFeed")
+    found = waiting(account)
+    assert found[5] == (False, "2 more messages left to you: `mailroom plan` lists them")
+    assert len(found) == 7
+
+
+def test_a_sender_to_be_filed_is_no_fault_and_no_tick(account: AccountUnderTest) -> None:
+    """Whether the service gets on with it, nobody sees from here."""
+    label(account, account.receive([GIL], "Screener"), "@ToFeed")
+    (verdict, says), _ = waiting(account)
+    assert verdict is None
+    assert says.startswith(
+        "1 message from senders to be filed (gil@example.net) for the next cycle; if they stay"
+    )
+
+
+def test_a_mark_without_a_label_comes_off_by_itself(account: AccountUnderTest) -> None:
+    """The person has taken the label off; there is nothing to do."""
+    account.receive([GIL], "Family", "@MailroomError")
+    (verdict, says), _ = waiting(account)
+    assert (verdict, says) == (None, "the next cycle takes the mark off 1 message without a label")
+
+
+def test_who_is_in_several_groups_is_told(account: AccountUnderTest) -> None:
+    """Which one is meant, nobody else can tell."""
+    add_contact(account, "Gil", "gil@example.net", groups=["Feed", "Jail"])
+    account.receive([GIL], "Screener")
+    assert waiting(account)[0] == (
+        False,
+        "gil@example.net is in more than one triage group (Feed, Jail): take them out of all but one",
+    )
