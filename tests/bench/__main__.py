@@ -6,7 +6,7 @@ import importlib
 import sys
 
 QUICK = ("idle", "filing", "memory", "start", "hostile")
-LONG = ("latency", "soak", "volume")
+LONG = ("latency", "limited", "soak", "volume")
 
 
 def main() -> int:
