@@ -15,6 +15,16 @@ _JOINERS = "\u200c\u200d"
 _IDLE_JOINERS = re.compile(rf"(?<!\S)[{_JOINERS}]+|[{_JOINERS}]+(?!\S)")
 
 
+_VIA_LIST = re.compile(r" via .*")
+"""What mailing lists add to the name of who wrote to them."""
+
+_APOSTROPHES = re.compile("['\u2018\u2019\u02bc`]")
+_TITLES = frozenset(
+    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "jr", "sr", "phd", "md"}
+    | {"herr", "frau", "dipl", "ing", "mag", "m", "mme", "mlle", "sr", "sra", "srta", "don", "dona"}
+)
+
+
 def clean_name(text: str) -> str:
     """Return a name as it is written: on one line, visible, and not too long.
 
@@ -30,6 +40,38 @@ def fold_name(name: str) -> str:
     """Return the form in which names are compared: case, white space, width and invisibles do not count."""
     folded = unicodedata.normalize("NFKC", _visible(name)).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def is_form_of(shown: str, name: str) -> bool:
+    """Whether what a message shows may well be meant as a name, as far as names can tell.
+
+    A shortened form is (`Ines`, `I. Carvalho` for `Ines Carvalho`), and so is another order, a title, an
+    accent, or what a mailing list makes of a name (`'Ann' via Dev`). What says more than the name is not.
+    """
+    said, rest = _words(shown), _words(name)
+    if not (said and rest):
+        return fold_name(shown) == fold_name(name)
+    is_whole = sorted(said) == sorted(rest)
+    is_named = False
+    for word in sorted(said, key=len, reverse=True):  # whole words first, so that no initial takes theirs
+        match = word if word in rest else next((x for x in rest if _is_initial(x, word)), None)
+        if match is None:
+            return False
+        is_named |= match == word and len(word) > 1
+        rest.remove(match)
+    return is_named or is_whole
+
+
+def _is_initial(one: str, another: str) -> bool:
+    return 1 in (len(one), len(another)) and one[0] == another[0]
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name that tell people apart; all of it where none is left."""
+    said = _VIA_LIST.sub("", fold_name(name))
+    bare = "".join(c for c in unicodedata.normalize("NFD", said) if not unicodedata.combining(c))
+    words = re.findall(r"\w+", _APOSTROPHES.sub("", bare))
+    return [word for word in words if word not in _TITLES] or words
 
 
 def _visible(text: str, besides: str = "") -> str:

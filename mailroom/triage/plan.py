@@ -20,7 +20,7 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.names import fold_name
+from mailroom.model.names import is_form_of
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, Rejection
@@ -234,9 +234,9 @@ def forget(message: Message, layout: Layout) -> Change:
 
 
 def name_differs(message: Message, name_on_card: str) -> bool:
-    """Whether the sender's name is another than their card's; case and white space do not count."""
+    """Whether the sender's name is none that their card may mean; see `is_form_of`."""
     shown = message.sender.name if isinstance(message.sender, Correspondent) else ""
-    return bool(shown and name_on_card) and fold_name(shown) != fold_name(name_on_card)
+    return bool(shown and name_on_card) and not is_form_of(shown, name_on_card)
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.model.names import MAX_NAME_CHARACTERS, clean_name, fold_name
+from mailroom.model.names import MAX_NAME_CHARACTERS, clean_name, fold_name, is_form_of
 
 anything = st.text(st.characters(codec=None, exclude_categories=())) | st.text("a \u200d\u200c\u202e\ud800\n")
 
@@ -64,3 +64,54 @@ def test_a_folded_name_is_its_own_form(text: str) -> None:
 def test_these_are_one_name(one: str, other: str) -> None:
     """Case, white space, width and what cannot be seen do not count."""
     assert fold_name(one) == fold_name(other)
+
+
+@pytest.mark.parametrize(
+    ("on_card", "shown"),
+    [
+        ("Ines Carvalho", "Ines"),
+        ("Inês Carvalho", "ines carvalho"),
+        ("Ines Carvalho", "Carvalho, Ines"),
+        ("Ines Carvalho", "I. Carvalho"),
+        ("Ines Maria Carvalho", "Ines M. Carvalho"),
+        ("Ines Carvalho", "Dr. Ines Carvalho"),
+        ("Prof. Ines Carvalho", "Dr. Ines Carvalho, PhD"),
+        ("Ann Smith", "'Ann Smith' via Dev"),
+        ("Ann", "Ann via Dev List"),
+        ("Siobhán O’Brien", "Siobhan O'Brien"),
+        ("The Shop, Inc.", "The Shop"),
+        ("名前 姓", "姓 名前"),
+        ("Dr.", "dr"),
+        ("!!!", "!!!"),
+    ],
+)
+def test_a_person_is_shown_in_many_ways(on_card: str, shown: str) -> None:
+    """Shorter, in another order, with a title, without accents or through a list: it is the same name."""
+    assert is_form_of(shown, on_card)
+
+
+@pytest.mark.parametrize(
+    ("on_card", "shown"),
+    [
+        ("Ines Carvalho", "Bob"),
+        ("Ines Carvalho", "Ines Pereira"),
+        ("Ines Carvalho", "I. C."),
+        ("Ines Carvalho", "Your Bank"),
+        ("Ines Carvalho", "Bank via Ines"),
+        ("Ann Smith", "Ann Smithy"),
+        ("Ann", "Anna"),
+        ("Ann", "Bank of Ann"),
+        ("Ann", "Ann Smith"),
+        ("Shop", "Bank"),
+        ("!!!", "???"),
+    ],
+)
+def test_another_name_is_another_name(on_card: str, shown: str) -> None:
+    """Some words alone, or initials alone, make no person the same."""
+    assert not is_form_of(shown, on_card)
+
+
+@given(anything)
+def test_a_name_is_a_form_of_itself(name: str) -> None:
+    """Whatever stands in it."""
+    assert is_form_of(name, name)
