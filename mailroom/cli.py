@@ -20,13 +20,14 @@ Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
     "Look": ("demo", "check", "plan"),
-    "Set up": ("setup", "approve", "rules", "categories"),
+    "Set up": ("init", "setup", "approve", "rules", "categories"),
     "Run": ("run", "rescue"),
     "Leave": ("uninstall",),
 }
 """The commands by what a person wants."""
 
 HELP_WIDTH = 79
+RULES_FORMATS: Final = ("fastmail", "sieve", "text")
 
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
@@ -105,6 +106,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     command(_plan, "show what the next cycle would do; changes nothing", " --json", json=True)
     command(_check, "check that everything is set up correctly; changes nothing", "", json=True)
+    init = command(
+        _init, "lead from an account to a working Screener, step by step; goes on where it was stopped", ""
+    )
+    init.add_argument(
+        "--credentials", action="store_true", help="only ask for the credentials, try them, and keep them"
+    )
+    init.add_argument("--format", choices=RULES_FORMATS, default="fastmail", help="as of `mailroom rules`")
+    init.add_argument(
+        "-o", "--output", type=Path, default=Path("mailrules.json"), metavar="FILE",
+        help="where the rules are written (default: mailrules.json)",
+    )  # fmt: skip
     setup = command(
         _setup, "show which mailboxes and contact groups are missing, or create them", " --apply", json=True
     )
@@ -116,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rules.add_argument(
         "--format",
-        choices=("fastmail", "sieve", "text"),
+        choices=RULES_FORMATS,
         default="fastmail",
         help="a file to import at Fastmail (default), a Sieve script for Cyrus, or steps to follow by hand",
     )
@@ -220,6 +232,12 @@ def _check(options: argparse.Namespace) -> Exit:
     from mailroom.commands.check import check
 
     return check(as_json=options.json)
+
+
+def _init(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.init import init
+
+    return init(only_credentials=options.credentials, form=options.format, output=options.output)
 
 
 def _setup(options: argparse.Namespace) -> Exit:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from mailroom.account import open_account
+from attrs import frozen
+
+from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.address import Address, parse_address, parse_addresses
-from mailroom.model.scheme import Category
+from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.approval import (
     ApprovalReport,
+    Candidates,
     LeftOut,
     approve_people,
     approving_category,
     sort_out,
     undecided,
 )
-from mailroom.triage.correspondence import Tallies, Tally, not_read
+from mailroom.triage.correspondence import Tally, not_read
 from mailroom.triage.old_mail import read_recipients
 
 
@@ -42,38 +45,73 @@ def approve(*, limit: int | None, include: Sequence[str], yes: bool, as_json: bo
     settings = configured()
     account = open_account(settings)
     terminal = Terminal()
-    category = approving_category(settings.scheme)
+    approving_category(settings.scheme)
     with Progress("reading the account"):
         account.check()
-    with Progress("reading who you wrote to") as progress:
-        mailboxes = account.mail.read([]).mailboxes
-        tallies = read_recipients(account.history, mailboxes, account.own_addresses(), progress.advance)
-    found = sort_out(undecided(tallies.ranked(), account.book.refresh(), settings.scheme))
-    people = found.chosen(_written_to(include, tallies), limit)
+    found = read_written_to(account, settings.scheme)
+    people = found.candidates.chosen(_among(found.addresses, include), limit)
+    left_out = found.candidates.without(people)
     if as_json and not yes:
-        terminal.json(_as_json(people, found.without(people), tallies.unreadable, None))
+        terminal.json(_as_json(people, left_out, found.unreadable, None))
         return Exit.DONE
     if not as_json:
-        show_candidates(terminal, people, found.without(people), tallies.unreadable)
-    question = f"Add {_these(people)} to the contact group {category.group.name!r}?"
-    if not people or not (yes or agrees(question)):
-        report = ApprovalReport()
-    else:
-        with Progress(f"adding to {category.group.name}") as progress:
-            report = approve_people(people, account.book, settings.scheme, progress.advance)
+        show_candidates(terminal, people, left_out, found.unreadable)
+        if left_out:
+            terminal.paragraph("`--include ADDRESS …` takes them, too.")
+            terminal.line()
+    report = ApprovalReport()
+    if people and (yes or agrees(question_about(people, settings.scheme))):
+        report = add_people(people, account, settings.scheme)
     if as_json:
-        terminal.json(_as_json(people, found.without(people), tallies.unreadable, report))
+        terminal.json(_as_json(people, left_out, found.unreadable, report))
     else:
-        _show_done(terminal, report, category)
+        show_added(terminal, report, settings.scheme)
     return Exit.FAILED if report.failed else Exit.DONE
 
 
-def _these(people: Sequence[Tally]) -> str:
-    return "this person" if len(people) == 1 else f"these {len(people)} people"
+@frozen
+class WrittenTo:
+    """Whom the person has written to.
+
+    Attributes:
+        candidates: Those whom nobody has decided on.
+        addresses: Everybody.
+        unreadable: How many messages could not be read, so that nobody in them counts.
+    """
+
+    candidates: Candidates
+    addresses: frozenset[Address]
+    unreadable: int
 
 
-def _written_to(addresses: Sequence[str], tallies: Tallies) -> frozenset[Address]:
-    written_to = {each.who.address for each in tallies.ranked()}
+def read_written_to(account: Account, scheme: Scheme) -> WrittenTo:
+    """Read sent mail, with progress shown.
+
+    Raises:
+        UserError: The account has no mailbox for sent mail.
+        ServerError: A server could not be asked.
+    """
+    with Progress("reading who you wrote to") as progress:
+        mailboxes = account.mail.read([]).mailboxes
+        tallies = read_recipients(account.history, mailboxes, account.own_addresses(), progress.advance)
+        ranked = tallies.ranked()
+        candidates = sort_out(undecided(ranked, account.book.refresh(), scheme))
+    return WrittenTo(candidates, frozenset(each.who.address for each in ranked), tallies.unreadable)
+
+
+def question_about(people: Sequence[Tally], scheme: Scheme) -> str:
+    """Ask whether they are to be added."""
+    these = "this person" if len(people) == 1 else f"these {len(people)} people"
+    return f"Add {these} to the contact group {approving_category(scheme).group.name!r}?"
+
+
+def add_people(people: Sequence[Tally], account: Account, scheme: Scheme) -> ApprovalReport:
+    """Put people into the contact group for them, with progress shown."""
+    with Progress(f"adding to {approving_category(scheme).group.name}") as progress:
+        return approve_people(people, account.book, scheme, progress.advance)
+
+
+def _among(written_to: Collection[Address], addresses: Sequence[str]) -> frozenset[Address]:
     if unknown := [each for each in addresses if parse_address(each) not in written_to]:
         raise UserError([f"you have not written to {each}" for each in unknown])
     return parse_addresses(addresses)
@@ -98,13 +136,14 @@ def show_candidates(
         terminal.heading("Left out, for they do not look like people you write to")
         others = [(x.tally.who.email, x.tally.who.name, str(x.tally.messages), x.reason) for x in left_out]
         terminal.table(("ADDRESS", "NAME", "WRITTEN", "LOOKS LIKE"), others, yielding=("NAME",))
-        terminal.paragraph("`--include ADDRESS …` takes them, too.")
     terminal.line()
 
 
-def _show_done(terminal: Terminal, report: ApprovalReport, category: Category) -> None:
+def show_added(terminal: Terminal, report: ApprovalReport, scheme: Scheme) -> None:
+    """Show what became of those who were to be added."""
     if report.approved:
-        terminal.line(f"Added to {category.group.name!r}: {len(report.approved)}. No mail was moved.")
+        group = approving_category(scheme).group.name
+        terminal.line(f"Added to {group!r}: {len(report.approved)}. No mail was moved.")
     elif not report.failed:
         terminal.line("Nothing was changed.")
     for address, groups in report.decided.items():

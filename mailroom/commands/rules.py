@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
@@ -22,6 +25,7 @@ FORMATS = ("fastmail", "sieve", "text")
 DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}
 
 _CONTACTS_CAPABILITY = "urn:ietf:params:jmap:contacts"
+_DATES: Final = re.compile(r'"(?:created|updated)": "[^"]*"')
 _NEXT_STEPS = {
     "fastmail": "Import it at Fastmail: Settings → Filters & Rules. Importing adds rules, "
     "so delete those of an earlier import.",
@@ -42,17 +46,32 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     listed = routing_rules(settings.scheme)
     with Progress("reading the account"):
         account.check()
-        text = _render(account, listed, form, DIALECTS[dialect] if dialect else None)
+        text = render_rules(account, listed, form, DIALECTS[dialect] if dialect else None)
     if output is None:
         write_in_utf8(sys.stdout, text)
         return Exit.DONE
-    _write(output, text, force=force)
-    terminal = Terminal()
-    terminal.paragraph(f"{len(listed)} rules are in {output}. {_NEXT_STEPS[form]}")
+    write_rules(output, text, force=force)
+    show_next_step(Terminal(), listed, form, output)
     return Exit.DONE
 
 
-def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: GroupTest | None) -> str:
+def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output: Path) -> None:
+    """Say where the rules are, and what to do with them."""
+    terminal.paragraph(f"{len(listed)} rules are in {output}. {_NEXT_STEPS[form]}")
+
+
+def render_rules(
+    account: Account, listed: Sequence[Rule], form: str, group_test: GroupTest | None = None
+) -> str:
+    """Return the rules in one of `FORMATS`.
+
+    Args:
+        group_test: How a Sieve script names a contact group; None for what the server seems to speak.
+
+    Raises:
+        UserError: A contact group's name means something else in a search.
+        ServerError: The server could not be asked for what a script names besides.
+    """
     if form == "text":
         return render_text(listed)
     if form == "fastmail":
@@ -71,7 +90,23 @@ def _render(account: Account, listed: tuple[Rule, ...], form: str, group_test: G
     return render_sieve(listed, context)
 
 
-def _write(output: Path, text: str, *, force: bool) -> None:
+def is_same_rules(file: Path, text: str) -> bool:
+    """Whether a file holds these rules already, whenever it was written."""
+    try:
+        return _DATES.sub("", file.read_text("utf-8")) == _DATES.sub("", text)
+    except (OSError, UnicodeError):
+        return False
+
+
+def write_rules(output: Path, text: str, *, force: bool) -> None:
+    """Write the rules into a file.
+
+    Args:
+        force: Whether a file that is there is overwritten.
+
+    Raises:
+        UserError: The file is there already, or cannot be written.
+    """
     try:
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)

@@ -46,19 +46,24 @@ def setup(*, apply: bool, as_json: bool) -> Exit:
             items = make_missing(items, account.mail, account.book)
     terminal = Terminal()
     if not as_json:
-        _show(terminal, items, applied=apply)
-    ahead, why_not = _look_ahead(account, reading.mailboxes, contacts)
+        show_items(terminal, items)
+        _show_next_step(terminal, items, applied=apply)
+    ahead, why_not = look_ahead(account, reading.mailboxes, contacts)
     if as_json:
         terminal.json(_as_json(items, ahead))
     else:
-        _show_preview(terminal, ahead, why_not)
+        show_preview(terminal, ahead, why_not)
         if apply and terminal.is_terminal:
             check_at_the_end(terminal, account, settings)
-    is_undone = apply and any(item.state not in {State.PRESENT, State.MADE} for item in items)
-    return Exit.FAILED if is_undone else Exit.DONE
+    return Exit.FAILED if apply and not is_complete(items) else Exit.DONE
 
 
-def _look_ahead(
+def is_complete(items: Sequence[Item]) -> bool:
+    """Whether everything is there."""
+    return all(item.state in {State.PRESENT, State.MADE} for item in items)
+
+
+def look_ahead(
     account: Account, mailboxes: Sequence[Mailbox], contacts: Contacts
 ) -> tuple[ScreenerPreview | None, str]:
     """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""
@@ -74,18 +79,22 @@ def _look_ahead(
     return preview_screener(tallies, contacts), ""
 
 
-def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
+def show_items(terminal: Terminal, items: Sequence[Item]) -> None:
+    """Show what is there and what is not, and what the person can do about it."""
     rows = [(item.kind.value, item.name, item.state.value) for item in items]
     terminal.table(("KIND", "NAME", "STATE"), rows, _COLOURS, yielding=("KIND",))
     if remedies := [item for item in items if item.remedy]:
         terminal.heading("Needs your attention")
         for item in remedies:
             terminal.paragraph(f"{item.kind.value} {item.name!r}: {item.remedy}", "  ✗ ", RED)
+
+
+def _show_next_step(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
     missing = sum(item.state is State.MISSING for item in items)
     if missing and not applied:
         terminal.line()
         terminal.paragraph(f"{missing} of {len(items)} are missing: `mailroom setup --apply` makes them.")
-    elif not remedies:
+    elif not any(item.remedy for item in items):
         terminal.line()
         terminal.paragraph(
             "Everything exists. Next: `mailroom approve --correspondents`, so that nobody you write to is "
@@ -94,16 +103,20 @@ def _show(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
         )
 
 
-def _show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str) -> None:
+def show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str) -> None:
+    """Show whose mail the Screener rule would hold back; where nobody can tell, why."""
     if found is None:
         terminal.paragraph(f"It cannot be told whose mail the Screener rule would hold back: {why_not}")
         return
     if found.unreadable:
         terminal.line()
         terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted here.")
-    if not found.strangers:
-        return
     terminal.heading("What the Screener rule would hold back")
+    if not found.strangers:
+        terminal.paragraph(
+            f"Nothing of the last {PREVIEW_DAYS} days: who wrote to your Inbox is in your contacts."
+        )
+        return
     terminal.paragraph(
         f"In the last {PREVIEW_DAYS} days {found.senders} senders wrote to your Inbox; "
         f"{len(found.strangers)} of them are not in your contacts:"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import locale
 import os
 import sys
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
 from mailroom.errors import UserError
 from mailroom.output.redaction import presentable
 from mailroom.output.streams import SIMPLER
+
+_LOCAL_MODES = 3
+"""Which of a terminal's attributes says whether it shows what is typed (termios(3): c_lflag)."""
 
 _NOBODY = "nobody can answer here, because there is no terminal"
 
@@ -34,17 +38,51 @@ def ask(question: str, otherwise: str) -> str:
     Raises:
         UserError: There is no terminal to ask on.
     """
+    return _answer(question, otherwise, is_shown=True)
+
+
+def ask_secretly(question: str, otherwise: str) -> str:
+    """Do what `ask` does, and show nothing of what is typed.
+
+    Raises:
+        UserError: There is no terminal to ask on.
+    """
+    return _answer(question, otherwise, is_shown=False)
+
+
+def can_ask() -> bool:
+    """Whether there is a terminal to ask on."""
     try:
-        with _terminal() as (reader, writer):
+        with _terminal():
+            return True
+    except OSError:
+        return False
+
+
+def _answer(question: str, otherwise: str, *, is_shown: bool) -> str:
+    try:
+        with _terminal() as (reader, writer), nullcontext() if is_shown else _without_echo(reader):
             writer.write(f"{presentable(question)} ")
             writer.flush()
             line = reader.readline()
-            if not line.endswith("\n"):
+            if not (is_shown and line.endswith("\n")):
                 writer.write("\n")  # what is shown next begins on a line of its own
                 writer.flush()
-    except OSError as error:  # there is none, or it has gone
+    except (OSError, termios.error) as error:  # there is none, or it has gone
         raise UserError([f"{_NOBODY}: {otherwise}"]) from error
     return line.strip()
+
+
+@contextmanager
+def _without_echo(terminal: TextIO) -> Iterator[None]:
+    """Let a terminal show nothing of what is typed; what was typed before is dropped."""
+    before = termios.tcgetattr(terminal)
+    silent = [*before[:_LOCAL_MODES], before[_LOCAL_MODES] & ~termios.ECHO, *before[_LOCAL_MODES + 1 :]]
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 @contextmanager

@@ -88,8 +88,12 @@ class Reader:
         """Note what is wrong between variables, or in a file that one names."""
         self._problems |= {each: each for each in says}
 
-    def secret(self, name: str, check: Check = lambda _: None) -> str:
-        """Read a secret from its variable, or from the file that its _FILE variable names."""
+    def secret(self, name: str, check: Check = lambda _: None, *, is_needed: bool = True) -> str:
+        """Read a secret from its variable, or from the file that its _FILE variable names.
+
+        Args:
+            is_needed: Whether it is wrong that nobody has set it.
+        """
         value, file_name = self._env.str(name, ""), self._env.str(f"{name}_FILE", "")
         if value and file_name:
             self._problems[name] = f"{name}: set either it or {name}_FILE, not both"
@@ -101,6 +105,8 @@ class Reader:
                 reason = getattr(error, "strerror", None) or "not UTF-8 text"
                 self._problems[name] = f"{name}_FILE: cannot read {file_name!r}: {reason}"
                 return ""
+        if not (value or file_name or is_needed):
+            return ""
         if not value.strip():
             where = (
                 f"the file that {name}_FILE names is empty"

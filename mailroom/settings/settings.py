@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from attrs import field, frozen
 
@@ -18,6 +19,8 @@ from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
 from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES
+
+DOTENV: Final = Path(".env")
 
 
 @frozen
@@ -60,7 +63,7 @@ class Settings:
         return carddav_credentials(self.carddav_username, self.carddav_password)
 
 
-def load_scheme(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Scheme:
+def load_scheme(environment: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Scheme:
     """Read only the names of what triage works with; no secret is needed. See `load_settings`."""
     reader = Reader(_given(environment, dotenv))
     scheme = read_scheme(reader)
@@ -70,13 +73,17 @@ def load_scheme(environment: Mapping[str, str] | None = None, dotenv: Path | Non
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+    environment: Mapping[str, str] | None = None,
+    dotenv: Path | None = DOTENV,
+    *,
+    needs_secrets: bool = True,
 ) -> Settings:
     """Read the variables, and for those that are not set a `.env` in the working directory.
 
     Args:
         environment: The variables by name; those of the process when not given.
         dotenv: The file to read besides them, where it is there; None for none.
+        needs_secrets: Whether a secret that is not set is a mistake; otherwise it is empty.
 
     Raises:
         UserError: Names every variable that is missing or wrong; never tells a secret's value.
@@ -94,16 +101,16 @@ def load_settings(
         health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         push=reader.word("MAILROOM_PUSH"),
-        jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token),
-        carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username),
-        carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD"),
+        jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
+        carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username, is_needed=needs_secrets),
+        carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD", is_needed=needs_secrets),
         misspelt=misspelt(given, NAMES),
     )
     if problems := _problems(reader, settings.scheme):
         raise UserError([*problems, *settings.misspelt])
-    for credentials in (settings.jmap_credentials, settings.carddav_credentials):
-        conceal(credentials.authorization.partition(" ")[2])
-    conceal(settings.carddav_password)
+    conceal(settings.jmap_token, settings.carddav_password)
+    if settings.carddav_password:
+        conceal(settings.carddav_credentials.authorization.partition(" ")[2])
     return settings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from mailroom.settings.variables import SECRETS
-from tests.deploy.overlays import block, change, overlay_like
+from tests.deploy.overlays import change, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
 
@@ -320,9 +321,8 @@ def test_without_a_limit_of_the_processor_the_memory_stays_bounded(
 def test_a_changed_categories_file_replaces_the_pod(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
-    """One line takes the component's file, and an overlay's own stands in its place; each rolls the pod."""
-    component = {"components": ["../../components/categories"]}
-    overlay = overlay_like("home", tree, namespace, **component)
+    """One line takes the component, or a copy of it beside the overlay; a changed file rolls the pod."""
+    overlay = overlay_like("home", tree, namespace, components=["../../components/categories"])
     assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
     first = rolled_out(kubernetes, namespace)
     assert set(_categories_of(kubernetes, first, namespace)) == {
@@ -334,11 +334,10 @@ def test_a_changed_categories_file_replaces_the_pod(
     second = rolled_out(kubernetes, namespace)
     assert "Nuisance" in _categories_of(kubernetes, second, namespace)
 
-    generator = module("yaml").safe_load(block("docs/cluster.md", "yaml", "behavior: replace"))
-    home = module("yaml").safe_load((ROOT / "kustomize/overlays/home/kustomization.yaml").read_text())
-    generators = [*home["configMapGenerator"], *generator["configMapGenerator"]]
-    overlay = overlay_like("home", tree, namespace, **component, configMapGenerator=generators)
-    (overlay / "categories.toml").write_text('[[category]]\ntitle = "Receipts"\n')
+    (own,) = re.findall(r"`- (./\w+)` in its components", CLUSTER_PAGE.read_text())
+    overlay = overlay_like("home", tree, namespace, components=[own])
+    shutil.copytree(tree / "kustomize/components/categories", overlay / own)
+    (overlay / own / "categories.toml").write_text('[[category]]\ntitle = "Receipts"\n')
     kubernetes.kubectl("apply", "-k", overlay)
     kubernetes.until("a file of its own rolls the pod", lambda: second not in pods(kubernetes, namespace))
     assert _categories_of(kubernetes, rolled_out(kubernetes, namespace), namespace) == ["Receipts"]

@@ -8,7 +8,19 @@ import pytest
 
 from mailroom.cli import WISHES, main
 
-COMMANDS = ("demo", "check", "plan", "setup", "approve", "rules", "categories", "run", "rescue", "uninstall")
+COMMANDS = (
+    "demo",
+    "check",
+    "plan",
+    "init",
+    "setup",
+    "approve",
+    "rules",
+    "categories",
+    "run",
+    "rescue",
+    "uninstall",
+)
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -1,0 +1,193 @@
+"""`mailroom init`: from an account to a working Screener, step by step, with a person at a terminal.
+
+Nothing is remembered but what the account itself shows, .env and the file of rules: started again, it asks
+for what is still to be done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from mailroom.account import Account
+from mailroom.commands.approve import (
+    add_people,
+    question_about,
+    read_written_to,
+    show_added,
+    show_candidates,
+)
+from mailroom.commands.check import check_at_the_end
+from mailroom.commands.credentials import INSTEAD, sign_in
+from mailroom.commands.inspection import inspect
+from mailroom.commands.rules import is_same_rules, render_rules, show_next_step, write_rules
+from mailroom.commands.setup import is_complete, look_ahead, show_items, show_preview
+from mailroom.errors import MailroomError, OutputError, UserError
+from mailroom.exits import Exit
+from mailroom.model.address import Address, parse_address
+from mailroom.model.mailboxes import MailboxTree
+from mailroom.output.question import agrees, ask, can_ask
+from mailroom.output.streams import tell
+from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.rules.routing import routing_rules
+from mailroom.settings.settings import Settings
+from mailroom.triage.approval import LeftOut, approving_category
+from mailroom.triage.making import make_missing
+from mailroom.triage.survey import Item, State
+
+WITHOUT_TERMINAL = (
+    f"`mailroom init` asks, and there is no terminal to ask on; its steps one by one: {INSTEAD}; "
+    "`mailroom setup --apply`; `mailroom approve --correspondents --yes`; `mailroom rules -o FILE`, "
+    "and import that file at your provider; `mailroom check`"
+)
+
+GOES_ON = "what is done stays done, and `mailroom init` goes on from here"
+
+
+def init(*, only_credentials: bool, form: str, output: Path) -> Exit:
+    """Lead through what is still to be done.
+
+    Args:
+        only_credentials: Whether to end once the servers have taken the credentials.
+        form: The rules' format, as of `mailroom rules`.
+        output: Where they are written.
+
+    Returns:
+        1 if something is left undone, or `check` finds something wrong.
+    """
+    if not can_ask():
+        raise UserError([WITHOUT_TERMINAL])
+    try:
+        return _lead(only_credentials=only_credentials, form=form, output=output)
+    except KeyboardInterrupt:
+        tell(f"\nmailroom: stopped; {GOES_ON}")
+        raise
+    except OutputError:
+        raise
+    except MailroomError as error:
+        raise UserError([*error.problems, GOES_ON]) from error
+
+
+def _lead(*, only_credentials: bool, form: str, output: Path) -> Exit:
+    terminal = Terminal()
+    terminal.heading("Credentials")
+    settings, account = sign_in(terminal)
+    if only_credentials:
+        return Exit.DONE
+    guide = _Guide(terminal, settings, account, form, output)
+    steps: Sequence[tuple[str, Callable[[], bool]]] = (
+        ("Labels, mailboxes and contact groups", guide.make_what_is_missing),
+        ("People you write to", guide.approve_people),
+        ("Rules", guide.write_rules),
+        ("", guide.look_ahead),  # which have headings of their own
+        ("", guide.check),
+    )
+    for title, step in steps:
+        if title:
+            terminal.heading(title)
+        if not step():
+            terminal.line()
+            terminal.paragraph(f"This is to be settled first; {GOES_ON}.")
+            return Exit.FAILED
+    terminal.line()
+    terminal.paragraph(
+        "Everything is ready: `mailroom run` starts the service. Then put a label on a message."
+    )
+    return Exit.DONE
+
+
+@frozen
+class _Guide:
+    """The steps after the credentials; each says whether the next one may follow."""
+
+    terminal: Terminal
+    settings: Settings
+    account: Account
+    form: str
+    output: Path
+
+    def make_what_is_missing(self) -> bool:
+        with Progress("reading the account"):
+            seen = inspect(self.account, self.settings.scheme)
+        if seen.troubles:
+            raise UserError(seen.troubles)
+        items: Sequence[Item] = seen.items
+        missing = sum(item.state is State.MISSING for item in items)
+        if missing:
+            show_items(self.terminal, items)
+            self.terminal.line()
+            if not agrees(f"Make the {missing} that are missing?"):
+                return False
+            with Progress("making what is missing"):
+                items = make_missing(items, self.account.mail, self.account.book)
+        if not is_complete(items):
+            show_items(self.terminal, items)
+            return False
+        self.terminal.paragraph(f"all {len(items)} are there", "✓ ", GREEN)
+        return True
+
+    def approve_people(self) -> bool:
+        scheme = self.settings.scheme
+        try:
+            approving_category(scheme)
+            found = read_written_to(self.account, scheme)
+        except UserError as error:  # no category for them, or no sent mail: there is nobody to approve
+            for problem in error.problems:
+                self.terminal.paragraph(problem, "? ", YELLOW)
+            return True
+        candidates = found.candidates
+        show_candidates(self.terminal, candidates.people, candidates.left_out, found.unreadable)
+        if not candidates.people:
+            if candidates.left_out:
+                self.terminal.paragraph("`mailroom approve --correspondents --include ADDRESS …` takes them.")
+            return True
+        people = candidates.chosen(self._included(candidates.left_out))
+        if not agrees(question_about(people, scheme)):
+            self.terminal.paragraph("Nobody was added; `mailroom approve --correspondents` asks again.")
+            return True
+        report = add_people(people, self.account, scheme)
+        show_added(self.terminal, report, scheme)
+        return not report.failed
+
+    def write_rules(self) -> bool:
+        listed = routing_rules(self.settings.scheme)
+        with Progress("reading the account"):
+            text = render_rules(self.account, listed, self.form)
+        is_new = not is_same_rules(self.output, text)
+        if is_new:
+            is_there = self.output.exists()
+            if is_there and not agrees(f"{self.output} holds other rules; write these in their place?"):
+                self.terminal.paragraph("It stays; `mailroom init -o FILE` writes these elsewhere.")
+                return False
+            write_rules(self.output, text, force=is_there)
+        show_next_step(self.terminal, listed, self.form, self.output)
+        tree = MailboxTree(self.account.mail.read([]).mailboxes)
+        if not is_new and any(each.total_messages for each in tree.named(self.settings.scheme.screener)):
+            says = f"mail waits in {self.settings.scheme.screener} already, so that the rules are in force"
+            self.terminal.paragraph(says, "✓ ", GREEN)
+        else:
+            ask("Press Enter once they are in force:", WITHOUT_TERMINAL)
+        return True
+
+    def look_ahead(self) -> bool:
+        mailboxes = self.account.mail.read([]).mailboxes
+        show_preview(self.terminal, *look_ahead(self.account, mailboxes, self.account.book.latest()))
+        return True
+
+    def check(self) -> bool:
+        return check_at_the_end(self.terminal, self.account, self.settings)
+
+    def _included(self, left_out: Sequence[LeftOut]) -> frozenset[Address]:
+        """Ask which of those left out are people all the same."""
+        offered = {each.tally.who.address for each in left_out}
+        while left_out:
+            typed = ask("Which of those left out are people all the same? (addresses; Enter for none)", "")
+            addresses = {each: parse_address(each) for each in re.split(r"[\s,;]+", typed) if each}
+            unknown = [each for each, address in addresses.items() if address not in offered]
+            if not unknown:
+                return frozenset(address for address in addresses.values() if address)
+            self.terminal.paragraph(f"{', '.join(unknown)}: not among those left out", "✗ ", RED)
+        return frozenset()
