@@ -273,11 +273,16 @@ def _approve(options: argparse.Namespace) -> Exit:
 
 
 def _uninstall(options: argparse.Namespace) -> Exit:
-    from mailroom.commands.uninstall import Choice, uninstall
+    from mailroom.commands.uninstall import uninstall
 
-    groups: list[str] | None = options.groups
-    choice = Choice(options.cards, groups is not None, tuple(groups or ()), options.labels)
-    return uninstall(choice, apply=options.apply, yes=options.yes, as_json=options.json)
+    return uninstall(
+        cards=options.cards,
+        groups=options.groups,
+        labels=options.labels,
+        apply=options.apply,
+        yes=options.yes,
+        as_json=options.json,
+    )
 
 
 def _demo(options: argparse.Namespace) -> Exit:

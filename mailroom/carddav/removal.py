@@ -143,10 +143,11 @@ def _find_cards(replicas: Sequence[Replica]) -> Iterator[_Found[MadeCard]]:
 
 def _find_groups(replicas: Sequence[Replica]) -> Iterator[_Found[MadeGroup]]:
     for replica in replicas:
+        is_written = replica is replicas[0]
         for resource, group in replica.groups.items() if replica.book.may_write else ():
             uid = CardUid(bare_uid(group.uid))
             if uid in group_uids(group.name):
-                yield _Found(uid, replica, resource, partial(_made_group, uid))
+                yield _Found(uid, replica, resource, partial(_made_group, uid, is_written))
 
 
 def _memberships(replicas: Sequence[Replica]) -> dict[str, list[tuple[Replica, str]]]:
@@ -164,6 +165,7 @@ def _made_card(uid: CardUid, address: Address, groups: tuple[str, ...], stored: 
     return MadeCard(uid, name, address, alteration_of_card(uid, address, stored), groups)
 
 
-def _made_group(uid: CardUid, stored: StoredCard) -> MadeGroup:
+def _made_group(uid: CardUid, is_in_written_book: bool, stored: StoredCard) -> MadeGroup:
     group = summarize(stored.octets)
-    return MadeGroup(uid, group.name, is_group_unchanged(uid, group.name, stored), len(group.members))
+    is_unchanged = is_group_unchanged(uid, group.name, stored)
+    return MadeGroup(uid, group.name, is_unchanged, len(group.members), is_in_written_book)

@@ -3,82 +3,38 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-
-from attrs import define, frozen
+from collections.abc import Collection, Iterator, Sequence
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.contacts import Made, MadeCard
-from mailroom.model.mail import Mailbox
+from mailroom.model.contacts import Alteration, MadeCard
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
-from mailroom.output.terminal import GREEN, RED, Progress, Terminal
-from mailroom.triage.uninstall import (
-    Removal,
-    labels_in,
-    members_leaving,
-    remove_cards,
-    remove_groups,
-    remove_labels,
-    why_card_stays,
-    why_group_stays,
-    why_label_stays,
-)
+from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.triage.inventory import WHY_ALTERED, Choice, Inventory, take_inventory
+from mailroom.triage.uninstall import Removal, Removals, take_away
 
 UNTOUCHED = "untouched"
+MAYBE_RENAMED = "perhaps renamed"
 _COLOURS = {UNTOUCHED: GREEN}
+_IN_SHORT = {"": UNTOUCHED, WHY_ALTERED[Alteration.UNKNOWN]: MAYBE_RENAMED}
 
 
-@frozen
-class Choice:
-    """What the person wants taken away.
-
-    Attributes:
-        cards: Whether the contact cards that nobody has changed.
-        groups: Whether the contact groups that hold nobody else.
-        named_groups: Those that go even if they hold somebody.
-        labels: Whether the labels and Screener.
-    """
-
-    cards: bool = False
-    groups: bool = False
-    named_groups: tuple[str, ...] = ()
-    labels: bool = False
-
-    def __bool__(self) -> bool:
-        return self.cards or self.groups or self.labels
-
-
-@frozen
-class Found:
-    """What is there, and for each thing why it stays; empty where it may go."""
-
-    made: Made
-    labels: Mapping[str, Mailbox]
-    cards_staying: Sequence[str]
-    groups_staying: Sequence[str]
-    labels_staying: Mapping[str, str]
-
-
-@define
-class Removals:
-    """What has been taken away; None of what was not chosen."""
-
-    cards: Removal | None = None
-    groups: Removal | None = None
-    labels: Removal | None = None
-
-
-def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
+def uninstall(
+    *, cards: bool, groups: Sequence[str] | None, labels: bool, apply: bool, yes: bool, as_json: bool
+) -> Exit:
     """Show what Mailroom made, and after a yes take away what is chosen of it and still untouched.
+
+    Args:
+        groups: None for no groups; otherwise those that go even if they hold somebody, perhaps none.
 
     Returns:
         1 if something that was to go is still there.
     """
+    choice = Choice(cards, groups is not None, tuple(groups or ()), labels)
     if apply and not choice:
         raise UserError(["say what to take away: --cards, --groups, --labels, or several of them"])
     if apply and as_json and not yes:
@@ -87,101 +43,100 @@ def uninstall(choice: Choice, *, apply: bool, yes: bool, as_json: bool) -> Exit:
     account = open_account(settings)
     terminal = Terminal()
     with Progress("reading the account"):
-        found = _look(account, settings.scheme, choice)
+        inventory = _read(account, settings.scheme, choice)
     if not as_json:
-        _show(terminal, found, account.book.left_out())
-    doomed = _doomed(found, choice)
-    outcome = Removals()
+        _show(terminal, inventory, account.book.left_out())
+    doomed = _in_words(inventory.chosen(choice))
+    removals = Removals()
     if apply and doomed and (yes or agrees(f"Take away {doomed}?")):
-        outcome = _take_away(account, found, choice, settings.scheme)
+        with Progress("taking it away") as progress:
+            removals = take_away(
+                account.book,
+                account.mail,
+                inventory,
+                choice,
+                scheme=settings.scheme,
+                advance=progress.advance,
+            )
     if as_json:
-        terminal.json(_as_json(found, outcome))
-    elif apply:
-        _show_done(terminal, found, outcome, doomed)
+        terminal.json(_as_json(inventory, removals))
     else:
-        _show_next_steps(terminal, doomed)
-    removals = (outcome.cards, outcome.groups, outcome.labels)
-    return Exit.FAILED if any(each and each.staying for each in removals) else Exit.DONE
+        if apply:
+            _show_done(terminal, inventory, removals, doomed)
+        else:
+            _show_next_steps(terminal, doomed)
+        _show_left_to_the_person(terminal, inventory)
+    return Exit.FAILED if removals.has_failures else Exit.DONE
 
 
-def _look(account: Account, scheme: Scheme, choice: Choice) -> Found:
+def _read(account: Account, scheme: Scheme, choice: Choice) -> Inventory:
     seen = inspect(account, scheme)
     if seen.tree is None or seen.contacts.value is None:
         raise UserError(seen.troubles)
-    made = account.book.made()
-    labels = labels_in(seen.tree, scheme)
-    names = {group.name for group in made.groups}
-    if unknown := [name for name in choice.named_groups if name not in names]:
-        raise UserError([f"there is no contact group {name!r} that Mailroom made" for name in unknown])
-    leaving = members_leaving(made.cards, scheme) if choice.cards or not choice else {}
-    return Found(
-        made,
-        labels,
-        [why_card_stays(card, scheme) for card in made.cards],
-        [
-            why_group_stays(group, choice.named_groups, scheme, leaving.get(group.name, 0))
-            for group in made.groups
-        ],
-        {name: why_label_stays(mailbox) for name, mailbox in labels.items()},
-    )
+    return take_inventory(account.book.made(), seen.tree, scheme, choice)
 
 
-def _doomed(found: Found, choice: Choice) -> str:
-    """Say what goes; nothing where nothing is there that may."""
+def _in_words(going: Inventory) -> str:
+    """Say how much goes; nothing where nothing does."""
     counts = [
-        _count(found.cards_staying, "contact card") if choice.cards else "",
-        _count(found.groups_staying, "contact group") if choice.groups else "",
-        _count(found.labels_staying.values(), "mailbox", "mailboxes") if choice.labels else "",
+        _count(len(going.cards), "contact card", "contact cards"),
+        _count(len(going.groups), "contact group", "contact groups"),
+        _count(len(going.labels), "mailbox", "mailboxes"),
     ]
     return " and ".join(filter(None, counts))
 
 
-def _count(reasons: Collection[str], one: str, several: str = "") -> str:
-    number = sum(not reason for reason in reasons)
-    return f"{number} {one if number == 1 else several or f'{one}s'}" if number else ""
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}" if number else ""
 
 
-def _take_away(account: Account, found: Found, choice: Choice, scheme: Scheme) -> Removals:
-    outcome = Removals()
-    if choice.cards:
-        cards = [x for x, reason in zip(found.made.cards, found.cards_staying, strict=True) if not reason]
-        with Progress("deleting contact cards") as progress:
-            outcome.cards = remove_cards(account.book, cards, scheme, progress.advance)
-    if choice.groups:
-        groups = [x for x, reason in zip(found.made.groups, found.groups_staying, strict=True) if not reason]
-        outcome.groups = remove_groups(account.book, groups, choice.named_groups, scheme)
-    if choice.labels:
-        names = [name for name, reason in found.labels_staying.items() if not reason]
-        outcome.labels = remove_labels(account.mail, names)
-    return outcome
-
-
-def _show(terminal: Terminal, found: Found, left_out: Sequence[str]) -> None:
-    if not (found.made.cards or found.made.groups or found.labels):
+def _show(terminal: Terminal, inventory: Inventory, left_out: Sequence[str]) -> None:
+    if not (inventory.cards or inventory.groups or inventory.labels):
         terminal.line("There is nothing in this account that Mailroom made.")
         return
+    terminal.paragraph(
+        "Stop the service first, if it runs: it would go on filing, and miss what is taken away.",
+        "! ",
+        YELLOW,
+    )
     for each in left_out:
         terminal.paragraph(f"{each}: no card or group is deleted before it can be read", "✗ ", RED)
-    if found.made.cards:
+    if inventory.cards:
         terminal.heading("Contact cards that Mailroom made")
         rows = [
-            (card.address, card.name, ", ".join(card.groups) or "–", reason or UNTOUCHED)
-            for card, reason in zip(found.made.cards, found.cards_staying, strict=True)
+            (x.thing.address, x.thing.name, ", ".join(x.thing.groups) or "–", _state(x.stays))
+            for x in inventory.cards
         ]
         header = ("ADDRESS", "NAME", "GROUPS", "STATE")
         terminal.table(header, rows, _COLOURS, yielding=("NAME", "GROUPS"))
-    if found.made.groups:
+        _explain_dates(terminal, [x.stays for x in inventory.cards])
+    if inventory.groups:
         terminal.heading("Contact groups that Mailroom made")
-        rows_of_groups = [
-            (group.name, str(group.members), reason or UNTOUCHED)
-            for group, reason in zip(found.made.groups, found.groups_staying, strict=True)
+        groups = [(x.thing.name, str(x.thing.members), _state(x.stays)) for x in inventory.groups]
+        terminal.table(("GROUP", "MEMBERS", "STATE"), groups, _COLOURS)
+    if inventory.labels or inventory.destinations:
+        terminal.heading("Labels, Screener, and the mailboxes that mail was filed into")
+        labels = [(x.key, str(x.thing.total_messages), _state(x.stays)) for x in inventory.labels]
+        yours = [
+            (name, str(mailbox.total_messages), "yours, and stays")
+            for name, mailbox in inventory.destinations.items()
         ]
-        terminal.table(("GROUP", "MEMBERS", "STATE"), rows_of_groups, _COLOURS)
-    if found.labels:
-        terminal.heading("Labels, and Screener")
-        labels = [(name, reason or UNTOUCHED) for name, reason in found.labels_staying.items()]
-        terminal.table(("MAILBOX", "STATE"), labels, _COLOURS)
+        terminal.table(("MAILBOX", "MESSAGES", "STATE"), [*labels, *yours], _COLOURS)
     terminal.line()
+
+
+def _state(stays: str) -> str:
+    return _IN_SHORT.get(stays, stays)
+
+
+def _explain_dates(terminal: Terminal, reasons: Collection[str]) -> None:
+    """Say once what keeps many cards: on some servers that is every card with a name."""
+    if number := sum(_state(reason) == MAYBE_RENAMED for reason in reasons):
+        stay = "1 card stays" if number == 1 else f"{number} cards stay"
+        terminal.paragraph(
+            f"{stay}, {MAYBE_RENAMED}: your contacts server does not tell when a card was changed, so nobody "
+            "can know whether a name is Mailroom's or yours. Such cards are yours to delete."
+        )
 
 
 def _show_next_steps(terminal: Terminal, doomed: str) -> None:
@@ -193,26 +148,41 @@ def _show_next_steps(terminal: Terminal, doomed: str) -> None:
     )
     if doomed:
         terminal.paragraph(f"What you have chosen would take away {doomed}.")
-    _show_left_to_you(terminal)
 
 
-def _show_left_to_you(terminal: Terminal) -> None:
+def _show_left_to_the_person(terminal: Terminal, inventory: Inventory) -> None:
     terminal.heading("What is left for you to do")
-    for step in (
-        "Stop the service first.",
-        "Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), or mail "
-        "goes on being filed by groups, and new senders to Screener.",
-        "The mailboxes that mail was filed into (Feed and so on) are yours, with all their mail.",
-        "Revoke the API token and the app password (Fastmail: Settings → Privacy & Security).",
-    ):
+    for step in _steps(inventory):
         terminal.paragraph(step, "  • ")
 
 
-def _show_done(terminal: Terminal, found: Found, outcome: Removals, doomed: str) -> None:
-    removals = {"contact cards": outcome.cards, "contact groups": outcome.groups, "mailboxes": outcome.labels}
-    done = {kind: removal for kind, removal in removals.items() if removal}
-    names: dict[str, str] = {card.uid: _title(card) for card in found.made.cards}
-    names |= {group.uid: group.name for group in found.made.groups}
+def _steps(inventory: Inventory) -> Iterator[str]:
+    yield (
+        "Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), or mail "
+        "goes on being filed by groups, and new senders to Screener."
+    )
+    yield (
+        "Look for labels and renamed groups of earlier settings: Mailroom knows labels by your settings of "
+        "today alone, and a contact group that was renamed is no longer known as its own."
+    )
+    if inventory.earlier_labels:
+        names = ", ".join(inventory.earlier_labels)
+        yield f"No setting names {names}: delete what you do not use."
+    if inventory.other_groups:
+        names = ", ".join(inventory.other_groups)
+        yield f"Cards that Mailroom made are in {names}: delete a group that is of earlier settings."
+    yield "Revoke the API token and the app password (Fastmail: Settings → Privacy & Security)."
+
+
+def _show_done(terminal: Terminal, inventory: Inventory, removals: Removals, doomed: str) -> None:
+    by_kind = {
+        "contact cards": removals.cards,
+        "contact groups": removals.groups,
+        "mailboxes": removals.labels,
+    }
+    done = {kind: removal for kind, removal in by_kind.items() if removal}
+    names: dict[str, str] = {each.key: _title(each.thing) for each in inventory.cards}
+    names |= {each.key: each.thing.name for each in inventory.groups}
     if not done:
         terminal.line("Nothing was changed." if doomed else "Nothing is left that can be taken away.")
     for kind, removal in done.items():
@@ -224,7 +194,6 @@ def _show_done(terminal: Terminal, found: Found, outcome: Removals, doomed: str)
         for reason, those in by_reason.items():
             stay = "stays" if len(those) == 1 else "stay"
             terminal.paragraph(f"{', '.join(those)} {stay}: {reason}", "  ✗ ", RED)
-    _show_left_to_you(terminal)
 
 
 def _title(card: MadeCard) -> str:
@@ -232,32 +201,41 @@ def _title(card: MadeCard) -> str:
     return card.address if card.name == card.address else f"{card.address} ({card.name})"
 
 
-def _as_json(found: Found, outcome: Removals) -> dict[str, object]:
-    def state(key: str, reason: str, removal: Removal | None) -> dict[str, object]:
+def _as_json(inventory: Inventory, removals: Removals) -> dict[str, object]:
+    def state(key: str, stays: str, removal: Removal | None) -> dict[str, object]:
         is_removed = bool(removal and key in removal.removed)
-        stays = (removal.staying.get(key, reason) if removal else reason) or None
-        return {"is_untouched": not reason, "removed": is_removed, "stays_because": stays}
+        because = (removal.staying.get(key, stays) if removal else stays) or None
+        return {"is_untouched": not stays, "removed": is_removed, "stays_because": because}
 
     return {
         "cards": [
             {
-                "email": card.address,
-                "name": card.name,
-                "groups": list(card.groups),
-                **state(card.uid, reason, outcome.cards),
+                "email": each.thing.address,
+                "name": each.thing.name,
+                "groups": list(each.thing.groups),
+                **state(each.key, each.stays, removals.cards),
             }
-            for card, reason in zip(found.made.cards, found.cards_staying, strict=True)
+            for each in inventory.cards
         ],
         "groups": [
-            {"name": group.name, "members": group.members, **state(group.uid, reason, outcome.groups)}
-            for group, reason in zip(found.made.groups, found.groups_staying, strict=True)
+            {
+                "name": each.thing.name,
+                "members": each.thing.members,
+                **state(each.key, each.stays, removals.groups),
+            }
+            for each in inventory.groups
         ],
         "labels": [
             {
-                "name": name,
-                "messages": found.labels[name].total_messages,
-                **state(name, reason, outcome.labels),
+                "name": each.key,
+                "messages": each.thing.total_messages,
+                **state(each.key, each.stays, removals.labels),
             }
-            for name, reason in found.labels_staying.items()
+            for each in inventory.labels
         ],
+        "destinations": [
+            {"name": name, "messages": mailbox.total_messages}
+            for name, mailbox in inventory.destinations.items()
+        ],
+        "perhaps_of_earlier_settings": [*inventory.earlier_labels, *inventory.other_groups],
     }

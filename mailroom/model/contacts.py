@@ -106,12 +106,14 @@ class MadeGroup:
     Attributes:
         is_unchanged: Whether it is as Mailroom wrote it but for its members, as far as can be seen.
         members: How many it has, those included of whom no card is there any more.
+        is_in_written_book: Whether it is in the address book whose groups Mailroom changes.
     """
 
     uid: CardUid
     name: str
     is_unchanged: bool
     members: int
+    is_in_written_book: bool = True
 
 
 @frozen

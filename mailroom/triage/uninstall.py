@@ -1,6 +1,6 @@
 """Takes away what Mailroom made, where that is still its own: never mail, never what a person has changed.
 
-What is in the way of removing a thing is decided here, from the thing as it is (pure); the ports ask it
+What is in the way of removing a thing is decided in `inventory`, from the thing as it is; the ports ask that
 again of each thing right before they delete it. A card leaves its contact groups first and goes then, so
 that whoever runs this again after an interruption finds it without groups, and no group keeps the line of
 a card that is gone.
@@ -8,26 +8,24 @@ a card that is gone.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 from mailroom.errors import AuthenticationError, ServerError
 from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership, uids_by_group
-from mailroom.model.mail import Mailbox
-from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.batches import BATCH_CARDS, batches
+from mailroom.triage.inventory import (
+    WHY_ALTERED,
+    Choice,
+    Inventory,
+    own_groups,
+    why_card_stays,
+    why_group_stays,
+)
 from mailroom.triage.old_mail import Advance
-
-_WHY_NOT_OURS = {
-    Alteration.SEEN: "changed since it was made",
-    Alteration.UNKNOWN: (
-        "the server does not tell when it was changed, so nobody can know whether somebody renamed it"
-    ),
-}
 
 
 @define
@@ -45,53 +43,38 @@ class Removal:
     staying: dict[str, str] = Factory(dict)
 
 
-def why_card_stays(card: MadeCard, scheme: Scheme) -> str:
-    """Say why a card that Mailroom made is not its own any more; empty where it is."""
-    if card.alteration is not Alteration.NONE:
-        return _WHY_NOT_OURS[card.alteration]
-    others = sorted(set(card.groups) - _group_names(scheme))
-    return f"in {', '.join(others)}" if others else ""
+@frozen
+class Removals:
+    """What has become of what the person chose; None of a kind that was not chosen."""
+
+    cards: Removal | None = None
+    groups: Removal | None = None
+    labels: Removal | None = None
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether something that was to go is still there."""
+        return any(each and each.staying for each in (self.cards, self.groups, self.labels))
 
 
-def why_group_stays(group: MadeGroup, named: Collection[str], scheme: Scheme, leaving: int = 0) -> str:
-    """Say why a contact group that Mailroom made stays.
-
-    Who is in a group is a decision of the person, which goes with the group: a group that holds somebody
-    goes only where they name it.
-
-    Args:
-        named: The groups that the person named.
-        leaving: How many of its members leave it before.
-    """
-    if group.name not in _group_names(scheme):
-        return "no setting names it any more"
-    if not group.is_unchanged:
-        return "changed since it was made"
-    if group.name in named or group.members <= leaving:
-        return ""
-    return f"holds {_count(group.members - leaving, 'contact')}"
-
-
-def why_label_stays(mailbox: Mailbox) -> str:
-    """Say why a label, or Screener, stays."""
-    if mailbox.role:
-        return f"has a use of its own ({mailbox.role})"
-    return f"holds {_count(mailbox.total_messages, 'message')}" if mailbox.total_messages else ""
-
-
-def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
-    """Return those mailboxes that only Mailroom uses: triage labels, its marks, and Screener."""
-    names = [*scheme.labels, scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.screener]
-    return {str(name): mailbox for name in names if name for mailbox in tree.named(name)}
-
-
-def members_leaving(cards: Sequence[MadeCard], scheme: Scheme) -> Mapping[str, int]:
-    """Return how many members each group loses where all cards go that may."""
-    leaving: dict[str, int] = defaultdict(int)
-    for card in cards:
-        for group in card.groups if not why_card_stays(card, scheme) else ():
-            leaving[group] += 1
-    return leaving
+def take_away(
+    book: AddressBook,
+    mail: MailStore,
+    inventory: Inventory,
+    choice: Choice,
+    *,
+    scheme: Scheme,
+    advance: Advance,
+) -> Removals:
+    """Take away what the person has seen and chosen, cards first: they leave their groups."""
+    going = inventory.chosen(choice)
+    cards = [each.thing for each in going.cards]
+    groups = [each.thing for each in going.groups]
+    return Removals(
+        remove_cards(book, cards, scheme, advance) if choice.cards else None,
+        remove_groups(book, groups, choice.named_groups) if choice.groups else None,
+        remove_labels(mail, [each.key for each in going.labels]) if choice.labels else None,
+    )
 
 
 def remove_cards(
@@ -130,12 +113,14 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
         AuthenticationError: The credentials are refused before anything is written.
     """
     try:
-        cards = [card for card in book.made().cards if card.uid in wanted]
+        made = book.made()
         if unsure := book.left_out():
             return dict.fromkeys(wanted, f"what cannot be read may need it: {unsure[0]}")
     except ServerError as error:
         return dict.fromkeys(wanted, str(error))
-    staying = {card.uid: reason for card in cards if (reason := why_card_stays(card, scheme))}
+    own = own_groups(made.groups, scheme)
+    cards = [card for card in made.cards if card.uid in wanted]
+    staying = {card.uid: reason for card in cards if (reason := why_card_stays(card, own))}
     groups = {card.uid: card.groups for card in cards if card.uid not in staying}
     leaving = uids_by_group((name, uid) for uid, names in groups.items() for name in names)
     failures = _regroup(book, {name: Membership(remove=uids) for name, uids in leaving.items()})
@@ -162,7 +147,7 @@ def _regroup(book: AddressBook, memberships: Mapping[str, Membership]) -> Mappin
 def why_card_without_groups_stays(card: MadeCard) -> str:
     """Say why a card that has left its groups is not Mailroom's own any more; empty where it is."""
     if card.alteration is not Alteration.NONE:
-        return _WHY_NOT_OURS[card.alteration]
+        return WHY_ALTERED[card.alteration]
     return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""
 
 
@@ -183,7 +168,7 @@ def _put_back(
     except (AuthenticationError, ServerError) as error:
         lost = str(error)
         return {uid: _not_put_back(reasons[uid], names, lost) for uid, names in groups.items() if names}
-    triage_groups = _group_names(scheme)
+    triage_groups = frozenset(str(group.name) for group in scheme.groups)
     back = {
         uid: names
         for uid, names in groups.items()
@@ -204,13 +189,9 @@ def _not_put_back(reason: str, names: Sequence[str], lost: str) -> str:
     return f"{reason}; it may be missing from {', '.join(names)} now, and could not be put back{why}"
 
 
-def remove_groups(
-    book: AddressBook, groups: Sequence[MadeGroup], named: Collection[str], scheme: Scheme
-) -> Removal:
+def remove_groups(book: AddressBook, groups: Sequence[MadeGroup], named: Collection[str]) -> Removal:
     """Delete contact groups that hold nobody, or are named; no card goes with them."""
-    staying = book.delete_groups(
-        [group.uid for group in groups], lambda group: why_group_stays(group, named, scheme)
-    )
+    staying = book.delete_groups([group.uid for group in groups], lambda group: why_group_stays(group, named))
     return Removal([group.uid for group in groups if group.uid not in staying], dict(staying.items()))
 
 
@@ -221,11 +202,3 @@ def remove_labels(mail: MailStore, names: Sequence[str]) -> Removal:
     except (AuthenticationError, ServerError) as error:
         staying = dict.fromkeys(names, str(error))
     return Removal([name for name in names if name not in staying], dict(staying))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _group_names(scheme: Scheme) -> frozenset[str]:
-    return frozenset(str(group.name) for group in scheme.groups)

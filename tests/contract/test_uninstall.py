@@ -72,9 +72,10 @@ def uninstall(account: AccountUnderTest, *arguments: str) -> Done:
 
 
 def told(account: AccountUnderTest, *arguments: str) -> dict[str, dict[str, Any]]:
-    """Return what is shown, by address or name."""
+    """Return what is shown of what Mailroom made, by address or name."""
     shown = run_command(account.environment, "uninstall", "--json", *arguments).json()
-    return {each.get("email") or each["name"]: each for kind in shown.values() for each in kind}
+    made = (each for kind in ("cards", "groups", "labels") for each in shown[kind])
+    return {each.get("email") or each["name"]: each for each in made}
 
 
 def card_of(address: str) -> str:
@@ -264,6 +265,50 @@ class TestTakingAway:
         assert "Screener" in account.mailbox_names()
 
 
+class TestWords:
+    """What a person reads."""
+
+    def test_the_service_is_to_be_stopped_before_anything_else(self, account: AccountUnderTest) -> None:
+        """Whoever reads it last has taken away by then what a running service needs."""
+        for arguments in ((), ("--apply", "--yes", "--labels")):
+            done = run_command(account.environment, "uninstall", *arguments)
+            assert done.output.startswith("! Stop the service first")
+
+    def test_mailboxes_of_destinations_are_listed_and_stay(self, account: AccountUnderTest) -> None:
+        """They hold the person's mail, however empty they are."""
+        shown = run_command(account.environment, "uninstall", "--json").json()
+        assert shown["destinations"] == [
+            {"name": "Feed", "messages": 1},
+            {"name": "Paper Trail", "messages": 0},
+            {"name": "Jail", "messages": 1},
+        ]
+        shown = " ".join(uninstall(account, "--labels").output.split())
+        assert "Paper Trail 0 yours, and stays" in shown
+        assert "Paper Trail" in account.mailbox_names()
+
+    def test_what_earlier_settings_named_is_told(self, account: AccountUnderTest) -> None:
+        """A label that no setting names any more stays; a contact group that Mailroom made is known."""
+        settings = {"MAILROOM_LABEL_TO_FEED": "", "MAILROOM_LABEL_TO_JAIL": "@ToNowhere"}
+        assert run_command(account.environment, "setup", "--apply", **settings).code == 0
+        arguments = ("uninstall", "--apply", "--yes", *EVERYTHING)
+        done = run_command(account.environment, *arguments, **settings)
+        shown = " ".join(done.output.split())
+        assert done.code == 0
+        assert "No setting names @ToFeed, @ToJail: delete what you do not use." in shown
+        assert {"@ToFeed", "@ToJail"} <= set(account.mailbox_names())
+        assert contacts(account) == {}
+        assert len(account.cards()) == 1, "Friends: the group Feed was made by Mailroom, too"
+
+    def test_a_group_that_was_renamed_is_named_with_its_cards(self, account: AccountUnderTest) -> None:
+        """Its identifier does not follow from its new name: it is the person's, and so is who is in it."""
+        name = group_card_name(account, "Feed")
+        account.put_card(name, account.cards()[name].replace(b"Feed", b"News"))
+        assert run_command(account.environment, "setup", "--apply").code == 0
+        shown = run_command(account.environment, "uninstall")
+        assert "Cards that Mailroom made are in News" in " ".join(shown.output.split())
+        assert "News" in told(account)[ACME[1]]["stays_because"]
+
+
 class TestMeanwhile:
     """A person, or another program, acts between the question and the write."""
 
@@ -429,7 +474,9 @@ class TestWithoutDates:
                 "nobody can know whether somebody renamed it" in shown[address]["stays_because"]
                 for _, address in (ANN, ACME, BOB)
             )
-            assert uninstall(account, *EVERYTHING).code == 0
+            done = uninstall(account, *EVERYTHING)
+            assert done.code == 0
+            assert "3 cards stay, perhaps renamed: your contacts server" in " ".join(done.output.split())
             assert set(contacts(account)) == {card_of(address) for _, address in (ANN, ACME, BOB)}
             assert groups_of(account, ANN[1]) == ["Imbox"]
 
@@ -470,5 +517,5 @@ def take_everything_away(mailroom: Account) -> None:
     """Do what the command does after a yes."""
     cards = [card for card in mailroom.book.made().cards if card.alteration is Alteration.NONE]
     remove_cards(mailroom.book, cards, SCHEME, no_advance)
-    remove_groups(mailroom.book, mailroom.book.made().groups, (), SCHEME)
+    remove_groups(mailroom.book, mailroom.book.made().groups, ())
     remove_labels(mailroom.mail, [*LABELS, "Screener"])

@@ -14,20 +14,15 @@ from mailroom.carddav.unchanged import SETTLING_SECONDS, alteration_of_card, is_
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Alteration, Card, CardKind, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.mail import Mailbox, MailboxId
-from mailroom.triage.uninstall import (
-    members_leaving,
-    remove_cards,
-    remove_groups,
-    why_card_stays,
-    why_group_stays,
-    why_label_stays,
-)
+from mailroom.triage.inventory import members_leaving, why_card_stays, why_group_stays, why_label_stays
+from mailroom.triage.uninstall import remove_cards, remove_groups
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, CrashError, World
 
 ANN = Address("ann@a.example")
 UID = next(card_uids(ANN))
 BATCH_CARDS = 10
+OWN = {str(group.name) for group in SCHEME.groups}
 
 
 def stored(octets: bytes, created: int = 1000, modified: int = 1000) -> StoredCard:
@@ -139,18 +134,18 @@ class TestDeciding:
     )
     def test_of_a_card(self, alteration: Alteration, groups: tuple[str, ...], stays: str) -> None:
         """A change, or a group that is not Mailroom's."""
-        reason = why_card_stays(MadeCard(UID, "Ann", ANN, alteration, groups), SCHEME)
+        reason = why_card_stays(MadeCard(UID, "Ann", ANN, alteration, groups), OWN)
         assert (stays in reason) if stays else not reason
 
     def test_of_a_group(self) -> None:
         """Members that stay, unless the person names it; a change always."""
         group = MadeGroup(CardUid("g"), "Feed", True, 3)
-        assert "3 contacts" in why_group_stays(group, [], SCHEME)
-        assert "1 contact" in why_group_stays(group, [], SCHEME, leaving=2)
-        assert not why_group_stays(group, [], SCHEME, leaving=3)
-        assert not why_group_stays(group, ["Feed"], SCHEME)
-        assert why_group_stays(evolve(group, is_unchanged=False), ["Feed"], SCHEME)
-        assert why_group_stays(evolve(group, name="Old"), ["Old"], SCHEME)
+        assert "3 contacts" in why_group_stays(group, [])
+        assert "1 contact" in why_group_stays(group, [], leaving=2)
+        assert not why_group_stays(group, [], leaving=3)
+        assert not why_group_stays(group, ["Feed"])
+        assert why_group_stays(evolve(group, is_unchanged=False), ["Feed"])
+        assert not why_group_stays(evolve(group, name="Old"), ["Old"])
 
     def test_of_a_label(self) -> None:
         """Mail, or a role."""
@@ -162,7 +157,7 @@ class TestDeciding:
     def test_only_cards_that_go_leave_their_groups(self) -> None:
         """A group that keeps one of its members is not empty afterwards."""
         going = MadeCard(UID, "Ann", ANN, Alteration.NONE, ("Feed",))
-        assert members_leaving([going, evolve(going, alteration=Alteration.UNKNOWN)], SCHEME) == {"Feed": 1}
+        assert members_leaving([going, evolve(going, alteration=Alteration.UNKNOWN)], OWN) == {"Feed": 1}
 
 
 def world(count: int) -> World:
@@ -182,7 +177,7 @@ def world(count: int) -> World:
 def take_all_away(account: World) -> None:
     book = Book(account)
     remove_cards(book, book.made().cards, SCHEME, lambda _done, _total: None, batch_cards=BATCH_CARDS)
-    remove_groups(book, book.made().groups, (), SCHEME)
+    remove_groups(book, book.made().groups, ())
 
 
 def test_cut_off_again_and_again_it_ends_as_if_it_had_not_been() -> None:

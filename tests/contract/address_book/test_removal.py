@@ -11,7 +11,7 @@ from mailroom.carddav.reading import read_cards
 from mailroom.http import HttpClient
 from mailroom.model.contacts import Alteration, Card, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.ports import AddressBook
-from mailroom.triage.uninstall import why_card_stays
+from mailroom.triage.inventory import why_card_stays
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
 from tests.support.accounts import (
@@ -24,7 +24,6 @@ from tests.support.accounts import (
     groups_of,
     join,
 )
-from tests.support.default_account import SCHEME
 from tests.support.given_time import eventually
 from tests.support.running import opened, settings_for
 
@@ -68,7 +67,7 @@ def test_a_new_name_is_never_taken_for_none(account: AccountUnderTest, book: Add
     if not account.describes_cards:
         name = f"{named.uid}.vcf"
         account.put_card(name, account.cards()[name].replace(b"Shop News", b"Aunt Erna"))
-        stays = book.delete_cards([named.uid], lambda card: why_card_stays(card, SCHEME))
+        stays = book.delete_cards([named.uid], lambda card: why_card_stays(card, ()))
         assert "does not tell when it was changed" in stays[named.uid]
         assert b"Aunt Erna" in contacts(account)[name]
 
