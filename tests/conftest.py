@@ -119,9 +119,9 @@ def bare_account(request: pytest.FixtureRequest) -> Iterator[AccountUnderTest]:
         yield account
 
 
-@pytest.fixture(params=["sandbox", "cyrus"])
+@pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])
 def new_account(request: pytest.FixtureRequest) -> Iterator[Callable[[], AccountUnderTest]]:
-    """Opens as many bare accounts as a test wants, on each kind of server in turn."""
+    """Opens as many bare accounts as a test wants, for what is cut off anywhere and run again."""
     with ExitStack() as opened:
         yield lambda: opened.enter_context(closing(open_account_on(request.param, request)))
 

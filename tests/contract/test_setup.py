@@ -265,10 +265,9 @@ class TestInterruption:
         pytest.fail("it never ends")
 
     def test_an_answer_that_is_lost_does_not_make_anything_twice(
-        self, new_account: Callable[[], AccountUnderTest]
+        self, bare_account: AccountUnderTest
     ) -> None:
         """A write whose answer did not come back is sent again, and finds its work done."""
-        account = new_account()
         lost: list[int] = []
 
         def plan(exchange: Exchange) -> None:
@@ -281,14 +280,14 @@ class TestInterruption:
                 exchange.pass_on()
 
         seen: set[bytes] = set()
-        with proxy_of(account) as proxy:
+        with proxy_of(bare_account) as proxy:
             proxy.plan = plan
-            done = run_command(proxy.environment(account.environment), "setup", "--apply", "--json")
+            done = run_command(proxy.environment(bare_account.environment), "setup", "--apply", "--json")
             proxy.check()
         assert len(lost) >= 1 + len(GROUPS)
         assert done.code == 0, done.output
-        assert Counter(account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
-        assert len(account.cards()) == len(GROUPS)
+        assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
+        assert len(bare_account.cards()) == len(GROUPS)
 
     @pytest.mark.parametrize("method", ["POST", "PUT"])
     def test_killed_while_it_writes_and_run_again_it_ends_the_same(

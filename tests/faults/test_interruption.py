@@ -13,10 +13,7 @@ from tests.support.interrupted import cut_off, rig
 from tests.support.proxy import Exchange
 from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox, Scenario
 
-QUICK = "everything"
-each_scenario = pytest.mark.parametrize(
-    "name", [pytest.param(x, marks=[] if x == QUICK else [pytest.mark.slow]) for x in SCENARIOS]
-)
+EVERYTHING = "everything"
 applied_or_not = pytest.mark.parametrize(
     "applied", [pytest.param(False, id="before it is sent on"), pytest.param(True, id="after it is applied")]
 )
@@ -40,14 +37,12 @@ def undisturbed(open_account: OpenAccount, scenario: Scenario) -> tuple[dict[str
         return quiet.final(), to_start, in_all
 
 
-@each_scenario
-@applied_or_not
-def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
-    """Whichever request is the last one of a process, a new process ends where one alone would have."""
+def assert_a_new_process_resumes(open_account: OpenAccount, name: str, *, applied: bool, first: int) -> None:
+    """Cut a process off at each request from a first one on, and let another one do the rest."""
     scenario = SCENARIOS[name]
-    expected, _, requests = undisturbed(cramped, scenario)
-    for at in range(requests):
-        with rig(cramped(), scenario) as each:
+    expected, _, requests = undisturbed(open_account, scenario)
+    for at in range(first, requests):
+        with rig(open_account(), scenario) as each:
             each.proxy.plan = cut_off(at, applied=applied)
             each.attempt()
             assert len(each.proxy.requests) > at, f"request {at} was not needed"
@@ -58,8 +53,23 @@ def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, 
             assert each.writes_of(each.run) == [], f"cut off at request {at}: a further cycle wrote"
 
 
+@applied_or_not
+def test_a_process_cut_off_in_its_cycle_is_resumed_by_the_next_one(applied: bool) -> None:
+    """The quick one of these proofs: on a server with usual limits, at each request after the start."""
+    _, to_start, _ = undisturbed(FaultyAccountOnSandbox, SCENARIOS[EVERYTHING])
+    assert_a_new_process_resumes(FaultyAccountOnSandbox, EVERYTHING, applied=applied, first=to_start)
+
+
 @pytest.mark.slow
-@each_scenario
+@pytest.mark.parametrize("name", SCENARIOS)
+@applied_or_not
+def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
+    """Whichever request is the last one of a process, a new process ends where one alone would have."""
+    assert_a_new_process_resumes(cramped, name, applied=applied, first=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
 @applied_or_not
 def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
     """Whichever request is the last one of a cycle, the next cycle of the same process finishes it."""
@@ -82,17 +92,8 @@ def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, ap
 @applied_or_not
 def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureRequest) -> None:
     """On Cyrus, too, a process may be cut off at any request."""
-    scenario = SCENARIOS[QUICK]
 
     def on_cyrus() -> AccountUnderTest:
         return open_account_on("cyrus", request)
 
-    expected, _, requests = undisturbed(on_cyrus, scenario)
-    for at in range(requests):
-        with rig(on_cyrus(), scenario) as each:
-            each.proxy.plan = cut_off(at, applied=applied)
-            each.attempt()
-            each.observer.check()
-            each.proxy.plan = Exchange.pass_on
-            assert not each.run().failed
-            assert each.final() == expected, f"cut off at request {at} of {requests}"
+    assert_a_new_process_resumes(on_cyrus, EVERYTHING, applied=applied, first=0)
