@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -11,15 +11,21 @@ from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.ports import AddressBook
+from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.layout import hindrances
-from mailroom.triage.survey import Kind, problems_of
+from mailroom.triage.making import why_not_made
+from mailroom.triage.survey import Item, Kind, problems_of
 from mailroom.triage.waiting import judge_waiting
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
+
+LEAST_REQUEST_BYTES = 8_192
+"""A query of all labels, or the change of one message, with room for long names of mailboxes."""
 
 
 def examine(
@@ -83,12 +89,17 @@ def _session(seen: Inspection) -> Iterator[Finding]:
         return
     yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
     limits = session.limits
-    if limits.max_calls_in_request < LEAST_CALLS:
-        says = (
-            f"the server allows {limits.max_calls_in_request} method calls per request; "
-            f"Mailroom needs {LEAST_CALLS}"
-        )
-        yield Finding("limits", Verdict.WRONG, says)
+    needs = [
+        (limits.max_calls_in_request, LEAST_CALLS, "method calls per request"),
+        (limits.max_size_request, LEAST_REQUEST_BYTES, "bytes per request"),
+    ]
+    short = [
+        f"the server allows {most} {what}; Mailroom needs {least}"
+        for most, least, what in needs
+        if most < least
+    ]
+    if short:
+        yield from (Finding("limits", Verdict.WRONG, each) for each in short)
         return
     says = (
         f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
@@ -107,6 +118,7 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
     reading = seen.reading.value
     problems = [
         *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
+        *why_not_made(seen.items, seen.tree, reading.limits),
         *hindrances(seen.tree, settings.scheme, reading.limits),
     ]
     if problems:
@@ -124,20 +136,20 @@ def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[
     if seen.contacts.value is None:
         yield from _not_there("groups", seen.contacts, "the password")
         return
-    left_out = account.book.left_out()
+    yield from _examine("groups", lambda: list(_judge_book(account.book, seen.items, settings.scheme)))
+
+
+def _judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iterator[Finding]:
+    left_out = book.left_out()
     yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
-    problems = problems_of([item for item in seen.items if item.kind is Kind.GROUP])
-    if problems:
-        verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG
-        yield from (Finding("groups", verdict, problem) for problem in problems)
-        return
-
-    def ask() -> list[Finding]:
-        account.triage.check_book()
-        says = f"{', '.join(group.name for group in settings.scheme.groups)} are there"
-        return [Finding("groups", Verdict.RIGHT, says)]
-
-    yield from _examine("groups", ask)
+    missing = problems_of([item for item in items if item.kind is Kind.GROUP])
+    verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG  # it may be among what cannot be read
+    yield from (Finding("groups", verdict, each) for each in missing)
+    problems = book.problems()
+    yield from (Finding("groups", Verdict.WRONG, each) for each in problems)
+    if not (missing or problems):
+        names = ", ".join(group.name for group in scheme.groups)
+        yield Finding("groups", Verdict.RIGHT, f"{names} are there, and the address book may be written")
 
 
 def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:

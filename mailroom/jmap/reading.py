@@ -18,7 +18,7 @@ from mailroom.jmap.messages import (
 )
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import EmailGet, Json, Query
-from mailroom.model.mail import Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
+from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Reading
 
 MAX_READ_ATTEMPTS = 3
@@ -147,7 +147,7 @@ class MailReader:
         return Reading(
             mailboxes,
             Snapshot(next(iter(found.states), ""), found.messages),
-            MailLimits(session.is_read_only, session.max_mailboxes_per_email),
+            session.mail_limits,
             found.left_out,
         )
 

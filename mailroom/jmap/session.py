@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.http import Response, resolve
@@ -14,6 +14,7 @@ from mailroom.jmap.wire import (
     parse_json,
     structure,
 )
+from mailroom.model.mail import MailLimits
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
@@ -28,8 +29,7 @@ class Session:
         account_id: The person's mail account.
         event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
         limits: What the server takes at once.
-        is_read_only: Whether nothing in the account may be changed.
-        max_mailboxes_per_email: In how many mailboxes a message may be; None for any number.
+        mail_limits: What the account lets nobody do with its mail.
         names: The user name and the account's name; on most servers addresses of the person.
     """
 
@@ -38,8 +38,7 @@ class Session:
     capabilities: frozenset[str]
     limits: CoreCapability
     event_source_url: str | None = None
-    is_read_only: bool = False
-    max_mailboxes_per_email: int | None = None
+    mail_limits: MailLimits = Factory(MailLimits)
     names: tuple[str, ...] = ()
 
 
@@ -65,8 +64,13 @@ def read_session(response: Response) -> Session:
         capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
         limits=structure(value.capabilities[CORE], CoreCapability, what),
         event_source_url=resolve(response.url, value.event_source_url) if value.event_source_url else None,
-        is_read_only=account.is_read_only,
-        max_mailboxes_per_email=mail.max_mailboxes_per_email,
+        mail_limits=MailLimits(
+            is_read_only=account.is_read_only,
+            max_mailboxes_per_message=mail.max_mailboxes_per_email,
+            max_mailbox_depth=mail.max_mailbox_depth,
+            max_name_bytes=mail.max_size_mailbox_name,
+            may_make_at_top=mail.may_create_top_level_mailbox,
+        ),
         names=(value.username, account.name),
     )
 

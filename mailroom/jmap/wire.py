@@ -50,6 +50,9 @@ class MailCapability:
     """What the account's mail can take (RFC 8621 section 1.3.1)."""
 
     max_mailboxes_per_email: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    max_mailbox_depth: int | None = None
+    max_size_mailbox_name: int | None = None
+    may_create_top_level_mailbox: bool = True
 
 
 @frozen

@@ -55,10 +55,16 @@ class MailLimits:
     Attributes:
         is_read_only: Whether nothing may be changed at all, for example because the token may only read.
         max_mailboxes_per_message: In how many mailboxes a message may be at once; None for any number.
+        max_mailbox_depth: How many mailboxes may lie in each other; None for any number.
+        max_name_bytes: How long a mailbox's name may be, in UTF-8; None for any length.
+        may_make_at_top: Whether mailboxes may be made that lie in no other.
     """
 
     is_read_only: bool = False
     max_mailboxes_per_message: int | None = None
+    max_mailbox_depth: int | None = None
+    max_name_bytes: int | None = None
+    may_make_at_top: bool = True
 
 
 @frozen

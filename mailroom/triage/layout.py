@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from attrs import frozen
@@ -14,6 +14,7 @@ from mailroom.model.mail import (
     PROTECTED_ROLES,
     Mailbox,
     MailboxId,
+    MailboxRights,
     MailLimits,
     Message,
 )
@@ -172,22 +173,23 @@ def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[s
             f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once; "
             f"triage labels need {needed}"
         ]
-    changeable = {
-        x.id
-        for x in tree.mailboxes
-        if x.rights.may_read
-        and x.rights.may_add
-        and x.rights.may_remove
-        and (x.rights.may_set_keywords or not layout.archive)  # what goes there is marked until it is done
-    }
-    shut = [
-        repr(path) for mailbox_id, path in tree.paths.items() if mailbox_id in layout.written - changeable
+    lacks: list[tuple[str, Callable[[MailboxRights], bool]]] = [
+        ("read messages in", lambda rights: rights.may_read),
+        ("put messages into", lambda rights: rights.may_add),
+        ("take messages out of", lambda rights: rights.may_remove),
+        # What goes to the Archive is marked until it is done.
+        ("mark messages in", lambda rights: rights.may_set_keywords or not layout.archive),
     ]
-    if not shut:
+    written = [x for x in tree.mailboxes if x.id in layout.written]
+    forbidden = []
+    for act, may in lacks:
+        if shut := [repr(tree.paths[x.id]) for x in written if not may(x.rights)]:
+            forbidden.append(f"{act} {', '.join(shut)}")
+    if not forbidden:
         return []
     return [
-        f"the token does not have all rights on {', '.join(shut)} (to read, add, remove and mark "
-        "messages): make one that has, or ask the owner of the mailboxes for them"
+        f"the token may not {', nor '.join(forbidden)}: make one with read and write access to Email, or ask "
+        "the owner of the mailboxes for these rights"
     ]
 
 

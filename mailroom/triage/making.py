@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 from attrs import evolve
 
 from mailroom.errors import ServerError
+from mailroom.model.mail import MailLimits
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.triage.survey import Item, Kind, State
 
@@ -35,6 +38,31 @@ def make_missing(items: Sequence[Item], mail: MailStore, book: AddressBook) -> l
         return evolve(item, state=State.MADE)
 
     return [outcome(item) for item in items]
+
+
+def why_not_made(items: Sequence[Item], tree: MailboxTree, limits: MailLimits) -> list[str]:
+    """Say which of the missing mailboxes could not be made, before anything is: by rights and limits."""
+    names = [item.name for item in items if _is_missing(item) and item.kind is not Kind.GROUP]
+    return [
+        f"the mailbox {name!r} cannot be made: {why}" for name in names if (why := _why(name, tree, limits))
+    ]
+
+
+def _why(name: str, tree: MailboxTree, limits: MailLimits) -> str:
+    parts = name.split("/")
+    if limits.max_mailbox_depth is not None and len(parts) > limits.max_mailbox_depth:
+        return (
+            f"the server lets mailboxes lie in each other {limits.max_mailbox_depth} deep; use a shorter path"
+        )
+    if any(len(part.encode()) > (limits.max_name_bytes or inf) for part in parts):
+        return f"the server's names have at most {limits.max_name_bytes} bytes; use a shorter one"
+    paths = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    above = next((path for path in paths if path in tree.ids), None)
+    if above is None:
+        return "" if limits.may_make_at_top else "the token may make none at the top; make it yourself"
+    if all(mailbox.rights.may_create_child for mailbox in tree.named(above)):
+        return ""
+    return f"the token may make none in {above!r}; make it yourself"
 
 
 def _is_missing(item: Item) -> bool:

@@ -68,6 +68,10 @@ class AccountUnderTest(Protocol):
     def remove_mailbox(self, name: str) -> None:
         """Delete an empty mailbox."""
 
+    def withhold(self, mailbox: str, right: str) -> None:
+        """Take one of the rights to a mailbox from the person, by its name in ``myRights``."""
+        lacking()
+
     def mailbox_id(self, name: str) -> str:
         """Return the id that JMAP has for a mailbox."""
 

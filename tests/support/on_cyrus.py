@@ -18,6 +18,10 @@ MAX_OBJECTS = 50
 OPTIONS = {"jmap_max_objects_in_get": str(MAX_OBJECTS), "jmap_max_objects_in_set": str(MAX_OBJECTS)}
 """Limits low enough that a test can exceed them."""
 
+ALL_RIGHTS = "lrswipkxtean"
+RIGHTS = {"mayReadItems": "r", "mayAddItems": "i", "mayRemoveItems": "te", "maySetKeywords": "w"}
+"""The letters of RFC 4314 behind RFC 8621's ``myRights``; what an owner always has is none of them."""
+
 
 class AccountOnCyrus(AccountOnJmap):
     """A new account on the server behind `front`."""
@@ -62,6 +66,12 @@ class AccountOnCyrus(AccountOnJmap):
     def remove_mailbox(self, name: str) -> None:
         self._wire.jmap("Mailbox/set", destroy=[self.ids[name]])
         self.refresh_ids()
+
+    def withhold(self, mailbox: str, right: str) -> None:
+        user, _, domain = self.address.partition("@")
+        inner = "" if mailbox == "Inbox" else f"/{mailbox}"
+        rest = "".join(letter for letter in ALL_RIGHTS if letter not in RIGHTS[right])
+        self._server.set_rights(f"user/{user}{inner}@{domain}", self.address, rest)
 
     def receive(
         self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""

@@ -49,6 +49,9 @@ class AccountOnSandbox(AccountUnderTest):
     def remove_mailbox(self, name: str) -> None:
         self.store.destroy_mailbox(name)
 
+    def withhold(self, mailbox: str, right: str) -> None:
+        self.store.alter_mailbox(mailbox, withheld=frozenset({right}))
+
     def mailbox_id(self, name: str) -> str:
         return self.store.mailbox_id(name)
 

@@ -8,10 +8,10 @@ from attrs import define, evolve, field
 
 from mailroom.errors import ServerError
 from mailroom.model.contacts import CardKind
-from mailroom.model.mail import Mailbox, MailboxId
+from mailroom.model.mail import Mailbox, MailboxId, MailboxRights, MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
-from mailroom.triage.making import WAITS, make_missing
+from mailroom.triage.making import WAITS, make_missing, why_not_made
 from mailroom.triage.survey import Item, Kind, State, survey
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, World
@@ -88,3 +88,38 @@ def test_what_shares_its_setting_with_a_taken_name_waits() -> None:
     assert found[Kind.GROUP] == (State.MISSING, WAITS)
     assert found[Kind.TRIAGE_LABEL] == found[Kind.SCREENER] == (State.MADE, "")
     assert not world.groups
+
+
+NO_LIMITS = MailLimits()
+
+
+def why_not(name: str, limits: MailLimits = NO_LIMITS, *, may_create_child: bool = True) -> list[str]:
+    """Why Screener of that name could not be made in an account with an Inbox."""
+    rights = MailboxRights(may_create_child=may_create_child)
+    tree = MailboxTree([Mailbox(MailboxId("i"), "Inbox", role="inbox", rights=rights)])
+    (item, *_) = survey(tree, None, evolve(SCHEME, screener=Name(name)))
+    return why_not_made([item], tree, limits)
+
+
+def test_what_may_not_be_made_is_told_before_anything_is() -> None:
+    """By the rights to what it is to lie in, and by what the server's mailboxes may be like."""
+    assert why_not("Screener") == why_not("Inbox/Screener") == []
+    assert why_not("Screener", may_create_child=False) == []
+    (says,) = why_not("Inbox/Deep/Screener", may_create_child=False)
+    assert says == (
+        "the mailbox 'Inbox/Deep/Screener' cannot be made: the token may make none in 'Inbox'; "
+        "make it yourself"
+    )
+    nowhere = MailLimits(may_make_at_top=False)
+    assert why_not("Inbox/Screener", nowhere) == []
+    assert "may make none at the top" in why_not("Screener", nowhere)[0]
+    assert why_not("a/b", MailLimits(max_mailbox_depth=2)) == []
+    assert "2 deep" in why_not("a/b/c", MailLimits(max_mailbox_depth=2))[0]
+    assert why_not("ää/bbbb", MailLimits(max_name_bytes=4)) == []
+    assert "at most 4 bytes" in why_not("äää/b", MailLimits(max_name_bytes=4))[0]
+
+
+def test_what_is_there_needs_no_right_to_be_made() -> None:
+    """A full account may be as strict as it likes."""
+    tree = MailboxTree(MAILBOXES)
+    assert why_not_made(survey(tree, None, SCHEME), tree, MailLimits(may_make_at_top=False)) == []

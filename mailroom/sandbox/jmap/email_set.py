@@ -8,10 +8,11 @@ from typing import Any
 from mailroom.sandbox.jmap.arguments import Arguments, Json
 from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.jmap.filters import UTC_DATE
-from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES
+from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES, visible_messages
 from mailroom.sandbox.jmap.references import pointer_tokens
 from mailroom.sandbox.jmap.set import Actions, SetError, invalid_properties, set_objects
-from mailroom.sandbox.store.messages import Message
+from mailroom.sandbox.store.account import SandboxAccount
+from mailroom.sandbox.store.messages import SEEN, Message
 
 _KEYWORD = re.compile(r"[\x21-\x7e]{1,255}")
 _NOT_IN_KEYWORDS = frozenset('(){]%*"\\')
@@ -25,12 +26,31 @@ def email_set(context: Context, arguments: Arguments) -> Json:
         return _create_email(context, values)
 
     def update(id: str, patch: Json) -> None:
-        mailbox_ids, keywords = _patched(context, account.messages[id], patch)
+        message = account.messages[id]
+        mailbox_ids, keywords = _patched(context, message, patch)
+        _check_rights(account, message, mailbox_ids, keywords)
         account.change(id, mailbox_ids=mailbox_ids, keywords=keywords)
 
     return set_objects(
-        context, arguments, "Email", account.messages, Actions(create, update, account.destroy)
+        context, arguments, "Email", visible_messages(account), Actions(create, update, account.destroy)
     )
+
+
+def _check_rights(
+    account: SandboxAccount, message: Message, mailbox_ids: frozenset[str], keywords: frozenset[str]
+) -> None:
+    """Refuse what ``myRights`` does not allow (RFC 8621 section 2)."""
+    here = message.mailbox_ids
+    changed = message.keywords ^ keywords
+    needed = [
+        ("mayAddItems", mailbox_ids - here),
+        ("mayRemoveItems", here - mailbox_ids),
+        ("maySetSeen", here if SEEN in changed else ()),
+        ("maySetKeywords", here if changed - {SEEN} else ()),
+    ]
+    for right, ids in needed:
+        if any(right in account.mailboxes[id].withheld for id in ids):
+            raise SetError("forbidden", right)
 
 
 def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset[str], frozenset[str]]:

@@ -25,6 +25,9 @@ def mailbox_set(context: Context, arguments: Arguments) -> Json:
         if "name" not in values:
             raise invalid_properties("name is missing", "name")
         checked = _mailbox_values(context, values, None)
+        parent = account.mailboxes.get(checked.get("parent_id") or "")
+        if parent is not None and "mayCreateChild" in parent.withheld:
+            raise SetError("forbidden", "mayCreateChild")
         id = account.add_mailbox(
             checked.pop("name"), checked.pop("parent_id", None), checked.pop("role", None)
         )

@@ -45,7 +45,12 @@ MAILBOX_PROPERTIES: Mapping[str, Property] = {
     "unreadEmails": lambda _, m: m.unread,
     "totalThreads": lambda a, m: len(_threads(a, m)),
     "unreadThreads": _unread_threads,
-    "myRights": lambda _, m: {**_RIGHTS, "mayDelete": m.role is None, "mayRename": m.role != "inbox"},
+    "myRights": lambda _, m: {
+        **_RIGHTS,
+        "mayDelete": m.role is None,
+        "mayRename": m.role != "inbox",
+        **dict.fromkeys(sorted(m.withheld), False),
+    },
     "isSubscribed": lambda _, m: m.is_subscribed,
 }
 
@@ -79,7 +84,7 @@ EMAIL_PROPERTIES: Mapping[str, Property] = {
     "id": lambda _, m: m.id,
     "blobId": lambda _, m: f"G{m.id[1:]}",
     "threadId": lambda _, m: m.thread_id,
-    "mailboxIds": lambda _, m: dict.fromkeys(sorted(m.mailbox_ids), True),
+    "mailboxIds": lambda a, m: dict.fromkeys(sorted(m.mailbox_ids - a.hidden()), True),
     "keywords": lambda _, m: dict.fromkeys(sorted(m.keywords), True),
     "size": lambda _, m: m.size,
     "receivedAt": lambda _, m: m.received_at,
@@ -155,11 +160,18 @@ def email_get(context: Context, arguments: Arguments) -> Json:
         context,
         arguments,
         type="Email",
-        objects=context.account.messages,
+        objects=visible_messages(context.account),
         properties=properties,
         defaults=_EMAIL_DEFAULTS,
         needs_ids=True,
     )
+
+
+def visible_messages(account: SandboxAccount) -> Mapping[str, Message]:
+    """Return the messages that lie in some mailbox that may be read."""
+    if hidden := account.hidden():
+        return {id: message for id, message in account.messages.items() if message.mailbox_ids - hidden}
+    return account.messages
 
 
 def _part_names() -> Iterable[str]:

@@ -18,6 +18,7 @@ from mailroom.sandbox.jmap.filters import (
     subject,
     take_filter,
 )
+from mailroom.sandbox.jmap.objects import visible_messages
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.messages import Mailbox, Message, moment
 
@@ -57,7 +58,10 @@ def email_query(context: Context, arguments: Arguments) -> Json:
     sort = _take_sort(arguments, _EMAIL_SORTS) or [(_EMAIL_SORTS["receivedAt"], False)]
     collapse = arguments.boolean("collapseThreads", False)
     within = _mailboxes_of(filter)
-    ids = _in_order_of_arrival(account, within)
+    ids = _in_order_of_arrival(account, within if within is None else within - account.hidden())
+    if account.hidden():
+        visible = visible_messages(account)
+        ids = [id for id in ids if id in visible]
     if not _is_only_mailboxes(filter):
         ids = [id for id in ids if matches(account.messages[id])]
     if sort == [(_EMAIL_SORTS["receivedAt"], False)]:

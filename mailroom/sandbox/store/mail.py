@@ -45,8 +45,8 @@ class Mail:
             self.changed.notify_all()
             return id
 
-    def alter_mailbox(self, mailbox: str, **values: str | int | bool | None) -> None:
-        """Set attributes of a mailbox: name, parent_id, role, sort_order, is_subscribed."""
+    def alter_mailbox(self, mailbox: str, **values: str | int | bool | frozenset[str] | None) -> None:
+        """Set attributes of a mailbox: name, parent_id, role, sort_order, is_subscribed, withheld."""
         with self.changed:
             record = self.mailboxes[self.mailbox_id(mailbox)]
             for attribute, value in values.items():
@@ -240,6 +240,10 @@ class Mail:
         """Return the names of the mailboxes a message is in."""
         with self.lock:
             return {self.mailboxes[id].name for id in self.messages[message_id].mailbox_ids}
+
+    def hidden(self) -> frozenset[str]:
+        """Return the ids of the mailboxes whose messages the person may not read."""
+        return frozenset(id for id, mailbox in self.mailboxes.items() if "mayReadItems" in mailbox.withheld)
 
     def messages_in(self, mailbox: str) -> list[Message]:
         """Return the messages of a mailbox, oldest first."""

@@ -89,6 +89,7 @@ class Mailbox:
     """A mailbox (RFC 8621 section 2).
 
     Attributes:
+        withheld: What of its ``myRights`` the person does not have.
         modified_at: The number of the mailbox state in which something other than its counts changed.
     """
 
@@ -98,6 +99,7 @@ class Mailbox:
     role: str | None = None
     sort_order: int = 0
     is_subscribed: bool = True
+    withheld: frozenset[str] = frozenset()
     modified_at: int = 0
     unread: int = 0
     timeline: Timeline = field(factory=Timeline, repr=False)
