@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import signal
-import textwrap
 from typing import Final
 
 from attrs import frozen
 
 from mailroom.account import open_account
 from mailroom.exits import Exit
+from mailroom.output.columns import wrap
 from mailroom.output.logs import configure_logs
 from mailroom.output.terminal import BOLD, DIM, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
@@ -80,8 +80,8 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     mailroom.begin()
     run_cycle(mailroom.triage)
     for line in log_lines.getvalue().splitlines():
-        for part in textwrap.wrap(line, terminal.width, subsequent_indent="  ", break_long_words=False):
-            terminal.line(part)
+        for number, part in enumerate(wrap(line, terminal.width, terminal.width - 2)):
+            terminal.line(f"  {part}" if number else part)
     _show_changes(terminal, before, _picture_of(account))
     _show_left(terminal, account)
     sandbox.reset_requests()

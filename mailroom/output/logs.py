@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import Final, TextIO
 
+from mailroom.output.columns import DEFAULT_WIDTH, wrap
+from mailroom.output.domains import with_readable_domains
 from mailroom.output.programs import json_line
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import speaks_unicode, tell
@@ -32,6 +35,8 @@ _BARE: Final = ("sender", "problems", "reason", "message")
 
 _FOR_PROGRAMS: Final = ("message_id",)
 
+_INDENT: Final = "  "
+
 _COLOURS: Final = {"warning": "33", "error": "31", "critical": "31"}
 
 
@@ -44,7 +49,7 @@ def configure_logs(level: str, stream: TextIO | None = None, form: str = "auto")
     handler = _Handler(stream or sys.stdout)
     is_terminal = handler.stream.isatty()
     if form == "text" or (form == "auto" and is_terminal):
-        handler.setFormatter(_TextFormatter(is_coloured=is_terminal and not os.environ.get("NO_COLOR")))
+        handler.setFormatter(_TextFormatter(is_terminal=is_terminal))
     else:
         handler.setFormatter(_JsonFormatter(in_ascii=not speaks_unicode(handler.stream)))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -81,25 +86,37 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _TextFormatter(logging.Formatter):
-    """Says an event in a line of words: when, what, and its fields; only a bug's traceback adds lines."""
+    """Says an event in words: when, what, and those of its fields that say something.
 
-    def __init__(self, *, is_coloured: bool) -> None:
+    It takes one line, and on a terminal as many as fit there; a bug's traceback adds others.
+    """
+
+    def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()
-        self._is_coloured = is_coloured
+        self._is_terminal = is_terminal
+        self._is_coloured = is_terminal and not os.environ.get("NO_COLOR")
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _event(record)
         moment = datetime.fromtimestamp(record.created).astimezone()
+        head = f"{moment:%m-%d %H:%M:%S} "
         what = str(fields.pop("event")).replace("_", " ")
-        if self._is_coloured and (colour := _COLOURS.get(record.levelname.lower())):
-            what = f"\033[{colour}m{what}\033[0m"
         said = [
             _in_words(value) if name in _BARE else f"{name.replace('_', ' ')} {_in_words(value)}"
             for name, value in fields.items()
-            if name not in _FOR_PROGRAMS and value not in (None, "", [], {})
+            if name not in _FOR_PROGRAMS and not _says_nothing(value)
         ]
-        line = f"{moment:%m-%d %H:%M:%S} {what}" + (f": {', '.join(said)}" if said else "")
-        return "\n  ".join([line, *(_traceback(self, record) if record.exc_info else ())])
+        line = with_readable_domains(f"{head}{what}" + (f": {', '.join(said)}" if said else ""))
+        lines = [*self._laid_out(line), *(_traceback(self, record) if record.exc_info else ())]
+        if self._is_coloured and (colour := _COLOURS.get(record.levelname.lower())):
+            lines[0] = lines[0].replace(what, f"\033[{colour}m{what}\033[0m", 1)
+        return f"\n{_INDENT}".join(lines)
+
+    def _laid_out(self, line: str) -> Iterable[str]:
+        if not self._is_terminal:
+            return (line,)
+        width = get_terminal_size((DEFAULT_WIDTH, 0)).columns  # asked each time: a window changes
+        return wrap(line, width, width - len(_INDENT))
 
 
 def _event(record: logging.LogRecord) -> dict[str, object]:
@@ -107,6 +124,11 @@ def _event(record: logging.LogRecord) -> dict[str, object]:
     if record.name == _LOGGER.name:
         return _presentable({"event": record.getMessage(), **getattr(record, "fields", {})})
     return _presentable({"event": "log", "logger": record.name, "message": record.getMessage()})
+
+
+def _says_nothing(value: object) -> bool:
+    """Whether there is none of it: a person is not told what did not happen."""
+    return value in (None, "", [], {}) or (value == 0 and not isinstance(value, bool))
 
 
 def _in_words(value: object) -> str:

@@ -11,12 +11,13 @@ import shutil
 import sys
 import threading
 import time
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
+from mailroom.output.columns import DEFAULT_WIDTH, display_width, fit, wrap
+from mailroom.output.domains import with_readable_domains
 from mailroom.output.programs import json_line, json_text
 from mailroom.output.redaction import presentable, redact
 from mailroom.output.streams import in_encoding_of, speaks_unicode, write
@@ -24,7 +25,6 @@ from mailroom.output.streams import in_encoding_of, speaks_unicode, write
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 COLUMN_GAP = 2
 LEAST_COLUMN_WIDTH = 8
-DEFAULT_WIDTH = 80
 PROGRESS_AFTER_SECONDS = 0.7
 PROGRESS_INTERVAL_SECONDS = 0.1
 PROGRESS_BAR_WIDTH = 24
@@ -76,17 +76,11 @@ class Terminal:
     def paragraph(self, text: str, mark: str = "", *codes: str) -> None:
         """Write text in lines that fit, after a mark in colour, and indented as far as the mark reaches."""
         mark = self._shown(mark)
-        indent = " " * display_width(mark)
+        indent = display_width(mark)
         mark = self.paint(mark, *codes)
-        words = self._shown(text).split()
-        line = words.pop(0) if words else ""
-        for word in words:
-            if display_width(f"{indent}{line} {word}") > self.width:
-                self._write_line(mark + line)
-                mark, line = indent, word
-            else:
-                line = f"{line} {word}"
-        self._write_line(mark + line)
+        for line in wrap(self._shown(text), self.width - indent):
+            self._write_line(mark + line)
+            mark = " " * indent
 
     def table(
         self,
@@ -119,7 +113,7 @@ class Terminal:
 
     def _shown(self, text: str) -> str:
         """Make a text fit to be shown before it is measured or cut."""
-        return in_encoding_of(self._stream, presentable(text))
+        return in_encoding_of(self._stream, with_readable_domains(presentable(text)))
 
     def _write_line(self, text: str) -> None:
         write(self._stream, f"{text}\n")
@@ -194,22 +188,6 @@ def _narrow(widths: list[int], room: int, order: Iterable[int]) -> None:
     for column in order:
         spare = max(0, widths[column] - LEAST_COLUMN_WIDTH)
         widths[column] -= min(spare, max(0, sum(widths) - room))
-
-
-def display_width(text: str) -> int:
-    """Return how many terminal columns a text takes: two for wide characters, none for combining ones."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
-
-
-def fit(text: str, width: int) -> str:
-    """Cut or pad a text to exactly `width` columns."""
-    if display_width(text) > width:
-        while text and display_width(text) > width - 1:
-            text = text[:-1]
-        text += "…"
-    return text + " " * (width - display_width(text))
 
 
 def _escape(character: str) -> str:

@@ -44,7 +44,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
             )
     for rejected in report.rejected:
         level = logging.WARNING if rejected.is_new else logging.DEBUG
-        log(level, "message_rejected", reason=rejected.reason, **point_to(rejected.message).as_fields())
+        log(level, "message_rejected", **point_to(rejected.message).as_fields(), reason=rejected.reason)
     if report.unreadable:
         shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
         log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
@@ -55,7 +55,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
     for unmarked in report.unmarked:
-        log(logging.ERROR, "message_failed", reason=unmarked.reason, **point_to(unmarked.message).as_fields())
+        log(logging.ERROR, "message_failed", **point_to(unmarked.message).as_fields(), reason=unmarked.reason)
     _log_sweep(report.swept)
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,

@@ -94,7 +94,7 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
             continue
         wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
-            reason = f"{sender} is labelled for {' and '.join(sorted(wanted))}: take off all labels but one"
+            reason = f"labelled for {' and '.join(sorted(wanted))}: take off all labels but one"
             rejected |= reject([m for m, _ in theirs], reason, layout)
         else:
             (category,) = wanted.values()

@@ -42,7 +42,7 @@ def test_a_message_that_is_left_to_the_person_is_told_with_its_reason(account: A
             "search for after:2026-02-01 before:2026-02-05",
         )
         assert conflict[0] is False
-        assert f"2026-02-04 from Gil <gil@example.net>{mark}: gil@example.net is labelled for" in conflict[1]
+        assert f"2026-02-04 from Gil <gil@example.net>{mark}: labelled for" in conflict[1]
         run_cycle(account)
 
 

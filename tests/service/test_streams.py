@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.output.terminal import display_width
+from mailroom.output.columns import display_width
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import environment

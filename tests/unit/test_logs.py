@@ -139,6 +139,41 @@ def test_an_event_is_one_line_of_words() -> None:
     assert re.fullmatch(f"{when} sender filed: a@x.example, messages moved 3, one; two lines\n", line), line
 
 
+def test_a_line_on_a_terminal_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer goes on indented, in whole words; in a pipe it stays one line."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = re.sub(r"\033\[\d*m", "", logged(Screen(), "text")).splitlines()
+    assert len(shown) > 1
+    assert all(len(line) <= 60 for line in shown)
+    assert all(line.startswith("  ") for line in shown[1:])
+    (whole,) = logged(io.StringIO(), "text").splitlines()
+    assert " ".join(line.strip() for line in shown).split()[2:] == whole.split()[2:]
+
+
+def test_what_did_not_happen_is_not_told_to_people() -> None:
+    """A cycle that found nothing is complete, and no list of zeros; programs get every count."""
+    for form, is_shown in (("text", False), ("json", True)):
+        stream = io.StringIO()
+        configure_logs("info", stream, form)
+        log(logging.INFO, "poll_complete", senders_filed=0, messages_moved=2, push=False)
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+        assert ("filed" in stream.getvalue()) is is_shown
+        assert "moved" in stream.getvalue()
+        assert "push" in stream.getvalue()
+
+
+def test_people_read_a_domain_as_it_is_spoken_and_programs_as_it_is_sent() -> None:
+    """The log's words name an international domain in its letters, its JSON as the servers know it."""
+    address = "info@xn--bcher-kva.example"
+    for form, shown in (("text", "info@bücher.example"), ("json", address)):
+        stream = io.StringIO()
+        configure_logs("info", stream, form)
+        log(logging.INFO, "sender_filed", sender=address)
+        logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+        assert shown in stream.getvalue()
+
+
 def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A warning is yellow, unless NO_COLOR is set."""
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.output.columns import display_width, fit
 from mailroom.output.redaction import conceal, forget_secrets
-from mailroom.output.terminal import LEAST_COLUMN_WIDTH, RED, Terminal, display_width, fit
+from mailroom.output.terminal import LEAST_COLUMN_WIDTH, RED, Terminal
 
 
 class Screen(io.StringIO):
@@ -103,6 +104,13 @@ def test_colour_is_for_terminals_that_want_it(
 def test_fit_makes_exactly_that_width(text: str, width: int) -> None:
     """Cut or padded, a cell has the width that was asked for."""
     assert display_width(fit(text, width)) == width
+
+
+def test_a_domain_is_shown_in_the_letters_that_it_stands_for(screen: Screen) -> None:
+    """In tables and in paragraphs, before they are measured."""
+    Terminal(screen).paragraph("info@xn--bcher-kva.example")
+    assert "info@bücher.example" in screen.getvalue()
+    assert "info@bücher.example" in table(("info@xn--bcher-kva.example", "x"))[1]
 
 
 HOSTILE = "\x1b[31mred\x1b]0;owned\x07\x9b2J\u202e\ud800"
