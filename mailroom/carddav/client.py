@@ -15,11 +15,8 @@ from mailroom.carddav.cards import (
     card_in,
     delete_card,
     etag_in,
-    prove,
     query,
     quoted,
-    read_card,
-    read_exact_card,
     resource_name,
     write_card,
 )
@@ -30,6 +27,7 @@ from mailroom.carddav.discovery import (
     discover,
     escape_xml,
 )
+from mailroom.carddav.exact import prove, read_card, read_exact_card
 from mailroom.carddav.multistatus import Multistatus
 from mailroom.carddav.vcard import URN_UUID, version_and_uid
 from mailroom.errors import ProtocolError, StatusError, TooLargeError
@@ -224,11 +222,11 @@ class CardDavClient:
                     yield name, uid
 
     def read_card(self, book: Collection, name: str) -> StoredCard | None:
-        """Read one card; see `cards.read_card`."""
+        """Read one card; see `exact.read_card`."""
         return read_card(self._http, book, name)
 
     def read_exact_card(self, book: Collection, name: str) -> StoredCard | None:
-        """Read one card as the server stores it; see `cards.read_exact_card`."""
+        """Read one card as the server stores it; see `exact.read_exact_card`."""
         return read_exact_card(self._http, book, name)
 
     def write_card(self, book: Collection, name: str, card: bytes, etag: str | None = None) -> str:

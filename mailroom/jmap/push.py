@@ -10,29 +10,24 @@ import enum
 import logging
 import math
 import random
-import re
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from attrs import frozen
 
 from mailroom.errors import AuthenticationError, MailroomError, UntrustedHostError
 from mailroom.http import HttpClient, Stream, retry_after_seconds
 from mailroom.jmap.client import JmapClient
+from mailroom.jmap.event_source import concerns, event_source_url, sendable_event_id
 from mailroom.jmap.session import Session
-from mailroom.jmap.sse import EventStreamParser, ServerSentEvent
-from mailroom.jmap.wire import StateChange, parse_json, structure
+from mailroom.jmap.sse import EventStreamParser
 from mailroom.output.logs import log
 
-TYPES = ("Email", "Mailbox")
 STOP_PATIENCE_SECONDS = 1.0
-MAX_EVENT_ID_CHARACTERS = 1_024
 
 _EVENT_STREAM = "text/event-stream"
 _NO_PUSH = frozenset({204, 404, 405, 410, 501})
-_VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 @frozen
@@ -245,7 +240,7 @@ class Push:
             for event in parser.feed(chunk):
                 if concerns(event, account_id):
                     self._on_change()
-            self._last_event_id = _sendable(parser.last_event_id)
+            self._last_event_id = sendable_event_id(parser.last_event_id)
             if parser.retry_seconds is not None:
                 self._first_seconds = max(parser.retry_seconds, self._times.least_seconds)
 
@@ -264,38 +259,3 @@ class Push:
             log(logging.INFO, "push_connected")
         else:
             log(logging.WARNING, "push_lost", push=state.value, reason=reason)
-
-
-def event_source_url(template: str, ping_seconds: int) -> str:
-    """Return where to listen for changes of mail.
-
-    Args:
-        template: The session's eventSourceUrl, a URI template of level 1 (RFC 6570) or a plain URL.
-    """
-    values = {"types": ",".join(TYPES), "closeafter": "no", "ping": str(ping_seconds)}
-    url, variables = _VARIABLE.subn(lambda match: quote(values.get(match[1], ""), safe=""), template)
-    if variables:
-        return url
-    # Fastmail has given both: a template, and a bare URL that takes the same three as its query.
-    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
-    missing = urlencode({name: value for name, value in values.items() if name not in given})
-    return f"{url}{'&' if given else '?'}{missing}" if missing else url
-
-
-def concerns(event: ServerSentEvent, account_id: str) -> bool:
-    """Whether an event tells of changed mail in an account (RFC 8620 section 7.1).
-
-    Raises:
-        ProtocolError: It is a state event that cannot be read.
-    """
-    if event.type != "state":  # Fastmail's keep-alives are events of the type ping
-        return False
-    what = "a push event"
-    change = structure(parse_json(event.data.encode(), what), StateChange, what)
-    return not change.changed.get(account_id, {}).keys().isdisjoint(TYPES)
-
-
-def _sendable(event_id: str) -> str:
-    """Return an event id if a header can carry it, else nothing."""
-    is_fit = len(event_id) <= MAX_EVENT_ID_CHARACTERS and event_id.isascii() and event_id.isprintable()
-    return event_id if is_fit else ""

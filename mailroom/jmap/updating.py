@@ -27,7 +27,6 @@ def update_messages(
     """Change messages; see `MailStore.update`."""
     work = _Updating(snapshot.state, dict(snapshot.messages), change)
     most = client.session.limits.max_objects_in_set
-    stale_attempts = busy_attempts = 0
     while batch := work.next_batch(most, client.session.limits.max_size_request):
         # Nothing is written on a view that no longer holds (RFC 8620 section 5.3).
         arguments = {"ifInState": work.state, "update": batch}
@@ -36,8 +35,8 @@ def update_messages(
             settled = work.take(batch, answer.as_record(EmailSet))
         except ServerError as error:
             if isinstance(error, MethodError) and error.type == "stateMismatch":
-                stale_attempts += 1
-                if stale_attempts > MAX_STALE_ATTEMPTS:
+                work.stale_attempts += 1
+                if work.stale_attempts > MAX_STALE_ATTEMPTS:
                     work.give_up("the mail changes faster than it can be filed")
                 else:
                     work.renew(messages.read(work.pending))
@@ -48,16 +47,21 @@ def update_messages(
             else:
                 raise
         else:
-            if settled:  # it goes on: only what stands still is given up
-                stale_attempts = busy_attempts = 0
-            if settled == len(batch):
-                continue
-            if busy_attempts == len(BUSY_WAITS_SECONDS):
-                work.give_up("the server is busy: it limits how much may be changed in a while")
-                continue
-            client.wait(BUSY_WAITS_SECONDS[busy_attempts])
-            busy_attempts += 1
+            _go_on(client, work, settled, len(batch))
     return Update(Snapshot(work.state, work.messages), frozenset(work.changed), work.failed)
+
+
+def _go_on(client: JmapClient, work: _Updating, settled: int, asked: int) -> None:
+    """Wait for a server that was too busy for some of a batch; give up on one that always is."""
+    if settled:  # it goes on: only what stands still is given up
+        work.stale_attempts = work.busy_attempts = 0
+    if settled == asked:
+        return
+    if work.busy_attempts == len(BUSY_WAITS_SECONDS):
+        work.give_up("the server is busy: it limits how much may be changed in a while")
+        return
+    client.wait(BUSY_WAITS_SECONDS[work.busy_attempts])
+    work.busy_attempts += 1
 
 
 @define
@@ -67,6 +71,8 @@ class _Updating:
     Attributes:
         pending: Messages not looked at yet, or to be looked at again.
         attempted: How messages are if their patch was applied although no answer said so.
+        stale_attempts: How many writes in a row met another state than the one they were meant for.
+        busy_attempts: How many of them in a row the server was too busy for.
     """
 
     state: str
@@ -76,6 +82,8 @@ class _Updating:
     attempted: dict[MessageId, Message] = field(init=False, factory=dict)
     changed: set[MessageId] = field(init=False, factory=set)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
+    stale_attempts: int = field(init=False, default=0)
+    busy_attempts: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self.pending = dict.fromkeys(self.messages)

@@ -16,7 +16,7 @@ from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import MailroomError
 from mailroom.http import Credentials, HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
-from mailroom.jmap.push import concerns, event_source_url
+from mailroom.jmap.event_source import concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot

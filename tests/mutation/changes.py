@@ -102,6 +102,7 @@ def edits_of(tree: ast.AST) -> Iterator[Edit]:
         yield from _values(node)
         yield from _arguments(node)
         yield from _steps(node)
+        yield from _branches(node)
 
 
 def _large_bounds(tree: ast.AST) -> Iterator[ast.Constant]:
@@ -181,13 +182,17 @@ def _arguments(node: ast.AST) -> Iterator[Edit]:
 
 
 def _steps(node: ast.AST) -> Iterator[Edit]:
-    """Leave out a statement, a branch, a case or what is done about an error."""
+    """Leave out a statement."""
     for field in ("body", "orelse", "finalbody"):
         body = getattr(node, field, None)
         if isinstance(body, list):
             for place, statement in enumerate(body):
                 if _is_step(statement):
                     yield Edit(statement, partial(body.__setitem__, place, ast.Pass()), _NOTHING)
+
+
+def _branches(node: ast.AST) -> Iterator[Edit]:
+    """Leave out a branch, a case or what is done about an error."""
     match node:
         case ast.If():
             if not _is_one_step(node.body):

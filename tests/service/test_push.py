@@ -16,7 +16,8 @@ from attrs import evolve
 
 from mailroom.errors import ProtocolError
 from mailroom.http import Credentials, HttpClient
-from mailroom.jmap.push import DEFAULT_TIMES, Push, PushState, PushTimes, concerns, event_source_url
+from mailroom.jmap.event_source import concerns, event_source_url
+from mailroom.jmap.push import DEFAULT_TIMES, Push, PushState, PushTimes
 from mailroom.jmap.session import Session
 from mailroom.jmap.sse import ServerSentEvent
 from mailroom.jmap.wire import CoreCapability

@@ -10,9 +10,10 @@ import pytest
 from attrs import evolve
 
 from mailroom.carddav import CardDavAddressBook
-from mailroom.carddav.cards import delete_card, read_exact_card, write_card
+from mailroom.carddav.cards import delete_card, write_card
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.exact import read_exact_card
 from mailroom.errors import PreconditionFailedError, ProtocolError
 from mailroom.http import Credentials, HttpClient
 from mailroom.model.contacts import CardUid, Membership
