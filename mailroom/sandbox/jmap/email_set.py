@@ -50,7 +50,7 @@ def _check_rights(
     ]
     for right, ids in needed:
         if any(right in account.mailboxes[id].withheld for id in ids):
-            raise SetError("forbidden", right)
+            raise SetError("forbidden")
 
 
 def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset[str], frozenset[str]]:
