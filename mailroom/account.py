@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
+from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, post_once
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore
@@ -24,6 +24,10 @@ JMAP, CARDDAV = "jmap", "carddav"
 
 OnAnswer: TypeAlias = Callable[[str, int | None, float], None]
 """Hears of a request: its protocol, the status of its answer if there was one, and the seconds until then."""
+
+
+Post: TypeAlias = Callable[[Mapping[str, str], bytes], None]
+"""Sends a POST with these headers and this body."""
 
 
 def ignore_answer(_protocol: str, _status: int | None, _seconds: float) -> None:
@@ -64,12 +68,7 @@ class Account:
         Raises:
             UserError: Names everything that is wrong at once.
         """
-        problems = [
-            *self._problems(self.triage.check_mail),
-            *self._problems(self.triage.check_book),
-        ]
-        if problems:
-            raise UserError(problems)
+        self._do(self.triage.check_mail, self.triage.check_book)
 
     def begin(self) -> None:
         """Do what `check` does, and find what an earlier process has left, for whoever runs cycles.
@@ -78,16 +77,23 @@ class Account:
             UserError: Names everything that is wrong at once.
         """
         self.check()
-        if problems := self._problems(self.triage.find_unfinished):
-            raise UserError(problems)
+        self._do(self.triage.find_unfinished)
 
     @staticmethod
-    def _problems(check: Callable[[], None]) -> tuple[str, ...]:
-        try:
-            check()
-        except (UserError, AuthenticationError, ServerError) as error:
-            return error.problems
-        return ()
+    def _do(*checks: Callable[[], None]) -> None:
+        """Do all of them, and raise what they found; from a refusal of credentials where there is one."""
+        problems: list[str] = []
+        refusal: AuthenticationError | None = None
+        for check in checks:
+            try:
+                check()
+            except (UserError, ServerError) as error:
+                problems += error.problems
+            except AuthenticationError as error:
+                problems += error.problems
+                refusal = refusal or error
+        if problems:
+            raise UserError(problems) from refusal
 
 
 def open_account(
@@ -134,6 +140,11 @@ def open_account(
         clock=clock,
     )
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, known_own)
+
+
+def open_notices(settings: Settings) -> Post | None:
+    """Wire up what carries a notice to the person; None where no URL is set for it."""
+    return partial(post_once, settings.notify_url) if settings.notify_url else None
 
 
 def open_push(

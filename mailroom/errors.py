@@ -36,7 +36,16 @@ class OutputError(MailroomError):
 
 
 class AuthenticationError(MailroomError):
-    """The server refused the credentials (HTTP 401 or 403 on the way in); it says what a person can do."""
+    """The server refused the credentials (HTTP 401 or 403 on the way in).
+
+    Args:
+        advice: Which credentials they are, and what a person can do.
+        answer: The request and the answer that refused them, for whoever looks for the reason elsewhere.
+    """
+
+    def __init__(self, advice: str, answer: str = "") -> None:
+        super().__init__(f"{advice} ({answer})" if answer else advice)
+        self.advice = advice
 
 
 class ServerError(MailroomError):

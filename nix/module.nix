@@ -24,6 +24,18 @@ let
     else
       types.str;
 
+  # a path of Nix would be copied into the store, for everybody to read
+  file = types.pathWith {
+    inStore = false;
+    absolute = true;
+  };
+  secret = name: type: {
+    inherit type;
+    example = "/run/secrets/${lib.toLower name}";
+    description = "The file that holds ${name}; readable for root is enough.";
+  };
+  secrets = lib.filterAttrs (_: given: given != null) cfg.secrets;
+
   text = value: if lib.isBool value then lib.boolToString value else toString value;
   # systemd reads %d and the like in what a variable says
   verbatim = value: lib.replaceStrings [ "%" ] [ "%%" ] (text value);
@@ -60,18 +72,11 @@ in
       };
     };
 
-    secrets = lib.genAttrs table.secrets (
-      name:
-      mkOption {
-        # a path of Nix would be copied into the store, for everybody to read
-        type = types.pathWith {
-          inStore = false;
-          absolute = true;
-        };
-        example = "/run/secrets/${lib.toLower name}";
-        description = "The file that holds ${name}; readable for root is enough.";
-      }
-    );
+    secrets =
+      lib.genAttrs table.secrets (name: mkOption (secret name file))
+      // lib.genAttrs table.optionalSecrets (
+        name: mkOption (secret name (types.nullOr file) // { default = null; })
+      );
   };
 
   config = lib.mkIf cfg.enable {
@@ -85,10 +90,10 @@ in
         MALLOC_ARENA_MAX = "1"; # as in the image
       }
       // lib.mapAttrs (_: verbatim) differing
-      // lib.mapAttrs' (name: _: lib.nameValuePair "${name}_FILE" "%d/${name}") cfg.secrets;
+      // lib.mapAttrs' (name: _: lib.nameValuePair "${name}_FILE" "%d/${name}") secrets;
       serviceConfig = {
         ExecStart = "${lib.getExe cfg.package} run";
-        LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") cfg.secrets;
+        LoadCredential = lib.mapAttrsToList (name: given: "${name}:${given}") secrets;
         Restart = "on-failure";
         RestartSec = 30;
         TimeoutStopSec = 60; # the current cycle is finished within 30

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from mailroom import __version__
-from mailroom.account import Account, open_account, open_push
+from mailroom.account import Account, open_account, open_notices, open_push
 from mailroom.errors import StoppedError, UserError
 from mailroom.exits import Exit
 from mailroom.jmap import PushState
@@ -17,6 +17,7 @@ from mailroom.output.logs import configure_logs, log
 from mailroom.service.health import Health, HealthServer
 from mailroom.service.loop import Service
 from mailroom.service.metrics import Metrics
+from mailroom.service.notifier import Notifier
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
@@ -75,6 +76,7 @@ def _run_service(settings: Settings) -> Exit:
     )
     push = open_push(settings, wake.call, stop, metrics.note_request) if settings.push == "auto" else None
     health = Health(settings.poll_interval_seconds, push=lambda: push.state if push else PushState.OFF)
+    notifier = _notifier(settings)
     account = open_account(settings, stop, before_attempt=before_attempt, on_answer=metrics.note_request)
     server = HealthServer(
         health,
@@ -85,9 +87,11 @@ def _run_service(settings: Settings) -> Exit:
     )
     with closing(server), ExitStack() as listening:
         server.start()
+        if notifier:
+            listening.callback(notifier.close)
         started: dict[str, object] = {"version": __version__, "health_port": server.port}
         log(logging.INFO, "service_starting", **started, **settings.servers)
-        if not _is_ready(account, stop):
+        if not _is_ready(account, stop, notifier):
             log(logging.INFO, "service_stopped")
             return Exit.DONE
         is_started.set()
@@ -103,15 +107,23 @@ def _run_service(settings: Settings) -> Exit:
             health.note_progress,
             stop=stop,
             wake=wake,
-            readers=[metrics],
+            readers=[metrics, notifier] if notifier else [metrics],
         ).run()
 
 
-def _is_ready(account: Account, stop: threading.Event) -> bool:
+def _notifier(settings: Settings) -> Notifier | None:
+    post = open_notices(settings)
+    marks = (settings.scheme.error_label, settings.scheme.warning_label)
+    return Notifier(post, tuple(filter(None, marks))) if post else None
+
+
+def _is_ready(account: Account, stop: threading.Event, notifier: Notifier | None) -> bool:
     """Look whether the account is as triage needs it; False where the process is to end meanwhile."""
     try:
         account.begin()
-    except (StoppedError, UserError):
+    except (StoppedError, UserError) as error:
         if not stop.is_set():
+            if notifier:
+                notifier.note_failure(error)
             raise
     return not stop.is_set()

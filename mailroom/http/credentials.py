@@ -33,5 +33,5 @@ class Credentials:
         """
         subject = f"{', '.join(self.variables)}: " if self.variables else ""
         return AuthenticationError(
-            f"{subject}the {self.server} refuses the {self.name}; {self.renewal} ({answer})"
+            f"{subject}the {self.server} refuses the {self.name}; {self.renewal}", answer
         )

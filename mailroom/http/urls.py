@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, unquote, urljoin
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -57,6 +57,13 @@ def authority_of(url: str) -> str:
 
 def find_url_problem(url: str) -> str | None:
     """Say why a URL from the settings cannot be where a server is, without quoting it, or None."""
+    return find_secret_url_problem(url) or (
+        "must not contain a user name or password" if parse(url).auth is not None else None
+    )
+
+
+def find_secret_url_problem(url: str) -> str | None:
+    """Say the same of a URL that is kept as a secret, and so may contain a user name and a password."""
     try:
         parsed = parse(url)
     except ProtocolError:
@@ -65,11 +72,16 @@ def find_url_problem(url: str) -> str | None:
         return "is not a URL; write an international domain in its ASCII form (xn--…)"
     if parsed.scheme not in ("https", "http") or not parsed.host:
         return "must be a URL that begins with https://"
-    if parsed.auth is not None:
-        return "must not contain a user name or password"
     if parsed.scheme == "http" and not is_loopback(parsed.host):
         return "must begin with https://; http:// is only allowed for this machine (localhost)"
     return None
+
+
+def secrets_of_url(url: str) -> tuple[str, ...]:
+    """Return the password and the values of the query that a URL contains."""
+    parsed = parse(url)
+    _, _, password = unquote(parsed.auth or "").partition(":")
+    return (password, *(value for _, value in parse_qsl(parsed.query or "")))
 
 
 def port_of(url: Url) -> int | None:

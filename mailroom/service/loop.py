@@ -26,8 +26,12 @@ class CycleReader(Protocol):
         """Read what a cycle did that ended well, and how long it took."""
         ...
 
-    def note_failure(self, seconds: float) -> None:
-        """Hear that a cycle failed as a whole, after so long."""
+    def note_failure(self, error: Exception, seconds: float) -> None:
+        """Hear why a cycle failed as a whole, and after how long."""
+        ...
+
+    def note_end(self, failures: int) -> None:
+        """Hear that the service ends, after so many failures in a row."""
         ...
 
 
@@ -78,9 +82,11 @@ class Service:
                 is_awaited = True
                 log_failure(error, failures_in_a_row=failures)
                 for reader in self._readers:
-                    reader.note_failure(time.monotonic() - began)
+                    reader.note_failure(error, time.monotonic() - began)
                 if failures == MAX_FAILURES_IN_A_ROW:
                     log(logging.ERROR, "service_failed", failures_in_a_row=failures)
+                    for reader in self._readers:
+                        reader.note_end(failures)
                     return Exit.FAILED
                 if failures == 1:
                     self._wake.call()  # a person may be waiting; most failures are over in a moment

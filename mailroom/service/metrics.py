@@ -104,10 +104,13 @@ class Metrics:
             if report.waiting:
                 self._note_waiting(report.waiting)
 
-    def note_failure(self, seconds: float) -> None:
+    def note_failure(self, error: Exception, seconds: float) -> None:  # noqa: ARG002 - the log has it
         """Count a cycle that failed as a whole."""
         with self._lock:
             self._note_cycle(FAILED, seconds)
+
+    def note_end(self, failures: int) -> None:
+        """Hear that the service ends; nobody asks for figures any more."""
 
     def note_request(self, protocol: str, status: int | None, seconds: float) -> None:
         """Count a request.

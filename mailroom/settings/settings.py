@@ -10,7 +10,13 @@ from typing import Final
 from attrs import field, frozen
 
 from mailroom.errors import UserError
-from mailroom.http import Credentials, authority_of, find_url_problem
+from mailroom.http import (
+    Credentials,
+    authority_of,
+    find_secret_url_problem,
+    find_url_problem,
+    secrets_of_url,
+)
 from mailroom.model.scheme import Scheme
 from mailroom.output.redaction import conceal
 from mailroom.settings.credentials import carddav_credentials, jmap_credentials
@@ -18,7 +24,7 @@ from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
-from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES
+from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES, NOTIFY_URL
 
 DOTENV: Final = Path(".env")
 
@@ -28,6 +34,7 @@ class Settings:
     """What the environment says. Secrets do not show in its repr.
 
     Attributes:
+        notify_url: Where the person is told of what needs them; empty where nowhere.
         misspelt: What is said of variables that are nearly settings; they change nothing.
     """
 
@@ -44,6 +51,7 @@ class Settings:
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
+    notify_url: str = field(default="", repr=False)
     misspelt: tuple[str, ...] = ()
 
     @property
@@ -104,11 +112,12 @@ def load_settings(
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
         carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username, is_needed=needs_secrets),
         carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD", is_needed=needs_secrets),
+        notify_url=reader.secret(NOTIFY_URL, find_secret_url_problem, is_needed=False),
         misspelt=misspelt(given, NAMES),
     )
     if problems := _problems(reader, settings.scheme):
         raise UserError([*problems, *settings.misspelt])
-    conceal(settings.jmap_token, settings.carddav_password)
+    conceal(settings.jmap_token, settings.carddav_password, *secrets_of_url(settings.notify_url))
     if settings.carddav_password:
         conceal(settings.carddav_credentials.authorization.partition(" ")[2])
     return settings

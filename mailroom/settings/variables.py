@@ -62,7 +62,18 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
 SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
 
-NAMES: Final = (*PUBLIC_DEFAULTS, *OTHER_DEFAULTS, *SECRETS, *(f"{name}_FILE" for name in SECRETS))
+NOTIFY_URL: Final = "MAILROOM_NOTIFY_URL"
+
+OPTIONAL_SECRETS: Final = (NOTIFY_URL,)
+"""Secrets that may be missing; given like the others."""
+
+NAMES: Final = (
+    *PUBLIC_DEFAULTS,
+    *OTHER_DEFAULTS,
+    *SECRETS,
+    *OPTIONAL_SECRETS,
+    *(f"{name}_FILE" for name in (*SECRETS, *OPTIONAL_SECRETS)),
+)
 """Every variable that is read."""
 
 

@@ -14,7 +14,7 @@ import pytest
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from mailroom.settings.settings import load_scheme
-from mailroom.settings.variables import SECRETS
+from mailroom.settings.variables import OPTIONAL_SECRETS, SECRETS
 from tests.support.processes import Process
 from tests.support.programs import ROOT, nix, program, run, tracked_files
 
@@ -151,6 +151,14 @@ def test_a_secret_is_a_file_outside_the_store(flake: Path, file: str) -> None:
     """Whatever is in the store is for everybody to read."""
     _, told = asked(flake, {"enable": True, "secrets": {**FILES, "MAILROOM_JMAP_TOKEN": file}}, expect=1)
     assert "services.mailroom.secrets.MAILROOM_JMAP_TOKEN must be the absolute path" in told
+
+
+@pytest.mark.parametrize("name", OPTIONAL_SECRETS)
+def test_a_secret_that_may_be_missing_is_loaded_where_it_is_given(flake: Path, name: str) -> None:
+    """Nobody has to have it (the other tests do not), and it comes the way of the others."""
+    text, _ = asked(flake, {"enable": True, "secrets": {**FILES, name: "/etc/mailroom/it"}})
+    assert f"LoadCredential={name}:/etc/mailroom/it\n" in text
+    assert variables(text)[f"{name}_FILE"] == f"%d/{name}"
 
 
 def test_without_enable_there_is_no_service(flake: Path) -> None:

@@ -72,6 +72,25 @@ def test_what_is_applied_opens_into_the_three_secrets(overlay: str) -> None:
 
 
 @pytest.mark.deploy
+@pytest.mark.usefixtures("still_the_example")
+@pytest.mark.parametrize("overlay", ["home", "flux"])
+def test_where_to_notify_is_sealed_beside_the_three(overlay: str, tmp_path: Path) -> None:
+    """A line below the token, as docs/cluster.md says, is sealed, and opens where it is applied."""
+    shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
+    shutil.copy(ROOT / ".sops.yaml", tmp_path)
+    name, value = "MAILROOM_NOTIFY_URL", "https://ntfy.example/topic-of-mine"
+    add = f"s|^( *)MAILROOM_JMAP_TOKEN: .*|&\\n\\1{name}: {value}|"
+    file = f"kustomize/overlays/{overlay}/secrets.enc.yaml"
+    environment = {"SOPS_AGE_KEY_FILE": str(EXAMPLE_KEY), "EDITOR": f"sed -E -i '{add}'"}
+    run(program("sops"), "edit", file, environment=environment, folder=tmp_path)
+    assert "topic-of-mine" not in (tmp_path / file).read_text()
+    (sent,) = (manifest for manifest in rendered(overlay, tmp_path) if "sops" in manifest)
+    values = opened(module("yaml").safe_dump(sent, sort_keys=False))
+    assert values.keys() == {*SECRETS, name}
+    assert values[name] == value
+
+
+@pytest.mark.deploy
 def test_the_example_key_opens_placeholders_only() -> None:
     """Whatever in the tree is sealed for the key that everybody knows holds nothing of worth."""
     for path in tracked_files():

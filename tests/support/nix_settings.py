@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mailroom.settings.variables import BOUNDS, OTHER_DEFAULTS, PUBLIC_DEFAULTS, SECRETS, WORDS, default_of
+from mailroom.settings.variables import (
+    BOUNDS,
+    OPTIONAL_SECRETS,
+    OTHER_DEFAULTS,
+    PUBLIC_DEFAULTS,
+    SECRETS,
+    WORDS,
+    default_of,
+)
 from tests.support.programs import ROOT
 
 TABLE = ROOT / "nix/settings.json"
@@ -25,7 +33,8 @@ def described(name: str) -> dict[str, Any]:
 def table() -> str:
     """Return the whole of the file."""
     settings = {name: described(name) for name in sorted((*PUBLIC_DEFAULTS, *OTHER_DEFAULTS))}
-    return json.dumps({"settings": settings, "secrets": SECRETS}, indent=2) + "\n"
+    content = {"settings": settings, "secrets": SECRETS, "optionalSecrets": OPTIONAL_SECRETS}
+    return json.dumps(content, indent=2) + "\n"
 
 
 if __name__ == "__main__":

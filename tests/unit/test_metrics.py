@@ -10,7 +10,7 @@ import pytest
 
 from mailroom import __version__
 from mailroom.account import open_account
-from mailroom.errors import TransportError
+from mailroom.errors import ServerError, TransportError
 from mailroom.http import Bounds, Credentials, HttpClient
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
@@ -125,7 +125,7 @@ class TestReading:
         moments = iter([1_000.5, 2_000.0])
         metrics = Metrics([], now=moments.__next__)
         metrics.note_report(Report(), 0.2)
-        metrics.note_failure(70.0)
+        metrics.note_failure(ServerError("busy"), 70.0)
         said = figures(metrics.text())
         assert said['mailroom_cycles_total{outcome="good"}'] == 1
         assert said['mailroom_cycles_total{outcome="failed"}'] == 1

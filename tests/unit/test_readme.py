@@ -50,6 +50,8 @@ def test_every_setting_stands_in_a_table_with_its_default() -> None:
     assert rows == {**variables.PUBLIC_DEFAULTS, **variables.OTHER_DEFAULTS}
     secrets = re.findall(r"^\| `(MAILROOM_\w+)` \| required \|", page, re.MULTILINE)
     assert tuple(secrets) == variables.SECRETS
+    optional = re.findall(r"^\| `(MAILROOM_\w+)` \| off \|", page, re.MULTILINE)
+    assert tuple(optional) == variables.OPTIONAL_SECRETS
 
 
 def test_every_command_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,6 +121,33 @@ def test_a_secret_may_lie_in_a_file(environment: pytest.MonkeyPatch, tmp_path: P
     assert "from-a-file" in (settings.jmap_token, settings.carddav_username, settings.carddav_password)
 
 
+def test_where_to_notify_may_lie_in_a_file_or_be_left_out(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is a secret that nobody needs; empty is left out."""
+    assert load_settings().notify_url == ""
+    environment.setenv("MAILROOM_NOTIFY_URL", "")
+    assert load_settings().notify_url == ""
+    environment.delenv("MAILROOM_NOTIFY_URL")
+    (tmp_path / "url").write_text("https://me:hush-hush@ntfy.example/topic-of-mine\n")
+    environment.setenv("MAILROOM_NOTIFY_URL_FILE", str(tmp_path / "url"))
+    settings = load_settings()
+    assert settings.notify_url == "https://me:hush-hush@ntfy.example/topic-of-mine"
+    assert "hush" not in repr(settings)
+    assert "topic" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["topic-of-mine", "http://ntfy.example/topic-of-mine", "ftp://x/topic-of-mine"]
+)
+def test_where_to_notify_is_a_safe_url(environment: pytest.MonkeyPatch, url: str) -> None:
+    """What is wrong with it is told, and nothing of what it says."""
+    environment.setenv("MAILROOM_NOTIFY_URL", url)
+    told = problems()
+    assert "MAILROOM_NOTIFY_URL: must" in told
+    assert "topic" not in told
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "cannot read"), (b"", "is empty"), (b"a\nb", "line break"), (b"\xff\xfe", "not UTF-8")],

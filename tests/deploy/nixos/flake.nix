@@ -28,6 +28,7 @@
           bool = type "true or false" lib.isBool;
           str = type "text" lib.isString;
           package = type "a package" lib.isDerivation;
+          nullOr = inner: type "${inner.name}, or null" (x: x == null || inner.check x);
           enum = words: type "one of ${toString words}" (x: lib.elem x words);
           ints.between = between "a whole number" lib.isInt;
           numbers.between = between "a number" (x: lib.isInt x || lib.isFloat x);
