@@ -245,10 +245,10 @@ class TestHealth:
             service.until("poll_complete")
 
     def test_anything_else_is_not_found(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """There is nothing but the health on that port."""
+        """There is nothing but the health and the metrics on that port."""
         with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
             service.until("service_started")
-            for path in ("/", "/healthz/", "/healthzz", "/healthz/live/", "/healthz/dead", "/metrics"):
+            for path in ("/", "/healthz/", "/healthzz", "/healthz/live/", "/healthz/dead", "/metrics/"):
                 assert service.health(path)[0] == 404
 
 
