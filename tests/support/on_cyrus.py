@@ -103,8 +103,9 @@ class AccountOnCyrus(AccountOnJmap):
     def find(self, message_id: str, timeout_seconds: float) -> str:
         """Return the id that JMAP has for a message, as soon as it has arrived."""
         deadline = time.monotonic() + timeout_seconds
+        newest_first = [{"property": "receivedAt", "isAscending": False}]
         while time.monotonic() < deadline:
-            ids = self._wire.jmap("Email/query")["ids"]
+            ids = self._wire.jmap("Email/query", sort=newest_first, limit=MAX_OBJECTS)["ids"]
             for each in self._wire.jmap("Email/get", ids=ids, properties=["messageId"])["list"]:
                 if each["messageId"] == [message_id]:
                     return str(each["id"])

@@ -140,6 +140,25 @@ def test_a_second_cycle_writes_nothing(world: World, scheme: Scheme, sweeps_stra
     assert run_cycle(first, scheme, sweeps_stragglers=sweeps_stragglers).writes == written
 
 
+@given(worlds(), schemes, st.booleans())
+def test_a_forecast_says_the_numbers_that_the_cycle_then_does(
+    world: World, scheme: Scheme, sweeps_stragglers: bool
+) -> None:
+    """Who is filed, how many of their messages are moved, and who is swept after; nothing is written."""
+    before = world.copy().state()
+    own = OwnAddresses.read([OWN])
+    triage = Triage(world, Book(world), scheme, own, sweeps_stragglers=sweeps_stragglers)
+    forecast = triage.forecast()
+    assert world.state() == before
+    report = triage.run()
+    filed = {each.filing.decision.sender: each.messages_moved for each in report.filed}
+    assert filed == {filing.decision.sender: messages for filing, messages in forecast.filings}
+    swept = {filing.decision.sender: messages for filing, messages in forecast.stragglers}
+    event(f"stragglers: {len(swept)}")
+    assert report.swept.moved == swept
+    assert {each.message.id for each in report.rejected} <= {message.id for message, _ in forecast.rejected}
+
+
 @given(worlds(), schemes)
 def test_no_message_is_lost_and_no_other_message_is_touched(world: World, scheme: Scheme) -> None:
     """Each message stays in a mailbox; protected mail and the person's own mailboxes keep theirs."""
