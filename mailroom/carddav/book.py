@@ -151,6 +151,7 @@ class CardDavAddressBook:
         for address, made in self._each(writer.create_card, unknown).items():
             if isinstance(made, StoredCard):
                 replica.keep_written(made)
+                # As the book has it: the one that was just kept stands last.
                 outcomes[address] = _card(replica.find(address)[-1])
             else:
                 outcomes[address] = made

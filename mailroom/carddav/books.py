@@ -184,6 +184,7 @@ class Books:
         for replica, error in zip(replicas, in_parallel(_read, replicas), strict=True):
             if error is None:
                 continue
+            # Moved or deleted: which of the two, only a new list of the books tells.
             is_gone = error.status in _GONE
             if not is_gone and (len(replicas) == 1 or replica is self._chosen):
                 raise error

@@ -79,6 +79,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
         vcard.add("org").value = [name]
         # The Contacts programs of Apple and Fastmail show such a card as a company.
         vcard.add("x-abshowas").value = "COMPANY"
+    # Fastmail refuses a card without FN and N (403); to vobject one without N is no card at all.
     vcard.add("n").value = parts
     for email in emails:
         vcard.add("email").value = email

@@ -64,6 +64,7 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
             if error.status == 403:
                 raise http.credentials.refused(str(error)) from error
             continue
+        # With a depth of 0 a server tells of the resource itself alone (RFC 4918 section 9.1).
         for resource in resources[:1]:
             if _is_address_book(resource):
                 named = evolve(_collection(base, resource), is_named=True)
@@ -133,6 +134,7 @@ def _is_address_book(resource: Resource) -> bool:
 
 
 def _collection(base: str, resource: Resource) -> Collection:
+    # Servers write it with a slash at the end or without; names of cards are put behind one.
     url = _resolve(base, resource.href).rstrip("/") + "/"
     rights = _privileges(resource)
     owners, readers = resource.hrefs(f"{DAV}owner"), resource.hrefs(_PRINCIPAL)

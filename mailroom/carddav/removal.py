@@ -98,6 +98,7 @@ class Remover:
         if isinstance(found, str):
             return found
         book = found.replica.book
+        # What is judged and what is deleted must be the same version: its ETag comes with this very text.
         for stored in read_cards(self._client, book, [found.resource], whole=True):
             if not isinstance(stored, StoredCard):
                 return stored.reason

@@ -116,6 +116,7 @@ class Replica:
         self.is_current = False
         changes = self._client.changes(self.book, self._sync_token)
         if changes.is_whole:
+            # Where the reading breaks off from here on, the next one has to be of everything again.
             self._sync_token = ""
             self.groups.clear()
             self.unreadable.clear()
@@ -134,6 +135,7 @@ class Replica:
         if self._may_show_other_uids:
             self._take_stored_uids()
         self._plan_retry(was_tried=bool(pending))
+        # Not before all is read: a token taken earlier would skip what a reading that broke off has not seen.
         self._sync_token = changes.sync_token
         self._written.clear()
         self.is_current = True

@@ -38,6 +38,7 @@ _QUOTED_PRINTABLE = re.compile(rb"[^:]*;(?:ENCODING=)?QUOTED-PRINTABLE[;:]", re.
 _FOLD = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _SOFT_BREAK = re.compile(rb"=(?:\r\n|\r|\n)[ \t]?")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# Not one that is escaped; an even number of backslashes before it escape each other.
 _SEMICOLON = re.compile(r"(?<!\\)(?:(?:\\\\)*);")
 _CARET = re.compile(r"\^([\^'n])")
 _CHARSET = re.compile(r';CHARSET="?([\w.:-]+)', re.IGNORECASE)
@@ -120,6 +121,7 @@ def summarize(card: bytes) -> CardSummary:
         elif line.name in MEMBERS:
             if uid := member_uid(line):
                 members.add(uid)
+        # An N of nothing but separators names nobody; many programs write one beside a good FN.
         elif line.name in _OF_INTEREST and line.value.strip(" ;"):
             first.setdefault(line.name, line.value)
     return CardSummary(

@@ -140,6 +140,7 @@ class Connections:
     def _take_idle(self, origin: Origin) -> HTTPConnection | None:
         while True:
             with self._lock:
+                # The one used last: servers close connections that were idle for long.
                 found = next((each for each in reversed(self._idle) if each[0] == origin), None)
                 if found is None:
                     return None

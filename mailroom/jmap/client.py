@@ -219,6 +219,7 @@ class JmapClient:
             self._session_states.add(parsed.session_state)  # of the session that was fetched just now
         is_known = parsed.session_state in self._session_states
         self._other_state = None if is_known else parsed.session_state
+        # The call's id ties an answer to it, not the order: a call may have several (RFC 8620 section 3.4).
         by_index = {index: (name, arguments) for name, arguments, index in parsed.method_responses}
         if missing := [call.method for index, call in enumerate(calls) if str(index) not in by_index]:
             raise ProtocolError(f"{what} lacks an answer to {', '.join(missing)}")

@@ -61,6 +61,7 @@ class JmapMailHistory:
             except ServerError as error:
                 if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
                     raise
+                # Which message is too large, nobody says: fewer are asked for, until one alone is left.
                 if page_messages > 1:
                     page_messages //= 2
                 else:

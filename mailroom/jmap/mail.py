@@ -38,6 +38,7 @@ class JmapMailStore:
         there is to know.
         """
         session = self._client.session
+        # Asked for all the same, it would fail the request as a whole (RFC 8620 section 3.6.1).
         if SUBMISSION not in session.capabilities:
             return OwnAddresses.read(session.names)
         try:
@@ -58,9 +59,8 @@ class JmapMailStore:
         search = {"filter": {"hasKeyword": ARCHIVED_KEYWORD}, "limit": MAX_JUST_ARCHIVED}
         try:
             (answer,) = self._client.call([Call("Email/query", search)])
-        except (
-            MethodError
-        ):  # unsupportedFilter, or what else there is against searching (RFC 8621 section 4.4)
+        except MethodError:
+            # unsupportedFilter, or whatever else a server has against this search (RFC 8621 section 4.4).
             return Snapshot("", {})
         found = self._messages.read([MessageId(x) for x in answer.as_record(Query).ids])
         return Snapshot(next(iter(found.states), ""), found.messages)

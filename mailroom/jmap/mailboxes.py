@@ -80,6 +80,7 @@ class MailboxList:
             if len(states) > 1:
                 return None
             ids = query_answer.as_record(Query).ids
+            # Only an empty page is the last for certain: no server has to tell the total, or fill a page.
             if not ids:
                 return Mailboxes(tuple(sorted(mailboxes.values(), key=lambda x: x.id)), *states)
             paging.take(ids)
@@ -125,6 +126,7 @@ def delete_mailboxes(client: JmapClient, mailboxes: MailboxList, paths: Sequence
         batch = dict(islice(doomed.items(), client.session.limits.max_objects_in_set))
         if not batch:
             return staying
+        # Mail may come after the reading: then the server has the last word (RFC 8621 section 2.5).
         destruction: Json = {"destroy": list(batch), "onDestroyRemoveEmails": False}
         answer = _set_mailboxes(client, found.state, destruction)
         if answer is None:

@@ -115,6 +115,7 @@ class Messages:
                 _remember(self._too_large, {batch[0]: TOO_LARGE})
             else:
                 yield answer
+                # Large messages are rare: what was halved because of one grows again behind it.
                 if answer.response_bytes < self._client.max_answer_bytes // 4:
                     self._at_once = min(MAX_REMEMBERED, 2 * self._at_once)
             del rest[: len(batch)]

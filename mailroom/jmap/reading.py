@@ -116,6 +116,7 @@ class MailReader:
         in_each = [(x, {"inMailbox": x}) for x in sorted(wanted)]
         page_messages = PAGE_MESSAGES
         if not self._reads_ids_first:
+            # What a page finds is got in the same request, where no more are allowed.
             page_messages = min(page_messages, self._client.session.limits.max_objects_in_get)
         if self._searches_one_by_one:
             return [_Search((x,), condition, page_messages) for x, condition in in_each]
@@ -124,6 +125,7 @@ class MailReader:
 
     def _next_pages(self, searches: Sequence[_Search], calls_before: int) -> list[_Page]:
         """Return the pages to ask for now: as many as one request may carry and are likely to be there."""
+        # Each page is a query, and a get of what it finds.
         most = max(1, (self._client.session.limits.max_calls_in_request - calls_before) // 2)
         pages: list[_Page] = []
         room = MESSAGES_PER_REQUEST

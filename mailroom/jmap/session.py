@@ -61,6 +61,7 @@ def read_session(response: Response) -> Session:
         # Cyrus gives relative URLs, Fastmail those of another host for each region.
         api_url=resolve(response.url, value.api_url),
         account_id=account_id,
+        # An account may lack what the server offers to others, as one behind a token of few scopes does.
         capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
         limits=structure(value.capabilities[CORE], CoreCapability, what),
         event_source_url=resolve(response.url, value.event_source_url) if value.event_source_url else None,

@@ -77,6 +77,7 @@ class EventStreamParser:
     def _end_line(self) -> ServerSentEvent | None:
         line = bytes(self._line)
         self._line.clear()
+        # A byte order mark may begin a stream, and is no part of its first field (WHATWG HTML section 9.2.5).
         if self._is_first_line:
             line = line.removeprefix(_BYTE_ORDER_MARK)
             self._is_first_line = False
@@ -96,6 +97,7 @@ class EventStreamParser:
             if self._data_characters > MAX_DATA_CHARACTERS:
                 raise ProtocolError(f"an event has more than {MAX_DATA_CHARACTERS} characters of data")
         elif name == "id":
+            # An id with a NUL counts for none (section 9.2.6).
             if "\0" not in value:
                 self._event_id = value
         elif name == "retry" and value.isascii() and value.isdigit():
@@ -104,6 +106,7 @@ class EventStreamParser:
             self.retry_seconds = min(seconds, MAX_RETRY_SECONDS)
 
     def _end_event(self) -> ServerSentEvent | None:
+        # An event without data is nobody's, and its id counts all the same (section 9.2.6).
         self.last_event_id = self._event_id
         kind, data, has_data = self._type or "message", "\n".join(self._data), bool(self._data)
         self._type, self._data_characters = "", 0

@@ -115,6 +115,7 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
 
 
 def _decision(category: Category, theirs: Iterable[tuple[Message, Correspondent]]) -> Decision:
+    # Of two that arrived in the same second the id decides, so that every cycle chooses alike.
     newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
     name = next((shown.name for _, shown in newest_first if shown.name), "")
     return Decision(

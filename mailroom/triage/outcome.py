@@ -32,5 +32,6 @@ def by_sender(update: Update, before: Snapshot) -> Outcome:
     for message_id, reason in update.failed.items():
         if message_id in senders:
             failed.setdefault(senders[message_id], reason)
+    # In a fixed order: what is told of the same cycle should read the same.
     changed = Counter(senders[message_id] for message_id in sorted(update.changed & senders.keys()))
     return Outcome(changed, failed)
