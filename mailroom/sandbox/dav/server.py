@@ -33,6 +33,7 @@ def answer(account: SandboxAccount, request: Request) -> Reply:
     with account.lock:
         place = resources.locate(account, request.path)
         if place is None:
+            # Where nothing can lie, a PUT lacks the collection above it (RFC 4918 section 9.7.1).
             return Reply(409 if request.method == "PUT" else 404)
         try:
             return _dispatch(account, place, request)
@@ -90,6 +91,7 @@ def _propfind(account: SandboxAccount, place: Place, request: Request) -> Reply:
     if place.kind is Kind.CARD and place.card is None:
         return Reply(404)
     depth = request.headers.get("depth", "infinity").strip().lower()
+    # That is what a missing Depth means, and a server may refuse it (RFC 4918 section 9.1).
     if depth == "infinity":
         raise DavError(403, dav("propfind-finite-depth"))
     if depth not in ("0", "1"):
@@ -148,10 +150,12 @@ def _put(account: SandboxAccount, book: AddressBook, name: str, request: Request
     if holder not in (None, name):
         path = resources.card_path(account, book, holder or "")
         raise DavError(403, carddav("no-uid-conflict"), dav_xml.href(path))
+    # Nor may a card get another UID below the same name (RFC 6352 section 6.3.2.1).
     if before is not None and before.summary.uid not in (None, summary.uid):
         path = resources.card_path(account, book, name)
         raise DavError(403, carddav("no-uid-conflict"), dav_xml.href(path))
     card = book.put(name, request.body)
+    # An ETag in this answer says that the very bytes are stored (RFC 6352 section 6.3.2.3).
     headers = {} if book.rewrites_cards else {"ETag": card.etag}
     return Reply(204 if before else 201, headers)
 

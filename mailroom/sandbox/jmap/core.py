@@ -63,6 +63,7 @@ def handle(
         envelope = _parse(account, request)
     except RequestError as error:
         return error.reply, ()
+    # A method is there only for whoever names its capability (RFC 8620 section 3.3).
     usable = {name: method for name, method in methods.items() if method.capability in envelope["using"]}
     context = Context(account, dict(envelope.get("createdIds") or {}))
     with account.lock:
@@ -73,6 +74,7 @@ def handle(
                 response = ["error", error.body, call_id]
             context.responses.append(response)
     body: Json = {"methodResponses": context.responses, "sessionState": session_state(account)}
+    # They come back only to whoever sent some (RFC 8620 section 3.4).
     if envelope.get("createdIds") is not None:
         body["createdIds"] = context.created_ids
     return json_reply(200, body), tuple(name for name, _, _ in envelope["methodCalls"])
@@ -104,6 +106,7 @@ def _parse(account: SandboxAccount, request: Request) -> Json:
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:
     value = dict(pairs)
+    # I-JSON has each name once (RFC 7493 section 2.3).
     if len(value) != len(pairs):
         raise ValueError("a name stands twice in one object")
     return value

@@ -63,11 +63,13 @@ def _patched(context: Context, message: Message, patch: Json) -> tuple[frozenset
             raise SetError("invalidPatch", f"not a pointer: {pointer}") from error
         if rest and name not in sets:
             raise SetError("invalidPatch", f"nothing to patch at {pointer}")
+        # No path of a patch may lie within another (RFC 8620 section 5.3).
         if len(rest) > 1 or (rest and name in patch):
             raise SetError("invalidPatch", pointer)
         if name not in EMAIL_PROPERTIES:
             raise invalid_properties("unknown", name)
         if name not in sets:
+            # What cannot be changed may be sent along as it is (RFC 8620 section 5.3).
             if EMAIL_PROPERTIES[name](context.account, message) != value:
                 raise invalid_properties(f"{name} cannot be changed", name)
         else:

@@ -147,6 +147,7 @@ def _window(context: Context, arguments: Arguments, ids: list[str], state: str) 
         if anchor not in ids:
             raise MethodError("anchorNotFound")
         position = max(0, ids.index(anchor) + offset)
+    # It counts from the end then (RFC 8620 section 5.5).
     elif position < 0:
         position = max(0, len(ids) + position)
     granted = context.account.limits.max_query_results

@@ -61,6 +61,7 @@ def set_objects(
     if if_in_state is not None and if_in_state != log.state:
         raise MethodError("stateMismatch")
     old_state = log.state
+    # In this order, whatever the order in the request (RFC 8620 section 5.3).
     created, not_created = _create(context, creations, actions)
     updated, not_updated = _update(context, updates, set(destructions), objects, actions)
     destroyed, not_destroyed = _destroy(context, destructions, objects, actions)

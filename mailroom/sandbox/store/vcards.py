@@ -161,6 +161,7 @@ def check(data: bytes) -> Summary:
         raise InvalidCardError("UID must stand there once")
     if "FN" not in names:
         raise InvalidCardError("FN is missing")
+    # RFC 2426 section 3.1.2 demands one, RFC 6350 section 6.2.2 allows one.
     if names.count("N") != 1 and (versions == ["3.0"] or "N" in names):
         raise InvalidCardError("N must stand there once")
     return summarize(data)
