@@ -11,7 +11,8 @@ from attrs import evolve, frozen
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
-from mailroom.carddav.identity import address_of
+from mailroom.carddav.identity import address_of, group_uids
+from mailroom.carddav.members import bare_uid
 from mailroom.carddav.removal import Remover
 from mailroom.carddav.replica import CardEntry, Group, Replica
 from mailroom.carddav.writing import CardWriter
@@ -77,6 +78,18 @@ class ContactsView:
         cards = [card for card in self.cards(address) if card.uid in found.members]
         made = [card.created for card in cards if address_of(card.uid, [address])]
         return min(made, default=0) or found.modified
+
+    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return what renamed groups are called now; see `Contacts.renamed_groups`."""
+        called = {bare_uid(group.uid): group.name for group in self._groups if group.name not in names}
+        there = {group.name for group in self._groups}
+        return {
+            name: called[uid]
+            for name in names
+            if name not in there
+            for uid in group_uids(name)
+            if uid in called
+        }
 
     def groups_made_at(self, names: Collection[str]) -> int:
         """When the last of some contact groups was made; see `Contacts.groups_made_at`."""

@@ -13,7 +13,7 @@ from mailroom.jmap.session import Session
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme
-from mailroom.triage.survey import Item, survey
+from mailroom.triage.survey import NOTHING_RENAMED, Item, renamed_groups, survey
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -65,7 +65,9 @@ def inspect(account: Account, scheme: Scheme) -> Inspection:
         reading = _ask(lambda: account.mail.read([]))
     contacts: Told[Contacts] = _ask(account.book.refresh)
     tree = MailboxTree(reading.value.mailboxes) if reading.value else None
-    items = survey(tree, contacts.value.group_names() if contacts.value else None, scheme)
+    known = contacts.value
+    renamed = renamed_groups(known, scheme) if known else NOTHING_RENAMED
+    items = survey(tree, known.group_names() if known else None, scheme, renamed)
     return Inspection(session, reading, contacts, tree, tuple(items))
 
 

@@ -169,6 +169,13 @@ class Contacts(Protocol):
         """
         ...
 
+    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return what those of these groups are called now that Mailroom made and somebody has renamed.
+
+        Known by their identifiers; none that bears another of `names` by now.
+        """
+        ...
+
     def groups_made_at(self, names: Collection[str]) -> int:
         """When the last of these contact groups was made, seconds since 1970; 0 where one does not tell."""
         ...

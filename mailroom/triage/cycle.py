@@ -41,6 +41,7 @@ from mailroom.triage.plan import (
 from mailroom.triage.report import Forecast, Report, Waiting
 from mailroom.triage.screener import count_waiting
 from mailroom.triage.stragglers import Stragglers
+from mailroom.triage.survey import renamed_groups
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
 from mailroom.triage.work import Task, Work, task_of
@@ -108,8 +109,8 @@ class Triage:
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        groups = self._book.refresh().group_names()
-        missing = missing_groups(groups, self._scheme)
+        contacts = self._book.refresh()
+        missing = missing_groups(contacts.group_names(), self._scheme, renamed_groups(contacts, self._scheme))
         if missing and (left_out := self._book.left_out()):
             # A group whose card cannot be read is not seen, which is not the same as not there.
             missing = [f"contact groups may be missing, or only unreadable: {each}" for each in left_out]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -20,7 +21,7 @@ from mailroom.model.mail import (
 )
 from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.scheme import Category, Scheme
-from mailroom.triage.survey import problems_of, survey
+from mailroom.triage.survey import NOTHING_RENAMED, Renamed, problems_of, survey
 
 LEAST_MAILBOXES = 2
 """A message has its label besides its place; further mailboxes of its category come to these."""
@@ -102,8 +103,16 @@ class Layout:
         return self.max_mailboxes is None or mailboxes <= self.max_mailboxes
 
 
-def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits = NO_LIMITS) -> Layout:
+def find_layout(
+    mailboxes: Sequence[Mailbox],
+    scheme: Scheme,
+    limits: MailLimits = NO_LIMITS,
+    known: Mapping[str, MailboxId] = MappingProxyType({}),
+) -> Layout:
     """Resolve the scheme's names, and see whether the account lets triage do its work.
+
+    Args:
+        known: The mailboxes that bore these names at the last look: one that is gone may be renamed.
 
     Raises:
         UserError: Names every mailbox that is missing, there more than once, is for something else, or
@@ -111,7 +120,8 @@ def find_layout(mailboxes: Sequence[Mailbox], scheme: Scheme, limits: MailLimits
     """
     tree = MailboxTree(mailboxes)
     layout, is_whole = _resolve(tree, scheme, limits)
-    problems = [] if is_whole else problems_of(survey(tree, None, scheme))
+    paths = {name: tree.paths[x] for name, x in known.items() if x in tree.paths}
+    problems = [] if is_whole else problems_of(survey(tree, None, scheme, Renamed(mailboxes=paths)))
     if problems := [*problems, *_hindrances(tree, layout, limits)]:
         raise UserError(problems)
     return layout
@@ -193,6 +203,8 @@ def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[s
     ]
 
 
-def missing_groups(group_names: Sequence[str], scheme: Scheme) -> list[str]:
-    """Say which of the scheme's contact groups are missing, or there more than once."""
-    return problems_of(survey(None, group_names, scheme))
+def missing_groups(
+    group_names: Sequence[str], scheme: Scheme, renamed: Renamed = NOTHING_RENAMED
+) -> list[str]:
+    """Say which of the scheme's contact groups are missing, there more than once, or renamed."""
+    return problems_of(survey(None, group_names, scheme, renamed))

@@ -7,13 +7,14 @@ for and spoil nothing else. So it works, and no second piece of advice leads bac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, frozen
 
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
+from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Name, Scheme
 
 
@@ -50,6 +51,7 @@ class Obstacle(Enum):
     LEVEL = "another level"
     ROLE = "a role"
     DOUBLED = "used twice"
+    RENAMED = "renamed"
 
 
 @frozen
@@ -73,14 +75,41 @@ class Item:
     remedy: str = ""
 
 
-def survey(tree: MailboxTree | None, group_names: Sequence[str] | None, scheme: Scheme) -> list[Item]:
+@frozen
+class Renamed:
+    """What somebody has renamed: by the name it had, the name it has.
+
+    Attributes:
+        mailboxes: Mailboxes, by their full names; known as long as a process remembers their ids.
+        groups: Contact groups that Mailroom made; known by their identifiers.
+    """
+
+    mailboxes: Mapping[str, str] = Factory(dict)
+    groups: Mapping[str, str] = Factory(dict)
+
+
+NOTHING_RENAMED = Renamed()
+
+
+def renamed_groups(contacts: Contacts, scheme: Scheme) -> Renamed:
+    """Return which of the scheme's contact groups have another name now."""
+    return Renamed(groups=contacts.renamed_groups([group.name for group in scheme.groups]))
+
+
+def survey(
+    tree: MailboxTree | None,
+    group_names: Sequence[str] | None,
+    scheme: Scheme,
+    renamed: Renamed = NOTHING_RENAMED,
+) -> list[Item]:
     """Say of each thing that the scheme names whether it is there.
 
     Args:
         tree: The account's mailboxes; None where they are not known: then nothing is said of them.
         group_names: The names of its contact groups, each as often as it occurs; None likewise.
+        renamed: What of it was there under its name, and is called otherwise now.
     """
-    account = _Account(tree, group_names, scheme)
+    account = _Account(tree, group_names, scheme, renamed)
     items = account.items()
     return [
         evolve(item, remedy=_remedy(account, items, number)) if item.state is State.TAKEN else item
@@ -117,6 +146,7 @@ class _Account:
     tree: MailboxTree | None
     group_names: Sequence[str] | None
     scheme: Scheme
+    renamed: Renamed
 
     def items(self) -> list[Item]:
         """Look for each thing; without remedies."""
@@ -124,10 +154,16 @@ class _Account:
         if self.tree is not None:
             wanted = _wanted_mailboxes(self.scheme)
             there = _Mailboxes(self.tree, frozenset(name for _, name in wanted))
-            items += [there.look_for(kind, name) for kind, name in wanted]
+            items += [
+                _renamed(there.look_for(kind, name), self.renamed.mailboxes, self.tree.ids)
+                for kind, name in wanted
+            ]
         if self.group_names is not None:
             found = Counter(self.group_names)
-            items += [_look_for_group(group.name, found) for group in self.scheme.groups]
+            items += [
+                _renamed(_look_for_group(group.name, found), self.renamed.groups, found)
+                for group in self.scheme.groups
+            ]
         return items
 
     def role_of(self, path: str) -> str | None:
@@ -240,6 +276,14 @@ def _look_for_group(name: Name, found: Counter[str]) -> Item:
     return Item(Kind.GROUP, name, State.MISSING)
 
 
+def _renamed(item: Item, renamed: Mapping[str, str], there: Container[str]) -> Item:
+    """Say of what is missing that it is there under another name, where it is."""
+    now = renamed.get(item.name, "")
+    if item.state is not State.MISSING or now not in there:
+        return item
+    return evolve(item, state=State.TAKEN, obstacle=Obstacle.RENAMED, found=now, instead=now)
+
+
 def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
     """Say what the person can do about a name that is taken."""
     item = items[number]
@@ -253,7 +297,8 @@ def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
             ways = [way for way, after in _ways(account, item) if _helps(after, items, number)]
             if item.obstacle is Obstacle.LEVEL:
                 ways.append(f"make {item.name!r} yourself if that is something else")
-            return f"{item.found!r} exists: {', or '.join(ways or [another])}"
+            is_now = "it is called {!r} now" if item.obstacle is Obstacle.RENAMED else "{!r} exists"
+            return f"{is_now.format(item.found)}: {', or '.join(ways or [another])}"
 
 
 def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
@@ -290,4 +335,10 @@ def _badness(item: Item) -> int:
     """Return a number that falls with each piece of advice that is followed, so that there is a last one."""
     if item.obstacle is None:
         return 0 if item.state is State.PRESENT else 1
-    return {Obstacle.LEVEL: 2, Obstacle.CASE: 3, Obstacle.ROLE: 4, Obstacle.DOUBLED: 4}[item.obstacle]
+    return {
+        Obstacle.LEVEL: 2,
+        Obstacle.CASE: 3,
+        Obstacle.RENAMED: 3,
+        Obstacle.ROLE: 4,
+        Obstacle.DOUBLED: 4,
+    }[item.obstacle]

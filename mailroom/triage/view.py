@@ -9,6 +9,7 @@ from attrs import Factory, frozen
 
 from mailroom.errors import ServerError
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
@@ -56,6 +57,7 @@ class ViewReader:
         self._limits = NO_LIMITS
         self._layout: Layout | None = None
         self._wanted: frozenset[MailboxId] = frozenset()
+        self._known: Mapping[str, MailboxId] = {}
 
     def read_view(self) -> MailView:
         """See all labelled messages: one request, unless mailboxes were added, renamed or removed.
@@ -69,11 +71,12 @@ class ViewReader:
         layout = self._layout
         if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
-            layout = find_layout(seen.mailboxes, self._scheme, seen.limits)
+            layout = find_layout(seen.mailboxes, self._scheme, seen.limits, self._known)
             asked_for, wanted = wanted, self._wanted_for(layout, seen.mailboxes)
             if wanted != asked_for:  # it was asked before anybody knew which mailboxes the names stand for
                 seen = self._mail.read(wanted)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
+            self._known = MailboxTree(seen.mailboxes).ids
         self._wanted = self._wanted_for(layout, seen.mailboxes)
         waiting = _waiting_in(layout, seen.mailboxes)
         return MailView(layout, seen.snapshot, layout.screener in wanted, waiting, seen.left_out)

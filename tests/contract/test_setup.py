@@ -16,16 +16,17 @@ import pytest
 
 from mailroom.account import Account
 from mailroom.commands.inspection import inspect
+from mailroom.errors import UserError
 from mailroom.model.scheme import Scheme
 from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.triage.making import make_missing
 from tests.support import harm, vcards
-from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact
+from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact, group_card_name
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
-from tests.support.running import ONE_ATTEMPT, PROJECT, run_command, settings_for
+from tests.support.running import ONE_ATTEMPT, PROJECT, opened, run_command, settings_for
 
 MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
 ENOUGH_REQUESTS = 60
@@ -406,3 +407,57 @@ def _plain_environment() -> Mapping[str, str]:
 
 def _days_ago(days: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class TestRenamed:
+    """What was renamed is told by its new name, and no second one is made beside it."""
+
+    def test_a_contact_group_that_mailroom_made(self, bare_account: AccountUnderTest) -> None:
+        """It is known by its identifier; the advice works either way."""
+        assert run_command(bare_account.environment, "setup", "--apply").code == 0
+        name = group_card_name(bare_account, "Feed")
+        uid = vcards.value(bare_account.cards()[name], "UID")
+        bare_account.put_card(name, vcards.group("News", uid=uid))
+        told = "it is called 'News' now: rename it to 'Feed'"
+        assert remedies(bare_account)["Feed"] == told
+        assert run_command(bare_account.environment, "setup", "--apply").code == 1
+        assert len(bare_account.cards()) == len(GROUPS)
+        assert told in " ".join(run_command(bare_account.environment, "check").output.split())
+        assert told in run_command(bare_account.environment, "run", "--once").errors
+        named = {"MAILROOM_GROUP_FEED": "News", "MAILROOM_MAILBOX_FEED": "Feed"}
+        assert set(states(bare_account, **named).values()) == {"present"}
+        bare_account.put_card(name, vcards.group("Feed", uid=uid))
+        assert set(states(bare_account).values()) == {"present"}
+
+    def test_one_that_bears_another_wanted_name_is_that_one(self, bare_account: AccountUnderTest) -> None:
+        """Two settings that have changed places need no advice."""
+        assert run_command(bare_account.environment, "setup", "--apply").code == 0
+        for old, new in (("Feed", "Jail too"), ("Jail", "Feed")):
+            name = group_card_name(bare_account, old)
+            uid = vcards.value(bare_account.cards()[name], "UID")
+            bare_account.put_card(name, vcards.group(new, uid=uid))
+        assert remedies(bare_account) == {}
+        assert run_command(bare_account.environment, "setup", "--apply").code == 0
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("Paper Trail", "destination 'Paper Trail': it is called 'News' now: rename it to 'Paper Trail'"),
+            (
+                "Screener",
+                "Screener 'Screener': it is called 'News' now: rename it to 'Screener', or set "
+                "MAILROOM_SCREENER_MAILBOX=News",
+            ),
+        ],
+    )
+    def test_a_mailbox_while_the_service_runs(self, account: AccountUnderTest, name: str, told: str) -> None:
+        """It remembers which mailbox it was, and its cycles fail with what to do until that is done."""
+        mailroom = opened(account)
+        mailroom.check()
+        account.rename_mailbox(name, "News")
+        for _ in range(2):
+            with pytest.raises(UserError) as caught:
+                mailroom.triage.run()
+            assert caught.value.problems == (told,)
+        account.rename_mailbox("News", name)
+        mailroom.triage.run()

@@ -158,6 +158,9 @@ class View:
     def filed_by(self, address: Address, group: str) -> int:
         return 0
 
+    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
+        return {}
+
     def groups_made_at(self, names: Collection[str]) -> int:
         return 0
 

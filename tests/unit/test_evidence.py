@@ -60,6 +60,9 @@ class People:
     def filed_by(self, address: Address, group: str) -> int:
         return seconds(self.filed.get(address, FILED))
 
+    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
+        return {}
+
     def groups_made_at(self, names: Collection[str]) -> int:
         return seconds(self.made_at)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
@@ -42,6 +42,9 @@ class Book:
 
     def filed_by(self, address: Address, group: str) -> int:
         return 0
+
+    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
+        return {}
 
     def groups_made_at(self, names: Collection[str]) -> int:
         return 0
