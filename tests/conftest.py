@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import NoReturn
@@ -41,6 +42,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
     Not in `addopts`, for what builds the package runs the tests without pytest-xdist.
     """
+    # Mailroom is started some hundreds of times: compiling it anew would be more than half of each start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     is_quick = config.option.markexpr in config.getini("addopts")
     is_one_of_them = "PYTEST_XDIST_WORKER" in os.environ

@@ -31,9 +31,9 @@ def account(cyrus: Front) -> Iterator[AccountOnCyrus]:
     with closing(AccountOnCyrus(cyrus)) as account:
         assert account.mailbox_names() == ["Inbox"]
         assert not account.cards()
-        made = run_process(account, "setup", "--apply", "--json")
-        assert made.returncode == 0, made.stderr
-        assert {item["state"] for item in json.loads(made.stdout)["items"]} == {"made"}
+        made = run_command(account.environment, "setup", "--apply", "--json")
+        assert made.code == 0, made.errors
+        assert {item["state"] for item in made.json()["items"]} == {"made"}
         account.mailbox_names()
         account.add_mailboxes({"Sent": "sent"})
         account.send(("Someone", "someone@far.example"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from tests.support.on_cyrus import AccountOnCyrus
-from tests.support.running import run_process
+from tests.support.running import run_command
 
 ARRIVAL_TIMEOUT_SECONDS = 10.0
 
@@ -28,6 +28,6 @@ class Mail:
 
 def install_rules(account: AccountOnCyrus) -> None:
     """Put the rules that Mailroom writes into force."""
-    script = run_process(account, "rules", "--format", "sieve")
-    assert script.returncode == 0, script.stderr
-    account.install_rules(script.stdout)
+    script = run_command(account.environment, "rules", "--format", "sieve")
+    assert script.code == 0, script.errors
+    account.install_rules(script.output)
