@@ -145,7 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
     categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
-    command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
+    rescue = command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
+    rescue.add_argument(
+        "--yes", action="store_true", help="mail of your other contacts too, to the Inbox, without asking"
+    )
     summary = "put people you have written to into the contact group for them, so that they are not screened"
     approve = command(_approve, summary, " --correspondents --limit 200", json=True)
     approve.add_argument(
@@ -263,7 +266,7 @@ def _categories(options: argparse.Namespace) -> Exit:
 def _rescue(options: argparse.Namespace) -> Exit:
     from mailroom.commands.rescue import rescue
 
-    return rescue(as_json=options.json)
+    return rescue(yes=options.yes, as_json=options.json)
 
 
 def _approve(options: argparse.Namespace) -> Exit:

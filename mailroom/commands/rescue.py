@@ -1,30 +1,72 @@
-"""`mailroom rescue`: mail in Screener whose senders were decided on before."""
+"""`mailroom rescue`: mail in Screener whose senders were decided on before, or are contacts."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
 
 from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
+from mailroom.model.address import Address
+from mailroom.output.question import agrees, can_ask
 from mailroom.output.terminal import RED, Progress, Terminal
 
+SHOWN_CONTACTS = 10
 
-def rescue(*, as_json: bool) -> Exit:
-    """Sweep such mail to where it belongs; return 1 if some of it could not be moved."""
+
+def rescue(*, yes: bool, as_json: bool) -> Exit:
+    """Sweep such mail to where it belongs; return 1 if some of it could not be moved.
+
+    Mail of contacts in no triage group goes to the Inbox, after a yes.
+    """
     account = open_account(configured())
+    stragglers = account.triage.stragglers
     with Progress("looking through Screener"):
         account.check()
-        swept = account.triage.stragglers.rescue()
+        swept = stragglers.rescue()
+        contacts = stragglers.contacts_waiting()
     terminal = Terminal()
-    if as_json:
-        report = {"moved": swept.moved, "failed": swept.failed}
-        terminal.json(report)
-    elif swept.moved:
-        terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in swept.moved.items()])
-        terminal.line()
-        terminal.line(f"Moved to where they belong: {swept.messages_moved}.")
-    elif not swept.failed:
-        terminal.line("Nothing to move: Screener holds only mail from senders you have not decided on.")
+    moved, failed = Counter(swept.moved), dict(swept.failed)
     if not as_json:
-        for sender, reason in swept.failed.items():
-            terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
-    return Exit.FAILED if swept.failed else Exit.DONE
+        _show(terminal, moved, "where they belong")
+        if contacts:
+            _show_contacts(terminal, contacts)
+    if contacts and (yes or (not as_json and can_ask() and agrees(_question(contacts)))):
+        with Progress("moving to the Inbox"):
+            released = stragglers.release(contacts)
+        if not as_json:
+            _show(terminal, released.moved, "the Inbox")
+        moved += Counter(released.moved)
+        failed |= released.failed
+    if as_json:
+        terminal.json({"moved": dict(moved), "failed": failed})
+        return Exit.FAILED if failed else Exit.DONE
+    if not (moved or failed or contacts):
+        terminal.line("Nothing to move: Screener holds only mail from senders you have not decided on.")
+    for sender, reason in failed.items():
+        terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+    return Exit.FAILED if failed else Exit.DONE
+
+
+def _show(terminal: Terminal, moved: Mapping[Address, int], where: str) -> None:
+    if moved:
+        terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in moved.items()])
+        terminal.line()
+        terminal.line(f"Moved to {where}: {sum(moved.values())}.")
+
+
+def _show_contacts(terminal: Terminal, contacts: Counter[Address]) -> None:
+    terminal.heading("Contacts in no triage group whose mail waits in Screener")
+    for sender, count in contacts.most_common(SHOWN_CONTACTS):
+        terminal.paragraph(f"{sender} ({count})", "  ")
+    if len(contacts) > SHOWN_CONTACTS:
+        terminal.line(f"  … and {len(contacts) - SHOWN_CONTACTS} more")
+    if not can_ask():
+        terminal.paragraph("Label them, or `mailroom rescue --yes` moves their mail to the Inbox.")
+
+
+def _question(contacts: Counter[Address]) -> str:
+    messages = contacts.total()
+    these = "this message" if messages == 1 else f"these {messages} messages"
+    return f"Move {these} to the Inbox?"

@@ -7,7 +7,7 @@ came late or reaches too far, or when mail and triage crossed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from attrs import frozen
 
@@ -101,6 +101,22 @@ def _waiting_in_screener(
         if layout.screener in message.mailbox_ids and not layout.is_protected(message):
             waiting.setdefault(sender, []).append(message.sender)
     return {sender: theirs for sender, theirs in waiting.items() if sender not in labelled}
+
+
+def release_contact(
+    message: Message, senders: Collection[Address], misplaced: MisplacedMail, layout: Layout
+) -> Change:
+    """Say how a message of one of some contacts in no triage group gets out of Screener, to the Inbox."""
+    here, sender = message.mailbox_ids, sender_of(message)
+    is_theirs = sender in senders and sender in misplaced.in_no_group
+    if (
+        not is_theirs
+        or layout.screener not in here
+        or layout.is_labelled(message)
+        or layout.is_protected(message)
+    ):
+        return NO_CHANGE
+    return Change(add=frozenset({layout.inbox}) - here, remove=frozenset({layout.screener}))
 
 
 def sweep_straggler(message: Message, misplaced: MisplacedMail, layout: Layout) -> Change:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 
 from attrs import evolve
 
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
-from mailroom.model.mail import Snapshot
+from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore
 from mailroom.model.scheme import Scheme
@@ -16,7 +17,13 @@ from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import SweepReport
-from mailroom.triage.screener import MisplacedMail, count_waiting, find_misplaced, sweep_straggler
+from mailroom.triage.screener import (
+    MisplacedMail,
+    count_waiting,
+    find_misplaced,
+    release_contact,
+    sweep_straggler,
+)
 from mailroom.triage.view import MailView, ViewReader
 
 
@@ -92,7 +99,27 @@ class Stragglers:
             ServerError: A server could not be asked.
         """
         layout = self._reader.read_view().layout
-        return self._sweep(*self.look(layout, self._book.refresh()), layout)
+        snapshot, misplaced = self.look(layout, self._book.refresh())
+        return self._sweep(snapshot, misplaced, layout)
+
+    def contacts_waiting(self) -> Counter[Address]:
+        """Count the mail in Screener of each contact in no triage group; writes nothing.
+
+        Raises:
+            UserError, ServerError: As `rescue`.
+        """
+        _, misplaced = self.look(self._reader.read_view().layout, self._book.latest())
+        return Counter({sender: misplaced.message_counts[sender] for sender in sorted(misplaced.in_no_group)})
+
+    def release(self, senders: Collection[Address]) -> SweepReport:
+        """Move mail of contacts in no triage group to the Inbox, by mail and contacts as they are now.
+
+        Raises:
+            UserError, ServerError: As `rescue`.
+        """
+        layout = self._reader.read_view().layout
+        snapshot, misplaced = self.look(layout, self._book.refresh())
+        return self._move(snapshot, lambda x: release_contact(x, senders, misplaced, layout), layout)
 
     def look(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
         """Read Screener and the labels; say what lies there although its sender is decided on or known.
@@ -107,7 +134,10 @@ class Stragglers:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())
 
     def _sweep(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> SweepReport:
-        update = self._mail.update(snapshot, lambda message: sweep_straggler(message, misplaced, layout))
+        return self._move(snapshot, lambda message: sweep_straggler(message, misplaced, layout), layout)
+
+    def _move(self, snapshot: Snapshot, change: Callable[[Message], Change], layout: Layout) -> SweepReport:
+        update = self._mail.update(snapshot, change)
         self._swept_state = update.snapshot.state
         outcome = by_sender(update, snapshot)
         waiting = count_waiting(update.snapshot.messages.values(), layout.screener)

@@ -107,7 +107,7 @@ def _misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
             yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
     if misplaced.in_no_group:
         mail = held(misplaced.in_no_group, "contacts in no triage group")
-        yield _wrong(f"{mail}: label them, or move their mail to the Inbox")
+        yield _wrong(f"{mail}: label them, or `mailroom rescue` offers to move them to the Inbox")
     for sender, groups in misplaced.in_several_groups.items():
         several = f"{sender} is in more than one triage group ({', '.join(groups)})"
         yield _wrong(f"{several}: take them out of all but one")

@@ -52,6 +52,7 @@ NOT_IN_MEMORY = {
     "test_a_second_time_writes_nothing": NO_COMMAND,
     "test_works_where_the_service_is_told_not_to": NO_COMMAND,
     "TestCheck": NO_COMMAND,
+    "TestRescueOfContacts": NO_COMMAND,
     "test_plan_tells_what_a_cycle_would_sweep": NO_COMMAND,
 }
 """What cannot hold for the double, by the name of a test or of a class of them, and why."""

@@ -300,6 +300,45 @@ class TestRescue:
         assert account.mailboxes_of(message) == {"Feed"}
 
 
+class TestRescueOfContacts:
+    """Mail in Screener of contacts in no triage group: for the person to say."""
+
+    def test_nothing_moves_without_a_yes_and_what_gives_one_is_told(self, account: AccountUnderTest) -> None:
+        """Without a terminal nobody can be asked; what was decided on is moved all the same."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        add_contact(account, "Bob", "bob@example.net")
+        decided, known = account.receive([ANN], "Screener"), account.receive([BOB], "Screener")
+        done = run_command(account.environment, "rescue")
+        assert done.code == 0
+        assert "bob@example.net (1)" in done.output
+        assert "`mailroom rescue --yes` moves their mail to the Inbox" in " ".join(done.output.split())
+        assert account.mailboxes_of(decided) == {"Feed"}
+        assert account.mailboxes_of(known) == {"Screener"}
+
+    def test_after_a_yes_theirs_goes_to_the_inbox_and_no_other(self, account: AccountUnderTest) -> None:
+        """Not a stranger's, not what is labelled or thrown away; the person's own mailboxes stay."""
+        add_contact(account, "Bob", "bob@example.net")
+        known = [account.receive([BOB], "Screener", read=True), account.receive([BOB], "Screener", "Family")]
+        others = [account.receive([EVE], "Screener"), account.receive([BOB], "Screener", "Trash")]
+        others.append(account.receive([BOB], "Feed"))
+        before = [account.mailboxes_of(message) for message in others]
+        done = run_command(account.environment, "rescue", "--yes", "--json")
+        assert done.json() == {"moved": {"bob@example.net": 2}, "failed": {}}
+        assert [account.mailboxes_of(x) for x in known] == [{"Inbox"}, {"Inbox", "Family"}]
+        assert [account.mailboxes_of(message) for message in others] == before
+        state = account.state()
+        assert run_command(account.environment, "rescue", "--yes", "--json").json()["moved"] == {}
+        assert account.state() == state
+
+    def test_a_sender_whose_label_waits_is_left_to_the_next_cycle(self, account: AccountUnderTest) -> None:
+        """What they are decided to be comes first."""
+        add_contact(account, "Bob", "bob@example.net")
+        waiting = account.receive([BOB], "Screener")
+        label(account, account.receive([BOB], "Family"), "@ToJail")
+        assert run_command(account.environment, "rescue", "--yes", "--json").json()["moved"] == {}
+        assert account.mailboxes_of(waiting) == {"Screener"}
+
+
 class TestCheck:
     """What `mailroom check` says of what waits in Screener."""
 
