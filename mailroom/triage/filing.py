@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import chain
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by_group
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Contacts
@@ -98,22 +97,23 @@ def take_cards_away(book: AddressBook, work: Work) -> None:
     """
     taken_back = {x: each for x, each in work.filings.items() if each.decision.category.is_undecided}
     uids = sorted(uid for filing in taken_back.values() for uid in filing.made_cards)
-    kept: dict[Address, str] = {}
+    kept: dict[CardUid, str] = {}  # not by address: a card may have got another one since
 
     def objection(card: MadeCard) -> str:
         if reason := why_card_without_groups_stays(card):
-            kept[card.address] = reason
+            kept[card.uid] = reason
         return reason
 
     staying = book.delete_cards(uids, objection) if uids else {}
     for sender, filing in taken_back.items():
-        refused = [staying[uid] for uid in filing.made_cards if uid in staying]
-        if refused and sender not in kept:
+        refused = [staying[uid] for uid in filing.made_cards if uid in staying and uid not in kept]
+        stays = [kept[uid] for uid in filing.made_cards if uid in kept]
+        if refused:
             work.fail(sender, refused[0])
         elif filing.all_cards > filing.made_cards:
             work.kept_cards[sender] = "Mailroom did not make it"
-        elif sender in kept:
-            work.kept_cards[sender] = kept[sender]
+        elif stays:
+            work.kept_cards[sender] = stays[0]
 
 
 def _regroup(book: AddressBook, memberships: dict[str, Membership]) -> dict[str, str]:

@@ -136,6 +136,17 @@ class TestTheCard:
         assert groups_of(account, ANN[1]) == []
         assert taken_back.card_kept == "changed since it was made"
 
+    def test_one_that_got_a_second_address_stays_for_either(self, account: AccountUnderTest) -> None:
+        """It was made for the one and is labelled for the other: that is no failure that comes again."""
+        filed(account, "@ToFeed")
+        ((name, card),) = contacts(account).items()
+        account.put_card(name, card.replace(b"END:VCARD", f"EMAIL:{BOB[1]}\r\nEND:VCARD".encode()))
+        message = account.receive([BOB], "Feed", UNDO)
+        report = run_cycle(account)
+        assert [filed.card_kept for filed in report.filed] == ["changed since it was made"]
+        assert not report.failed
+        assert account.mailboxes_of(message) == {"Screener"}
+
     def test_one_that_is_in_another_group_stays(self, account: AccountUnderTest) -> None:
         """Who put it there wants it there."""
         message = filed(account, "@ToFeed")
