@@ -38,8 +38,7 @@ from mailroom.triage.plan import (
     name_differs,
     sweep,
 )
-from mailroom.triage.report import Forecast, Report, Waiting
-from mailroom.triage.screener import count_waiting
+from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.survey import renamed_groups
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
@@ -134,51 +133,28 @@ class Triage:
                 and the address book may not be written.
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
-        began = self._clock()
-        view = self._read_view()
-        work = self._begin(view)
-        contacts: Contacts | None = None
-        if work.has_work or _has_warnings(view):
-            contacts = self._book.refresh()
-            if work.has_work and (problems := self._book.problems()):
-                raise UserError(problems)
-            if self._clock() - began > MAX_VIEW_AGE_SECONDS:
-                view = self._read_view()  # a label may have come off in the meantime
-                work = self._begin(view)
+        view, work, contacts = self._see()
         self._just_archived.tidy(view)
-        layout = view.layout
         names: dict[Address, str] = {}
         if contacts is not None:
             # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
             file_senders(self._book, work, view, contacts)
             join_groups(self._book, work)
-            names = _names_for(view.marked, contacts, work, layout)
-        snapshot = view.marked
-        if work.filings:
-            self._just_archived.expect(view.marked)
-            snapshot = self._sweep(work, layout, view.marked)
-            self._just_archived.note(snapshot)
-            # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
-            leave_groups(self._book, work)
-            take_cards_away(self._book, work)
+            names = _names_for(view.marked, contacts, work, view.layout)
+        snapshot = self._move(work, view) if work.filings else view.marked
         # Last of all: the label is the only record that something is still to be done.
-        update = self._conclude(work, layout, snapshot, names)
+        update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
-        report = work.report(layout, snapshot, update, self._told)
-        unreadable = {x: reason for x, reason in view.left_out.items() if x not in self._told}
-        report = evolve(report, unreadable=unreadable)
-        if contacts is not None:
-            left_out = frozenset(self._book.left_out())
-            report = evolve(report, unreadable_contacts=tuple(sorted(left_out - self._told_of_book)))
-            self._told_of_book = left_out
+        report = work.report(view.layout, snapshot, update, self._told)
+        report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
         self._told = frozenset(work.rejected) | view.left_out.keys()
         if not self._sweeps_stragglers:
-            return evolve(report, waiting=_seen_waiting(view))
+            return evolve(report, waiting=view.waiting)
         swept = self.stragglers.sweep_after(
             view, update.snapshot.state, has_read_contacts=contacts is not None
         )
-        return evolve(report, swept=swept, waiting=swept.waiting or _seen_waiting(view))
+        return evolve(report, swept=swept, waiting=swept.waiting or view.waiting)
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
@@ -201,7 +177,7 @@ class Triage:
                 (each, misplaced.message_counts[x]) for x, each in misplaced.stragglers.items()
             )
         marked = view.marked.messages
-        left = _left_to_the_person(work, view).items()
+        left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
         return Forecast(filings, rejected, view.left_out, stragglers)
 
@@ -212,9 +188,47 @@ class Triage:
         contacts = self._book.refresh()
         file_those_with_card(work, view, contacts)
         snapshot, misplaced = self.stragglers.look(view.layout, contacts)
-        left = _left_to_the_person(work, view)
+        left = work.left_to_the_person(view.marked, view.layout)
         messages = tuple(snapshot.messages.values())
         return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out)
+
+    def _see(self) -> tuple[MailView, Work, Contacts | None]:
+        """See what the person wants, and the contacts where anything hangs on them.
+
+        Raises:
+            UserError: There is work, and the address book may not be written.
+        """
+        began = self._clock()
+        view = self._read_view()
+        work = self._begin(view)
+        if not (work.has_work or view.has_warnings):
+            return view, work, None
+        contacts = self._book.refresh()
+        if work.has_work and (problems := self._book.problems()):
+            raise UserError(problems)
+        if self._clock() - began > MAX_VIEW_AGE_SECONDS:
+            view = self._read_view()  # a label may have come off in the meantime
+            work = self._begin(view)
+        return view, work, contacts
+
+    def _move(self, work: Work, view: MailView) -> Snapshot:
+        """Move the filed senders' mail, then leave their old groups; return the labelled messages."""
+        self._just_archived.expect(view.marked)
+        snapshot = self._sweep(work, view.layout, view.marked)
+        self._just_archived.note(snapshot)
+        # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
+        leave_groups(self._book, work)
+        take_cards_away(self._book, work)
+        return snapshot
+
+    def _with_what_is_unreadable(self, report: Report, view: MailView, *, has_read_contacts: bool) -> Report:
+        """Add what could not be read and has not been told before."""
+        unreadable = {x: reason for x, reason in view.left_out.items() if x not in self._told}
+        if not has_read_contacts:
+            return evolve(report, unreadable=unreadable)
+        left_out = frozenset(self._book.left_out())
+        new, self._told_of_book = sorted(left_out - self._told_of_book), left_out
+        return evolve(report, unreadable=unreadable, unreadable_contacts=tuple(new))
 
     def _read_view(self) -> MailView:
         """See the labelled messages, and learn the own addresses where they are not all known yet."""
@@ -281,27 +295,6 @@ class Triage:
             if sender in work.filings:
                 work.fail(sender, reason)
         return update
-
-
-def _left_to_the_person(work: Work, view: MailView) -> dict[MessageId, str]:
-    """Return why labelled messages are not worked off."""
-    left = {message_id: rejection.reason for message_id, rejection in work.rejected.items()}
-    reasons = work.postponed | work.failed
-    for message in view.marked.messages.values():
-        if view.layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
-            left[message.id] = reasons[sender]
-    return left
-
-
-def _seen_waiting(view: MailView) -> Waiting:
-    """Return what lay in Screener at the beginning of the cycle."""
-    if view.has_screener:
-        return count_waiting(view.snapshot.messages.values(), view.layout.screener)
-    return Waiting(view.screener_messages)
-
-
-def _has_warnings(view: MailView) -> bool:
-    return any(view.layout.warning in message.mailbox_ids for message in view.marked.messages.values())
 
 
 def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Address, str]:

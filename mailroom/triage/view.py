@@ -13,6 +13,8 @@ from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
+from mailroom.triage.report import Waiting
+from mailroom.triage.screener import count_waiting
 
 MAX_READ_ALONG_MESSAGES = 500
 """Where no more wait in Screener, every view includes them; more are read when they are needed."""
@@ -40,6 +42,18 @@ class MailView:
         """The messages that carry a label of Mailroom's."""
         watched = self.layout.watched
         return self.snapshot.only(x.id for x in self.snapshot.messages.values() if x.mailbox_ids & watched)
+
+    @property
+    def has_warnings(self) -> bool:
+        """Whether a message carries the warning label."""
+        return any(self.layout.warning in message.mailbox_ids for message in self.marked.messages.values())
+
+    @property
+    def waiting(self) -> Waiting:
+        """What lay in Screener, of whose mail only where it was read along."""
+        if self.has_screener:
+            return count_waiting(self.snapshot.messages.values(), self.layout.screener)
+        return Waiting(self.screener_messages)
 
 
 class ViewReader:

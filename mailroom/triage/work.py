@@ -75,6 +75,15 @@ class Work:
         senders = (task_of(decision) for decision in self.decisions if decision.sender in self.failed)
         return {*senders, *self.refused}
 
+    def left_to_the_person(self, marked: Snapshot, layout: Layout) -> dict[MessageId, str]:
+        """Return why labelled messages are not worked off."""
+        left = {message_id: rejection.reason for message_id, rejection in self.rejected.items()}
+        reasons = self.postponed | self.failed
+        for message in marked.messages.values():
+            if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
+                left[message.id] = reasons[sender]
+        return left
+
     def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
         """Say what the cycle did.
 
