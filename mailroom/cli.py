@@ -13,8 +13,9 @@ from typing import Final
 from mailroom import __version__
 from mailroom.errors import MailroomError, OutputError
 from mailroom.exits import Exit
-from mailroom.output.redaction import presentable
+from mailroom.output.complaints import complain
 from mailroom.output.streams import prepare_streams, settle_streams, tell, write
+from mailroom.output.usage import CommandLineParser
 
 Command = Callable[[argparse.Namespace], Exit]
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         return _run_command(_options(arguments))
     except OutputError as error:
         if not isinstance(error.__cause__, BrokenPipeError):  # whoever read the output has seen enough
-            tell(f"mailroom: {error}")
+            complain(error.problems)
         return Exit.FAILED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
-        return _parser().parse_args(arguments)
+        return _parser().read(arguments)
     except SystemExit:
         write(sys.stdout, "")  # the help may not have gone out yet
         raise
@@ -63,12 +64,12 @@ def _run_command(options: argparse.Namespace) -> Exit:
     except OutputError:
         raise
     except MailroomError as error:
-        _tell_problems(options.command, error.problems)
+        complain(error.problems, "cannot start" if options.command == "run" else "")
     return Exit.FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandLineParser:
+    parser = CommandLineParser(
         prog="mailroom",
         usage="mailroom [--help] [--version] COMMAND ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"Example:\n  mailroom {name}{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        added.set_defaults(call=call)
+        added.set_defaults(call=call, parser=added)
         if json:
             added.add_argument("--json", action="store_true", help="print JSON for programs")
         return added
@@ -299,11 +300,3 @@ def _positive_number(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
-
-
-def _tell_problems(command: str | None, problems: Sequence[str]) -> None:
-    if command == "run":
-        tell(f"mailroom: cannot start: {presentable('; '.join(problems))}")
-        return
-    for problem in problems:
-        tell(f"mailroom: {presentable(problem)}")

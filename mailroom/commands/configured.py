@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.output.streams import tell
+from mailroom.output.complaints import complain
 from mailroom.settings.settings import Settings, load_settings
 
 
@@ -13,6 +13,5 @@ def configured() -> Settings:
         UserError: Names every variable that is missing or wrong.
     """
     settings = load_settings()
-    for each in settings.misspelt:
-        tell(f"mailroom: {each}")
+    complain(settings.misspelt)
     return settings

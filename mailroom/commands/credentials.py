@@ -11,8 +11,8 @@ from attrs import Factory, define, frozen
 from mailroom.account import Account, open_account
 from mailroom.errors import AuthenticationError, UserError
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.output.complaints import complain
 from mailroom.output.question import agrees, ask, ask_secretly
-from mailroom.output.streams import tell
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
 from mailroom.settings.dotenv import read_dotenv, write_dotenv
 from mailroom.settings.settings import DOTENV, Settings, load_settings
@@ -38,8 +38,7 @@ def sign_in(terminal: Terminal) -> tuple[Settings, Account]:
         ServerError: A server could not be asked.
     """
     desk = _Desk(terminal)
-    for each in desk.settings().misspelt:
-        tell(f"mailroom: {each}")
+    complain(desk.settings().misspelt)
     account = [desk.obtain(credentials) for credentials in (_FOR_MAIL, _FOR_CONTACTS)][-1]
     return desk.settings(), account
 

@@ -13,7 +13,7 @@ from mailroom.account import Account, open_account, open_notices, open_push
 from mailroom.errors import StoppedError, UserError
 from mailroom.exits import Exit
 from mailroom.jmap import PushState
-from mailroom.output.logs import configure_logs, log
+from mailroom.output.logs import configure_logs, is_read_as_it_comes, log
 from mailroom.service.health import Health, HealthServer
 from mailroom.service.loop import Service
 from mailroom.service.metrics import Metrics
@@ -47,7 +47,8 @@ def with_log(work: Callable[[Settings], Exit]) -> Exit:
             log(logging.WARNING, "setting_misspelt", message=each)
         return work(settings)
     except UserError as error:
-        log(logging.ERROR, "startup_failed", problems=list(error.problems))
+        if not is_read_as_it_comes():  # there, what this raises is told below it anyway
+            log(logging.ERROR, "startup_failed", problems=list(error.problems))
         raise
 
 

@@ -55,6 +55,12 @@ def configure_logs(level: str, stream: TextIO | None = None, form: str = "auto")
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+def is_read_as_it_comes() -> bool:
+    """Whether a person reads the log in words on a terminal, and errors beside it."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    return sys.stderr.isatty() and any(isinstance(x, _TextFormatter) and x.is_terminal for x in formatters)
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Tells once that the log cannot be written; work goes on, and so does the log where it can again."""
 
@@ -93,7 +99,7 @@ class _TextFormatter(logging.Formatter):
 
     def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()
-        self._is_terminal = is_terminal
+        self.is_terminal = is_terminal
         self._is_coloured = is_terminal and not os.environ.get("NO_COLOR")
 
     def format(self, record: logging.LogRecord) -> str:
@@ -101,19 +107,23 @@ class _TextFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created).astimezone()
         head = f"{moment:%m-%d %H:%M:%S} "
         what = str(fields.pop("event")).replace("_", " ")
+        listed = fields.pop("problems", ()) if self.is_terminal else ()
         said = [
             _in_words(value) if name in _BARE else f"{name.replace('_', ' ')} {_in_words(value)}"
             for name, value in fields.items()
             if name not in _FOR_PROGRAMS and not _says_nothing(value)
         ]
         line = with_readable_domains(f"{head}{what}" + (f": {', '.join(said)}" if said else ""))
-        lines = [*self._laid_out(line), *(_traceback(self, record) if record.exc_info else ())]
+        lines = [*self._laid_out(line)]
+        for problem in listed if isinstance(listed, list) else ():
+            lines += self._laid_out(f"- {problem}")
+        lines += _traceback(self, record) if record.exc_info else ()
         if self._is_coloured and (colour := _COLOURS.get(record.levelname.lower())):
             lines[0] = lines[0].replace(what, f"\033[{colour}m{what}\033[0m", 1)
         return f"\n{_INDENT}".join(lines)
 
     def _laid_out(self, line: str) -> Iterable[str]:
-        if not self._is_terminal:
+        if not self.is_terminal:
             return (line,)
         width = get_terminal_size((DEFAULT_WIDTH, 0)).columns  # asked each time: a window changes
         return wrap(line, width, width - len(_INDENT))

@@ -17,11 +17,16 @@ Check = Callable[[str], str | None]
 
 
 class Reader:
-    """Reads variables and gathers what is wrong with them instead of stopping at the first."""
+    """Reads variables and gathers what is wrong with them instead of stopping at the first.
+
+    Attributes:
+        lacks_secret: Whether a secret that is needed is set nowhere.
+    """
 
     def __init__(self, given: Mapping[str, str]) -> None:
         self._env: environs.Env = _Env(given)
         self._problems: dict[str, str] = {}
+        self.lacks_secret = False
 
     @property
     def problems(self) -> list[str]:
@@ -108,6 +113,7 @@ class Reader:
         if not (value or file_name or is_needed):
             return ""
         if not value.strip():
+            self.lacks_secret |= not file_name
             where = (
                 f"the file that {name}_FILE names is empty"
                 if file_name

@@ -28,6 +28,12 @@ from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES, NOTIFY_
 
 DOTENV: Final = Path(".env")
 
+WAY_ON: Final = (
+    f"to go on, `mailroom init` asks for what is missing, or put it into a file {DOTENV} "
+    "(see README.md); `mailroom demo` needs nothing"
+)
+"""What is said where a secret is missing."""
+
 
 @frozen
 class Settings:
@@ -116,7 +122,7 @@ def load_settings(
         misspelt=misspelt(given, NAMES),
     )
     if problems := _problems(reader, settings.scheme):
-        raise UserError([*problems, *settings.misspelt])
+        raise UserError([*problems, *settings.misspelt, *([WAY_ON] if reader.lacks_secret else [])])
     conceal(settings.jmap_token, settings.carddav_password, *secrets_of_url(settings.notify_url))
     if settings.carddav_password:
         conceal(settings.carddav_credentials.authorization.partition(" ")[2])

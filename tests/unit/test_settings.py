@@ -442,6 +442,8 @@ class TestMisspelt:
             "MAILROOM_SERVICE_PORT_HEALTH",
             "MAILROOM_PORT",
             "MAILROOM_PORT_8080_TCP_ADDR",
+            "MAILROOM_METRICS_SERVICE_HOST",
+            "MAILROOM_METRICS_PORT_8080_TCP",
             "MAILROOM_REQUIRE_CYRUS",
             "MAILROOM_REQUIRE_SERVERS",
             "LOG_LEVEL",
@@ -451,6 +453,14 @@ class TestMisspelt:
         """A cluster sets variables for each Service, and CI has its own."""
         assert misspelt([name], NAMES) == ()
 
+    def test_a_name_far_from_any_is_told_too(self, environment: pytest.MonkeyPatch) -> None:
+        """Who sets a variable of this program means something by it; what there is, a page says."""
+        environment.setenv("MAILROOM_FOO", "s3cret")
+        (said,) = load_settings().misspelt
+        assert "MAILROOM_FOO is set, but there is no such setting" in said
+        assert "docs/settings.md" in said
+        assert "s3cret" not in said
+
     def test_it_explains_what_is_missing(self, environment: pytest.MonkeyPatch) -> None:
         """Where a setting is missing, the variable that was to be it stands beside."""
         environment.delenv("MAILROOM_JMAP_TOKEN")
@@ -458,3 +468,5 @@ class TestMisspelt:
         told = problems()
         assert "MAILROOM_JMAP_TOKEN: is not set, nor is MAILROOM_JMAP_TOKEN_FILE" in told
         assert "MAILROOM_JMAP_TOKN is set" in told
+        assert "mailroom init" in told, "the way on"
+        assert "mailroom demo" in told
