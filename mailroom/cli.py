@@ -7,6 +7,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from mailroom.output.usage import CommandLineParser
 Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Look": ("demo", "check", "plan"),
+    "Look": ("demo", "check", "plan", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
     "Run": ("run", "rescue"),
     "Leave": ("uninstall",),
@@ -29,6 +30,7 @@ WISHES: Final[Mapping[str, tuple[str, ...]]] = {
 
 HELP_WIDTH = 79
 RULES_FORMATS: Final = ("fastmail", "sieve", "text")
+MOST_DIGITS_OF_DAYS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
@@ -166,6 +168,22 @@ def _parser() -> CommandLineParser:
         help="also these, who were left out because they do not look like people",
     )
     approve.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    senders = command(
+        _senders,
+        "show who writes to you, what they are filed as, and what may fit them",
+        " --file senders.txt",
+        json=True,
+    )
+    senders.add_argument(
+        "--since",
+        type=_day,
+        metavar="DAY",
+        help="count mail from this day on (2026-01-31), or of so many days (30); default: 90",
+    )
+    senders.add_argument(
+        "--file", type=Path, metavar="FILE", help="write them into FILE, to edit it and to file them by it"
+    )
+    senders.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
     demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
     demo.add_argument(
         "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
@@ -293,6 +311,24 @@ def _demo(options: argparse.Namespace) -> Exit:
     from mailroom.commands.demo import demo
 
     return demo(serve=options.serve)
+
+
+def _senders(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.senders import senders
+
+    return senders(since=options.since, file=options.file, force=options.force, as_json=options.json)
+
+
+def _day(text: str) -> date:
+    """Read a day, or how many days ago it was."""
+    if len(text) <= MOST_DIGITS_OF_DAYS and text.isdecimal():
+        return (datetime.now(UTC) - timedelta(days=int(text))).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a day (2026-01-31) nor a number of days"
+        ) from None
 
 
 def _positive_number(text: str) -> int:

@@ -58,6 +58,10 @@ class ContactsView:
         """
         return [_card(entry) for entry in self._books.find(address) if entry.uid]
 
+    def addresses(self) -> Iterable[Address]:
+        """Every address that a card has, in any of the books."""
+        return self._books.addresses()
+
     def groups(self, uid: CardUid) -> Collection[str]:
         """The names of the triage groups that have this card as a member."""
         return frozenset(group.name for group in self._groups if uid in group.members)

@@ -102,6 +102,10 @@ class Books:
         """Return the cards that have `address`, those of the chosen book first."""
         return [entry for replica in self._in_order() for entry in replica.find(address)]
 
+    def addresses(self) -> frozenset[Address]:
+        """Return every address that a card has, in any book."""
+        return frozenset().union(*(replica.addresses() for replica in self._in_order()))
+
     def problems(self) -> list[str]:
         """Say why nothing may be written, and what to do; empty where all may be, as far as is known."""
         chosen, found = self.chosen, []

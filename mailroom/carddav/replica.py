@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from attrs import define, evolve, frozen
 
@@ -212,6 +212,10 @@ class Replica:
         """Return every contact card that is no group, by resource name."""
         for key, entry in self._entries.items():
             yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
+
+    def addresses(self) -> Iterable[Address]:
+        """Return every address that a card has."""
+        return self._by_address.keys()
 
     def find(self, address: Address) -> tuple[CardEntry, ...]:
         """Return the cards that have `address`, in the order of the book."""

@@ -23,12 +23,13 @@ from mailroom.commands.approve import (
 from mailroom.commands.check import check_at_the_end
 from mailroom.commands.credentials import INSTEAD, sign_in
 from mailroom.commands.inspection import inspect
-from mailroom.commands.rules import is_same_rules, render_rules, show_next_step, write_rules
+from mailroom.commands.rules import is_same_rules, render_rules, show_next_step
 from mailroom.commands.setup import is_complete, look_ahead, show_items, show_preview
 from mailroom.errors import MailroomError, OutputError, UserError
 from mailroom.exits import Exit
 from mailroom.model.address import Address, parse_address
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.output.files import write_file
 from mailroom.output.question import agrees, ask, can_ask
 from mailroom.output.streams import tell
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
@@ -162,7 +163,7 @@ class _Guide:
             if is_there and not agrees(f"{self.output} holds other rules; write these in their place?"):
                 self.terminal.paragraph("It stays; `mailroom init -o FILE` writes these elsewhere.")
                 return False
-            write_rules(self.output, text, force=is_there)
+            write_file(self.output, text, force=is_there)
         show_next_step(self.terminal, listed, self.form, self.output)
         tree = MailboxTree(self.account.mail.read([]).mailboxes)
         if not is_new and any(each.total_messages for each in tree.named(self.settings.scheme.screener)):

@@ -11,9 +11,9 @@ from typing import Final
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
-from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.output.files import write_file
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
@@ -50,7 +50,7 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     if output is None:
         write_in_utf8(sys.stdout, text)
         return Exit.DONE
-    write_rules(output, text, force=force)
+    write_file(output, text, force=force)
     show_next_step(Terminal(), listed, form, output)
     return Exit.DONE
 
@@ -96,21 +96,3 @@ def is_same_rules(file: Path, text: str) -> bool:
         return _DATES.sub("", file.read_text("utf-8")) == _DATES.sub("", text)
     except (OSError, UnicodeError):
         return False
-
-
-def write_rules(output: Path, text: str, *, force: bool) -> None:
-    """Write the rules into a file.
-
-    Args:
-        force: Whether a file that is there is overwritten.
-
-    Raises:
-        UserError: The file is there already, or cannot be written.
-    """
-    try:
-        with output.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UserError([f"{output} already exists: use --force to overwrite it"]) from None
-    except OSError as error:
-        raise UserError([f"cannot write {output}: {error.strerror}"]) from error

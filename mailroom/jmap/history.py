@@ -16,7 +16,8 @@ from mailroom.model.sender import read_correspondents, read_sender
 
 PAGE_MESSAGES = 500
 MAX_LEFT_OUT_IN_A_ROW = 20
-_PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId")
+_PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId", "mailboxIds")
+_LIST_PROPERTIES = ("header:List-Id", "header:List-Unsubscribe")
 
 
 class JmapMailHistory:
@@ -49,14 +50,17 @@ class JmapMailHistory:
             del rest[: len(batch)]
         return found.messages
 
-    def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
+    def headers(
+        self, mailbox_id: MailboxId, since: str = "", *, with_lists: bool = False
+    ) -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first; see `MailHistory.headers`."""
+        properties = (*_PROPERTIES, *(_LIST_PROPERTIES if with_lists else ()))
         condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
         most = page_messages = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
         paging, left_out_in_a_row = Paging("Email/query"), 0
         while True:
             try:
-                query_answer, answer = self._ask(condition, paging.position, page_messages)
+                query_answer, answer = self._ask(condition, properties, paging.position, page_messages)
                 found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
             except ServerError as error:
                 if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
@@ -80,7 +84,9 @@ class JmapMailHistory:
             if answer.response_bytes < self._client.max_answer_bytes // 4:
                 page_messages = min(most, 2 * page_messages)
 
-    def _ask(self, condition: Json, position: int, page_messages: int) -> list[Answer]:
+    def _ask(
+        self, condition: Json, properties: Sequence[str], position: int, page_messages: int
+    ) -> list[Answer]:
         query: Json = {
             "filter": condition,
             "sort": [{"property": "receivedAt", "isAscending": False}],
@@ -88,7 +94,7 @@ class JmapMailHistory:
             "limit": page_messages,
             "calculateTotal": True,
         }
-        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": _PROPERTIES}
+        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": properties}
         return self._client.call([Call("Email/query", query), Call("Email/get", get)])
 
 
@@ -113,4 +119,6 @@ def _address_headers(emails: Iterable[Json]) -> Iterator[AddressHeaders]:
             recipients=tuple(read_correspondents(header_entries(recipients))),
             received_at=email.received_at,
             message_id=(email.message_id or [""])[0],
+            mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
+            is_list=bool(email.list_id or email.list_unsubscribe),
         )

@@ -22,6 +22,9 @@ MAX_WORDS_CHARACTERS = 4_000
 Words = NewType("Words", str)
 """What a server says to people; cut at `MAX_WORDS_CHARACTERS`."""
 
+NAME = "name"
+"""Under this key of a field's metadata stands its name in JSON, where that does not follow from its own."""
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -144,6 +147,9 @@ class AddressHeadersObject:
     bcc: list[EmailAddress] | None = None
     received_at: str = ""
     message_id: list[str] | None = None
+    mailbox_ids: dict[str, bool] = Factory(dict)
+    list_id: str | None = field(default=None, metadata={NAME: "header:List-Id"})
+    list_unsubscribe: str | None = field(default=None, metadata={NAME: "header:List-Unsubscribe"})
 
 
 @frozen
@@ -257,7 +263,10 @@ def _camel_case(name: str) -> str:
 
 
 def _record_hook(record: type[Any]) -> Callable[[Any, Any], Any]:
-    names: Any = {field.name: override(rename=_camel_case(field.name)) for field in fields(record)}
+    names: Any = {
+        each.name: override(rename=each.metadata.get(NAME) or _camel_case(each.name))
+        for each in fields(record)
+    }
     make = make_dict_structure_fn(record, _converter, **names)
 
     def hook(value: Any, kind: Any) -> Any:

@@ -113,12 +113,17 @@ class AddressHeaders:
     Attributes:
         recipients: Those in To, Cc and Bcc, each address once.
         message_id: Its Message-ID without the angle brackets, or empty.
+        mailbox_ids: Every mailbox it is in.
+        is_list: Whether it came over a list (List-Id, RFC 2919) or can be unsubscribed from
+            (List-Unsubscribe, RFC 2369), where that was asked for.
     """
 
     sender: Correspondent | NoSender
     recipients: tuple[Correspondent, ...]
     received_at: str
     message_id: str = ""
+    mailbox_ids: frozenset[MailboxId] = frozenset()
+    is_list: bool = False
 
 
 @frozen

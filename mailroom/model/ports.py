@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from attrs import Factory, frozen
@@ -130,11 +130,14 @@ class MailHistory(Protocol):
         """
         ...
 
-    def headers(self, mailbox_id: MailboxId, since: str = "") -> Iterator[HeadersPage]:
+    def headers(
+        self, mailbox_id: MailboxId, since: str = "", *, with_lists: bool = False
+    ) -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first, one request a page.
 
         Args:
             since: Leave out what arrived before this moment, RFC 3339 in UTC.
+            with_lists: Whether to tell `AddressHeaders.is_list`.
 
         Raises:
             ServerError: The server as a whole fails.
@@ -147,6 +150,10 @@ class Contacts(Protocol):
 
     def cards(self, address: Address) -> Sequence[Card]:
         """Every card that has `address` among its addresses, in the order of the book."""
+        ...
+
+    def addresses(self) -> Iterable[Address]:
+        """Every address that a card has, each once."""
         ...
 
     def groups(self, uid: CardUid) -> Collection[str]:

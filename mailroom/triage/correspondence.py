@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from attrs import define, evolve, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import AddressHeaders
+from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts, HeadersPage
 from mailroom.model.sender import Correspondent
@@ -27,12 +27,14 @@ class Tally:
         last_at: When the newest of them arrived, RFC 3339 in UTC.
         weight: As many messages as would say as much if they were to nobody else: one to forty people
             is a fortieth to each.
+        over_lists: How many of them came over a list, where that was asked for.
     """
 
     who: Correspondent
     messages: int
     last_at: str
     weight: float = 1.0
+    over_lists: int = 0
 
 
 @frozen
@@ -51,7 +53,7 @@ class ScreenerPreview:
 
 
 class Tallies:
-    """Counts addresses message by message, so that old mail need not be kept; newest first.
+    """Counts addresses message by message, so that old mail need not be kept.
 
     Args:
         own: Addresses of the account, which do not count.
@@ -73,12 +75,22 @@ class Tallies:
             for who in others:
                 self._add(who, each.received_at, 1 / len(others))
 
-    def add_senders(self, page: HeadersPage) -> None:
-        """Count whom messages came from; a message without one sender counts for nobody."""
+    def add_senders(self, page: HeadersPage, read_before: Container[MailboxId] = ()) -> None:
+        """Count whom messages came from; a message without one sender counts for nobody.
+
+        Args:
+            read_before: Mailboxes whose messages have been counted.
+        """
         self.unreadable += page.left_out
         for each in page.headers:
-            if isinstance(each.sender, Correspondent) and each.sender.address not in self._own:
-                self._add(each.sender, each.received_at)
+            is_read = any(x in read_before for x in each.mailbox_ids)
+            who = each.sender
+            if isinstance(who, Correspondent) and who.address not in self._own and not is_read:
+                self._add(who, each.received_at, is_list=each.is_list)
+
+    def of(self, address: Address) -> Tally | None:
+        """Return how often somebody occurs; None where they do not."""
+        return self._by_address.get(address)
 
     def ranked(self) -> list[Tally]:
         """Return the tallies, those of most weight first, and of equals the latest."""
@@ -86,14 +98,17 @@ class Tallies:
         # Three thirds are as much as one.
         return sorted(by_date, key=lambda x: round(x.weight, WEIGHT_DIGITS), reverse=True)
 
-    def _add(self, who: Correspondent, at: str, weight: float = 1.0) -> None:
+    def _add(self, who: Correspondent, at: str, weight: float = 1.0, *, is_list: bool = False) -> None:
         tally = self._by_address.get(who.address)
         if tally is None:
-            self._by_address[who.address] = Tally(who, 1, at, weight)
-        else:
-            tally.messages += 1
-            tally.weight += weight
-            tally.who = tally.who if tally.who.name else evolve(tally.who, name=who.name)
+            self._by_address[who.address] = Tally(who, 1, at, weight, int(is_list))
+            return
+        newer, older = (who, tally.who) if at > tally.last_at else (tally.who, who)
+        tally.who = newer if newer.name else evolve(newer, name=older.name)
+        tally.messages += 1
+        tally.last_at = max(tally.last_at, at)
+        tally.weight += weight
+        tally.over_lists += is_list
 
 
 def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:

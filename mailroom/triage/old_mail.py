@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from mailroom.errors import UserError
-from mailroom.model.mail import INBOX_ROLE, SENT_ROLE, AddressHeaders, Mailbox
+from mailroom.model.mail import INBOX_ROLE, SENT_ROLE, AddressHeaders, Mailbox, MailboxId
 from mailroom.model.mailboxes import with_role
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import HeadersPage, MailHistory
@@ -17,9 +17,12 @@ Advance = Callable[[int, int], None]
 
 
 def read_recipients(
-    history: MailHistory, mailboxes: Sequence[Mailbox], own: OwnAddresses, advance: Advance
+    history: MailHistory, mailboxes: Sequence[Mailbox], own: OwnAddresses, advance: Advance, since: str = ""
 ) -> Tallies:
     """Count whom the person has written to.
+
+    Args:
+        since: Leave out what was sent before this moment, RFC 3339 in UTC.
 
     Raises:
         UserError: The account has no mailbox for sent mail.
@@ -33,7 +36,7 @@ def read_recipients(
             ]
         )
     tallies = Tallies(own)
-    for page in _pages(history, mailboxes, SENT_ROLE, advance):
+    for page in _pages(history, mailboxes, SENT_ROLE, advance, since):
         tallies.add_recipients(page)
     return tallies
 
@@ -52,6 +55,25 @@ def read_senders(
     tallies = Tallies(own)
     for page in _pages(history, mailboxes, INBOX_ROLE, advance, since):
         tallies.add_senders(page)
+    return tallies
+
+
+def read_who_writes(
+    history: MailHistory, places: Sequence[MailboxId], own: OwnAddresses, since: str, advance: Advance
+) -> Tallies:
+    """Count who wrote what lies in some mailboxes, each message once, and what of it came over lists.
+
+    Args:
+        since: Leave out what arrived before this moment, RFC 3339 in UTC.
+
+    Raises:
+        ServerError: The server could not be asked.
+    """
+    tallies = Tallies(own)
+    for number, mailbox_id in enumerate(places):
+        for page in history.headers(mailbox_id, since, with_lists=True):
+            tallies.add_senders(page, places[:number])
+            advance(len(page.headers) + page.left_out, page.total)
     return tallies
 
 

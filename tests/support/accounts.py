@@ -85,6 +85,10 @@ class AccountUnderTest(Protocol):
             at: When, RFC 3339 in UTC; by default a minute after the message before.
         """
 
+    def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        """Let a message arrive that came over a mailing list, and return its id."""
+        lacking()
+
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         """Put a message of the person's own into Sent and return its id."""
         lacking()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from attrs import define, evolve, field, frozen
@@ -145,6 +145,9 @@ class View:
 
     def cards(self, address: Address) -> Sequence[Card]:
         return [card for card, addresses in self.by_uid.values() if address in addresses]
+
+    def addresses(self) -> Iterable[Address]:
+        return {address for _, addresses in self.by_uid.values() for address in addresses}
 
     def groups(self, uid: CardUid) -> Collection[str]:
         return {name for name, members in self.members.items() if uid in members}

@@ -78,6 +78,10 @@ class AccountOnCyrus(AccountOnJmap):
     ) -> str:
         return self.receive_raw(_compose(senders), *mailboxes, read=read, at=at)
 
+    def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        header = b"List-Unsubscribe: <https://lists.example/off>\r\n"
+        return self.receive_raw(header + _compose([sender]), *mailboxes, at=at)
+
     def receive_raw(self, message: bytes, *mailboxes: str, read: bool = False, at: str = "") -> str:
         """Let a message arrive just as it is."""
         email = {

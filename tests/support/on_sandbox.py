@@ -61,6 +61,10 @@ class AccountOnSandbox(AccountUnderTest):
         keywords = [SEEN] if read else []
         return self.store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
 
+    def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        fields = {"List-Id": "News <news.lists.example>"}
+        return self.store.deliver([sender], mailboxes, "News", at or self._clock.next(), fields=fields)
+
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         arrived = at or self._clock.next()
         own = [("", self.address)]

@@ -12,6 +12,7 @@ COMMANDS = (
     "demo",
     "check",
     "plan",
+    "senders",
     "init",
     "setup",
     "approve",

@@ -48,6 +48,9 @@ class People:
         moment = self.filed.get(address, FILED)
         return [Card(CardUid(address), "", seconds(moment))] if address in self.members else []
 
+    def addresses(self) -> Collection[Address]:
+        return []
+
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
 

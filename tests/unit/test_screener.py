@@ -25,14 +25,17 @@ class Book:
     """Contacts: the groups of each card, and the cards of each address."""
 
     members: dict[str, Collection[str]]
-    addresses: dict[str, Sequence[str]] = field(factory=dict)
+    of_address: dict[str, Sequence[str]] = field(factory=dict)
 
     def cards(self, address: Address) -> Sequence[Card]:
-        uids = self.addresses.get(address, [address] if address in self.members else [])
+        uids = self.of_address.get(address, [address] if address in self.members else [])
         return [Card(CardUid(uid), uid) for uid in uids]
 
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
+
+    def addresses(self) -> Collection[Address]:
+        return []
 
     def group_names(self) -> Sequence[str]:
         return []

@@ -65,6 +65,11 @@ def _header(name: str) -> Property:
     return lambda _, m: _entries(m.addresses.get(name))
 
 
+def _field(name: str) -> Property:
+    """Return a header in raw form (RFC 8621 section 4.1.2.1), which begins behind the colon."""
+    return lambda _, m: f" {m.fields[name]}" if name in m.fields else None
+
+
 def _part(m: Message) -> Json:
     return {
         "partId": "1",
@@ -101,8 +106,9 @@ EMAIL_PROPERTIES: Mapping[str, Property] = {
     "textBody": lambda _, m: [_part(m)],
     "htmlBody": lambda _, m: [_part(m)],
     "attachments": lambda _, _m: [],
+    **{f"header:{name}": _field(name) for name in ("List-Id", "List-Unsubscribe")},
 }
-_EMAIL_DEFAULTS = [name for name in EMAIL_PROPERTIES if name != "bodyStructure"]
+_EMAIL_DEFAULTS = [x for x in EMAIL_PROPERTIES if x != "bodyStructure" and not x.startswith("header:")]
 
 _THREAD_PROPERTIES: Mapping[str, Property] = {
     "id": lambda _, t: t,

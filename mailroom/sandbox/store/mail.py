@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from mailroom.sandbox.store.changes import ChangeLog
 from mailroom.sandbox.store.messages import SEEN, Addresses, Mailbox, Message, Timeline
@@ -113,6 +114,7 @@ class Mail:
         text: str = "",
         in_reply_to: str | None = None,
         headers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+        fields: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         """Take in a message and return its id.
 
@@ -122,6 +124,7 @@ class Mail:
             received_at: When; now, where it is None. Text must be RFC 3339 in UTC.
             in_reply_to: The id of a message whose thread it joins.
             headers: More address headers by their JMAP property, for example ``replyTo``.
+            fields: Other headers by their names, for example ``List-Id``.
         """
         if received_at is None:
             received_at = datetime.now(UTC)
@@ -151,6 +154,7 @@ class Mail:
                 text=text,
                 message_id=f"{id}@sandbox.example",
                 in_reply_to=self.messages[in_reply_to].message_id if in_reply_to else None,
+                fields=fields,
                 mailbox_ids=frozenset(),
                 keywords=frozenset(),
             )

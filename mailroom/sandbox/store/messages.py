@@ -27,6 +27,7 @@ class Message:
     Attributes:
         received_at: RFC 3339 in UTC.
         addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
+        fields: What it has of other headers, by their names: ``List-Id`` …
         mailbox_ids: Every mailbox it is in; at least one.
         keywords: In lower case.
         key: Its place in time: when it arrived and, among equals, its id.
@@ -41,6 +42,7 @@ class Message:
     text: str = field(repr=False)
     message_id: str
     in_reply_to: str | None
+    fields: Mapping[str, str]
     mailbox_ids: frozenset[str]
     keywords: frozenset[str]
     key: tuple[str, str] = field(init=False, repr=False)

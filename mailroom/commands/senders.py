@@ -1,0 +1,136 @@
+"""`mailroom senders`: who writes, what they are filed as, and what may fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from mailroom.account import Account, open_account
+from mailroom.commands.configured import configured
+from mailroom.commands.inspection import inspect
+from mailroom.commands.sender_file import render_senders
+from mailroom.errors import UserError
+from mailroom.exits import Exit
+from mailroom.model.mail import SENT_ROLE
+from mailroom.model.mailboxes import with_role
+from mailroom.model.scheme import Scheme
+from mailroom.output.files import write_file
+from mailroom.output.terminal import Progress, Terminal
+from mailroom.triage.correspondence import Tallies, not_read
+from mailroom.triage.old_mail import read_recipients, read_who_writes
+from mailroom.triage.senders import Sender, describe_senders, places_to_look
+
+USUAL_DAYS = 90
+
+
+def senders(*, since: date | None, file: Path | None, force: bool, as_json: bool) -> Exit:
+    """List who writes; reads only.
+
+    Args:
+        since: From which day on, in UTC; the last 90 days where it is None.
+        file: Write who writes and who is filed into this file, for ``mailroom apply``.
+        force: Whether that file may be there.
+    """
+    settings = configured()
+    account = open_account(settings)
+    since = since or (datetime.now(UTC) - timedelta(days=USUAL_DAYS)).date()
+    found, unreadable = _read(account, settings.scheme, since)
+    terminal = Terminal()
+    if file:
+        write_file(file, render_senders(found, settings.scheme, since.isoformat()), force=force)
+    if as_json:
+        terminal.json(_as_json(found, since, unreadable))
+        return Exit.DONE
+    if not file:
+        _show(terminal, [each for each in found if each.messages])
+    _conclude(terminal, found, since, unreadable, file)
+    return Exit.DONE
+
+
+def _read(account: Account, scheme: Scheme, since: date) -> tuple[list[Sender], int]:
+    """Read who writes, and how many messages could not be read."""
+    with Progress("reading the account"):
+        seen = inspect(account, scheme)
+        if seen.reading.value is None or seen.contacts.value is None or seen.tree is None:
+            raise UserError(seen.troubles)
+        own = account.own_addresses()
+    mailboxes, contacts, begin = seen.reading.value.mailboxes, seen.contacts.value, f"{since}T00:00:00Z"
+    with Progress("reading who wrote to you") as progress:
+        places = places_to_look(seen.tree, scheme)
+        incoming = read_who_writes(account.history, places, own, begin, progress.advance)
+    outgoing = Tallies(own)
+    if with_role(mailboxes, SENT_ROLE):
+        with Progress("reading who you wrote to") as progress:
+            outgoing = read_recipients(account.history, mailboxes, own, progress.advance, begin)
+    return describe_senders(incoming, outgoing, contacts, scheme, own), incoming.unreadable
+
+
+def _show(terminal: Terminal, found: Sequence[Sender]) -> None:
+    if not found:
+        return
+    rows = [
+        (
+            each.who.email,
+            each.who.name,
+            str(each.messages),
+            each.last_at[:10],
+            each.kind.value,
+            _filed_as(each),
+            each.suggestion.title if each.suggestion else "",
+        )
+        for each in found
+    ]
+    header = ("ADDRESS", "NAME", "MAIL", "NEWEST", "KIND", "FILED AS", "SUGGESTION")
+    terminal.table(header, rows, yielding=("NAME",))
+    terminal.line()
+
+
+def _filed_as(sender: Sender) -> str:
+    return ", ".join(x.title for x in sender.categories) or ("(contact)" if sender.is_contact else "–")
+
+
+def _conclude(
+    terminal: Terminal, found: Sequence[Sender], since: date, unreadable: int, file: Path | None
+) -> None:
+    writing = [each for each in found if each.messages]
+    undecided = sum(not each.categories for each in writing)
+    silent = len(found) - len(writing)
+    if unreadable:
+        terminal.paragraph(f"{not_read(unreadable)}, so their senders are not counted.")
+    terminal.paragraph(
+        f"{_number(len(writing), 'sender')} since {since}, {undecided} of them not filed"
+        + (f"; {silent} more are filed and did not write." if silent else ".")
+    )
+    if file:
+        terminal.paragraph(f"{file} has them. Edit it, then: mailroom apply {file}")
+    elif undecided:
+        terminal.paragraph(
+            "`mailroom senders --file senders.txt` writes them into a file to edit, and `mailroom apply "
+            "senders.txt` files them."
+        )
+
+
+def _number(count: int, one: str) -> str:
+    return f"{count} {one if count == 1 else f'{one}s'}"
+
+
+def _as_json(found: Sequence[Sender], since: date, unreadable: int) -> dict[str, object]:
+    return {
+        "since": since.isoformat(),
+        "senders": [
+            {
+                "email": each.who.email,
+                "name": each.who.name,
+                "messages": each.messages,
+                "newest": each.last_at or None,
+                "kind": each.kind.value or None,
+                "written": each.written,
+                "filed_as": [category.title for category in each.categories],
+                "is_contact": each.is_contact,
+                "suggestion": each.suggestion.title if each.suggestion else None,
+            }
+            for each in found
+        ],
+        "unreadable": unreadable,
+    }
