@@ -23,7 +23,7 @@ Command = Callable[[argparse.Namespace], Exit]
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
     "Look": ("demo", "check", "plan", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
-    "Run": ("run", "rescue"),
+    "Run": ("run", "apply", "rescue"),
     "Leave": ("uninstall",),
 }
 """The commands by what a person wants."""
@@ -174,6 +174,27 @@ def _parser() -> CommandLineParser:
         " --file senders.txt",
         json=True,
     )
+    _add_senders_options(senders)
+    apply = command(
+        _apply, "file all senders of a file at once, as their labels would", " senders.txt", json=True
+    )
+    apply.add_argument(
+        "file", type=Path, metavar="FILE", help="one sender a line, as `mailroom senders --file` writes them"
+    )
+    apply.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
+    demo.add_argument(
+        "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
+    )
+    uninstall = command(
+        _uninstall, "show what Mailroom made in the account, or take it away", " --apply --cards", json=True
+    )
+    _add_uninstall_options(uninstall)
+    parser.description = _description(summaries)
+    return parser
+
+
+def _add_senders_options(senders: argparse.ArgumentParser) -> None:
     senders.add_argument(
         "--since",
         type=_day,
@@ -184,13 +205,9 @@ def _parser() -> CommandLineParser:
         "--file", type=Path, metavar="FILE", help="write them into FILE, to edit it and to file them by it"
     )
     senders.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
-    demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
-    demo.add_argument(
-        "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
-    )
-    uninstall = command(
-        _uninstall, "show what Mailroom made in the account, or take it away", " --apply --cards", json=True
-    )
+
+
+def _add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
     uninstall.add_argument(
         "--apply",
         action="store_true",
@@ -207,8 +224,6 @@ def _parser() -> CommandLineParser:
     )
     uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
     uninstall.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    parser.description = _description(summaries)
-    return parser
 
 
 def _description(summaries: Mapping[str, str]) -> str:
@@ -317,6 +332,12 @@ def _senders(options: argparse.Namespace) -> Exit:
     from mailroom.commands.senders import senders
 
     return senders(since=options.since, file=options.file, force=options.force, as_json=options.json)
+
+
+def _apply(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.apply import apply
+
+    return apply(options.file, yes=options.yes, as_json=options.json)
 
 
 def _day(text: str) -> date:

@@ -29,7 +29,7 @@ from mailroom.model.contacts import (
     NewCard,
     choose_card,
 )
-from mailroom.model.ports import Refused
+from mailroom.model.ports import Advance, Refused, untold
 
 _LOCKED = 423
 _FORBIDDEN = 403
@@ -145,7 +145,7 @@ class CardDavAddressBook:
         """Say what is there and could not be read; see `AddressBook.left_out`."""
         return self._books.left_out()
 
-    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
         """Make the cards, several at a time; for each address the card, or why there is none.
 
         The card of an address has an identifier that follows from the address, and it is written
@@ -165,7 +165,13 @@ class CardDavAddressBook:
         if unknown and (reason := self._books.why_no_card()):
             return outcomes | dict.fromkeys(unknown, Refused(reason))
         writer = CardWriter(self._client, replica.book)
-        for address, made in self._each(writer.create_card, unknown).items():
+
+        def create_card(new: NewCard) -> StoredCard:
+            stored = writer.create_card(new)
+            advance(1, len(unknown))
+            return stored
+
+        for address, made in self._each(create_card, unknown).items():
             if isinstance(made, StoredCard):
                 replica.keep_written(made)
                 # As the book has it: the one that was just kept stands last.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
@@ -25,23 +27,40 @@ def plan(*, as_json: bool) -> Exit:
         terminal.line("Nothing to do: no message carries a triage label.")
         return Exit.DONE
     if forecast.filings:
-        rows = [
-            (
-                filing.decision.sender,
-                filing.decision.category.title,
-                _card(filing),
-                _groups(filing),
-                str(messages),
-            )
-            for filing, messages in forecast.filings
-        ]
-        terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
+        show_filings(terminal, forecast.filings)
     if forecast.stragglers:
         terminal.heading("Still in Screener, although you decided on the sender before")
         known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     _show_left(terminal, forecast)
     return Exit.DONE
+
+
+def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> None:
+    """Show how senders would be filed, each with the number of messages that would move."""
+    rows = [
+        (
+            filing.decision.sender,
+            filing.decision.category.title,
+            _card(filing),
+            _groups(filing),
+            str(messages),
+        )
+        for filing, messages in filings
+    ]
+    terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
+
+
+def filing_as_json(filing: Filing, messages: int) -> dict[str, object]:
+    """Say for programs how a sender would be filed."""
+    return {
+        "sender": filing.decision.sender,
+        "category": filing.decision.category.title,
+        "card": {"name": filing.card.name, "new": filing.created} if filing.card else None,
+        "joins": [filing.group] if filing.joins else [],
+        "leaves": filing.left_groups,
+        "messages_to_move": messages,
+    }
 
 
 def _show_left(terminal: Terminal, forecast: Forecast) -> None:
@@ -74,17 +93,7 @@ def _groups(filing: Filing) -> str:
 
 def _as_json(forecast: Forecast) -> dict[str, object]:
     return {
-        "senders": [
-            {
-                "sender": filing.decision.sender,
-                "category": filing.decision.category.title,
-                "card": {"name": filing.card.name, "new": filing.created} if filing.card else None,
-                "joins": [filing.group] if filing.joins else [],
-                "leaves": filing.left_groups,
-                "messages_to_move": messages,
-            }
-            for filing, messages in forecast.filings
-        ],
+        "senders": [filing_as_json(filing, messages) for filing, messages in forecast.filings],
         "stragglers": [
             {
                 "sender": each.decision.sender,

@@ -1,22 +1,32 @@
 """The file of senders: one line each, ``category  address  # name, 12 messages``; written here and read here.
 
-What comes from senders stands behind the ``#`` only, in one line that steers no terminal.
+What comes from senders stands behind the ``#`` only, in one line that steers no terminal. The name there
+is what a new contact card is called, as far as it stands before a number of messages.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from attrs import frozen
+
+from mailroom.errors import UserError
 from mailroom.model.address import parse_address
 from mailroom.model.scheme import Category, Scheme
-from mailroom.model.sender import Correspondent
+from mailroom.model.sender import Correspondent, read_correspondents
 from mailroom.output.redaction import presentable
+from mailroom.triage.decisions import Decision
 from mailroom.triage.senders import Sender
 
 UNDECIDED = "?"
 """Stands in the place of a category where nothing is suggested."""
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COMMENT = re.compile(r"\s#")
+_NAME = re.compile(r"(?P<name>.*), (?:no|[0-9]+) messages?")
 _MORE_THAN_A_WORD = re.compile(r'[\s#"<>]')
 
 
@@ -28,11 +38,11 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     """
     undecided = [each for each in senders if not each.categories]
     torn = [each for each in senders if len(each.categories) > 1]
-    titles = ", ".join(presentable(category.title) for category in scheme.categories)
-    width = max(len(presentable(category.title)) for category in scheme.categories)
+    titles = [_title(category) for category in scheme.categories]
+    width = max(map(len, titles))
     lines = [
         "# One sender a line: category  address  # name, messages",
-        f"# Categories: {titles}",
+        f"# Categories: {', '.join(titles)}",
         f"# Messages are counted since {since}. What begins with # is left as it is:",
         "# take it off where you agree, write another category where you do not,",
         "# and then: mailroom apply FILE (it shows what would change, and asks).",
@@ -45,15 +55,21 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     }
     for category in scheme.categories:
         filed = (each for each in senders if each.categories == (category,))
-        sections[f"Filed as {presentable(category.title)}"] = [(each, category, False) for each in filed]
+        sections[f"Filed as {_title(category)}"] = [(each, category, False) for each in filed]
     for title, listed in sections.items():
         if found := [_line(*each, width) for each in listed]:
             lines += ["", f"# --- {title}", *found]
     return "\n".join(lines) + "\n"
 
 
+def _title(category: Category) -> str:
+    """Return a category as the file has it: in quotes where it would be taken for something else."""
+    title = presentable(category.title)
+    return f'"{title}"' if title[0] in '#"' or title == UNDECIDED else title
+
+
 def _line(sender: Sender, category: Category | None, is_comment: bool, width: int) -> str:
-    title = presentable(category.title) if category else UNDECIDED
+    title = _title(category) if category else UNDECIDED
     comment = ", ".join(filter(None, (presentable(sender.who.name), _count(sender.messages))))
     return f"{'# ' if is_comment else ''}{title:<{width}}  {_written(sender.who)}  # {comment}"
 
@@ -66,3 +82,99 @@ def _written(who: Correspondent) -> str:
     """Return an address as it was written, or else as it is compared: some spellings are no single word."""
     is_plain = who.email.isprintable() and not _MORE_THAN_A_WORD.search(who.email)
     return presentable(who.email if is_plain and parse_address(who.email) == who.address else who.address)
+
+
+@frozen
+class Line:
+    """What one line of the file says.
+
+    Attributes:
+        number: Of the first line that says so.
+    """
+
+    number: int
+    decision: Decision
+
+
+def read_senders(path: Path, scheme: Scheme) -> list[Line]:
+    """Read the file: each sender once, with what it says of them.
+
+    Raises:
+        UserError: Names everything that is wrong with it, each with its line and what to do.
+    """
+    lines: dict[str, Line] = {}
+    said: dict[str, dict[str, int]] = defaultdict(dict)
+    problems: list[str] = []
+    for number, text in enumerate(_read(path).split("\n"), 1):
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        try:
+            decision = _decision(text.strip(), scheme)
+        except ValueError as error:
+            problems.append(f"{path}, line {number}: {error}")
+            continue
+        said[decision.sender].setdefault(decision.category.title, number)
+        known = lines.get(decision.sender)
+        if known is None or not known.decision.who.name:
+            lines[decision.sender] = Line(known.number if known else number, decision)
+    for sender, titles in said.items():
+        if len(titles) > 1:
+            numbers, names = " and ".join(map(str, titles.values())), " and ".join(titles)
+            problems.append(f"{path}, lines {numbers}: {sender} is said to be {names}: keep one line")
+    if problems:
+        raise UserError(problems)
+    return list(lines.values())
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise UserError([f"{path}, line {number}: this is not UTF-8: save the file as UTF-8"]) from None
+    except OSError as error:
+        raise UserError([f"cannot read {path}: {error.strerror}"]) from error
+
+
+def _decision(text: str, scheme: Scheme) -> Decision:
+    """Read a line; a ValueError says what is wrong with it, and what to do."""
+    choices = ", ".join(_title(category) for category in scheme.categories)
+    found = _category(text, scheme)
+    if found is None:
+        raise ValueError(f"{_first_words(text)!r} is no category: write one of {choices}, and the address")
+    category, rest = found
+    masked = _QUOTED.sub(lambda match: "x" * len(match[0]), f" {rest}")
+    comment = _COMMENT.search(masked)
+    written = f" {rest}"[: comment.start()].strip() if comment else rest.strip()
+    if not written:
+        raise ValueError(f"no address stands behind {_title(category)}: write one, or delete the line")
+    name, email = _name_and_email(written)
+    if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
+        name = noted["name"]
+    for who in read_correspondents([(name, email)]):
+        return Decision(who, category)
+    raise ValueError(f"{written!r} is not the address of a sender: write it as name@example.com")
+
+
+def _category(text: str, scheme: Scheme) -> tuple[Category, str] | None:
+    """Return the category that a line begins with, and the rest of it; of several the longest."""
+    by_length = sorted(scheme.categories, key=lambda category: len(category.title), reverse=True)
+    for category in by_length:
+        words = r"\s+".join(map(re.escape, _title(category).split()))
+        if match := re.match(rf"{words}(?=\s|$)", text, re.IGNORECASE):
+            return category, text[match.end() :].strip()
+    return None
+
+
+def _first_words(text: str) -> str:
+    """Return what stands where a category should: all before the first gap of two, or before the address."""
+    return re.split(r"\s{2,}|\t|\s+(?=\S*@)|\s#", text, maxsplit=1)[0]
+
+
+def _name_and_email(written: str) -> tuple[str, str]:
+    """Take ``Ann <ann@example.com>`` apart."""
+    name, bracket, rest = written.rpartition("<")
+    if bracket and name.strip() and rest.endswith(">"):
+        return name.strip().strip('"'), rest[:-1]
+    return "", written

@@ -21,6 +21,13 @@ from mailroom.model.mail import (
 )
 from mailroom.model.own import OwnAddresses
 
+Advance = Callable[[int, int], None]
+"""Is told how many things more are done, and how many there are in all."""
+
+
+def untold(count: int, total: int) -> None:
+    """Tell nobody how far something is."""
+
 
 @frozen
 class Reading:
@@ -225,7 +232,7 @@ class AddressBook(Protocol):
         """
         ...
 
-    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = ...) -> Mapping[Address, Card | Refused]:
         """Make the cards; for each address the card, or why there is none. Never makes one twice."""
         ...
 

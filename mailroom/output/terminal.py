@@ -140,6 +140,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._after_seconds, self._interval_seconds = after_seconds, interval_seconds
         self._done, self._total = 0, 0
+        self._counting = threading.Lock()
         self._started = time.monotonic()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
@@ -157,8 +158,9 @@ class Progress:
             self._thread.join()
 
     def advance(self, count: int, total: int) -> None:
-        """Note that `count` more of `total` are done."""
-        self._done, self._total = self._done + count, total
+        """Note that `count` more of `total` are done; may be called from several threads."""
+        with self._counting:
+            self._done, self._total = self._done + count, total
 
     def _draw(self) -> None:
         with suppress(OSError, ValueError):  # the terminal has gone: nobody wonders any more

@@ -9,12 +9,11 @@ from attrs import Factory, define, frozen
 from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Membership, NewCard, choose_card
-from mailroom.model.ports import AddressBook, Contacts, Refused
+from mailroom.model.ports import AddressBook, Advance, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.automatic import why_automatic
 from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.correspondence import WEIGHT_DIGITS, Tally
-from mailroom.triage.old_mail import Advance
 from mailroom.triage.plan import triage_groups_of
 
 ONE_OF_MANY = "one of many"

@@ -7,7 +7,7 @@ later steps and keeps the label for the next cycle.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import evolve
 
@@ -15,17 +15,11 @@ from mailroom.errors import UserError
 from mailroom.model.address import Address
 from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, Contacts, MailStore, Update
+from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore, Update, untold
 from mailroom.model.scheme import Scheme
-from mailroom.triage.decisions import read_decisions, sender_of
-from mailroom.triage.filing import (
-    file_senders,
-    file_those_with_card,
-    file_unborn,
-    join_groups,
-    leave_groups,
-    take_cards_away,
-)
+from mailroom.triage.carrying import Carrier, name_unborn
+from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
+from mailroom.triage.filing import file_those_with_card
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
@@ -36,9 +30,8 @@ from mailroom.triage.plan import (
     card_name,
     conclude,
     name_differs,
-    sweep,
 )
-from mailroom.triage.report import Forecast, Report
+from mailroom.triage.report import Filed, Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.survey import renamed_groups
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
@@ -85,6 +78,7 @@ class Triage:
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
         self._just_archived = JustArchived(mail)
+        self._carrier = Carrier(mail, book, self._reader, self._just_archived)
         self._told_of_book: frozenset[str] = frozenset()
         self.stragglers = Stragglers(
             self._reader, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
@@ -136,12 +130,10 @@ class Triage:
         view, work, contacts = self._see()
         self._just_archived.tidy(view)
         names: dict[Address, str] = {}
+        snapshot = view.marked
         if contacts is not None:
-            # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
-            file_senders(self._book, work, view, contacts)
-            join_groups(self._book, work)
+            snapshot = self._carrier.carry_out(work, view, contacts, untold)
             names = _names_for(view.marked, contacts, work, view.layout)
-        snapshot = self._move(work, view) if work.filings else view.marked
         # Last of all: the label is the only record that something is still to be done.
         update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
@@ -162,13 +154,7 @@ class Triage:
         layout = view.layout
         work = self._begin(view)
         contacts = self._book.refresh()
-        for decision in file_those_with_card(work, view, contacts):
-            work.filings[decision.sender] = file_unborn(decision, layout)
-        if work.filings:
-            for message in self._read_for(work, layout).messages.values():
-                filing = work.filing_of(message)
-                if filing and sweep(message, filing, layout):
-                    work.moved[filing.decision.sender] += 1
+        self._carrier.foresee(work, view, contacts)
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
@@ -180,6 +166,36 @@ class Triage:
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
         return Forecast(filings, rejected, view.left_out, stragglers)
+
+    def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
+        """Carry out decisions that no label stands for, by the steps of a cycle; labels are left to one.
+
+        They are told as filed also where they were filed so before; again and again it writes nothing more.
+
+        Args:
+            advance: Is told of the contact cards that are made.
+
+        Raises:
+            UserError: A mailbox that the scheme names has gone, or something may not be changed.
+            ServerError: A server as a whole failed; what is not done is done by the same decisions again.
+        """
+        view = self._read_view()
+        work = self._admit(decisions, view)
+        contacts = self._book.refresh()
+        if problems := self._book.problems():
+            raise UserError(problems)
+        self._carrier.carry_out(work, view, contacts, advance)
+        filed = (Filed(filing, work.moved[sender]) for sender, filing in work.filings.items())
+        return Report(filed=tuple(filed), failed=work.postponed | work.failed)
+
+    def foresee(self, decisions: Iterable[Decision]) -> Forecast:
+        """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""
+        view = self._read_view()
+        work = self._admit(decisions, view)
+        snapshot = self._carrier.foresee(work, view, self._book.refresh())
+        name_unborn(work, snapshot, view.layout)
+        filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
+        return Forecast(filings, (), left=work.postponed | work.failed)
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""
@@ -211,16 +227,6 @@ class Triage:
             work = self._begin(view)
         return view, work, contacts
 
-    def _move(self, work: Work, view: MailView) -> Snapshot:
-        """Move the filed senders' mail, then leave their old groups; return the labelled messages."""
-        self._just_archived.expect(view.marked)
-        snapshot = self._sweep(work, view.layout, view.marked)
-        self._just_archived.note(snapshot)
-        # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
-        leave_groups(self._book, work)
-        take_cards_away(self._book, work)
-        return snapshot
-
     def _with_what_is_unreadable(self, report: Report, view: MailView, *, has_read_contacts: bool) -> Report:
         """Add what could not be read and has not been told before."""
         unreadable = {x: reason for x, reason in view.left_out.items() if x not in self._told}
@@ -244,31 +250,9 @@ class Triage:
         held = frozenset(filter(self._pauses.holds, tasks))
         return Work(decisions.taken, decisions.rejected, decisions.postponed, held)
 
-    def _read_for(self, work: Work, layout: Layout) -> Snapshot:
-        """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
-        mailboxes = {layout.screener} | layout.watched
-        mailboxes.update(*(filing.former_mailboxes for filing in work.filings.values()))
-        watched = layout.watched
-
-        def keep(message: Message) -> bool:
-            return bool(message.mailbox_ids & watched) or work.filing_of(message) is not None
-
-        return self._reader.read_messages(mailboxes, keep)
-
-    def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
-        """Move the filed senders' messages, and return the labelled ones as they are now."""
-        snapshot = self._read_for(work, layout)
-
-        def change(message: Message) -> Change:
-            filing = work.filing_of(message)
-            return sweep(message, filing, layout) if filing else NO_CHANGE
-
-        update = self._mail.update(snapshot, change)
-        outcome = by_sender(update, snapshot)
-        work.moved += outcome.changed
-        for sender, reason in outcome.failed.items():
-            work.fail(sender, reason)
-        return update.snapshot.only(marked.messages)
+    def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
+        admitted = admit(decisions, view.marked.messages.values(), view.layout, self._own)
+        return Work(admitted.taken, {}, admitted.postponed)
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""

@@ -11,9 +11,12 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import NewCard
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.scheme import Category
+from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
 from mailroom.triage.layout import Layout
+
+OWN = "the sender is one of your own addresses"
+MAY_BE_OWN = "it may be one of your own addresses, which the server does not list at the moment"
 
 
 @frozen
@@ -22,12 +25,15 @@ class Decision:
 
     Attributes:
         who: The sender as the newest labelled message shows them, with the newest name that one shows.
-        message_ids: The messages that carry the label; none where a contact group stands for the decision.
+        message_ids: The messages that carry the label; none where no label stands for the decision.
+        is_old: Whether it was taken before and a contact group stands for it: then what they have in the
+            Inbox is where the person wants it.
     """
 
     who: Correspondent
     category: Category
     message_ids: tuple[MessageId, ...] = ()
+    is_old: bool = False
 
     @property
     def sender(self) -> Address:
@@ -53,7 +59,7 @@ class Rejection:
 
 @frozen
 class Decisions:
-    """What the labelled messages say.
+    """What the labelled messages say, or a person otherwise.
 
     Attributes:
         taken: The decisions that can be carried out.
@@ -81,16 +87,14 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
         if isinstance(message.sender, NoSender):
             rejected |= reject([message], message.sender.reason, layout)
         elif message.sender.address in own:
-            rejected |= reject([message], "the sender is one of your own addresses", layout)
+            rejected |= reject([message], OWN, layout)
         else:
             labelled[message.sender.address].append((message, message.sender))
     decisions = []
     postponed = {}
     for sender, theirs in labelled.items():
         if own.may_hold(sender):
-            postponed[sender] = (
-                "it may be one of your own addresses, which the server does not list at the moment"
-            )
+            postponed[sender] = MAY_BE_OWN
             continue
         wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
@@ -100,6 +104,37 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
             (category,) = wanted.values()
             decisions.append(_decision(category, theirs))
     return Decisions(tuple(decisions), rejected, postponed)
+
+
+def admit(
+    decisions: Iterable[Decision], messages: Iterable[Message], layout: Layout, own: OwnAddresses
+) -> Decisions:
+    """Say which decisions that no label stands for can be carried out now, and why others cannot.
+
+    A label is the newer word: a sender who bears one for something else is left to the cycle.
+
+    Args:
+        messages: The labelled ones.
+    """
+    labelled: dict[Address, set[Name]] = defaultdict(set)
+    for message in messages:
+        if isinstance(message.sender, Correspondent):
+            labelled[message.sender.address].update(x.label for x in layout.categories_on(message))
+    taken, left = [], {}
+    for decision in decisions:
+        others = labelled[decision.sender] - {decision.category.label}
+        if decision.sender in own:
+            left[decision.sender] = OWN
+        elif own.may_hold(decision.sender):
+            left[decision.sender] = MAY_BE_OWN
+        elif others:
+            left[decision.sender] = (
+                f"a message of theirs bears {' and '.join(sorted(others))}, which counts: take the label "
+                "off, or let the next cycle file them by it"
+            )
+        else:
+            taken.append(decision)
+    return Decisions(tuple(taken), {}, left)
 
 
 def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[MessageId, Rejection]:

@@ -10,7 +10,7 @@ from itertools import chain
 
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.ports import AddressBook, Contacts
+from mailroom.model.ports import AddressBook, Advance, Contacts
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing, file_sender, fits, shared_card_conflicts
@@ -31,7 +31,12 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
             without_card.append(decision)
     conflicts: dict[str, list[Message]] = defaultdict(list)
     for sender, reason in shared_card_conflicts(work.filings.values()).items():
-        conflicts[reason] += [marked[x] for x in work.filings.pop(sender).decision.message_ids]
+        message_ids = work.filings[sender].decision.message_ids
+        conflicts[reason] += [marked[x] for x in message_ids]
+        if message_ids:
+            del work.filings[sender]
+        else:
+            work.fail(sender, reason)
     for reason, messages in conflicts.items():
         work.rejected |= reject(messages, reason, layout)
     unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
@@ -54,10 +59,11 @@ def file_unborn(decision: Decision, layout: Layout) -> Filing:
     return file_sender(decision, [unborn], lambda _: (), layout, created=True)
 
 
-def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> None:
+def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:
     """File all senders; those without a card get one first."""
     without_card = file_those_with_card(work, view, contacts)
-    created = book.create([decision.new_card() for decision in without_card]) if without_card else {}
+    new_cards = [decision.new_card() for decision in without_card]
+    created = book.create(new_cards, advance) if new_cards else {}
     for decision in without_card:
         card = created[decision.sender]
         if isinstance(card, Card):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mailroom.errors import UserError
 from mailroom.model.mail import INBOX_ROLE, SENT_ROLE, AddressHeaders, Mailbox, MailboxId
 from mailroom.model.mailboxes import with_role
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import HeadersPage, MailHistory
+from mailroom.model.ports import Advance, HeadersPage, MailHistory
 from mailroom.triage.correspondence import Tallies
-
-Advance = Callable[[int, int], None]
-"""Is told how many messages more have been read, and how many there are in all."""
 
 
 def read_recipients(

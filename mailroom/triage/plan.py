@@ -60,6 +60,11 @@ class Filing:
         return sorted({group for group, _ in self.departures})
 
     @property
+    def changes_contacts(self) -> bool:
+        """Whether anything is to be done in the address book."""
+        return bool(self.created or self.joins or self.departures)
+
+    @property
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
         return self.decision.category.group.name
@@ -97,7 +102,7 @@ def file_sender(
     destination = layout.destination_of(category)
     former = {layout.destinations[group] for group, _ in departures} - {destination}
     former_mailboxes = {mailbox for each in former for mailbox in each.mailboxes}
-    if decision.message_ids and not category.is_undecided and layout.inbox not in destination.mailboxes:
+    if not decision.is_old and not category.is_undecided and layout.inbox not in destination.mailboxes:
         # Their mail is not wanted there, whether they were unknown, a contact, or are half filed already.
         former_mailboxes.add(layout.inbox)
     return Filing(
@@ -122,7 +127,7 @@ def triage_groups_of(
 
 
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
-    """Find senders that share a contact card and are labelled for different groups."""
+    """Find senders that share a contact card and are to be in different groups."""
     by_card: dict[CardUid, list[Filing]] = defaultdict(list)
     for filing in filings:
         for uid in filing.all_cards:
@@ -133,8 +138,8 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
             senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.sender] = (
-                    f"{senders} share a contact card but are labelled for different groups: "
-                    "keep one kind of label"
+                    f"{senders} share a contact card, which can be in one group only: decide the same "
+                    "about all of them"
                 )
     return conflicts
 

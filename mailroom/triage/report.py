@@ -138,9 +138,11 @@ class Forecast:
         rejected: Labelled messages that would be left to the person, and why.
         unreadable: For each message that the server gives in no form that can be read, why.
         stragglers: Senders decided on before whose mail would be swept out of Screener.
+        left: Senders who would not be filed although no label stands for it, and why.
     """
 
     filings: tuple[tuple[Filing, int], ...]
     rejected: tuple[tuple[Message, str], ...]
     unreadable: Mapping[MessageId, str] = Factory(dict)
     stragglers: tuple[tuple[Filing, int], ...] = ()
+    left: Mapping[Address, str] = Factory(dict)

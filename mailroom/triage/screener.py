@@ -64,7 +64,7 @@ def find_misplaced(
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
                 category = scheme.category_of(group)
-                decision = Decision(theirs[0], category)
+                decision = Decision(theirs[0], category, is_old=True)
                 stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
             case []:
                 in_no_group.add(sender)

@@ -14,7 +14,7 @@ from attrs import Factory, define, frozen
 
 from mailroom.errors import AuthenticationError, ServerError
 from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership, uids_by_group
-from mailroom.model.ports import AddressBook, MailStore
+from mailroom.model.ports import AddressBook, Advance, MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.inventory import (
@@ -25,7 +25,6 @@ from mailroom.triage.inventory import (
     why_card_stays,
     why_group_stays,
 )
-from mailroom.triage.old_mail import Advance
 
 
 @define

@@ -11,7 +11,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Reading, Refused, Update
+from mailroom.model.ports import Advance, Reading, Refused, Update, untold
 
 
 class CrashError(Exception):
@@ -194,7 +194,7 @@ class Book:
                 self._put_group(name, frozenset())
         return {}
 
-    def create(self, cards: Sequence[NewCard]) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
         made: dict[Address, Card | Refused] = {}
         for new in cards:
             uid = CardUid(f"uid of {new.address}")

@@ -19,6 +19,7 @@ COMMANDS = (
     "rules",
     "categories",
     "run",
+    "apply",
     "rescue",
     "uninstall",
 )

@@ -1,0 +1,141 @@
+"""`mailroom apply`: files all senders of a file at once, as their labels would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from mailroom.account import Account, open_account
+from mailroom.commands.configured import configured
+from mailroom.commands.plan import filing_as_json, show_filings
+from mailroom.commands.sender_file import Line, read_senders
+from mailroom.exits import Exit
+from mailroom.model.address import Address
+from mailroom.output.question import agrees
+from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.triage.plan import Filing
+from mailroom.triage.report import Filed, Forecast, Report
+
+
+@frozen
+class Outlook:
+    """What the file would change.
+
+    Attributes:
+        changes: How senders would be filed who are not so yet, each with the messages that would move.
+        unchanged: How many are as the file says.
+        left: Why others would not be filed, by their lines.
+    """
+
+    changes: Sequence[tuple[Filing, int]]
+    unchanged: int
+    left: Mapping[int, tuple[Address, str]]
+
+
+def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
+    """Show what the file would change, and after a yes do it.
+
+    Returns:
+        1 if a sender of the file is not filed as it says.
+
+    Raises:
+        UserError: Names everything that is wrong with the file, or with the account.
+    """
+    settings = configured()
+    lines = read_senders(file, settings.scheme)
+    account = open_account(settings)
+    terminal = Terminal()
+    with Progress("reading the account"):
+        account.check()
+        forecast = account.triage.foresee(line.decision for line in lines)
+    outlook = _look(forecast, lines)
+    if not as_json:
+        _show(terminal, outlook)
+    report = Report()
+    if outlook.changes and (yes or (not as_json and agrees(_question(outlook)))):
+        report = _apply(account, forecast, outlook)
+    if as_json:
+        terminal.json(_as_json(outlook, report))
+    elif outlook.changes:
+        _conclude(terminal, outlook, report)
+    return Exit.FAILED if outlook.left or report.failed else Exit.DONE
+
+
+def _look(forecast: Forecast, lines: Sequence[Line]) -> Outlook:
+    numbers = {line.decision.sender: line.number for line in lines}
+    changes = [(filing, n) for filing, n in forecast.filings if filing.changes_contacts or n]
+    left = sorted((numbers[sender], (sender, reason)) for sender, reason in forecast.left.items())
+    return Outlook(changes, len(forecast.filings) - len(changes), dict(left))
+
+
+def _question(outlook: Outlook) -> str:
+    messages = sum(n for _, n in outlook.changes)
+    moving = f", and move {_number(messages, 'message')}" if messages else ""
+    return f"File {_number(len(outlook.changes), 'sender')}{moving}?"
+
+
+def _apply(account: Account, forecast: Forecast, outlook: Outlook) -> Report:
+    """Carry all of it out: who is filed already costs nothing, and may share a card with somebody else."""
+    with Progress(f"filing {_number(len(outlook.changes), 'sender')}") as progress:
+        return account.triage.apply((filing.decision for filing, _ in forecast.filings), progress.advance)
+
+
+def _done(outlook: Outlook, report: Report) -> list[Filed]:
+    """Return who is filed now and was not before, and of whom mail was moved."""
+    changed = {filing.decision.sender for filing, _ in outlook.changes}
+    return [x for x in report.filed if x.filing.decision.sender in changed or x.messages_moved]
+
+
+def _show(terminal: Terminal, outlook: Outlook) -> None:
+    if outlook.changes:
+        show_filings(terminal, outlook.changes)
+        terminal.line()
+    if outlook.unchanged:
+        are = "is" if outlook.unchanged == 1 else "are"
+        terminal.line(f"{_number(outlook.unchanged, 'sender')} {are} as the file says.")
+    elif not (outlook.changes or outlook.left):
+        terminal.line("The file names nobody: take the # off the lines that are to count.")
+    if outlook.left:
+        terminal.heading("Needs your attention")
+        for number, (sender, reason) in outlook.left.items():
+            terminal.paragraph(f"line {number}, {sender}: {reason}", "  ✗ ", RED)
+        terminal.line()
+
+
+def _conclude(terminal: Terminal, outlook: Outlook, report: Report) -> None:
+    done = _done(outlook, report)
+    if done:
+        moved = sum(each.messages_moved for each in done)
+        terminal.line(f"Filed: {_number(len(done), 'sender')}. Moved: {_number(moved, 'message')}.")
+    elif not report.failed:
+        terminal.line("Nothing was changed.")
+    for sender, reason in report.failed.items():
+        terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+    if report.failed:
+        terminal.line("Run it again to go on: who is filed already is left as they are.")
+
+
+def _number(count: int, one: str) -> str:
+    return f"{count} {one if count == 1 else f'{one}s'}"
+
+
+def _as_json(outlook: Outlook, report: Report) -> dict[str, object]:
+    return {
+        "changes": [filing_as_json(filing, messages) for filing, messages in outlook.changes],
+        "unchanged": outlook.unchanged,
+        "left_to_you": [
+            {"line": number, "sender": sender, "reason": reason}
+            for number, (sender, reason) in outlook.left.items()
+        ],
+        "filed": [
+            {
+                "sender": each.filing.decision.sender,
+                "category": each.filing.decision.category.title,
+                "messages_moved": each.messages_moved,
+            }
+            for each in _done(outlook, report)
+        ],
+        "failed": dict(report.failed),
+    }

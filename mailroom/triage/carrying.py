@@ -1,0 +1,108 @@
+"""Carries decisions out, whatever they stand on: cards and groups, their mail, and the groups they leave."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from mailroom.model.address import Address
+from mailroom.model.mail import Change, Message, Snapshot
+from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore
+from mailroom.model.sender import Correspondent
+from mailroom.triage.filing import (
+    file_senders,
+    file_those_with_card,
+    file_unborn,
+    join_groups,
+    leave_groups,
+    take_cards_away,
+)
+from mailroom.triage.just_archived import JustArchived
+from mailroom.triage.layout import Layout
+from mailroom.triage.outcome import by_sender
+from mailroom.triage.plan import NO_CHANGE, sweep
+from mailroom.triage.view import MailView, ViewReader
+from mailroom.triage.work import Work
+
+
+@frozen
+class Carrier:
+    """Carries out what a work's decisions ask for, up to the labels; all senders at once."""
+
+    mail: MailStore
+    book: AddressBook
+    reader: ViewReader
+    just_archived: JustArchived
+
+    def carry_out(self, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> Snapshot:
+        """File the senders and move their mail; return the labelled messages as they are then.
+
+        Args:
+            advance: Is told of the contact cards that are made.
+
+        Raises:
+            ServerError: A server as a whole failed.
+        """
+        # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
+        file_senders(self.book, work, view, contacts, advance)
+        join_groups(self.book, work)
+        if not work.filings:
+            return view.marked
+        self.just_archived.expect(view.marked)
+        snapshot = self._sweep(work, view.layout, view.marked)
+        self.just_archived.note(snapshot)
+        # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
+        leave_groups(self.book, work)
+        take_cards_away(self.book, work)
+        return snapshot
+
+    def foresee(self, work: Work, view: MailView, contacts: Contacts) -> Snapshot:
+        """Note in the work how senders would be filed, and how much mail moved; return their mail."""
+        for decision in file_those_with_card(work, view, contacts):
+            work.filings[decision.sender] = file_unborn(decision, view.layout)
+        if not work.filings:
+            return Snapshot("", {})
+        snapshot = self._read_for(work, view.layout)
+        for message in snapshot.messages.values():
+            filing = work.filing_of(message)
+            if filing and sweep(message, filing, view.layout):
+                work.moved[filing.decision.sender] += 1
+        return snapshot
+
+    def _read_for(self, work: Work, layout: Layout) -> Snapshot:
+        """Read the filed senders' messages that may have to move, and all labelled ones, as they are now."""
+        mailboxes = {layout.screener} | layout.watched
+        mailboxes.update(*(filing.former_mailboxes for filing in work.filings.values()))
+        watched = layout.watched
+
+        def keep(message: Message) -> bool:
+            return bool(message.mailbox_ids & watched) or work.filing_of(message) is not None
+
+        return self.reader.read_messages(mailboxes, keep)
+
+    def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
+        """Move the filed senders' messages, and return the labelled ones as they are now."""
+        snapshot = self._read_for(work, layout)
+
+        def change(message: Message) -> Change:
+            filing = work.filing_of(message)
+            return sweep(message, filing, layout) if filing else NO_CHANGE
+
+        update = self.mail.update(snapshot, change)
+        outcome = by_sender(update, snapshot)
+        work.moved += outcome.changed
+        for sender, reason in outcome.failed.items():
+            work.fail(sender, reason)
+        return update.snapshot.only(marked.messages)
+
+
+def name_unborn(work: Work, snapshot: Snapshot, layout: Layout) -> None:
+    """Let senders who get a card, and whom nobody has named, be called what their newest message shows."""
+    names: dict[Address, str] = {}
+    for message in sorted(snapshot.messages.values(), key=lambda x: (x.received_at, x.id)):
+        if isinstance(message.sender, Correspondent) and message.sender.name:
+            names[message.sender.address] = message.sender.name
+    for sender, filing in work.filings.items():
+        who = filing.decision.who
+        if filing.created and not who.name and sender in names:
+            decision = evolve(filing.decision, who=evolve(who, name=names[sender]))
+            work.filings[sender] = file_unborn(decision, layout)
