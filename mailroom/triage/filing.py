@@ -29,16 +29,7 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
             work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
         else:
             without_card.append(decision)
-    conflicts: dict[str, list[Message]] = defaultdict(list)
-    for sender, reason in shared_card_conflicts(work.filings.values()).items():
-        message_ids = work.filings[sender].decision.message_ids
-        conflicts[reason] += [marked[x] for x in message_ids]
-        if message_ids:
-            del work.filings[sender]
-        else:
-            work.fail(sender, reason)
-    for reason, messages in conflicts.items():
-        work.rejected |= reject(messages, reason, layout)
+    _reject_sharers(work, view)
     unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
     for decision in work.decisions:  # not before: they may share a card with others
         if task_of(decision) in work.held:
@@ -51,6 +42,20 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
             reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
             work.fail(decision.sender, f"{reason}: take each labelled message out of one")
     return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
+
+
+def _reject_sharers(work: Work, view: MailView) -> None:
+    """Leave to the person who shares a card with others and is to be in another group."""
+    conflicts: dict[str, list[Message]] = defaultdict(list)
+    for sender, reason in shared_card_conflicts(work.filings.values()).items():
+        message_ids = work.filings[sender].decision.message_ids
+        conflicts[reason] += [view.marked.messages[x] for x in message_ids]
+        if message_ids:
+            del work.filings[sender]
+        else:
+            work.fail(sender, reason)
+    for reason, messages in conflicts.items():
+        work.rejected |= reject(messages, reason, view.layout)
 
 
 def file_unborn(decision: Decision, layout: Layout) -> Filing:
