@@ -251,9 +251,10 @@ class Book:
         return staying
 
     def _made_card(self, uid: CardUid) -> MadeCard:
-        asked_for, (card, _) = self.world.made[uid], self.world.cards[uid]
+        asked_for, (card, addresses) = self.world.made[uid], self.world.cards[uid]
         groups = tuple(name for name, members in self.world.groups.items() if uid in members)
-        alteration = Alteration.NONE if card.name == asked_for.name else Alteration.SEEN
+        is_same = card.name == asked_for.name and addresses == {asked_for.address}
+        alteration = Alteration.NONE if is_same else Alteration.SEEN
         return MadeCard(uid, card.name, asked_for.address, alteration, groups)
 
     def _made_group(self, name: str) -> MadeGroup:

@@ -117,7 +117,8 @@ class AccountOnMemory(AccountUnderTest):
             known = self._world.cards.get(uid)
             created = known[0].created if known else len(self._world.cards) + 1
             addresses = parse_addresses(vcards.values(data, "EMAIL"))
-            self._world.cards[uid] = (Card(uid, title, created), addresses)
+            is_made = uid in self._world.made and self._world.made[uid].address in addresses
+            self._world.cards[uid] = (Card(uid, title, created, is_made), addresses)
         self._world.writes += 1
 
     def delete_card(self, name: str) -> None:
