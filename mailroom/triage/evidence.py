@@ -64,14 +64,13 @@ def mailboxes_to_look_at(layout: Layout) -> list[MailboxId]:
 def judge_rules(evidence: Evidence) -> list[Finding]:
     """Judge each rule by the newest mail of those whom it is about."""
     sorted_mail = _sort(evidence)
-    return [
-        *(
-            finding
-            for group in evidence.scheme.groups
-            for finding in _judge_group(group, sorted_mail, evidence)
-        ),
-        *_judge_screener(sorted_mail, evidence),
+    too_far = _taken_too_far(sorted_mail, evidence.layout)
+    found = [
+        finding
+        for group in evidence.scheme.groups
+        for finding in _judge_group(group, sorted_mail, evidence, is_swept=bool(too_far))
     ]
+    return [*found, *_judge_screener(sorted_mail, evidence, too_far)]
 
 
 @define
@@ -151,8 +150,14 @@ def _sort(evidence: Evidence) -> _SortedMail:
     return _SortedMail(of_members, of_contacts, of_others, of_strangers, once_strangers)
 
 
-def _judge_group(group: ContactGroup, mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
-    """Judge the rules of a contact group: one for each mailbox that its members' mail is put into."""
+def _judge_group(
+    group: ContactGroup, mail: _SortedMail, evidence: Evidence, *, is_swept: bool
+) -> Iterator[Finding]:
+    """Judge the rules of a contact group: one for each mailbox that its members' mail is put into.
+
+    Args:
+        is_swept: Whether Screener takes contacts' mail, so that Mailroom may have moved theirs from there.
+    """
     layout = evidence.layout
     destination = layout.destinations[group.name]
     for name in group.mailboxes:
@@ -169,7 +174,15 @@ def _judge_group(group: ContactGroup, mail: _SortedMail, evidence: Evidence) -> 
             elif here & elsewhere:
                 trail.astray.append(message)
         rule = repr(str(group.name)) + ("" if is_place else f", also in {str(name)!r}")
-        yield _judge_rule(rule, trail, "its members", "they were filed")
+        finding = _judge_rule(rule, trail, "its members", "they were filed")
+        if is_swept and finding.verdict is Verdict.RIGHT:
+            says = (
+                f"{rule}: Mailroom may have moved what lies there, from a Screener that takes contacts' mail"
+            )
+            finding = Finding(
+                SUBJECT, Verdict.NOT_SEEN, f"{says}; once it does not, new mail will show the rule"
+            )
+        yield finding
 
 
 def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:
@@ -190,13 +203,18 @@ def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:
     return Finding(SUBJECT, Verdict.NOT_SEEN, f"{rule}: {says}; the next message will show the rule")
 
 
-def _judge_screener(mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
+def _taken_too_far(mail: _SortedMail, layout: Layout) -> list[Message]:
+    """Return contacts' mail that Screener took, unless it has spared some since."""
+    held = [x for x in mail.of_contacts if layout.screener in x.mailbox_ids]
+    spared = [
+        x for x in mail.of_others if layout.screener not in x.mailbox_ids and layout.inbox in x.mailbox_ids
+    ]
+    return [x for x in held if x.received_at > _last(spared)]
+
+
+def _judge_screener(mail: _SortedMail, evidence: Evidence, too_far: Sequence[Message]) -> Iterator[Finding]:
     """Judge the rule for everybody who is no contact, from both sides."""
-    screener, inbox = evidence.layout.screener, evidence.layout.inbox
     name = repr(str(evidence.scheme.screener))
-    held = [x for x in mail.of_contacts if screener in x.mailbox_ids]
-    spared = [x for x in mail.of_others if screener not in x.mailbox_ids and inbox in x.mailbox_ids]
-    too_far = [x for x in held if x.received_at > _last(spared)]
     if too_far:
         says = f"{mail_of(too_far, 'contacts')} came there after they were known, {_newest(too_far)}"
         remedy = "import it anew (`mailroom rules`), or if you just did, wait for new mail"

@@ -81,9 +81,9 @@ class TestBroken:
         assert rules(filed) == {**TICKS, BY_THE_RULES[sender]: False}
 
     def test_a_screener_rule_for_everybody(self, filed: AccountUnderTest) -> None:
-        """A contact is held back."""
+        """A contact is held back; members' mail may have been swept from there, and tells nothing."""
         arrive(filed, {**BY_THE_RULES, CONTACT: "Screener"})
-        assert rules(filed) == {**TICKS, "Screener": False}
+        assert rules(filed) == {**dict.fromkeys(TICKS), "Screener": False}
 
     def test_a_rule_that_was_switched_off(self, filed: AccountUnderTest) -> None:
         """It has worked, and does not any more."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.support.accounts import AccountUnderTest, add_contact, label
-from tests.support.running import run_command, run_cycle
+from tests.support.behind import behind
+from tests.support.proxy import Answer, Exchange
+from tests.support.running import run_command, run_cycle, run_shown
 
 GIL, HAL = ("Gil", "gil@example.net"), ("Hal", "hal@example.net")
 
@@ -80,3 +82,24 @@ def test_who_is_in_several_groups_is_told(account: AccountUnderTest) -> None:
         False,
         "gil@example.net is in more than one triage group (Feed, Jail): take them out of all but one",
     )
+
+
+def test_a_sender_who_cannot_be_filed_is_told_after_the_cycle(account: AccountUnderTest) -> None:
+    """By `run --once` on a terminal, which has just seen why."""
+    label(account, account.receive([GIL], "Screener"), "@ToFeed")
+
+    def no_cards(exchange: Exchange) -> None:
+        if exchange.request.method == "PUT":
+            exchange.reply(Answer(507, body=b"no space left"))
+        else:
+            exchange.pass_on()
+
+    with behind(account) as hit:
+        hit.proxy.plan = no_cards
+        done = run_shown(hit.proxy.environment(account.environment), "run", "--once")
+        hit.proxy.check()
+    assert done.code == 1
+    _, _, told = done.output.partition("✗ waiting ")
+    assert "gil@example.net is not filed:" in told
+    assert "507" in told
+    assert "each cycle tries again" in " ".join(told.split())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from mailroom.model.own import OwnAddresses
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, add_contact, join, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish, join, label
 from tests.support.behind import behind
+from tests.support.dialogue import Dialogue
 from tests.support.harm import Harm, mail_write
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange
 from tests.support.running import ONE_ATTEMPT, opened, run_command, settings_for
 
@@ -337,6 +341,19 @@ class TestRescueOfContacts:
         label(account, account.receive([BOB], "Family"), "@ToJail")
         assert run_command(account.environment, "rescue", "--yes", "--json").json()["moved"] == {}
         assert account.mailboxes_of(waiting) == {"Screener"}
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_rescue_asks_about_contacts_on_a_terminal(answer: str, tmp_path: Path) -> None:
+    """It says whose mail it is first, and does what is answered."""
+    with closing(AccountOnSandbox()) as account:
+        furnish(account)
+        add_contact(account, "Bob", "bob@example.net")
+        message = account.receive([BOB], "Screener")
+        with Dialogue("rescue", account.environment, tmp_path) as person:
+            assert "bob@example.net (1)" in person.answers("Move this message to the Inbox? [y/N]", answer)
+            assert person.ends()[0] == 0
+        assert account.mailboxes_of(message) == ({"Inbox"} if answer == "y" else {"Screener"})
 
 
 class TestCheck:

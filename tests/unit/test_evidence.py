@@ -193,6 +193,13 @@ class TestGroups:
         both = [mail(sender, "Inbox", at=LATEST, read=True) for sender in (ANN, BOB)]
         assert feed(seen, *both) is WRONG
 
+    def test_where_screener_takes_contacts_mailroom_may_have_moved_it_from_there(self) -> None:
+        """The service sweeps what members have in Screener: no tick as long as contacts' mail gets there."""
+        people = People({ANN: ["Feed"], BOB: []})
+        swept, held = mail(ANN, "Feed"), mail(BOB, "Screener")
+        assert feed(swept, held, people=people) is NOT_SEEN
+        assert feed(swept, held, mail(BOB, "Inbox", at=LATEST), people=people) is RIGHT
+
     def test_each_further_mailbox_has_a_rule_of_its_own(self) -> None:
         """A nested category's parent, say: its rule may be missing while the other is there."""
         receipts = ContactGroup(Name("Receipts"), Name("Feed"), (Name("Paper Trail"),))
