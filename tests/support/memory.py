@@ -48,7 +48,14 @@ class World:
         return f"World:\n{messages}\n  {self.cards}\n  {self.groups}"
 
     def copy(self) -> World:
-        return World(self.mailboxes, dict(self.messages), dict(self.cards), dict(self.groups), self.own)
+        return World(
+            self.mailboxes,
+            dict(self.messages),
+            dict(self.cards),
+            dict(self.groups),
+            self.own,
+            made=dict(self.made),
+        )
 
     def state(self) -> object:
         """Everything a person can see."""
