@@ -64,6 +64,10 @@ def filing_as_json(filing: Filing, messages: int) -> dict[str, object]:
 
 
 def _show_left(terminal: Terminal, forecast: Forecast) -> None:
+    if forecast.released:
+        terminal.heading("Labels that just come off")
+        for message, reason in forecast.released:
+            terminal.paragraph(f"{point_to(message)}: {reason}", "  ")
     if not (forecast.rejected or forecast.unreadable):
         return
     terminal.heading("Needs your attention")
@@ -101,6 +105,9 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
                 "messages_to_move": messages,
             }
             for each, messages in forecast.stragglers
+        ],
+        "labels_that_come_off": [
+            {**point_to(message).as_fields(), "reason": reason} for message, reason in forecast.released
         ],
         "left_to_you": [
             *({**point_to(message).as_fields(), "reason": reason} for message, reason in forecast.rejected),

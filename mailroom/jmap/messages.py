@@ -10,10 +10,10 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
-from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId
+from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId, ThreadId
 from mailroom.model.sender import HeaderEntry, read_sender
 
-EMAIL_PROPERTIES = ("id", "mailboxIds", "keywords", "from", "receivedAt")
+EMAIL_PROPERTIES = ("id", "threadId", "mailboxIds", "keywords", "from", "receivedAt")
 CHANGEABLE_PROPERTIES = ("id", "mailboxIds", "keywords")
 """All else of a message is immutable (RFC 8621 section 4.1)."""
 
@@ -148,6 +148,7 @@ def read_message(email: EmailObject) -> Message:
         sender=read_sender(header_entries(email.from_)),
         received_at=email.received_at,
         is_just_archived=keywords.get(ARCHIVED_KEYWORD, False),
+        thread_id=ThreadId(email.thread_id),
     )
 
 

@@ -135,6 +135,7 @@ class EmailObject:
     keywords: dict[str, bool] | None = None
     from_: list[EmailAddress] | None = None
     received_at: str = ""
+    thread_id: str = ""
 
 
 @frozen

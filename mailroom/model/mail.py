@@ -13,6 +13,7 @@ MailboxId = NewType("MailboxId", str)
 
 
 MessageId = NewType("MessageId", str)
+ThreadId = NewType("ThreadId", str)
 
 
 INBOX_ROLE = "inbox"
@@ -94,6 +95,7 @@ class Message:
         is_read: Whether the person has seen it.
         sender: Who wrote it, or why nobody can be told; read from its From once and for all.
         received_at: When it arrived, RFC 3339 in UTC, so that text order is time order.
+        thread_id: Its conversation (RFC 8621 section 3); empty where the server tells of none.
         is_just_archived: Whether Mailroom has put it into the Archive and not yet taken its label off: a
             mark of its own, since a person archives messages too.
     """
@@ -104,6 +106,7 @@ class Message:
     sender: Correspondent | NoSender
     received_at: str
     is_just_archived: bool = False
+    thread_id: ThreadId = ThreadId("")
 
 
 @frozen

@@ -7,6 +7,7 @@ from itertools import islice
 
 from mailroom.errors import MailroomError, UserError
 from mailroom.output.logs import log
+from mailroom.triage.conversations import KEEPS_PLACE
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Filed, Report, SweepReport
 
@@ -45,6 +46,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     for rejected in report.rejected:
         level = logging.WARNING if rejected.is_new else logging.DEBUG
         log(level, "message_rejected", **point_to(rejected.message).as_fields(), reason=rejected.reason)
+    _log_released(report)
     if report.unreadable:
         shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
         log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
@@ -66,6 +68,12 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
+
+
+def _log_released(report: Report) -> None:
+    for message, reason in report.released:
+        level = logging.INFO if reason == KEEPS_PLACE else logging.DEBUG
+        log(level, "label_taken_off", **point_to(message).as_fields(), reason=reason)
 
 
 def _log_taken_back(filed: Filed) -> None:

@@ -11,7 +11,6 @@ from mailroom.model.sender import Correspondent
 from mailroom.triage.filing import (
     file_senders,
     file_those_with_card,
-    file_unborn,
     join_groups,
     leave_groups,
     take_cards_away,
@@ -19,7 +18,7 @@ from mailroom.triage.filing import (
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
-from mailroom.triage.plan import NO_CHANGE, sweep
+from mailroom.triage.plan import NO_CHANGE, file_unborn, release, sweep
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
 
@@ -54,6 +53,24 @@ class Carrier:
         leave_groups(self.book, work)
         take_cards_away(self.book, work)
         return snapshot
+
+    def release(self, work: Work, view: MailView) -> MailView:
+        """Take labels off messages of which they do not speak, before anything else is written.
+
+        Broken off later, nothing would tell these senders from those of whom the label speaks.
+
+        Raises:
+            ServerError: The server as a whole failed.
+        """
+        if not work.released:
+            return view
+        released = view.marked.only(work.released)
+        update = self.mail.update(released, lambda message: release(message, view.layout))
+        for message_id, reason in update.failed.items():
+            work.fail_conversation(released.messages[message_id], view.marked, reason)
+        others = {x: each for x, each in view.snapshot.messages.items() if x not in work.released}
+        # The state stays the older one, in which the others were read.
+        return evolve(view, snapshot=Snapshot(view.snapshot.state, others | update.snapshot.messages))
 
     def foresee(self, work: Work, view: MailView, contacts: Contacts) -> Snapshot:
         """Note in the work how senders would be filed, and how much mail moved; return their mail."""

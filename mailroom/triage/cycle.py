@@ -18,6 +18,7 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore, Update, untold
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
+from mailroom.triage.conversations import find_incidental, find_meant
 from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
 from mailroom.triage.filing import file_those_with_card
 from mailroom.triage.just_archived import JustArchived
@@ -132,6 +133,8 @@ class Triage:
         names: dict[Address, str] = {}
         snapshot = view.marked
         if contacts is not None:
+            work.settle(find_meant(work.decisions, view.marked.messages, view.layout, contacts))
+            view = self._carrier.release(work, view)
             snapshot = self._carrier.carry_out(work, view, contacts, untold)
             names = _names_for(view.marked, contacts, work, view.layout)
         # Last of all: the label is the only record that something is still to be done.
@@ -154,6 +157,7 @@ class Triage:
         layout = view.layout
         work = self._begin(view)
         contacts = self._book.refresh()
+        work.settle(find_meant(work.decisions, view.marked.messages, layout, contacts))
         self._carrier.foresee(work, view, contacts)
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
@@ -165,7 +169,8 @@ class Triage:
         marked = view.marked.messages
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
-        return Forecast(filings, rejected, view.left_out, stragglers)
+        released = tuple(work.released.values())
+        return Forecast(filings, rejected, view.left_out, stragglers, released=released)
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
         """Carry out decisions that no label stands for, by the steps of a cycle; labels are left to one.
@@ -202,6 +207,7 @@ class Triage:
         view = self._read_view()
         work = self._begin(view)
         contacts = self._book.refresh()
+        work.settle(find_meant(work.decisions, view.marked.messages, view.layout, contacts))
         file_those_with_card(work, view, contacts)
         snapshot, misplaced = self.stragglers.look(view.layout, contacts)
         left = work.left_to_the_person(view.marked, view.layout)
@@ -245,14 +251,16 @@ class Triage:
 
     def _begin(self, view: MailView) -> Work:
         marked = view.marked.messages
-        decisions = read_decisions(marked.values(), view.layout, self._own)
+        incidental = find_incidental(marked.values(), view.layout, self._own)
+        speaking = [message for message in marked.values() if message.id not in incidental]
+        decisions = read_decisions(speaking, view.layout, self._own)
         tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(decisions.taken, decisions.rejected, decisions.postponed, held)
+        return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held)
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
         admitted = admit(decisions, view.marked.messages.values(), view.layout, self._own)
-        return Work(admitted.taken, {}, admitted.postponed)
+        return Work(admitted.taken, {}, postponed=admitted.postponed)
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""

@@ -12,8 +12,7 @@ from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Advance, Contacts
 from mailroom.triage.decisions import Decision, reject
-from mailroom.triage.layout import Layout
-from mailroom.triage.plan import Filing, file_sender, fits, shared_card_conflicts
+from mailroom.triage.plan import file_sender, file_unborn, fits, shared_card_conflicts
 from mailroom.triage.uninstall import why_card_without_groups_stays
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
@@ -23,7 +22,7 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     """File the senders that have a card, and return the decisions about the others; writes nothing."""
     layout, marked = view.layout, view.marked.messages
     without_card = []
-    for decision in work.decisions:
+    for decision in work.hopeful_decisions:
         cards = contacts.cards(decision.sender)
         if cards or decision.category.is_undecided:
             work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
@@ -56,12 +55,6 @@ def _reject_sharers(work: Work, view: MailView) -> None:
             work.fail(sender, reason)
     for reason, messages in conflicts.items():
         work.rejected |= reject(messages, reason, view.layout)
-
-
-def file_unborn(decision: Decision, layout: Layout) -> Filing:
-    """Say how a sender without a card is filed, before there is one."""
-    unborn = Card(CardUid(""), decision.new_card().name)
-    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
 
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:

@@ -118,6 +118,12 @@ def file_sender(
     )
 
 
+def file_unborn(decision: Decision, layout: Layout) -> Filing:
+    """Say how a sender without a card is filed, before there is one."""
+    unborn = Card(CardUid(""), decision.new_card().name)
+    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
+
+
 def triage_groups_of(
     cards: Iterable[Card], groups_of: Callable[[CardUid], Collection[str]], scheme: Scheme
 ) -> tuple[ContactGroup, ...]:
@@ -228,6 +234,17 @@ def conclude(
         add=frozenset(add) - here,
         remove=frozenset(remove) & here,
         # The label is off, or another decision is open now: no mark stands for more than one decision.
+        is_just_archived=False if message.is_just_archived else None,
+    )
+
+
+def release(message: Message, layout: Layout) -> Change:
+    """Take the triage labels off a message of which they do not speak, and the error label with them."""
+    here = message.mailbox_ids
+    remove = here & (layout.labels.keys() | {layout.error})
+    return Change(
+        add=frozenset() if here - remove else frozenset({layout.screener}),
+        remove=remove,
         is_just_archived=False if message.is_just_archived else None,
     )
 

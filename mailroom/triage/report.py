@@ -98,6 +98,7 @@ class Report:
     """What a cycle did.
 
     Attributes:
+        released: Labelled messages of which the label did not speak, so that it just came off; each with why.
         failed: For each sender whose label was left for the next cycle, why.
         unmarked: Messages of senders who were not filed, on which a mark could not be changed.
         warned: Messages marked with the warning label in this cycle.
@@ -110,6 +111,7 @@ class Report:
 
     filed: tuple[Filed, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    released: tuple[tuple[Message, str], ...] = ()
     failed: dict[Address, str] = Factory(dict)
     unmarked: tuple[Unmarked, ...] = ()
     warned: tuple[Message, ...] = ()
@@ -126,7 +128,14 @@ class Report:
     @property
     def says_nothing_new(self) -> bool:
         """Whether the cycle did nothing, and found nothing that has not been told before."""
-        news = (self.filed, self.warned, self.unreadable, self.unreadable_contacts, self.has_failures)
+        news = (
+            self.filed,
+            self.released,
+            self.warned,
+            self.unreadable,
+            self.unreadable_contacts,
+            self.has_failures,
+        )
         return not any(news) and self.swept.says_nothing and not any(each.is_new for each in self.rejected)
 
 
@@ -136,6 +145,7 @@ class Forecast:
 
     Attributes:
         rejected: Labelled messages that would be left to the person, and why.
+        released: Those of which the label does not speak, so that it would just come off; each with why.
         unreadable: For each message that the server gives in no form that can be read, why.
         stragglers: Senders decided on before whose mail would be swept out of Screener.
         left: Senders who would not be filed although no label stands for it, and why.
@@ -146,3 +156,4 @@ class Forecast:
     unreadable: Mapping[MessageId, str] = Factory(dict)
     stragglers: tuple[tuple[Filing, int], ...] = ()
     left: Mapping[Address, str] = Factory(dict)
+    released: tuple[tuple[Message, str], ...] = ()

@@ -10,6 +10,7 @@ from attrs import Factory, define, field
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
+from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing
@@ -26,6 +27,7 @@ class Work:
     Attributes:
         decisions: What the person decided.
         rejected: Labelled messages that are left to the person.
+        released: Labelled messages of which the label does not speak: it just comes off; each with why.
         postponed: For each sender about whom nothing can be decided yet, why.
         held: What was refused lately, and is left alone in this cycle.
         filings: How senders are filed; a sender stands here until something of theirs fails.
@@ -37,6 +39,7 @@ class Work:
 
     decisions: tuple[Decision, ...]
     rejected: dict[MessageId, Rejection]
+    released: dict[MessageId, Released] = Factory(dict)
     postponed: dict[Address, str] = Factory(dict)
     held: frozenset[Task] = frozenset()
     filings: dict[Address, Filing] = Factory(dict)
@@ -50,6 +53,17 @@ class Work:
         held = (task[0] if isinstance(task, tuple) else task for task in self.held)
         self._resting = frozenset((*held, *self.postponed))
 
+    def settle(self, meant: Meant) -> None:
+        """Take in of whom the labels in conversations speak."""
+        self.decisions = meant.decisions
+        self.released |= meant.released
+        self.rejected |= meant.rejected
+
+    @property
+    def hopeful_decisions(self) -> list[Decision]:
+        """The decisions about senders of whom nothing has failed yet."""
+        return [decision for decision in self.decisions if decision.sender not in self.failed]
+
     @property
     def has_work(self) -> bool:
         """Whether a decision is to be carried out in this cycle."""
@@ -59,6 +73,12 @@ class Work:
         """Let a sender drop out of the steps that follow."""
         self.filings.pop(sender, None)
         self.failed.setdefault(sender, reason)
+
+    def fail_conversation(self, message: Message, marked: Snapshot, reason: str) -> None:
+        """Let everybody drop out who has a label in the conversation of a message."""
+        for decision in self.decisions:
+            if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
+                self.fail(decision.sender, reason)
 
     def filing_of(self, message: Message) -> Filing | None:
         """Return how the message's sender is filed, if they are."""
@@ -111,6 +131,7 @@ class Work:
                 for message_id, rejection in self.rejected.items()
                 if message_id in before.messages  # else deleted meanwhile, and nothing is left to a person
             ),
+            released=tuple(self.released.values()),
             failed=self.postponed | self.failed,
             unmarked=tuple(Unmarked(before.messages[x], reason) for x, reason in self.refused.items()),
             warned=tuple(

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 
 import pytest
 
-MODULES = ("test_mail_store", "test_cycle_mail", "test_cycle_senders", "test_cycle_marks", "test_stragglers")
+MODULES = (
+    "test_conversations",
+    "test_mail_store",
+    "test_cycle_mail",
+    "test_cycle_senders",
+    "test_cycle_marks",
+    "test_stragglers",
+)
 """Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
 
 MODULES_ON_NEWER = (
+    "test_conversations",
     "test_mail_store",
     "test_cycle_mail",
     "test_cycle_senders",
@@ -21,6 +29,7 @@ MODULES_ON_NEWER = (
 """Those in which a newer engine could differ."""
 
 MODULES_IN_MEMORY = (
+    "test_conversations",
     "test_cycle_contacts",
     "test_cycle_mail",
     "test_cycle_marks",
@@ -37,6 +46,7 @@ NO_COMMAND = "a command opens an account by its settings, and the double has non
 NOT_IN_MEMORY = {
     "test_each_label_has_its_group_destination_and_kind_of_card": NO_VCARD,
     "test_one_that_somebody_has_changed_stays": NO_VCARD,
+    "test_one_that_got_a_second_address_stays_for_either": NO_VCARD,
     "test_they_join_the_new_group_first_and_leave_the_old_one_after_their_mail_moved": NO_REQUESTS,
     "test_is_one_request_where_the_messages_fit": NO_REQUESTS,
     "test_a_second_time_changes_nothing": NO_REQUESTS,

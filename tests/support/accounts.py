@@ -76,13 +76,19 @@ class AccountUnderTest(Protocol):
         """Return the id that JMAP has for a mailbox."""
 
     def receive(
-        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+        self,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+        reply_to: str = "",
     ) -> str:
         """Let a message arrive and return its id.
 
         Args:
             senders: What stands in From; None where the header is missing.
             at: When, RFC 3339 in UTC; by default a minute after the message before.
+            reply_to: The message that it answers, in whose conversation it is then.
         """
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:

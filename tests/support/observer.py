@@ -61,6 +61,7 @@ class Observer:
         self._cards = dict(stage.account.cards())
         messages = stage.messages.values()
         self._labelled = {x.sender for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
+        self._labelled.discard(stage.account.address)
         self._undecided = {x.sender for x in messages if "@ToScreener" in x.mailboxes}
         # Two labels on one protected message just come off.
         self._taken_back = {

@@ -74,9 +74,15 @@ class AccountOnCyrus(AccountOnJmap):
         self._server.set_rights(f"user/{user}{inner}@{domain}", self.address, rest)
 
     def receive(
-        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+        self,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+        reply_to: str = "",
     ) -> str:
-        return self.receive_raw(_compose(senders), *mailboxes, read=read, at=at)
+        answered = self._message_id_of(reply_to) if reply_to else ""
+        return self.receive_raw(_compose(senders, answered=answered), *mailboxes, read=read, at=at)
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
         header = b"List-Unsubscribe: <https://lists.example/off>\r\n"
@@ -94,6 +100,10 @@ class AccountOnCyrus(AccountOnJmap):
         if "new" not in (answer["created"] or {}):
             raise RefusedError(f"message: {answer['notCreated']}")
         return str(answer["created"]["new"]["id"])
+
+    def _message_id_of(self, message: str) -> str:
+        (found,) = self._wire.jmap("Email/get", ids=[message], properties=["messageId"])["list"]
+        return str(found["messageId"][0])
 
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         headers = {"To": recipients, "Cc": cc}
@@ -163,10 +173,14 @@ class AccountOnCyrus(AccountOnJmap):
 
 
 def _compose(
-    senders: Sequence[Sender] | None, recipients: Mapping[str, Sequence[Sender]] | None = None
+    senders: Sequence[Sender] | None,
+    recipients: Mapping[str, Sequence[Sender]] | None = None,
+    answered: str = "",
 ) -> bytes:
     lines = [f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
     lines[:0] = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in (recipients or {}).items()]
+    if answered:
+        lines[:0] = [f"In-Reply-To: <{answered}>", f"References: <{answered}>"]
     if senders is not None:
         lines.insert(0, f"From: {', '.join(map(formataddr, senders))}")
     return "\r\n".join(lines).encode("ascii")

@@ -63,9 +63,17 @@ class AccountOnJames(AccountOnJmap):
         self.refresh_ids()
 
     def receive(
-        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+        self,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+        reply_to: str = "",
     ) -> str:
         header = [f"From: {', '.join(map(formataddr, senders))}"] if senders is not None else []
+        if reply_to:
+            (answered,) = self.jmap("Email/get", ids=[reply_to], properties=["messageId"])["list"]
+            header.append(f"In-Reply-To: <{answered['messageId'][0]}>")
         return self._import(header, mailboxes, read=read, at=at)
 
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:

@@ -9,7 +9,7 @@ from attrs import evolve
 from mailroom.account import Account, open_account
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
-from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId
+from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.model.sender import read_sender
@@ -76,11 +76,21 @@ class AccountOnMemory(AccountUnderTest):
         return found
 
     def receive(
-        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+        self,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+        reply_to: str = "",
     ) -> str:
         message_id = MessageId(f"message {len(self._world.messages)}")
         self._world.messages[message_id] = Message(
-            message_id, self._ids(mailboxes), read, read_sender(senders or ()), at or self._clock.next()
+            message_id,
+            self._ids(mailboxes),
+            read,
+            read_sender(senders or ()),
+            at or self._clock.next(),
+            thread_id=self._message(reply_to).thread_id if reply_to else ThreadId(message_id),
         )
         self._world.writes += 1
         return message_id

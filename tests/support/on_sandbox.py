@@ -56,10 +56,18 @@ class AccountOnSandbox(AccountUnderTest):
         return self.store.mailbox_id(name)
 
     def receive(
-        self, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False, at: str = ""
+        self,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+        reply_to: str = "",
     ) -> str:
         keywords = [SEEN] if read else []
-        return self.store.deliver(senders, mailboxes, "Something", at or self._clock.next(), keywords)
+        arrived = at or self._clock.next()
+        return self.store.deliver(
+            senders, mailboxes, "Something", arrived, keywords, in_reply_to=reply_to or None
+        )
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
         fields = {"List-Id": "News <news.lists.example>"}

@@ -56,11 +56,19 @@ class Stage:
     account: AccountUnderTest
     messages: dict[str, StagedMessage] = field(factory=dict)
 
-    def mail(self, name: str, senders: Sequence[Sender] | None, *mailboxes: str, read: bool = False) -> None:
-        """Let a message arrive."""
-        message = self.account.receive(senders, *mailboxes, read=read)
+    def mail(
+        self,
+        name: str,
+        senders: Sequence[Sender] | None,
+        *mailboxes: str,
+        read: bool = False,
+        reply_to: str = "",
+    ) -> str:
+        """Let a message arrive, and return its id."""
+        message = self.account.receive(senders, *mailboxes, read=read, reply_to=reply_to)
         sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
         self.messages[name] = StagedMessage(message, sender, frozenset(mailboxes))
+        return message
 
 
 Scenario = Callable[[Stage], None]
@@ -227,6 +235,21 @@ def taken_back(stage: Stage) -> None:
     stage.mail("Carol's, labelled", [CAROL], "Screener", "@ToFeed")
 
 
+def conversations(stage: Stage) -> None:
+    """Labels on whole conversations, with strangers, with people known before, and with one's own mail."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Imbox"])
+    add_contact(account, DAN[0], DAN[1], groups=["Jail"])
+    first = stage.mail("Ann's", [ANN], "Screener", "@ToFeed")
+    stage.mail("Bob's, among strangers", [BOB], "Inbox", "@ToFeed", reply_to=first)
+    stage.mail("Carol's", [CAROL], "Screener", "@ToFeed", reply_to=first)
+    stage.mail("one's own", [("Me", account.address)], "Sent", "@ToFeed", reply_to=first)
+    stage.mail("Carol's, waiting", [CAROL], "Screener")
+    second = stage.mail("Dan's, in doubt", [DAN], "Jail", "@ToImbox")
+    add_contact(account, EVE[0], EVE[1], groups=["Feed"])
+    stage.mail("Eve's, in doubt", [EVE], "Feed", "@ToImbox", reply_to=second)
+
+
 SCENARIOS: dict[str, Scenario] = {
     each.__name__.replace("_", " "): each
     for each in (
@@ -234,6 +257,7 @@ SCENARIOS: dict[str, Scenario] = {
         new_senders,
         change_of_mind,
         taken_back,
+        conversations,
         read_and_put_away,
         trouble,
         cards,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, NewCard
-from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent, read_sender
@@ -54,6 +54,7 @@ def worlds(draw: st.DrawFn) -> World:
             sender=read_sender(draw(from_headers)),
             received_at=f"2026-01-01T00:00:0{number}Z",
             is_just_archived=draw(st.booleans()),
+            thread_id=draw(st.sampled_from([ThreadId(""), ThreadId("t1"), ThreadId("t2")])),
         )
     addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
     cards: dict[CardUid, tuple[Card, frozenset[Address]]] = {}
