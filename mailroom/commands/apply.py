@@ -17,10 +17,11 @@ from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.plan import Filing
 from mailroom.triage.report import Filed, Forecast, Report
+from mailroom.triage.words import number_of
 
 
 @frozen
-class Outlook:
+class Preview:
     """What the file would change.
 
     Attributes:
@@ -50,65 +51,65 @@ def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
     with Progress("reading the account"):
         account.check()
         forecast = account.triage.foresee(line.decision for line in lines)
-    outlook = _look(forecast, lines)
+    preview = _look(forecast, lines)
     if not as_json:
-        _show(terminal, outlook)
+        _show(terminal, preview)
     report = Report()
-    if outlook.changes and (yes or (not as_json and agrees(_question(outlook)))):
-        report = _apply(account, forecast, outlook)
+    if preview.changes and (yes or (not as_json and agrees(_question(preview)))):
+        report = _apply(account, forecast, preview)
     if as_json:
-        terminal.json(_as_json(outlook, report))
-    elif outlook.changes:
-        _conclude(terminal, outlook, report)
-    return Exit.FAILED if outlook.left or report.failed else Exit.DONE
+        terminal.json(_as_json(preview, report))
+    elif preview.changes:
+        _conclude(terminal, preview, report)
+    return Exit.FAILED if preview.left or report.failed else Exit.DONE
 
 
-def _look(forecast: Forecast, lines: Sequence[Line]) -> Outlook:
+def _look(forecast: Forecast, lines: Sequence[Line]) -> Preview:
     numbers = {line.decision.sender: line.number for line in lines}
     changes = [(filing, n) for filing, n in forecast.filings if filing.changes_contacts or n]
     left = sorted((numbers[sender], (sender, reason)) for sender, reason in forecast.left.items())
-    return Outlook(changes, len(forecast.filings) - len(changes), dict(left))
+    return Preview(changes, len(forecast.filings) - len(changes), dict(left))
 
 
-def _question(outlook: Outlook) -> str:
-    messages = sum(n for _, n in outlook.changes)
-    moving = f", and move {_number(messages, 'message')}" if messages else ""
-    return f"File {_number(len(outlook.changes), 'sender')}{moving}?"
+def _question(preview: Preview) -> str:
+    messages = sum(n for _, n in preview.changes)
+    moving = f", and move {number_of(messages, 'message')}" if messages else ""
+    return f"File {number_of(len(preview.changes), 'sender')}{moving}?"
 
 
-def _apply(account: Account, forecast: Forecast, outlook: Outlook) -> Report:
+def _apply(account: Account, forecast: Forecast, preview: Preview) -> Report:
     """Carry all of it out: who is filed already costs nothing, and may share a card with somebody else."""
-    with Progress(f"filing {_number(len(outlook.changes), 'sender')}") as progress:
+    with Progress(f"filing {number_of(len(preview.changes), 'sender')}") as progress:
         return account.triage.apply((filing.decision for filing, _ in forecast.filings), progress.advance)
 
 
-def _done(outlook: Outlook, report: Report) -> list[Filed]:
+def _done(preview: Preview, report: Report) -> list[Filed]:
     """Return who is filed now and was not before, and of whom mail was moved."""
-    changed = {filing.decision.sender for filing, _ in outlook.changes}
+    changed = {filing.decision.sender for filing, _ in preview.changes}
     return [x for x in report.filed if x.filing.decision.sender in changed or x.messages_moved]
 
 
-def _show(terminal: Terminal, outlook: Outlook) -> None:
-    if outlook.changes:
-        show_filings(terminal, outlook.changes)
+def _show(terminal: Terminal, preview: Preview) -> None:
+    if preview.changes:
+        show_filings(terminal, preview.changes)
         terminal.line()
-    if outlook.unchanged:
-        are = "is" if outlook.unchanged == 1 else "are"
-        terminal.line(f"{_number(outlook.unchanged, 'sender')} {are} as the file says.")
-    elif not (outlook.changes or outlook.left):
+    if preview.unchanged:
+        are = "is" if preview.unchanged == 1 else "are"
+        terminal.line(f"{number_of(preview.unchanged, 'sender')} {are} as the file says.")
+    elif not (preview.changes or preview.left):
         terminal.line("The file names nobody: take the # off the lines that are to count.")
-    if outlook.left:
+    if preview.left:
         terminal.heading("Needs your attention")
-        for number, (sender, reason) in outlook.left.items():
+        for number, (sender, reason) in preview.left.items():
             terminal.paragraph(f"line {number}, {sender}: {reason}", "  ✗ ", RED)
         terminal.line()
 
 
-def _conclude(terminal: Terminal, outlook: Outlook, report: Report) -> None:
-    done = _done(outlook, report)
+def _conclude(terminal: Terminal, preview: Preview, report: Report) -> None:
+    done = _done(preview, report)
     if done:
         moved = sum(each.messages_moved for each in done)
-        terminal.line(f"Filed: {_number(len(done), 'sender')}. Moved: {_number(moved, 'message')}.")
+        terminal.line(f"Filed: {number_of(len(done), 'sender')}. Moved: {number_of(moved, 'message')}.")
     elif not report.failed:
         terminal.line("Nothing was changed.")
     for sender, reason in report.failed.items():
@@ -117,17 +118,13 @@ def _conclude(terminal: Terminal, outlook: Outlook, report: Report) -> None:
         terminal.line("Run it again to go on: who is filed already is left as they are.")
 
 
-def _number(count: int, one: str) -> str:
-    return f"{count} {one if count == 1 else f'{one}s'}"
-
-
-def _as_json(outlook: Outlook, report: Report) -> dict[str, object]:
+def _as_json(preview: Preview, report: Report) -> dict[str, object]:
     return {
-        "changes": [filing_as_json(filing, messages) for filing, messages in outlook.changes],
-        "unchanged": outlook.unchanged,
+        "changes": [filing_as_json(filing, messages) for filing, messages in preview.changes],
+        "unchanged": preview.unchanged,
         "left_to_you": [
             {"line": number, "sender": sender, "reason": reason}
-            for number, (sender, reason) in outlook.left.items()
+            for number, (sender, reason) in preview.left.items()
         ],
         "filed": [
             {
@@ -135,7 +132,7 @@ def _as_json(outlook: Outlook, report: Report) -> dict[str, object]:
                 "category": each.filing.decision.category.title,
                 "messages_moved": each.messages_moved,
             }
-            for each in _done(outlook, report)
+            for each in _done(preview, report)
         ],
         "failed": dict(report.failed),
     }

@@ -18,8 +18,9 @@ from mailroom.model.scheme import Scheme
 from mailroom.output.files import write_file
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.triage.correspondence import Tallies, not_read
-from mailroom.triage.old_mail import read_recipients, read_who_writes
+from mailroom.triage.old_mail import read_incoming, read_recipients
 from mailroom.triage.senders import Sender, describe_senders, places_to_look
+from mailroom.triage.words import number_of
 
 USUAL_DAYS = 90
 
@@ -58,7 +59,7 @@ def _read(account: Account, scheme: Scheme, since: date) -> tuple[list[Sender], 
     mailboxes, contacts, begin = seen.reading.value.mailboxes, seen.contacts.value, f"{since}T00:00:00Z"
     with Progress("reading who wrote to you") as progress:
         places = places_to_look(seen.tree, scheme)
-        incoming = read_who_writes(account.history, places, own, begin, progress.advance)
+        incoming = read_incoming(account.history, places, own, begin, progress.advance, with_lists=True)
     outgoing = Tallies(own)
     if with_role(mailboxes, SENT_ROLE):
         with Progress("reading who you wrote to") as progress:
@@ -99,7 +100,7 @@ def _conclude(
     if unreadable:
         terminal.paragraph(f"{not_read(unreadable)}, so their senders are not counted.")
     terminal.paragraph(
-        f"{_number(len(writing), 'sender')} since {since}, {undecided} of them not filed"
+        f"{number_of(len(writing), 'sender')} since {since}, {undecided} of them not filed"
         + (f"; {silent} more are filed and did not write." if silent else ".")
     )
     if file:
@@ -109,10 +110,6 @@ def _conclude(
             "`mailroom senders --file senders.txt` writes them into a file to edit, and `mailroom apply "
             "senders.txt` files them."
         )
-
-
-def _number(count: int, one: str) -> str:
-    return f"{count} {one if count == 1 else f'{one}s'}"
 
 
 def _as_json(found: Sequence[Sender], since: date, unreadable: int) -> dict[str, object]:

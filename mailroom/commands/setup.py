@@ -11,12 +11,13 @@ from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
-from mailroom.model.mail import Mailbox
+from mailroom.model.mail import INBOX_ROLE, Mailbox
+from mailroom.model.mailboxes import with_role
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.correspondence import ScreenerPreview, not_read, preview_screener
 from mailroom.triage.making import make_missing
-from mailroom.triage.old_mail import read_senders
+from mailroom.triage.old_mail import read_incoming
 from mailroom.triage.survey import Item, State
 
 PREVIEW_DAYS = 90
@@ -71,8 +72,12 @@ def look_ahead(
     try:
         own = account.own_addresses()
         with Progress("reading who wrote to you") as progress:
-            tallies = read_senders(
-                account.history, mailboxes, own, since.strftime("%Y-%m-%dT%H:%M:%SZ"), progress.advance
+            tallies = read_incoming(
+                account.history,
+                with_role(mailboxes, INBOX_ROLE),
+                own,
+                since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                progress.advance,
             )
     except ServerError as error:
         return None, str(error)

@@ -16,6 +16,7 @@ from mailroom.output.question import agrees
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.inventory import WHY_ALTERED, Choice, Inventory, take_inventory
 from mailroom.triage.uninstall import Removal, Removals, take_away
+from mailroom.triage.words import number_of
 
 UNTOUCHED = "untouched"
 MAYBE_RENAMED = "perhaps renamed"
@@ -79,15 +80,11 @@ def _read(account: Account, scheme: Scheme, choice: Choice) -> Inventory:
 def _in_words(going: Inventory) -> str:
     """Say how much goes; nothing where nothing does."""
     counts = [
-        _count(len(going.cards), "contact card", "contact cards"),
-        _count(len(going.groups), "contact group", "contact groups"),
-        _count(len(going.labels), "mailbox", "mailboxes"),
+        (len(going.cards), "contact card", ""),
+        (len(going.groups), "contact group", ""),
+        (len(going.labels), "mailbox", "mailboxes"),
     ]
-    return " and ".join(filter(None, counts))
-
-
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}" if number else ""
+    return " and ".join(number_of(*count) for count in counts if count[0])
 
 
 def _show(terminal: Terminal, inventory: Inventory, left_out: Sequence[str]) -> None:
@@ -132,7 +129,7 @@ def _state(stays: str) -> str:
 def _explain_dates(terminal: Terminal, reasons: Collection[str]) -> None:
     """Say once what keeps many cards: on some servers that is every card with a name."""
     if number := sum(_state(reason) == MAYBE_RENAMED for reason in reasons):
-        stay = "1 card stays" if number == 1 else f"{number} cards stay"
+        stay = number_of(number, "card stays", "cards stay")
         terminal.paragraph(
             f"{stay}, {MAYBE_RENAMED}: your contacts server does not tell when a card was changed, so nobody "
             "can know whether a name is Mailroom's or yours. Such cards are yours to delete."

@@ -33,6 +33,12 @@ from mailroom.jmap.wire import (
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
 
+MAX_READ_ATTEMPTS = 3
+"""How often what changes while it is being read is read from the beginning."""
+
+MAX_STALE_ATTEMPTS = 5
+"""How often a write is tried that meets another state than the one it was meant for."""
+
 LEAST_SESSION_SECONDS = 60.0
 MAX_SESSION_STATES = 16
 

@@ -8,14 +8,20 @@ from itertools import islice
 from attrs import frozen
 
 from mailroom.errors import MethodError, ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import (
+    MAX_READ_ATTEMPTS,
+    MAX_STALE_ATTEMPTS,
+    Answer,
+    Call,
+    JmapClient,
+    is_too_large,
+    result_of,
+)
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query, SetError
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights
 from mailroom.model.mailboxes import MailboxTree
 
-MAX_READ_ATTEMPTS = 3
-MAX_STALE_ATTEMPTS = 5
 MAX_WRITES = 100
 PAGE_MAILBOXES = 500
 

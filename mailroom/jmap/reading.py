@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from attrs import Factory, define, frozen
 
 from mailroom.errors import MethodError, ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
     EMAIL_PROPERTIES,
@@ -21,7 +21,6 @@ from mailroom.jmap.wire import EmailGet, Json, Query
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Reading
 
-MAX_READ_ATTEMPTS = 3
 PAGE_MESSAGES = 2_000
 MESSAGES_PER_REQUEST = 8_000
 BUDGET_BYTES = 1024 * 1024

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection
 from attrs import define, field
 
 from mailroom.errors import MethodError, ServerError, TimedOutError
-from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.client import MAX_STALE_ATTEMPTS, Call, JmapClient, is_too_large
 from mailroom.jmap.messages import FoundMessages, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
 from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
 
-MAX_STALE_ATTEMPTS = 5
 BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)
 """How long a server is waited for that refuses everything with ``rateLimit`` (RFC 8620 section 5.3)."""
 

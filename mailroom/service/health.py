@@ -19,7 +19,7 @@ from mailroom.errors import UserError
 from mailroom.output.programs import json_line
 from mailroom.service.exposition import CONTENT_TYPE
 
-MAX_CONNECTIONS = 64
+MAX_CLIENTS = 64
 BACKLOG_CONNECTIONS = 512
 ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE_SECONDS = 0.2
@@ -217,7 +217,7 @@ class HealthServer:
             except OSError:
                 self._make_room()
                 return
-            if len(self._connections) >= MAX_CONNECTIONS:
+            if len(self._connections) >= MAX_CLIENTS:
                 self._drop_oldest()
             client.setblocking(False)
             self._connections[client] = _Connection(client, time.monotonic() + self._connection_seconds)

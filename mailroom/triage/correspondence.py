@@ -12,6 +12,7 @@ from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts, HeadersPage
 from mailroom.model.sender import Correspondent
+from mailroom.triage.words import number_of
 
 MAX_REPLY_DOMAINS = 10
 WEIGHT_DIGITS = 6
@@ -120,7 +121,7 @@ def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:
 
 def not_read(count: int) -> str:
     """Say how many messages could not be read."""
-    return "1 message could not be read" if count == 1 else f"{count} messages could not be read"
+    return f"{number_of(count, 'message')} could not be read"
 
 
 def reply_domains(headers: Iterable[AddressHeaders]) -> list[str]:

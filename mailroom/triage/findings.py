@@ -9,6 +9,7 @@ from attrs import frozen
 
 from mailroom.model.mail import Message
 from mailroom.triage.decisions import sender_of
+from mailroom.triage.words import number_of
 
 SHOWN_SENDERS = 3
 
@@ -39,8 +40,3 @@ def mail_of(messages: Sequence[Message], who: str) -> str:
     senders = sorted({sender for message in messages if (sender := sender_of(message))})
     shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
     return f"{number_of(len(messages), 'message')} from {who} ({shown})"
-
-
-def number_of(count: int, one: str) -> str:
-    """Say how many there are of something."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"

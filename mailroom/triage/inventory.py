@@ -17,6 +17,7 @@ from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Scheme
+from mailroom.triage.words import number_of
 
 PREFIXES_OF_LABELS = ("@to", "@mailroom")
 """So the labels are called by default: one that no setting names may be of earlier settings."""
@@ -157,14 +158,14 @@ def why_group_stays(group: MadeGroup, named: Collection[str], leaving: int = 0) 
         return "changed since it was made"
     if group.name in named or group.members <= leaving:
         return ""
-    return f"holds {_count(group.members - leaving, 'contact')}"
+    return f"holds {number_of(group.members - leaving, 'contact')}"
 
 
 def why_label_stays(mailbox: Mailbox) -> str:
     """Say why a label, or Screener, stays."""
     if mailbox.role:
         return f"has a use of its own ({mailbox.role})"
-    return f"holds {_count(mailbox.total_messages, 'message')}" if mailbox.total_messages else ""
+    return f"holds {number_of(mailbox.total_messages, 'message')}" if mailbox.total_messages else ""
 
 
 def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
@@ -190,7 +191,3 @@ def _earlier_labels(tree: MailboxTree, known: Collection[str]) -> list[str]:
         and fold_name(path.rpartition("/")[2]).startswith(PREFIXES_OF_LABELS)
         and not tree.role_of(path)
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

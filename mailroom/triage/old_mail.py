@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mailroom.errors import UserError
-from mailroom.model.mail import INBOX_ROLE, SENT_ROLE, AddressHeaders, Mailbox, MailboxId
+from mailroom.model.mail import SENT_ROLE, AddressHeaders, Mailbox, MailboxId
 from mailroom.model.mailboxes import with_role
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Advance, HeadersPage, MailHistory
@@ -38,37 +38,27 @@ def read_recipients(
     return tallies
 
 
-def read_senders(
-    history: MailHistory, mailboxes: Sequence[Mailbox], own: OwnAddresses, since: str, advance: Advance
+def read_incoming(
+    history: MailHistory,
+    places: Sequence[MailboxId],
+    own: OwnAddresses,
+    since: str,
+    advance: Advance,
+    *,
+    with_lists: bool = False,
 ) -> Tallies:
-    """Count who wrote what lies in the Inbox.
+    """Count who wrote what lies in some mailboxes, each message once.
 
     Args:
         since: Leave out what arrived before this moment, RFC 3339 in UTC.
-
-    Raises:
-        ServerError: The server could not be asked.
-    """
-    tallies = Tallies(own)
-    for page in _pages(history, mailboxes, INBOX_ROLE, advance, since):
-        tallies.add_senders(page)
-    return tallies
-
-
-def read_who_writes(
-    history: MailHistory, places: Sequence[MailboxId], own: OwnAddresses, since: str, advance: Advance
-) -> Tallies:
-    """Count who wrote what lies in some mailboxes, each message once, and what of it came over lists.
-
-    Args:
-        since: Leave out what arrived before this moment, RFC 3339 in UTC.
+        with_lists: Whether to count what came over lists, too.
 
     Raises:
         ServerError: The server could not be asked.
     """
     tallies = Tallies(own)
     for number, mailbox_id in enumerate(places):
-        for page in history.headers(mailbox_id, since, with_lists=True):
+        for page in history.headers(mailbox_id, since, with_lists=with_lists):
             tallies.add_senders(page, places[:number])
             advance(len(page.headers) + page.left_out, page.total)
     return tallies

@@ -24,7 +24,7 @@ USUAL_FOR_LISTS = "Feed"
 """The title of the category that fits lists as long as the person has filed none."""
 
 
-class Kind(Enum):
+class SenderKind(Enum):
     """Who is behind an address, as far as old mail tells."""
 
     LIST = "list"
@@ -54,7 +54,7 @@ class Sender:
     messages: int
     last_at: str
     written: int
-    kind: Kind
+    kind: SenderKind
     categories: tuple[Category, ...]
     is_contact: bool
     suggestion: Category | None = None
@@ -103,7 +103,11 @@ def _describe(tally: Tally, outgoing: Tallies, contacts: Contacts, scheme: Schem
         messages=tally.messages,
         last_at=tally.last_at,
         written=sent.messages if sent else 0,
-        kind=Kind.PERSON if sent else Kind.LIST if 2 * tally.over_lists > tally.messages else Kind.UNKNOWN,
+        kind=SenderKind.PERSON
+        if sent
+        else SenderKind.LIST
+        if 2 * tally.over_lists > tally.messages
+        else SenderKind.UNKNOWN,
         categories=categories,
         is_contact=bool(cards),
     )
@@ -122,7 +126,7 @@ class _Habits:
         self._by_domain: dict[str, set[Category]] = defaultdict(set)
         counts: Counter[Category] = Counter()
         for sender in senders:
-            if sender.kind is Kind.LIST:
+            if sender.kind is SenderKind.LIST:
                 self._by_domain[_domain(sender)].update(sender.categories)
                 counts.update(sender.categories)
         if counts:
@@ -132,12 +136,16 @@ class _Habits:
         """Suggest what fits somebody; nothing where they are filed, or where nothing tells."""
         if sender.categories:
             return None
-        if sender.kind is Kind.LIST:
+        if sender.kind is SenderKind.LIST:
             of_domain: Sequence[Category] = list(self._by_domain.get(_domain(sender), ()))
             return of_domain[0] if len(of_domain) == 1 else self._for_lists
-        if sender.kind is Kind.PERSON or sender.is_contact:
+        if sender.kind is SenderKind.PERSON or sender.is_contact:
             return self._for_people
         return None
+
+
+def _kind_of(tally: Tally) -> SenderKind:
+    return SenderKind.LIST if 2 * tally.over_lists > tally.messages else SenderKind.UNKNOWN
 
 
 def _domain(sender: Sender) -> str:

@@ -12,10 +12,11 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import sender_of
-from mailroom.triage.findings import Finding, Verdict, mail_of, number_of
+from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.pointer import point_to
 from mailroom.triage.screener import MisplacedMail, count_waiting
+from mailroom.triage.words import number_of
 
 SUBJECT = "waiting"
 SHOWN_MESSAGES = 5

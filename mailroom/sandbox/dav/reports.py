@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from attrs import frozen
 
 from mailroom.sandbox.dav import resources
-from mailroom.sandbox.dav.resources import Kind, card_path, card_properties
+from mailroom.sandbox.dav.resources import PlaceKind, card_path, card_properties
 from mailroom.sandbox.dav.xml import (
     DavError,
     FoundResource,
@@ -107,7 +107,7 @@ def _multiget(account: SandboxAccount, book: AddressBook, root: ET.Element) -> R
     responses = []
     for href in hrefs:
         place = resources.locate(account, urlsplit(href).path)
-        if place is not None and place.kind is Kind.CARD and place.book is book and place.card:
+        if place is not None and place.kind is PlaceKind.CARD and place.book is book and place.card:
             responses.append(asked.response(account, book, place.card))
         else:
             responses.append(status_response(href, 404))

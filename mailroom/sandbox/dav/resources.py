@@ -19,7 +19,7 @@ ROOT_PATH = "/dav/addressbooks/"
 MAX_CARD_OCTETS = 1024 * 1024
 
 
-class Kind(Enum):
+class PlaceKind(Enum):
     """What a path can name."""
 
     ROOT = auto()
@@ -38,7 +38,7 @@ class Place:
         name: The card's name, for a card.
     """
 
-    kind: Kind
+    kind: PlaceKind
     book: AddressBook | None = None
     name: str = ""
 
@@ -57,17 +57,17 @@ def locate(account: SandboxAccount, path: str) -> Place | None:
     user = account.username
     match segments:
         case ["dav", "addressbooks"]:
-            return Place(Kind.ROOT)
+            return Place(PlaceKind.ROOT)
         case ["dav", "principals", "user", name] if name == user:
-            return Place(Kind.PRINCIPAL)
+            return Place(PlaceKind.PRINCIPAL)
         case ["dav", "addressbooks", "user", name] if name == user:
-            return Place(Kind.HOME)
+            return Place(PlaceKind.HOME)
         case ["dav", "addressbooks", "user", name, book] if name == user and book in account.books:
-            return Place(Kind.BOOK, account.books[book])
+            return Place(PlaceKind.BOOK, account.books[book])
         case ["dav", "addressbooks", "user", name, book, card] if (
             name == user and book in account.books and card and not is_closed
         ):
-            return Place(Kind.CARD, account.books[book], card)
+            return Place(PlaceKind.CARD, account.books[book], card)
     return None
 
 
@@ -98,15 +98,15 @@ def card_path(account: SandboxAccount, book: AddressBook, name: str) -> str:
 def found(account: SandboxAccount, place: Place) -> FoundResource:
     """Return a resource with its properties; the card of a card's place must be there."""
     match place.kind:
-        case Kind.ROOT:
+        case PlaceKind.ROOT:
             return FoundResource(ROOT_PATH, _collection(account, "Address books"))
-        case Kind.PRINCIPAL:
+        case PlaceKind.PRINCIPAL:
             return FoundResource(principal_path(account), _principal(account))
-        case Kind.HOME:
+        case PlaceKind.HOME:
             return FoundResource(home_path(account), _collection(account, account.username))
     if place.book is None:
         raise ValueError(place)
-    if place.kind is Kind.BOOK:
+    if place.kind is PlaceKind.BOOK:
         return FoundResource(book_path(account, place.book), _book(account, place.book))
     card = place.book.cards[place.name]
     return FoundResource(card_path(account, place.book, card.name), card_properties(account, card))
@@ -115,14 +115,14 @@ def found(account: SandboxAccount, place: Place) -> FoundResource:
 def members(account: SandboxAccount, place: Place) -> Iterable[FoundResource]:
     """Return what lies directly in a collection."""
     match place.kind:
-        case Kind.ROOT:
-            yield found(account, Place(Kind.HOME))
-        case Kind.HOME:
+        case PlaceKind.ROOT:
+            yield found(account, Place(PlaceKind.HOME))
+        case PlaceKind.HOME:
             for book in account.books.values():
-                yield found(account, Place(Kind.BOOK, book))
-        case Kind.BOOK if place.book:
+                yield found(account, Place(PlaceKind.BOOK, book))
+        case PlaceKind.BOOK if place.book:
             for name in place.book.cards:
-                yield found(account, Place(Kind.CARD, place.book, name))
+                yield found(account, Place(PlaceKind.CARD, place.book, name))
 
 
 def card_properties(account: SandboxAccount, card: Card) -> dict[Name, Read]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from mailroom.sandbox.dav import resources
 from mailroom.sandbox.dav import xml as dav_xml
 from mailroom.sandbox.dav.reports import report
-from mailroom.sandbox.dav.resources import Kind, Place
+from mailroom.sandbox.dav.resources import Place, PlaceKind
 from mailroom.sandbox.dav.xml import DavError, carddav, dav
 from mailroom.sandbox.exchange import Reply, Request
 from mailroom.sandbox.store import vcard_versions, vcards
@@ -18,8 +18,8 @@ from mailroom.sandbox.store.addressbook import AddressBook, Card
 
 _COMPLIANCE = "1, 3, access-control, addressbook"
 _ALLOW = {
-    Kind.CARD: "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND",
-    Kind.BOOK: "OPTIONS, PROPFIND, REPORT",
+    PlaceKind.CARD: "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND",
+    PlaceKind.BOOK: "OPTIONS, PROPFIND, REPORT",
 }
 _ETAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 
@@ -58,16 +58,16 @@ def _dispatch(account: SandboxAccount, place: Place, request: Request) -> Reply:
             return Reply(200, {"DAV": _COMPLIANCE, "Allow": _allowed(place)})
         case "PROPFIND":
             return _propfind(account, place, request)
-        case "REPORT" if place.kind is Kind.BOOK and book is not None:
+        case "REPORT" if place.kind is PlaceKind.BOOK and book is not None:
             _require(account, place, "read")
             return report(account, book, request)
-        case "GET" | "HEAD" if place.kind is Kind.CARD:
+        case "GET" | "HEAD" if place.kind is PlaceKind.CARD:
             _require(account, place, "read")
             return _get(place, request)
-        case "PUT" if place.kind is Kind.CARD and book is not None:
+        case "PUT" if place.kind is PlaceKind.CARD and book is not None:
             _require(account, place, "write-content", *([] if place.card else ["bind"]))
             return _put(account, book, place.name, request)
-        case "DELETE" if place.kind is Kind.CARD and book is not None:
+        case "DELETE" if place.kind is PlaceKind.CARD and book is not None:
             _require(account, place, "unbind")
             return _delete(book, place.name, request)
     return Reply(405, {"Allow": _allowed(place)})
@@ -88,7 +88,7 @@ def _allowed(place: Place) -> str:
 
 
 def _propfind(account: SandboxAccount, place: Place, request: Request) -> Reply:
-    if place.kind is Kind.CARD and place.card is None:
+    if place.kind is PlaceKind.CARD and place.card is None:
         return Reply(404)
     depth = request.headers.get("depth", "infinity").strip().lower()
     # That is what a missing Depth means, and a server may refuse it (RFC 4918 section 9.1).
