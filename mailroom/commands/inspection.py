@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.account import Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
@@ -13,6 +13,7 @@ from mailroom.jmap.session import Session
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme
+from mailroom.triage.renaming import MOST_MESSAGES, find_destinations, suspects
 from mailroom.triage.survey import NOTHING_RENAMED, Item, renamed_groups, survey
 
 T_co = TypeVar("T_co", covariant=True)
@@ -67,7 +68,12 @@ def inspect(account: Account, scheme: Scheme) -> Inspection:
     tree = MailboxTree(reading.value.mailboxes) if reading.value else None
     known = contacts.value
     renamed = renamed_groups(known, scheme) if known else NOTHING_RENAMED
-    items = survey(tree, known.group_names() if known else None, scheme, renamed)
+    group_names = known.group_names() if known else None
+    items = survey(tree, group_names, scheme, renamed)
+    if tree and known and (places := suspects(items, tree)):
+        newest = _ask(lambda: account.history.newest(places, "", MOST_MESSAGES)).value or {}
+        likely = find_destinations(places, newest.values(), known, tree, scheme)
+        items = survey(tree, group_names, scheme, evolve(renamed, likely=likely))
     return Inspection(session, reading, contacts, tree, tuple(items))
 
 

@@ -34,10 +34,7 @@ class JmapMailHistory:
         found, rest = FoundMessages(), list(dict.fromkeys(mailbox_ids))
         while rest:
             batch = rest[:at_once]
-            pages = [
-                _newest_page({"inMailbox": x, "after": since}, 2 * n, page_messages)
-                for n, x in enumerate(batch)
-            ]
+            pages = [_newest_page(_condition(x, since), 2 * n, page_messages) for n, x in enumerate(batch)]
             try:
                 emails = [x.as_record(EmailGet) for x in self._client.call([*chain(*pages)])[1::2]]
             except ServerError as error:
@@ -55,7 +52,7 @@ class JmapMailHistory:
     ) -> Iterator[HeadersPage]:
         """Read a mailbox, newest mail first; see `MailHistory.headers`."""
         properties = (*_PROPERTIES, *(_LIST_PROPERTIES if with_lists else ()))
-        condition: Json = {"inMailbox": mailbox_id} | ({"after": since} if since else {})
+        condition = _condition(mailbox_id, since)
         most = page_messages = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
         paging, left_out_in_a_row = Paging("Email/query"), 0
         while True:
@@ -96,6 +93,10 @@ class JmapMailHistory:
         }
         get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": properties}
         return self._client.call([Call("Email/query", query), Call("Email/get", get)])
+
+
+def _condition(mailbox_id: MailboxId, since: str) -> Json:
+    return {"inMailbox": mailbox_id} | ({"after": since} if since else {})
 
 
 def _newest_page(condition: Json, index: int, page_messages: int) -> list[Call]:

@@ -129,7 +129,7 @@ class MailHistory(Protocol):
         """Read the newest messages of each mailbox, in one request where the server takes that many calls.
 
         Args:
-            since: Leave out what arrived before this moment, RFC 3339 in UTC.
+            since: Leave out what arrived before this moment, RFC 3339 in UTC; nothing where it is empty.
             most: How many of each mailbox; fewer where they are larger than usual messages.
 
         Raises:

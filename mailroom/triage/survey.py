@@ -52,6 +52,7 @@ class Obstacle(Enum):
     ROLE = "a role"
     DOUBLED = "used twice"
     RENAMED = "renamed"
+    LIKELY = "likely renamed"
 
 
 @frozen
@@ -82,10 +83,12 @@ class Renamed:
     Attributes:
         mailboxes: Mailboxes, by their full names; known as long as a process remembers their ids.
         groups: Contact groups that Mailroom made; known by their identifiers.
+        likely: Mailboxes again, known by nothing but whose mail lies in them.
     """
 
     mailboxes: Mapping[str, str] = Factory(dict)
     groups: Mapping[str, str] = Factory(dict)
+    likely: Mapping[str, str] = Factory(dict)
 
 
 NOTHING_RENAMED = Renamed()
@@ -154,10 +157,7 @@ class _Account:
         if self.tree is not None:
             wanted = _wanted_mailboxes(self.scheme)
             there = _Mailboxes(self.tree, frozenset(name for _, name in wanted))
-            items += [
-                _renamed(there.look_for(kind, name), self.renamed.mailboxes, self.tree.ids)
-                for kind, name in wanted
-            ]
+            items += [self._renamed_mailbox(there.look_for(kind, name), self.tree) for kind, name in wanted]
         if self.group_names is not None:
             found = Counter(self.group_names)
             items += [
@@ -165,6 +165,10 @@ class _Account:
                 for group in self.scheme.groups
             ]
         return items
+
+    def _renamed_mailbox(self, item: Item, tree: MailboxTree) -> Item:
+        item = _renamed(item, self.renamed.mailboxes, tree.ids)
+        return _renamed(item, self.renamed.likely, tree.ids, Obstacle.LIKELY)
 
     def role_of(self, path: str) -> str | None:
         """Return what a mailbox is for; None where it is for nothing."""
@@ -276,12 +280,20 @@ def _look_for_group(name: Name, found: Counter[str]) -> Item:
     return Item(Kind.GROUP, name, State.MISSING)
 
 
-def _renamed(item: Item, renamed: Mapping[str, str], there: Container[str]) -> Item:
+def _renamed(
+    item: Item, renamed: Mapping[str, str], there: Container[str], obstacle: Obstacle = Obstacle.RENAMED
+) -> Item:
     """Say of what is missing that it is there under another name, where it is."""
     now = renamed.get(item.name, "")
     if item.state is not State.MISSING or now not in there:
         return item
-    return evolve(item, state=State.TAKEN, obstacle=Obstacle.RENAMED, found=now, instead=now)
+    return evolve(item, state=State.TAKEN, obstacle=obstacle, found=now, instead=now)
+
+
+_SAYS = {
+    Obstacle.RENAMED: "it is called {!r} now",
+    Obstacle.LIKELY: "{!r} holds the mail of its senders",
+}
 
 
 def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
@@ -295,10 +307,10 @@ def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
             return f"{account.count_of(item)} have this name: rename or delete all but one"
         case _:
             ways = [way for way, after in _ways(account, item) if _helps(after, items, number)]
-            if item.obstacle is Obstacle.LEVEL:
+            if item.obstacle in {Obstacle.LEVEL, Obstacle.LIKELY}:
                 ways.append(f"make {item.name!r} yourself if that is something else")
-            is_now = "it is called {!r} now" if item.obstacle is Obstacle.RENAMED else "{!r} exists"
-            return f"{is_now.format(item.found)}: {', or '.join(ways or [another])}"
+            is_now = _SAYS.get(item.obstacle or Obstacle.CASE, "{!r} exists").format(item.found)
+            return f"{is_now}: {', or '.join(ways or [another])}"
 
 
 def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
@@ -337,6 +349,7 @@ def _badness(item: Item) -> int:
         return 0 if item.state is State.PRESENT else 1
     return {
         Obstacle.LEVEL: 2,
+        Obstacle.LIKELY: 2,
         Obstacle.CASE: 3,
         Obstacle.RENAMED: 3,
         Obstacle.ROLE: 4,

@@ -439,6 +439,32 @@ class TestRenamed:
         assert remedies(bare_account) == {}
         assert run_command(bare_account.environment, "setup", "--apply").code == 0
 
+    def test_a_destination_whose_senders_mail_lies_in_another_mailbox(
+        self, account: AccountUnderTest
+    ) -> None:
+        """No id is remembered between two commands, but its mail tells; and no second one is made."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        for mailbox in ("Feed", "Feed", "Family"):
+            account.receive([("Ann", "ann@example.net")], mailbox)
+        account.receive([("Bob", "bob@example.net")], "Family")
+        account.rename_mailbox("Feed", "News")
+        told = "'News' holds the mail of its senders: rename it to 'Feed', or make 'Feed' yourself if that is"
+        assert told in remedies(account)["Feed"]
+        assert run_command(account.environment, "setup", "--apply").code == 1
+        assert "Feed" not in account.mailbox_names()
+        assert told in " ".join(run_command(account.environment, "check").output.split())
+        account.rename_mailbox("News", "Feed")
+        assert set(states(account).values()) == {"present"}
+
+    def test_one_message_does_not_make_a_mailbox_a_destination(self, account: AccountUnderTest) -> None:
+        """Nor does a mailbox in which others' mail is more; what is missing is made."""
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        account.receive([("Ann", "ann@example.net")], "Archive")
+        for sender in ("ann", "ann", "bob", "cem"):
+            account.receive([("", f"{sender}@example.net")], "Family")
+        account.remove_mailbox("Feed")
+        assert states(account, "--apply")["destination", "Feed"] == "made"
+
     @pytest.mark.parametrize(
         ("name", "told"),
         [

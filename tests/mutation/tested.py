@@ -43,6 +43,7 @@ AREAS = (
             "triage/outcome": ("unit/test_outcome",),
             "triage/pauses": ("unit/test_pauses",),
             "triage/plan": ("unit/test_plan", "unit/test_approve"),
+            "triage/renaming": ("contract/test_setup",),
             "triage/report": ("unit/test_journal",),
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
