@@ -160,7 +160,7 @@ def _steps(inventory: Inventory) -> Iterator[str]:
     )
     yield (
         "Look for labels and renamed groups of earlier settings: Mailroom knows labels by your settings of "
-        "today alone, and a contact group that was renamed is no longer known as its own."
+        "today alone, and a contact group that was renamed counts as yours."
     )
     if inventory.earlier_labels:
         names = ", ".join(inventory.earlier_labels)
