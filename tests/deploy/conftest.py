@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import leave_out
 from tests.support import kubernetes as control_plane
 from tests.support.kubernetes import Kubernetes
-from tests.support.programs import ROOT, program
+from tests.support.programs import ROOT, copy_tracked, program
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,14 @@ def namespace(kubernetes: Kubernetes) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     yield name
     kubernetes.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that Git would publish, for Nix; nobody changes it."""
+    folder = tmp_path_factory.mktemp("published")
+    copy_tracked(folder)
+    return folder
 
 
 @pytest.fixture

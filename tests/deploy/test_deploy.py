@@ -65,7 +65,12 @@ def test_apply_carries_the_secrets_sealed(kubernetes: Kubernetes, tree: Path, na
 
 @pytest.mark.parametrize("original", ["home", "trial", "flux"])
 def test_deploy_does_without_the_operator(
-    tree: Path, environment: dict[str, str], kubernetes: Kubernetes, namespace: str, original: str
+    published: Path,
+    tree: Path,
+    environment: dict[str, str],
+    kubernetes: Kubernetes,
+    namespace: str,
+    original: str,
 ) -> None:
     """The same overlay arrives, with a Secret of the three secrets in place of what is sealed."""
     overlay = overlay_like(original, tree, namespace)
@@ -73,7 +78,7 @@ def test_deploy_does_without_the_operator(
     sealed(tree, environment, by=script("seal", source.name))
 
     def by_nix() -> list[str]:
-        return [nix(), "run", f"path:{ROOT}#deploy", "--", overlay.name]
+        return [nix(), "run", f"path:{published}#deploy", "--", overlay.name]
 
     told = run(
         *(by_nix() if original == "home" else script("deploy", overlay.name)),

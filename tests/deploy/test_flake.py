@@ -18,14 +18,14 @@ pytestmark = pytest.mark.deploy
 SYSTEMS = {"x86_64-linux", "aarch64-linux", "aarch64-darwin"}
 
 
-def evaluated(expression: str, root: Path = ROOT) -> Any:
-    return json.loads(run(nix(), "eval", "--json", f"path:{root}#{expression}", folder=root).stdout)
+def evaluated(expression: str, root: Path) -> Any:
+    return json.loads(run(nix(), "eval", "--json", f"path:{root}#{expression}").stdout)
 
 
 @pytest.fixture(scope="module")
-def outputs() -> dict[str, Any]:
+def outputs(published: Path) -> dict[str, Any]:
     """What the flake offers, by output and system."""
-    shown = json.loads(run(nix(), "flake", "show", "--json", "--all-systems", "path:.").stdout)
+    shown = json.loads(run(nix(), "flake", "show", "--json", "--all-systems", f"path:{published}").stdout)
     return {name: {system: set(each) for system, each in found.items()} for name, found in shown.items()}
 
 
@@ -43,14 +43,14 @@ def test_every_system_gets_everything_but_the_image(outputs: dict[str, Any]) -> 
         assert system in outputs["formatter"]
 
 
-def test_the_flake_evaluates_for_all_systems() -> None:
+def test_the_flake_evaluates_for_all_systems(published: Path) -> None:
     """No output of any system fails to evaluate."""
-    run(nix(), "flake", "check", "--no-build", "--all-systems", "path:.")
+    run(nix(), "flake", "check", "--no-build", "--all-systems", f"path:{published}")
 
 
-def test_the_checks_pass() -> None:
+def test_the_checks_pass(published: Path) -> None:
     """The tests on the packaged code, ruff, mypy, the manifests and the image's content."""
-    run(nix(), "flake", "check", "path:.")
+    run(nix(), "flake", "check", f"path:{published}")
 
 
 def test_the_lock_pins_nixpkgs() -> None:
@@ -63,16 +63,16 @@ def test_the_lock_pins_nixpkgs() -> None:
     assert f'inputs.nixpkgs.url = "{url}";' in (ROOT / "flake.nix").read_text()
 
 
-def test_the_package_has_the_version_of_the_code() -> None:
+def test_the_package_has_the_version_of_the_code(published: Path) -> None:
     """The version is stated once, in the code."""
-    assert evaluated("default.version") == __version__
+    assert evaluated("default.version", published) == __version__
 
 
 @LINUX_ONLY
-def test_editing_the_readme_rebuilds_nothing(tmp_path: Path) -> None:
+def test_editing_the_readme_rebuilds_nothing(published: Path, tmp_path: Path) -> None:
     """Package, image and checks are made from the files they need alone."""
     tree = tmp_path / "tree"
-    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".*_cache", ".venv", "__pycache__"))
+    shutil.copytree(published, tree)
     (tree / "README.md").write_text("one text\n")
     wanted = ("default.drvPath", "image.drvPath", "checks.x86_64-linux.tests.drvPath")
     before = [evaluated(each, tree) for each in wanted]
@@ -82,13 +82,17 @@ def test_editing_the_readme_rebuilds_nothing(tmp_path: Path) -> None:
 
 @LINUX_ONLY
 @pytest.mark.parametrize("package", ["default", "runtime", "image"])
-def test_a_second_build_gives_the_same_bytes(package: str) -> None:
+def test_a_second_build_gives_the_same_bytes(published: Path, package: str) -> None:
     """Nix builds each stage again and compares it with the first, bit by bit."""
-    run(nix(), "build", "--no-link", f"path:.#{package}")
-    run(nix(), "build", "--no-link", "--rebuild", f"path:.#{package}")
+    run(nix(), "build", "--no-link", f"path:{published}#{package}")
+    run(nix(), "build", "--no-link", "--rebuild", f"path:{published}#{package}")
 
 
-def test_nix_run_starts_mailroom() -> None:
+def test_nix_run_starts_mailroom(published: Path) -> None:
     """`nix run` is the program, and what follows `--` its arguments."""
-    assert run(nix(), "run", "path:.", "--", "--version").stdout.strip() == f"mailroom {__version__}"
-    assert "What changed" in run(nix(), "run", "path:.", "--", "demo").stdout
+
+    def told(argument: str) -> str:
+        return run(nix(), "run", f"path:{published}", "--", argument).stdout
+
+    assert told("--version").strip() == f"mailroom {__version__}"
+    assert "What changed" in told("demo")

@@ -28,10 +28,10 @@ PREFIX = "org.opencontainers.image."
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The image as a plain archive."""
     path = tmp_path_factory.mktemp("image") / "mailroom.tar"
-    write_archive("path:.", path)
+    write_archive(f"path:{published}", path)
     return path
 
 
@@ -135,10 +135,10 @@ def test_the_image_says_what_it_is(archive: Path) -> None:
     assert config["User"] == "65532:65532"
 
 
-def test_a_second_image_has_the_same_digest(archive: Path, tmp_path: Path) -> None:
+def test_a_second_image_has_the_same_digest(published: Path, archive: Path, tmp_path: Path) -> None:
     """Streamed again, the image is the same to the last byte."""
     again = tmp_path / "again.tar"
-    write_archive("path:.", again)
+    write_archive(f"path:{published}", again)
     assert again.read_bytes() == archive.read_bytes()
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.containers import load, run_once, write_archive
-from tests.support.programs import LINUX_ONLY, ROOT, nix, program, run, tracked_files
+from tests.support.programs import LINUX_ONLY, ROOT, nix, program, run, write_flake_about
 
 pytestmark = [pytest.mark.deploy, LINUX_ONLY]
 
@@ -17,17 +15,10 @@ REFUSED = "The image would hold what is not among the names that it may hold:"
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A flake that changes what the image is made from."""
-    folder, tree = tmp_path_factory.mktemp("planted"), tmp_path_factory.mktemp("tree")
-    for file in tracked_files():  # without what else lies here: every build copies it
-        copy = tree / file.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, copy)
-    locked = json.loads((ROOT / "flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
-    text = (ROOT / "tests/deploy/planted/flake.nix").read_text()
-    text = text.replace("NIXPKGS", f"github:{locked['owner']}/{locked['repo']}/{locked['rev']}")
-    (folder / "flake.nix").write_text(text.replace("MAILROOM", f"path:{tree}"))
+    folder = tmp_path_factory.mktemp("planted")
+    write_flake_about(published, "planted", folder)
     return folder
 
 

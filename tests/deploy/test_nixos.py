@@ -16,7 +16,7 @@ from mailroom.sandbox.seed.account import seeded_account
 from mailroom.settings.settings import load_scheme
 from mailroom.settings.variables import OPTIONAL_SECRETS, SECRETS
 from tests.support.processes import Process
-from tests.support.programs import ROOT, nix, program, run, tracked_files
+from tests.support.programs import ROOT, nix, program, run, write_flake_about
 
 pytestmark = pytest.mark.deploy
 
@@ -26,17 +26,10 @@ MOST_EXPOSURE = "15"
 
 
 @pytest.fixture(scope="module")
-def flake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def flake(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A flake that asks the module."""
-    folder, tree = tmp_path_factory.mktemp("nixos"), tmp_path_factory.mktemp("tree")
-    for file in tracked_files():
-        copy = tree / file.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, copy)
-    locked = json.loads((ROOT / "flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
-    text = (ROOT / "tests/deploy/nixos/flake.nix").read_text()
-    text = text.replace("NIXPKGS", f"github:{locked['owner']}/{locked['repo']}/{locked['rev']}")
-    (folder / "flake.nix").write_text(text.replace("MAILROOM", f"path:{tree}"))
+    folder = tmp_path_factory.mktemp("nixos")
+    write_flake_about(published, "nixos", folder)
     return folder
 
 

@@ -19,7 +19,6 @@ from tests.deploy.scripts import TYPED, keys, script, sealed
 from tests.support.programs import (
     EXAMPLE_KEY,
     LINUX_ONLY,
-    ROOT,
     module,
     nix,
     program,
@@ -43,9 +42,11 @@ def opened(tree: Path, environment: dict[str, str]) -> dict[str, str]:
     return values
 
 
-def test_seal_makes_a_key_and_seals_what_was_typed(tree: Path, environment: dict[str, str]) -> None:
+def test_seal_makes_a_key_and_seals_what_was_typed(
+    published: Path, tree: Path, environment: dict[str, str]
+) -> None:
     """Three answers become the overlay's three secrets, letter by letter, for a key of the person's own."""
-    told = sealed(tree, environment, by=[nix(), "run", f"path:{ROOT}#seal"])
+    told = sealed(tree, environment, by=[nix(), "run", f"path:{published}#seal"])
     assert opened(tree, environment) == TYPED
     assert keys(environment).stat().st_mode & 0o077 == 0
     recipient = run(program("age-keygen"), "-y", keys(environment)).stdout.strip()
@@ -172,7 +173,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
 
 
 @LINUX_ONLY
-def test_push_sends_the_image_and_says_where_it_is(registry: str, tmp_path: Path) -> None:
+def test_push_sends_the_image_and_says_where_it_is(published: Path, registry: str, tmp_path: Path) -> None:
     """It arrives under its digest, which is printed, and under each tag; again, the digest is the same."""
     program("skopeo")
     settings = tmp_path / ".config/containers/registries.conf"
@@ -182,7 +183,7 @@ def test_push_sends_the_image_and_says_where_it_is(registry: str, tmp_path: Path
     environment = {"HOME": str(tmp_path), "XDG_CACHE_HOME": cache}
 
     def pushed(*arguments: str) -> str:
-        told = run(nix(), "run", f"path:{ROOT}#push", "--", *arguments, environment=environment)
+        told = run(nix(), "run", f"path:{published}#push", "--", *arguments, environment=environment)
         return told.stdout.strip()
 
     by_digest = pushed(f"{registry}/you/mailroom")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import select
 import shutil
@@ -89,6 +90,31 @@ def tracked_files(root: Path = ROOT) -> list[Path]:
         listed = run("git", "ls-files", "-z", folder=root).stdout.split("\0")
         return [root / name for name in listed if name and (root / name).is_file()]
     return [path for path in root.rglob("*") if path.is_file()]
+
+
+def copy_tracked(to: Path) -> None:
+    """Copy the files that Git would publish into a folder.
+
+    Nix copies a whole folder each time that it is asked for its flake, and what else lies in a checkout
+    (a virtual environment) is twenty times as much.
+    """
+    for file in tracked_files():
+        copy = to / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+
+
+def write_flake_about(published: Path, name: str, folder: Path) -> None:
+    """Write a flake of the tests' own into a folder, which takes Mailroom's as an input.
+
+    Args:
+        published: Where Mailroom's flake is.
+        name: The folder of tests/deploy with its text.
+    """
+    locked = json.loads((ROOT / "flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
+    text = (ROOT / f"tests/deploy/{name}/flake.nix").read_text()
+    text = text.replace("NIXPKGS", f"github:{locked['owner']}/{locked['repo']}/{locked['rev']}")
+    (folder / "flake.nix").write_text(text.replace("MAILROOM", f"path:{published}"))
 
 
 def rendered(overlay: str, root: Path = ROOT) -> list[Manifest]:
