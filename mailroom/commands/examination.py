@@ -16,9 +16,10 @@ from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
+from mailroom.triage.items import Item, Kind
 from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
-from mailroom.triage.survey import Item, Kind, problems_of
+from mailroom.triage.survey import problems_of
 from mailroom.triage.waiting import judge_waiting
 
 LEAST_CALLS = 3

@@ -36,8 +36,8 @@ from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.rules.routing import routing_rules
 from mailroom.settings.settings import Settings
 from mailroom.triage.approval import LeftOut, approving_category
+from mailroom.triage.items import Item, State
 from mailroom.triage.making import make_missing
-from mailroom.triage.survey import Item, State
 
 WITHOUT_TERMINAL = (
     f"`mailroom init` asks, and there is no terminal to ask on; its steps one by one: {INSTEAD}; "

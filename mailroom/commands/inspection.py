@@ -13,8 +13,9 @@ from mailroom.jmap.session import Session
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts, Reading
 from mailroom.model.scheme import Scheme
+from mailroom.triage.items import NOTHING_RENAMED, Item, renamed_groups
 from mailroom.triage.renaming import MOST_MESSAGES, find_destinations, suspects
-from mailroom.triage.survey import NOTHING_RENAMED, Item, renamed_groups, survey
+from mailroom.triage.survey import survey
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")

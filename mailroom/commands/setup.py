@@ -16,9 +16,9 @@ from mailroom.model.mailboxes import with_role
 from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.correspondence import ScreenerPreview, not_read, preview_screener
+from mailroom.triage.items import Item, State
 from mailroom.triage.making import make_missing
 from mailroom.triage.old_mail import read_incoming
-from mailroom.triage.survey import Item, State
 
 PREVIEW_DAYS = 90
 SHOWN_STRANGERS = 5

@@ -21,6 +21,7 @@ from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_incidental, find_meant
 from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
 from mailroom.triage.filing import file_those_with_card
+from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
@@ -34,7 +35,6 @@ from mailroom.triage.plan import (
 )
 from mailroom.triage.report import Filed, Forecast, Report
 from mailroom.triage.stragglers import Stragglers
-from mailroom.triage.survey import renamed_groups
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
 from mailroom.triage.work import Task, Work, task_of

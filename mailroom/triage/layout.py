@@ -21,7 +21,8 @@ from mailroom.model.mail import (
 )
 from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.scheme import Category, Scheme
-from mailroom.triage.survey import NOTHING_RENAMED, Renamed, problems_of, survey
+from mailroom.triage.items import NOTHING_RENAMED, Renamed
+from mailroom.triage.survey import problems_of, survey
 
 LEAST_MAILBOXES = 2
 """A message has its label besides its place; further mailboxes of its category come to these."""

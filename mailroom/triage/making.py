@@ -11,7 +11,7 @@ from mailroom.errors import ServerError
 from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import AddressBook, MailStore
-from mailroom.triage.survey import Item, Kind, State
+from mailroom.triage.items import Item, Kind, State
 
 WAITS = "not made yet: first settle the other item that shares its setting"
 

@@ -14,8 +14,8 @@ from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import Contacts
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.decisions import sender_of
+from mailroom.triage.items import Item, Kind, State
 from mailroom.triage.plan import triage_groups_of
-from mailroom.triage.survey import Item, Kind, State
 
 MOST_MAILBOXES = 20
 MOST_MESSAGES = 30

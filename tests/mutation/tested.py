@@ -47,6 +47,7 @@ AREAS = (
             "triage/report": ("unit/test_journal",),
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
+            "triage/items": ("unit/test_setup_survey",),
             "triage/survey": ("unit/test_setup_survey", "contract/test_setup"),
             "triage/decisions": ("unit/test_plan",),
             "triage/waiting": ("contract/test_check_waiting", "contract/test_stragglers"),

@@ -11,8 +11,9 @@ from mailroom.model.contacts import CardKind
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights, MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.triage.items import Item, Kind, State
 from mailroom.triage.making import WAITS, make_missing, why_not_made
-from mailroom.triage.survey import Item, Kind, State, survey
+from mailroom.triage.survey import survey
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, World
 

@@ -14,9 +14,10 @@ from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.model.sender import read_sender
 from mailroom.rules.routing import routing_rules
 from mailroom.triage.cycle import Triage
+from mailroom.triage.items import Kind
 from mailroom.triage.layout import find_layout
 from mailroom.triage.making import make_missing
-from mailroom.triage.survey import Kind, survey
+from mailroom.triage.survey import survey
 from tests.support.default_account import FEED, GROUPS, IMBOX, MAILBOXES, SCHEME
 from tests.support.memory import Book, World
 

@@ -16,8 +16,9 @@ from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Name
 from mailroom.settings.settings import load_settings
 from mailroom.settings.variables import default_of
+from mailroom.triage.items import Item, Kind, Obstacle, State
 from mailroom.triage.layout import find_layout
-from mailroom.triage.survey import Item, Kind, Obstacle, State, problems_of, survey
+from mailroom.triage.survey import problems_of, survey
 from tests.support.default_account import SCHEME
 
 SECRETS = {
