@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from attrs import evolve
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from mailroom.model.address import Address, parse_address
@@ -145,7 +145,11 @@ def test_a_second_cycle_writes_nothing(world: World, scheme: Scheme, sweeps_stra
 def test_a_forecast_says_the_numbers_that_the_cycle_then_does(
     world: World, scheme: Scheme, sweeps_stragglers: bool
 ) -> None:
-    """Who is filed, how many of their messages are moved, and who is swept after; nothing is written."""
+    """Who is filed, how many of their messages are moved, and who is swept after; nothing is written.
+
+    But where a group still holds the line of a card that is gone: the same card made again is in it at once.
+    """
+    assume(all(uids <= world.cards.keys() | {"gone"} for uids in world.groups.values()))
     before = world.copy().state()
     own = OwnAddresses.read([OWN])
     triage = Triage(world, Book(world), scheme, own, sweeps_stragglers=sweeps_stragglers)
