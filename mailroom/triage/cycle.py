@@ -173,7 +173,7 @@ class Triage:
         return Forecast(filings, rejected, view.left_out, stragglers, released=released)
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
-        """Carry out decisions that no label stands for, by the steps of a cycle; labels are left to one.
+        """Carry out decisions that a file holds, by the steps of a cycle; other senders are left to one.
 
         They are told as filed also where they were filed so before; again and again it writes nothing more.
 
@@ -189,7 +189,10 @@ class Triage:
         contacts = self._book.refresh()
         if problems := self._book.problems():
             raise UserError(problems)
-        self._carrier.carry_out(work, view, contacts, advance)
+        snapshot = self._carrier.carry_out(work, view, contacts, advance)
+        theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
+        names = _names_for(theirs, contacts, work, view.layout)
+        self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
         filed = (Filed(filing, work.moved[sender]) for sender, filing in work.filings.items())
         return Report(filed=tuple(filed), failed=work.postponed | work.failed)
 

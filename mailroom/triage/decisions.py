@@ -109,20 +109,23 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
 def admit(
     decisions: Iterable[Decision], messages: Iterable[Message], layout: Layout, own: OwnAddresses
 ) -> Decisions:
-    """Say which decisions that no label stands for can be carried out now, and why others cannot.
+    """Say which decisions that a file holds can be carried out now, and why others cannot.
 
-    A label is the newer word: a sender who bears one for something else is left to the cycle.
+    A label is the newer word: a sender who bears one for something else is left to the cycle. One that says
+    the same stands for the decision too, and comes off with it.
 
     Args:
         messages: The labelled ones.
     """
-    labelled: dict[Address, set[Name]] = defaultdict(set)
+    labels: dict[Address, set[Name]] = defaultdict(set)
+    labelled: dict[Address, list[MessageId]] = defaultdict(list)
     for message in messages:
-        if isinstance(message.sender, Correspondent):
-            labelled[message.sender.address].update(x.label for x in layout.categories_on(message))
+        if layout.is_labelled(message) and isinstance(message.sender, Correspondent):
+            labels[message.sender.address].update(x.label for x in layout.categories_on(message))
+            labelled[message.sender.address].append(message.id)
     taken, left = [], {}
     for decision in decisions:
-        others = labelled[decision.sender] - {decision.category.label}
+        others = labels[decision.sender] - {decision.category.label}
         if decision.sender in own:
             left[decision.sender] = OWN
         elif own.may_hold(decision.sender):
@@ -133,7 +136,7 @@ def admit(
                 "off, or let the next cycle file them by it"
             )
         else:
-            taken.append(decision)
+            taken.append(evolve(decision, message_ids=tuple(labelled[decision.sender])))
     return Decisions(tuple(taken), {}, left)
 
 

@@ -128,7 +128,7 @@ class TestLeft:
         assert contacts_of(account, account.address) == []
 
     def test_a_label_for_something_else_counts(self, account: AccountUnderTest, path: Path) -> None:
-        """It is the newer word: the line is told and left, and the next cycle files them by the label."""
+        """It is the newer word: the line is left, and the next cycle files them by it. The same comes off."""
         labelled = account.receive([NEWS], "Screener", "@ToJail")
         same = account.receive([ANN], "Screener", "@ToFeed")
         done = applied(account, path, "Feed news@lists.example", "Feed ann@example.net")
@@ -138,7 +138,7 @@ class TestLeft:
         )
         assert (groups_of(account, NEWS[1]), groups_of(account, ANN[1])) == ([], ["Feed"])
         assert account.mailboxes_of(labelled) == {"Screener", "@ToJail"}
-        assert account.mailboxes_of(same) == {"Feed", "@ToFeed"}
+        assert account.mailboxes_of(same) == {"Feed"}
         assert not run_cycle(account).failed
         assert (groups_of(account, NEWS[1]), groups_of(account, ANN[1])) == (["Jail"], ["Feed"])
         assert account.mailboxes_of(same) == {"Feed"}

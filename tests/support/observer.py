@@ -73,6 +73,13 @@ class Observer:
             if not is_group(card) and self._labelled & set(addresses(card))
             for uid in values(card, "UID")
         }
+        self._named = set(stage.named) - self._labelled
+        self._ours |= {
+            uid
+            for card in self._cards.values()
+            if not is_group(card) and self._named & set(addresses(card))
+            for uid in values(card, "UID")
+        }
         self.checks = 0
 
     def check(self) -> None:
@@ -83,12 +90,17 @@ class Observer:
         where = {name: account.mailboxes_of(x.id) for name, x in self._stage.messages.items()}
         self._check_mail(where)
         self._check_groups_of_filed_senders(where, list(cards.values()))
+        self._check_groups_of_named_senders(where, list(cards.values()))
         self._check_cards(account, dict(cards))
 
     def _check_mail(self, where: dict[str, set[str]]) -> None:
         for name, message in self._stage.messages.items():
             assert where[name], f"{name!r} is in no mailbox"
-            is_marked = message.mailboxes & set(LABELS) or message.sender in {*self._labelled, STRAGGLER[1]}
+            is_marked = message.mailboxes & set(LABELS) or message.sender in {
+                *self._labelled,
+                *self._named,
+                STRAGGLER[1],
+            }
             assert is_marked or where[name] == message.mailboxes, (
                 f"{name!r} is another sender's and was moved"
             )
@@ -105,6 +117,12 @@ class Observer:
                 assert not groups, f"{sender} has lost their label and is in {groups}"
             else:
                 assert groups, f"{sender} has lost their label and is in no group"
+
+    def _check_groups_of_named_senders(self, where: dict[str, set[str]], cards: list[bytes]) -> None:
+        for sender in self._named:
+            theirs = {name: x for name, x in self._stage.messages.items() if x.sender == sender}
+            if any(where[name] != x.mailboxes for name, x in theirs.items()):
+                assert triage_groups_of(cards, sender), f"{sender}'s mail was moved, and they are in no group"
 
     def _check_cards(self, account: AccountUnderTest, now: dict[str, bytes]) -> None:
         uids = Counter(uid for card in now.values() for uid in values(card, "UID"))

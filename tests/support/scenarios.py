@@ -51,10 +51,11 @@ class StagedMessage:
 
 @define
 class Stage:
-    """An account, and its messages by what they stand for."""
+    """An account, its messages by what they stand for, and what a file says of senders."""
 
     account: AccountUnderTest
     messages: dict[str, StagedMessage] = field(factory=dict)
+    named: dict[str, str] = field(factory=dict)
 
     def mail(
         self,
@@ -248,6 +249,32 @@ def conversations(stage: Stage) -> None:
     second = stage.mail("Dan's, in doubt", [DAN], "Jail", "@ToImbox")
     add_contact(account, EVE[0], EVE[1], groups=["Feed"])
     stage.mail("Eve's, in doubt", [EVE], "Feed", "@ToImbox", reply_to=second)
+
+
+def named_in_a_file(stage: Stage) -> None:
+    """Senders whom a file names: new, changed, known, filed so already; labels on two of them."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Feed", "Friends"])
+    add_contact(account, CAROL[0], CAROL[1], "carol@work.example")
+    add_contact(account, DAN[0], DAN[1], groups=["Jail"])
+    add_contact(account, SHOP[0], SHOP[1], groups=["Paper Trail"])
+    stage.mail("Ann's, waiting", [ANN], "Screener")
+    stage.mail("Ann's, in the Inbox", [ANN], "Inbox", read=True)
+    stage.mail("Ann's, kept", [ANN], "Family")
+    stage.mail("Bob's, read", [BOB], "Feed", read=True)
+    stage.mail("Bob's, unread", [BOB], "Feed")
+    stage.mail("Bob's, read and labelled", [BOB], "Feed", "@ToImbox", read=True)
+    stage.mail("Carol's", [CAROL], "Screener", "Inbox")
+    stage.mail("Dan's", [DAN], "Jail")
+    stage.mail("Dan's, thrown away", [DAN], "Trash")
+    stage.mail("Eve's, labelled otherwise", [EVE], "Screener", "@ToJail")
+    stage.mail("Eve's, waiting", [EVE], "Screener")
+    for number in range(3):
+        sender = f"new{number}@example.net"
+        stage.named[sender] = ("Feed", "Person", "Paper Trail")[number % 3]
+        stage.mail(f"new {number}'s", [(f"New {number}", sender)], "Screener")
+    stage.named |= {ANN[1]: "Feed", BOB[1]: "Imbox", CAROL[1]: "Paper Trail", DAN[1]: "Feed"}
+    stage.named |= {SHOP[1].lower(): "Paper Trail", EVE[1]: "Feed"}
 
 
 SCENARIOS: dict[str, Scenario] = {
