@@ -18,8 +18,8 @@ import time
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.support.undoing import Undoing
 
 VERSION = "3.8.1"
 PROGRAMS = ("mvn", "java", "keytool")
@@ -81,7 +81,7 @@ class UnreachableError(Exception):
     """James cannot be run here; says why."""
 
 
-class JamesServer:
+class JamesServer(Undoing):
     """A running James; a context manager.
 
     Attributes:
@@ -96,27 +96,15 @@ class JamesServer:
         jmap, self._admin_port = _free_ports(2)
         self.address = "127.0.0.1", jmap
         self.url = f"http://127.0.0.1:{jmap}"
-        self._undo = contextlib.ExitStack()
+        super().__init__()
         home = Path(tempfile.mkdtemp(prefix=f"mailroom-james-{os.getpid()}-"))
-        self._undo.callback(shutil.rmtree, home, ignore_errors=True)
+        self.undo.callback(shutil.rmtree, home, ignore_errors=True)
         try:
             _configure(home / "conf", jmap, self._admin_port)
             self._start(home, jars)
         except BaseException:
             self.close()
             raise
-
-    def close(self) -> None:
-        """End the server and remove what it wrote."""
-        self._undo.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def add_user(self, address: str, password: str) -> str:
         """Create an account with what James makes by itself, and return the Authorization header for it."""
@@ -131,7 +119,7 @@ class JamesServer:
         ]
         with (home / "output").open("wb") as output:
             process = subprocess.Popen(command, cwd=home, stdout=output, stderr=subprocess.STDOUT)
-        self._undo.callback(_end, process)
+        self.undo.callback(_end, process)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._is_ready():
             if process.poll() is not None or time.monotonic() > deadline:

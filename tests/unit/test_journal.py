@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,20 +11,10 @@ import pytest
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
-from mailroom.output.logs import configure_logs
 from mailroom.service.journal import log_report
 from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked
 
 ANN = ("Ann Smith", "Ann@Post.Example")
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes."""
-    stream = io.StringIO()
-    configure_logs("info", stream)
-    yield stream
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
 def message(*senders: tuple[str, str], received_at: str = "2026-03-01T23:30:00Z") -> Message:

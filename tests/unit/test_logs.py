@@ -6,20 +6,10 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from mailroom.output.logs import configure_logs, log
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes."""
-    stream = io.StringIO()
-    configure_logs("info", stream)
-    yield stream
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
 def test_a_line_begins_with_ts_level_and_event(lines: io.StringIO) -> None:

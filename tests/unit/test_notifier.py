@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from mailroom.errors import AuthenticationError, StatusError, UserError
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
-from mailroom.output.logs import configure_logs
 from mailroom.service.notifier import QUIET_SECONDS, Notifier
 from mailroom.triage.report import Rejected, Report, Unmarked
 
@@ -51,15 +49,6 @@ class Phone:
 @pytest.fixture
 def phone() -> Phone:
     return Phone()
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes."""
-    stream = io.StringIO()
-    configure_logs("info", stream)
-    yield stream
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
 def message(number: int) -> Message:

@@ -21,10 +21,9 @@ import time
 from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.support.cyrus.passwords import PasswordService
+from tests.support.undoing import Undoing
 
 PROGRAMS = Path("/usr/lib/cyrus/bin")
 NEEDED_PROGRAMS = ("master", "httpd", "imapd", "lmtpd", "squatter", "ctl_cyrusdb", "cyr_expire")
@@ -103,7 +102,7 @@ def why_not_installed(programs: Path = PROGRAMS) -> str | None:
     return None
 
 
-class CyrusServer:
+class CyrusServer(Undoing):
     """A running Cyrus; a context manager.
 
     Args:
@@ -124,25 +123,13 @@ class CyrusServer:
         parent = Path(_fast_directory() or tempfile.gettempdir())
         _remove_abandoned(parent)
         self.home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-", dir=parent))
-        self._undo = contextlib.ExitStack()
-        self._undo.callback(shutil.rmtree, self.home, ignore_errors=True)
+        super().__init__()
+        self.undo.callback(shutil.rmtree, self.home, ignore_errors=True)
         try:
             self._start({**IMAPD_CONF, **(options or {})})
         except BaseException:
             self.close()
             raise
-
-    def close(self) -> None:
-        """End the server and remove its directory."""
-        self._undo.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def http_address(self) -> tuple[str, int]:
@@ -214,7 +201,7 @@ class CyrusServer:
         (self.home / "imapd.conf").write_text("".join(lines))
         (self.home / "cyrus.conf").write_text(CYRUS_CONF.format(**names))
         self._passwords = PasswordService(self.home / "run/mux")
-        self._undo.callback(self._passwords.close)
+        self.undo.callback(self._passwords.close)
         self._passwords.passwords[ADMINISTRATOR] = os.urandom(8).hex()
 
         if os.geteuid() == 0:
@@ -222,12 +209,12 @@ class CyrusServer:
                 shutil.chown(path, self._user, self._group)
         files = ["-M", str(self.home / "cyrus.conf"), "-p", str(self.home / "run/master.pid")]
         command = self._command("master", "-D", *files)
-        output = self._undo.enter_context((self.home / "output").open("ab"))
+        output = self.undo.enter_context((self.home / "output").open("ab"))
         # A session of its own, for a master that ends sends its signal to its whole process group.
         self._master = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-        self._undo.callback(self._end)
+        self.undo.callback(self._end)
         self._wait_until_up()
 
     def _wait_until_up(self) -> None:
