@@ -46,7 +46,9 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     listed = routing_rules(settings.scheme)
     with Progress("reading the account"):
         account.check()
-        text = render_rules(account, listed, form, DIALECTS[dialect] if dialect else None)
+        can_approve = settings.scheme.approving is not None
+        group_test = DIALECTS[dialect] if dialect else None
+        text = render_rules(account, listed, form, group_test, can_approve=can_approve)
     if output is None:
         write_in_utf8(sys.stdout, text)
         return Exit.DONE
@@ -61,19 +63,25 @@ def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output
 
 
 def render_rules(
-    account: Account, listed: Sequence[Rule], form: str, group_test: GroupTest | None = None
+    account: Account,
+    listed: Sequence[Rule],
+    form: str,
+    group_test: GroupTest | None = None,
+    *,
+    can_approve: bool = True,
 ) -> str:
     """Return the rules in one of `FORMATS`.
 
     Args:
         group_test: How a Sieve script names a contact group; None for what the server seems to speak.
+        can_approve: Whether there is a category for the people to whom the person has written.
 
     Raises:
         UserError: A contact group's name means something else in a search.
         ServerError: The server could not be asked for what a script names besides.
     """
     if form == "text":
-        return render_text(listed)
+        return render_text(listed, can_approve=can_approve)
     if form == "fastmail":
         return render_fastmail(listed, datetime.now(UTC))
     mailboxes = account.mail.read([]).mailboxes

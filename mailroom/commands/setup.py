@@ -42,18 +42,19 @@ def setup(*, apply: bool, as_json: bool) -> Exit:
     if reading is None or contacts is None:
         raise UserError(found.troubles)
     items: Sequence[Item] = found.items
+    can_approve = settings.scheme.approving is not None
     if apply:
         with Progress("making what is missing"):
             items = make_missing(items, account.mail, account.book)
     terminal = Terminal()
     if not as_json:
         show_items(terminal, items)
-        _show_next_step(terminal, items, applied=apply)
+        _show_next_step(terminal, items, applied=apply, can_approve=can_approve)
     ahead, why_not = look_ahead(account, reading.mailboxes, contacts)
     if as_json:
         terminal.json(_as_json(items, ahead))
     else:
-        show_preview(terminal, ahead, why_not)
+        show_preview(terminal, ahead, why_not, can_approve=can_approve)
         if apply and terminal.is_terminal:
             check_at_the_end(terminal, account, settings)
     return Exit.FAILED if apply and not is_complete(items) else Exit.DONE
@@ -94,21 +95,23 @@ def show_items(terminal: Terminal, items: Sequence[Item]) -> None:
             terminal.paragraph(f"{item.kind.value} {item.name!r}: {item.remedy}", "  ✗ ", RED)
 
 
-def _show_next_step(terminal: Terminal, items: Sequence[Item], *, applied: bool) -> None:
+def _show_next_step(terminal: Terminal, items: Sequence[Item], *, applied: bool, can_approve: bool) -> None:
     missing = sum(item.state is State.MISSING for item in items)
     if missing and not applied:
         terminal.line()
         terminal.paragraph(f"{missing} of {len(items)} are missing: `mailroom setup --apply` makes them.")
     elif not any(item.remedy for item in items):
         terminal.line()
+        approve = "`mailroom approve --correspondents`, so that nobody you write to is screened; then "
         terminal.paragraph(
-            "Everything exists. Next: `mailroom approve --correspondents`, so that nobody you write to is "
-            "screened; then `mailroom rules -o mailrules.json`, and import that file at Fastmail "
-            "(Settings → Filters & Rules)."
+            f"Everything exists. Next: {approve if can_approve else ''}`mailroom rules -o mailrules.json`, "
+            "and import that file at Fastmail (Settings → Filters & Rules)."
         )
 
 
-def show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str) -> None:
+def show_preview(
+    terminal: Terminal, found: ScreenerPreview | None, why_not: str, *, can_approve: bool = True
+) -> None:
     """Show whose mail the Screener rule would hold back; where nobody can tell, why."""
     if found is None:
         terminal.paragraph(f"It cannot be told whose mail the Screener rule would hold back: {why_not}")
@@ -132,9 +135,10 @@ def show_preview(terminal: Terminal, found: ScreenerPreview | None, why_not: str
         terminal.paragraph(f"{shown} ({stranger.messages})", "  ")
     if len(found.strangers) > SHOWN_STRANGERS:
         terminal.line("  …")
-    terminal.paragraph(
-        "`mailroom approve --correspondents` keeps people you have written to from being screened."
-    )
+    if can_approve:
+        terminal.paragraph(
+            "`mailroom approve --correspondents` keeps people you have written to from being screened."
+        )
 
 
 def _as_json(items: Sequence[Item], found: ScreenerPreview | None) -> dict[str, object]:

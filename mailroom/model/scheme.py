@@ -121,6 +121,11 @@ class Scheme:
         return Category("Undecided", self.screener_label, nobody, CardKind.COMPANY)
 
     @property
+    def approving(self) -> Category | None:
+        """What people are to whom the person has written; None where no category is for them."""
+        return next((category for category in self.categories if category.approves), None)
+
+    @property
     def labels(self) -> tuple[Name, ...]:
         """The triage labels."""
         return tuple(category.label for category in self.categories)

@@ -94,9 +94,8 @@ def approving_category(scheme: Scheme) -> Category:
     Raises:
         UserError: No category is for that.
     """
-    for category in scheme.categories:
-        if category.approves:
-            return category
+    if scheme.approving:
+        return scheme.approving
     problem = (
         "no category is for people you wrote to: set `approve = true` in one entry of the categories file"
     )

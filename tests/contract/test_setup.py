@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -369,6 +370,23 @@ class TestScreenerPreview:
         assert "Sender 0 <s0@example.net> (1)" in output
         assert "Sender 8" not in output
         assert "mailroom approve --correspondents" in output
+
+    def test_no_command_is_named_that_would_refuse(
+        self, bare_account: AccountUnderTest, tmp_path: Path
+    ) -> None:
+        """Where no category is for people one wrote to, neither setup nor the rules name `approve`."""
+        file = tmp_path / "categories.toml"
+        file.write_text('[[category]]\ntitle = "Feed"\n')
+        variables = {**bare_account.environment, "MAILROOM_CATEGORIES_FILE": str(file)}
+        bare_account.receive([("A stranger", "s@example.net")], "Inbox", at=_days_ago(1))
+        made = run_command(variables, "setup", "--apply")
+        again = run_command(variables, "setup")
+        steps = run_command(variables, "rules", "--format", "text")
+        assert "1 of them are not in your contacts" in " ".join(again.output.split())
+        assert "mailroom rules -o mailrules.json" in " ".join(again.output.split())
+        for done in (made, again, steps):
+            assert done.code == 0, done.errors
+            assert "approve" not in done.output
 
     def test_says_how_many_messages_could_not_be_read(self, bare_account: AccountUnderTest) -> None:
         """Their senders are counted nowhere, and nobody takes the count for the whole."""

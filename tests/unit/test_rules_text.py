@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mailroom.rules import render_text
 from mailroom.rules.routing import Rule
 
@@ -31,6 +33,14 @@ def test_it_says_what_the_rules_cannot_do() -> None:
     assert "mailroom approve --correspondents" in render_text(RULES)
 
 
-def test_lines_fit_a_terminal() -> None:
+def test_it_names_no_command_that_would_refuse() -> None:
+    """Where no category is for people one wrote to, `approve` has nowhere to put them."""
+    text = render_text(RULES, can_approve=False)
+    assert "approve" not in text
+    assert "those you wrote to before" in text
+
+
+@pytest.mark.parametrize("can_approve", [True, False])
+def test_lines_fit_a_terminal(can_approve: bool) -> None:
     """No line is wider than eighty columns."""
-    assert max(map(len, render_text(RULES).splitlines())) <= 80
+    assert max(map(len, render_text(RULES, can_approve=can_approve).splitlines())) <= 80
