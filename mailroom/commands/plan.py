@@ -23,7 +23,7 @@ def plan(*, as_json: bool) -> Exit:
     if as_json:
         terminal.json(_as_json(forecast))
         return Exit.DONE
-    if not (forecast.filings or forecast.rejected or forecast.unreadable or forecast.stragglers):
+    if forecast.is_empty:
         terminal.line("Nothing to do: no message carries a triage label.")
         return Exit.DONE
     if forecast.filings:
@@ -48,7 +48,7 @@ def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> N
         )
         for filing, messages in filings
     ]
-    terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "GROUPS"))
+    terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "SENDER"))
 
 
 def filing_as_json(filing: Filing, messages: int) -> dict[str, object]:

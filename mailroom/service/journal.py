@@ -7,7 +7,7 @@ from itertools import islice
 
 from mailroom.errors import MailroomError, UserError
 from mailroom.output.logs import log
-from mailroom.triage.conversations import KEEPS_PLACE
+from mailroom.triage.conversations import OWN_BESIDE, PROTECTED_BESIDE
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Filed, Report, SweepReport
 
@@ -72,7 +72,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
 
 def _log_released(report: Report) -> None:
     for message, reason in report.released:
-        level = logging.INFO if reason == KEEPS_PLACE else logging.DEBUG
+        level = logging.DEBUG if reason in {OWN_BESIDE, PROTECTED_BESIDE} else logging.INFO
         log(level, "label_taken_off", **point_to(message).as_fields(), reason=reason)
 
 

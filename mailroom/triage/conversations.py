@@ -28,6 +28,8 @@ from mailroom.triage.layout import Layout
 from mailroom.triage.plan import file_sender, file_unborn
 
 KEEPS_PLACE = "decided on before; the label speaks of the strangers in the same conversation"
+OWN_BESIDE = "your own message in a labelled conversation"
+PROTECTED_BESIDE = "in Trash, Junk, Sent or Drafts, in a labelled conversation"
 
 
 Released = tuple[Message, str]
@@ -80,10 +82,8 @@ def find_incidental(
 
 def _why_silent(message: Message, layout: Layout, own: OwnAddresses) -> str:
     if isinstance(message.sender, Correspondent) and message.sender.address in own:
-        return "your own message in a labelled conversation"
-    return (
-        "in Trash, Junk, Sent or Drafts, in a labelled conversation" if layout.is_protected(message) else ""
-    )
+        return OWN_BESIDE
+    return PROTECTED_BESIDE if layout.is_protected(message) else ""
 
 
 def find_meant(

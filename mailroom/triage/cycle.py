@@ -169,7 +169,7 @@ class Triage:
         marked = view.marked.messages
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
-        released = tuple(work.released.values())
+        released = work.all_released(view.marked)
         return Forecast(filings, rejected, view.left_out, stragglers, released=released)
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:

@@ -148,7 +148,7 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     """
     drops_label = len(messages) == 1 and all(map(layout.is_protected, messages))
     if drops_label:
-        reason += "; in Trash, Junk, Sent or Drafts the label is simply taken off"
+        reason += "; in Trash, Junk, Sent and Drafts only the label is taken off"
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
 
 

@@ -98,7 +98,7 @@ class Report:
     """What a cycle did.
 
     Attributes:
-        released: Labelled messages of which the label did not speak, so that it just came off; each with why.
+        released: Labelled messages whose label just came off: it did not speak of them; each with why.
         failed: For each sender whose label was left for the next cycle, why.
         unmarked: Messages of senders who were not filed, on which a mark could not be changed.
         warned: Messages marked with the warning label in this cycle.
@@ -157,3 +157,10 @@ class Forecast:
     stragglers: tuple[tuple[Filing, int], ...] = ()
     left: Mapping[Address, str] = Factory(dict)
     released: tuple[tuple[Message, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no message carries a label, and none waits whose sender was decided on."""
+        return not (
+            self.filings or self.rejected or self.released or self.unreadable or self.stragglers or self.left
+        )

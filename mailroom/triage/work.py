@@ -96,13 +96,22 @@ class Work:
         return {*senders, *self.refused}
 
     def left_to_the_person(self, marked: Snapshot, layout: Layout) -> dict[MessageId, str]:
-        """Return why labelled messages are not worked off."""
-        left = {message_id: rejection.reason for message_id, rejection in self.rejected.items()}
+        """Return why labelled messages are not worked off, where that needs the person."""
+        left = {x: rejection.reason for x, rejection in self.rejected.items() if not rejection.drops_label}
         reasons = self.postponed | self.failed
         for message in marked.messages.values():
             if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
                 left[message.id] = reasons[sender]
         return left
+
+    def all_released(self, marked: Snapshot) -> tuple[Released, ...]:
+        """Return the messages of which the label just comes off, alone or in a conversation."""
+        dropped = (
+            (marked.messages[message_id], rejection.reason)
+            for message_id, rejection in self.rejected.items()
+            if rejection.drops_label and message_id in marked.messages
+        )
+        return (*self.released.values(), *dropped)
 
     def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
         """Say what the cycle did.
@@ -129,9 +138,10 @@ class Work:
             rejected=tuple(
                 Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
                 for message_id, rejection in self.rejected.items()
-                if message_id in before.messages  # else deleted meanwhile, and nothing is left to a person
+                # Else it needs nobody, or was deleted meanwhile.
+                if not rejection.drops_label and message_id in before.messages
             ),
-            released=tuple(self.released.values()),
+            released=self.all_released(before),
             failed=self.postponed | self.failed,
             unmarked=tuple(Unmarked(before.messages[x], reason) for x, reason in self.refused.items()),
             warned=tuple(

@@ -34,6 +34,7 @@ def told(lines: io.StringIO, report: Report, event: str) -> dict[str, Any]:
     [
         ("name_differs", Report(warned=(message(ANN),))),
         ("message_rejected", Report(rejected=(Rejected(message(ANN), "so", is_new=True),))),
+        ("label_taken_off", Report(released=((message(ANN), "in Sent"),))),
         ("message_failed", Report(unmarked=(Unmarked(message(ANN), "full"),))),
     ],
 )

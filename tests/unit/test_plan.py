@@ -374,7 +374,7 @@ class TestConclude:
         """No error label goes onto it, and one that is there goes."""
         labelled = message(place, "@ToFeed", "@ToJail", "@MailroomError")
         (rejection,) = read_decisions([labelled], LAYOUT, NOBODY).rejected.values()
-        assert "is simply taken off" in rejection.reason
+        assert "only the label is taken off" in rejection.reason
         change = conclude(labelled, None, LAYOUT, rejection=rejection, differs=False)
         assert change == Change(remove=labelled.mailbox_ids - {place})
 
