@@ -95,7 +95,9 @@ class Metrics:
         """Count what a cycle did that ended well."""
         with self._lock:
             for filed in report.filed:
-                self._filed.add(1, filed.filing.decision.category.title)
+                category = filed.filing.decision.category
+                if not category.is_undecided:
+                    self._filed.add(1, category.title)
             self._moved.add(sum(x.messages_moved for x in report.filed) + report.swept.messages_moved)
             self._rejected.add(sum(each.is_new for each in report.rejected))
             self._failed.add(len(report.failed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -49,6 +49,17 @@ def label_in_two_ways(sandbox: Sandbox) -> None:
     sandbox.account.label(message.id, "@ToFeed")
 
 
+def polls_answered_with(status: int) -> Callable[[Request], Reply | None]:
+    """Return an interceptor that lets the service start, and no cycle succeed."""
+    looks = count()
+
+    def interceptor(request: Request) -> Reply | None:
+        is_look = all(method in request.body for method in (b"Mailbox/get", b"Email/query"))
+        return Reply(status) if is_look and next(looks) else None
+
+    return interceptor
+
+
 def told(receiver: ScriptedServer) -> list[tuple[str, str]]:
     assert {(each.method, each.target) for each in receiver.received} <= {
         ("POST", "/topic-of-mine?auth=tk_0123456789")
@@ -91,12 +102,7 @@ def test_refused_credentials_at_the_start_are_told(sandbox: Sandbox, tmp_path: P
 
 def test_a_token_that_is_revoked_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     """The first failed poll tells of it; the next ones within the hour do not, even after a good one."""
-    looks = count()
-
-    def revoked(request: Request) -> Reply | None:
-        is_look = all(method in request.body for method in (b"Mailbox/get", b"Email/query"))
-        return Reply(401) if is_look and next(looks) else None
-
+    revoked = polls_answered_with(401)
     sandbox.interceptor = revoked
     with ScriptedServer(TAKEN) as receiver, Process(variables(sandbox, receiver), tmp_path) as service:
         service.until("poll_failed")
@@ -110,13 +116,9 @@ def test_a_token_that_is_revoked_is_told(sandbox: Sandbox, tmp_path: Path) -> No
         assert_silent_about_the_url(service)
 
 
-@pytest.mark.slow
 def test_the_end_after_ten_failures_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     """Before the process is gone."""
-    looks = count()
-    sandbox.interceptor = lambda request: (
-        Reply(500) if b"Email/query" in request.body and next(looks) else None
-    )
+    sandbox.interceptor = polls_answered_with(500)
     with ScriptedServer(TAKEN) as receiver, Process(variables(sandbox, receiver), tmp_path) as service:
         service.until("service_failed", 120)
         assert service.exit_code() == 1

@@ -228,6 +228,22 @@ class TestOnAnAccount:
             sandbox.requests
         )
 
+    def test_a_decision_taken_back_is_no_sender_filed(
+        self, sandbox: Sandbox, metrics: Metrics, cycle: Callable[[], None]
+    ) -> None:
+        """Their mail has moved, and waits in Screener again."""
+        message = sandbox.account.messages_from(STRANGER)[-1]
+        sandbox.account.label(message.id, "@ToFeed")
+        cycle()
+        before = figures(metrics.text())
+        sandbox.account.label(message.id, "@ToScreener")
+        cycle()
+        now = figures(metrics.text())
+        filed = {name for name in now if name.startswith("mailroom_senders_filed_total")}
+        assert {name: now[name] for name in filed} == {name: before[name] for name in filed}
+        assert now["mailroom_messages_moved_total"] > before["mailroom_messages_moved_total"]
+        assert now["mailroom_screener_senders"] == before["mailroom_screener_senders"] + 1
+
     def test_screener_is_told_as_the_cycle_left_it(
         self, sandbox: Sandbox, metrics: Metrics, cycle: Callable[[], None]
     ) -> None:
