@@ -14,7 +14,8 @@ from mailroom.model.contacts import Alteration, MadeCard
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
-from mailroom.triage.inventory import WHY_ALTERED, Choice, Inventory, take_inventory
+from mailroom.triage.alterations import WHY_ALTERED
+from mailroom.triage.inventory import Choice, Inventory, take_inventory
 from mailroom.triage.uninstall import Removal, Removals, take_away
 from mailroom.triage.words import number_of
 

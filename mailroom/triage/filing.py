@@ -11,9 +11,9 @@ from itertools import chain
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by_group
 from mailroom.model.mail import Message
 from mailroom.model.ports import AddressBook, Advance, Contacts
+from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.plan import file_sender, file_unborn, fits, shared_card_conflicts
-from mailroom.triage.uninstall import why_card_without_groups_stays
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
 

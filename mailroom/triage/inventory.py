@@ -17,17 +17,11 @@ from mailroom.model.mail import Mailbox
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Scheme
+from mailroom.triage.alterations import WHY_ALTERED
 from mailroom.triage.words import number_of
 
 PREFIXES_OF_LABELS = ("@to", "@mailroom")
 """So the labels are called by default: one that no setting names may be of earlier settings."""
-
-WHY_ALTERED = {
-    Alteration.SEEN: "changed since it was made",
-    Alteration.UNKNOWN: (
-        "the server does not tell when it was changed, so nobody can know whether somebody renamed it"
-    ),
-}
 
 T = TypeVar("T", MadeCard, MadeGroup, Mailbox)
 

@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import Factory, define, frozen
 
 from mailroom.errors import AuthenticationError, ServerError
-from mailroom.model.contacts import Alteration, CardUid, MadeCard, MadeGroup, Membership, uids_by_group
+from mailroom.model.contacts import CardUid, MadeCard, MadeGroup, Membership, uids_by_group
 from mailroom.model.ports import AddressBook, Advance, MailStore
 from mailroom.model.scheme import Scheme
+from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.inventory import (
-    WHY_ALTERED,
     Choice,
     Inventory,
     own_groups,
@@ -141,13 +141,6 @@ def _regroup(book: AddressBook, memberships: Mapping[str, Membership]) -> Mappin
         return book.regroup(memberships)
     except AuthenticationError as error:
         return dict.fromkeys(memberships, str(error))
-
-
-def why_card_without_groups_stays(card: MadeCard) -> str:
-    """Say why a card that has left its groups is not Mailroom's own any more; empty where it is."""
-    if card.alteration is not Alteration.NONE:
-        return WHY_ALTERED[card.alteration]
-    return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""
 
 
 def _put_back(

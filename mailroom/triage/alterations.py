@@ -1,0 +1,22 @@
+"""Why a card that Mailroom made counts as the person's by now. Pure.
+
+Who runs cycles needs this and nothing else of what takes things away, which is not small.
+"""
+
+from __future__ import annotations
+
+from mailroom.model.contacts import Alteration, MadeCard
+
+WHY_ALTERED = {
+    Alteration.SEEN: "changed since it was made",
+    Alteration.UNKNOWN: (
+        "the server does not tell when it was changed, so nobody can know whether somebody renamed it"
+    ),
+}
+
+
+def why_card_without_groups_stays(card: MadeCard) -> str:
+    """Say why a card that has left its groups is not Mailroom's own any more; empty where it is."""
+    if card.alteration is not Alteration.NONE:
+        return WHY_ALTERED[card.alteration]
+    return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""
