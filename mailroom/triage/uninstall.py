@@ -121,15 +121,19 @@ def _remove_batch(book: AddressBook, wanted: Collection[CardUid], scheme: Scheme
     cards = [card for card in made.cards if card.uid in wanted]
     staying = {card.uid: reason for card in cards if (reason := why_card_stays(card, own))}
     groups = {card.uid: card.groups for card in cards if card.uid not in staying}
-    leaving = uids_by_group((name, uid) for uid, names in groups.items() for name in names)
-    failures = _regroup(book, {name: Membership(remove=uids) for name, uids in leaving.items()})
-    for uid, names in groups.items():
-        if stuck := [failures[name] for name in names if name in failures]:
-            staying[uid] = stuck[0]
+    staying |= _leave_groups(book, groups)
     # What is not known as Mailroom's any more is asked for, too: it is gone, or it was changed.
     staying |= book.delete_cards([uid for uid in wanted if uid not in staying], why_card_without_groups_stays)
     kept = {uid: names for uid, names in groups.items() if uid in staying}
     return staying | _put_back(book, kept, staying, scheme)
+
+
+def _leave_groups(book: AddressBook, groups: Mapping[CardUid, Sequence[str]]) -> dict[CardUid, str]:
+    """Take cards out of the groups that each of them is in; return why some are in one still."""
+    leaving = uids_by_group((name, uid) for uid, names in groups.items() for name in names)
+    failures = _regroup(book, {name: Membership(remove=uids) for name, uids in leaving.items()})
+    stuck = {uid: [failures[name] for name in names if name in failures] for uid, names in groups.items()}
+    return {uid: reasons[0] for uid, reasons in stuck.items() if reasons}
 
 
 def _regroup(book: AddressBook, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
