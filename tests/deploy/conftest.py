@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import leave_out
+from tests.deploy.definitions import TEXT, defined, listed, record, texts_by_name
 from tests.support import kubernetes as control_plane
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import ROOT, copy_tracked, program
@@ -58,3 +59,36 @@ def environment(tmp_path: Path) -> dict[str, str]:
     for name in ("sops", "age-keygen", "jq"):
         program(name)
     return {"XDG_CONFIG_HOME": str(tmp_path / "config"), "SOPS_AGE_KEY_FILE": ""}
+
+
+@pytest.fixture
+def external_secrets(kubernetes: Kubernetes) -> Iterator[None]:
+    """As much of the definition of an ExternalSecret as is used."""
+    item = record(secretKey=TEXT, remoteRef=record(key=TEXT, property=TEXT))
+    spec = record(
+        refreshInterval=TEXT, secretStoreRef=record(kind=TEXT, name=TEXT), target=record(name=TEXT),
+        data=listed(item),
+    )  # fmt: skip
+    with defined(kubernetes, "external-secrets.io", "v1", "ExternalSecret", spec):
+        yield
+
+
+@pytest.fixture
+def prometheus_operator(kubernetes: Kubernetes) -> Iterator[None]:
+    """As much of the definitions of the two kinds as is used."""
+    group, version = "monitoring.coreos.com", "v1"
+    labels = record(matchLabels=texts_by_name())
+    endpoint = record(port=TEXT, path=TEXT, interval=TEXT)
+    rule = record(alert=TEXT, expr=TEXT, labels=texts_by_name(), annotations=texts_by_name())
+    rule["properties"]["for"] = TEXT
+    with (
+        defined(
+            kubernetes, group, version, "PodMonitor",
+            record(selector=labels, podMetricsEndpoints=listed(endpoint)),
+        ),
+        defined(
+            kubernetes, group, version, "PrometheusRule",
+            record(groups=listed(record(name=TEXT, rules=listed(rule)))),
+        ),
+    ):  # fmt: skip
+        yield

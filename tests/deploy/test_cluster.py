@@ -8,14 +8,14 @@ import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mailroom.settings.variables import SECRETS
+from tests.deploy.applied import as_flux, opened, pods, rolled_out
 from tests.deploy.overlays import change, overlay_like
 from tests.support.kubernetes import Kubernetes
-from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
+from tests.support.programs import OVERLAYS, ROOT, module
 
 pytestmark = pytest.mark.deploy
 
@@ -48,63 +48,6 @@ def established(kubernetes: Kubernetes) -> None:
 def served(kubernetes: Kubernetes) -> bool:
     path = "/apis/isindir.github.com/v1alpha3/sopssecrets"
     return kubernetes.kubectl("get", "--raw", path, expect=None).returncode == 0
-
-
-def seal_again(overlay: Path, value: str) -> None:
-    """Seal another token into the overlay, for the same key."""
-    file = overlay / "secrets.enc.yaml"
-    environment = {"SOPS_AGE_KEY_FILE": str(EXAMPLE_KEY)}
-    run(
-        program("sops"), "set", file,
-        '["spec"]["secretTemplates"][0]["stringData"]["MAILROOM_JMAP_TOKEN"]', json.dumps(value),
-        environment=environment,
-    )  # fmt: skip
-    # the moment of sealing has whole seconds, and the test does not wait for the next
-    change(file, re.findall(r"lastmodified: .*", file.read_text())[0], 'lastmodified: "2030-01-01T00:00:00Z"')
-
-
-def as_flux(folder: Path) -> str:
-    """Return what Flux applies of a folder: it opens every object with a seal of sops, of whatever kind."""
-    yaml = module("yaml")
-    manifests = yaml.safe_load_all(run(program("kubectl"), "kustomize", folder).stdout)
-    return "---\n".join(
-        run(
-            program("sops"), "decrypt", "--ignore-mac",
-            "--input-type", "json", "--output-type", "yaml", "/dev/stdin",
-            given=json.dumps(manifest), environment={"SOPS_AGE_KEY_FILE": str(EXAMPLE_KEY)},
-        ).stdout if "sops" in manifest else yaml.safe_dump(manifest)
-        for manifest in manifests
-    )  # fmt: skip
-
-
-def pods(kubernetes: Kubernetes, namespace: str) -> dict[str, dict[str, Any]]:
-    """Return the pods that are not about to end, by name."""
-    selection = ("-n", namespace, "-l", "app.kubernetes.io/name=mailroom")
-    told = kubernetes.kubectl("get", "pods", *selection, "-o", "json").stdout
-    found: list[dict[str, Any]] = json.loads(told)["items"]
-    return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
-
-
-def rolled_out(kubernetes: Kubernetes, namespace: str) -> str:
-    """Wait until the pod runs, and return its name."""
-    kubernetes.kubectl("rollout", "status", "deployment/mailroom", "-n", namespace, "--timeout=300s")
-    kubernetes.until("there is one pod", lambda: len(pods(kubernetes, namespace)) == 1)
-    (name,) = pods(kubernetes, namespace)
-    return name
-
-
-def token(kubernetes: Kubernetes, namespace: str) -> str:
-    """Return the token in the cluster's Secret, in base64."""
-    value: str = (
-        kubernetes.get("secret", "mailroom-secrets", namespace).get("data", {}).get("MAILROOM_JMAP_TOKEN", "")
-    )
-    return value
-
-
-def opened(kubernetes: Kubernetes, namespace: str) -> str:
-    """Wait until the operator has opened the secrets, and return the token."""
-    kubernetes.until("the Secret is there", lambda: token(kubernetes, namespace))
-    return token(kubernetes, namespace)
 
 
 def shown(command: str) -> list[str]:
@@ -159,24 +102,6 @@ def test_flux_is_given_no_kind_that_it_would_leave_open(kubernetes: Kubernetes) 
         assert in_the_open == {kind}
 
 
-def test_a_neighbour_in_the_namespace_stays_untouched(
-    kubernetes: Kubernetes, tree: Path, namespace: str
-) -> None:
-    """In a namespace that others use, nothing is asked of them, and what is taken away is Mailroom's."""
-    kubernetes.kubectl("create", "namespace", namespace)
-    neighbour = ("run", "--image=nginx", "-n", namespace)
-    kubernetes.kubectl(*neighbour, "before")
-    overlay = overlay_like("home", tree, namespace, "namespace")
-    assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
-    rolled_out(kubernetes, namespace)
-    kubernetes.kubectl(*neighbour, "after")
-    kubernetes.kubectl("delete", "-k", overlay)
-    kubernetes.until(
-        "only the neighbour is left",
-        lambda: kubernetes.names(namespace) == {"pod/before", "pod/after"},
-    )
-
-
 def test_a_namespace_of_its_own_is_held_to_the_restricted_profile(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
@@ -185,33 +110,6 @@ def test_a_namespace_of_its_own_is_held_to_the_restricted_profile(
     rolled_out(kubernetes, namespace)
     refused = kubernetes.kubectl("run", "--image=nginx", "-n", namespace, "intruder", expect=1)
     assert 'violates PodSecurity "restricted:latest"' in refused.stderr
-
-
-def test_a_setting_and_a_seal_replace_the_pod_and_the_way_back_is_there(
-    kubernetes: Kubernetes, tree: Path, namespace: str
-) -> None:
-    """Each change rolls the pod, a new seal reaches the Secret, and `rollout undo` finds what it needs."""
-    overlay = overlay_like("home", tree, namespace)
-    kubernetes.kubectl("apply", "-k", overlay)
-    first = rolled_out(kubernetes, namespace)
-    old_token = opened(kubernetes, namespace)
-
-    change(overlay / "mailroom.env", "GROUP_FEED=Feed", "GROUP_FEED=News")
-    kubernetes.kubectl("apply", "-k", overlay)
-    kubernetes.until("a setting rolls the pod", lambda: first not in pods(kubernetes, namespace))
-    second = rolled_out(kubernetes, namespace)
-
-    seal_again(overlay, "placeholder-another")
-    kubernetes.kubectl("apply", "-k", overlay)
-    kubernetes.until("a seal rolls the pod", lambda: second not in pods(kubernetes, namespace))
-    kubernetes.until("the Secret is new", lambda: token(kubernetes, namespace) not in ("", old_token))
-    third = rolled_out(kubernetes, namespace)
-
-    kubernetes.kubectl("rollout", "undo", "deployment/mailroom", "-n", namespace, "--to-revision=1")
-    kubernetes.until("the way back rolls the pod", lambda: third not in pods(kubernetes, namespace))
-    pod = pods(kubernetes, namespace)[rolled_out(kubernetes, namespace)]
-    config = pod["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"]
-    assert kubernetes.get("configmap", config, namespace)["data"]["MAILROOM_GROUP_FEED"] == "Feed"
 
 
 def test_pruning_takes_old_settings_and_nothing_else(

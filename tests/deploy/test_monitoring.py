@@ -20,7 +20,6 @@ import urllib3
 
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
-from tests.deploy.definitions import TEXT, defined, listed, record, texts_by_name
 from tests.deploy.overlays import overlay_like
 from tests.support.given_time import eventually
 from tests.support.kubernetes import Kubernetes
@@ -214,27 +213,6 @@ def lost(before: object, after: object, path: str = "") -> list[str]:
                 for each in lost(*pair, f"{path}.{number}")
             ]
     return [] if before == after else [path]
-
-
-@pytest.fixture
-def prometheus_operator(kubernetes: Kubernetes) -> Iterator[None]:
-    """As much of the definitions of the two kinds as is used."""
-    group, version = "monitoring.coreos.com", "v1"
-    labels = record(matchLabels=texts_by_name())
-    endpoint = record(port=TEXT, path=TEXT, interval=TEXT)
-    rule = record(alert=TEXT, expr=TEXT, labels=texts_by_name(), annotations=texts_by_name())
-    rule["properties"]["for"] = TEXT
-    with (
-        defined(
-            kubernetes, group, version, "PodMonitor",
-            record(selector=labels, podMetricsEndpoints=listed(endpoint)),
-        ),
-        defined(
-            kubernetes, group, version, "PrometheusRule",
-            record(groups=listed(record(name=TEXT, rules=listed(rule)))),
-        ),
-    ):  # fmt: skip
-        yield
 
 
 @pytest.mark.usefixtures("prometheus_operator")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ import pytest
 from mailroom.settings.categories import render_categories
 from mailroom.settings.settings import load_scheme
 from mailroom.settings.variables import SECRETS
-from tests.deploy.definitions import TEXT, defined, listed, record
 from tests.deploy.overlays import block, overlay_like
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import ROOT, Manifest, module, program, run, the
@@ -25,37 +22,15 @@ def built(folder: Path) -> list[Manifest]:
     return [manifest for manifest in module("yaml").safe_load_all(text) if manifest]
 
 
-@pytest.fixture
-def external_secrets(kubernetes: Kubernetes) -> Iterator[None]:
-    """As much of the definition of an ExternalSecret as is used."""
-    item = record(secretKey=TEXT, remoteRef=record(key=TEXT, property=TEXT))
-    spec = record(
-        refreshInterval=TEXT, secretStoreRef=record(kind=TEXT, name=TEXT), target=record(name=TEXT),
-        data=listed(item),
-    )  # fmt: skip
-    with defined(kubernetes, "external-secrets.io", "v1", "ExternalSecret", spec):
-        yield
-
-
-@pytest.mark.usefixtures("external_secrets")
-def test_a_store_outside_gives_the_three_secrets(kubernetes: Kubernetes, tree: Path, namespace: str) -> None:
-    """The component, with the patch that the page shows, is taken; again, nothing changes; it goes whole."""
+def test_a_store_outside_gives_the_three_secrets(tree: Path) -> None:
+    """Each is asked for by its name, in the store that the page's patch names (applied: test_rounds.py)."""
     patches = module("yaml").safe_load(block("docs/cluster.md", "yaml", "secretStoreRef"))["patches"]
-    overlay = overlay_like(
-        "home", tree, namespace, "secrets-operator",
-        components=["../../components/secrets-external"], patches=patches,
-    )  # fmt: skip
-    file = overlay / "kustomization.yaml"
-    content = json.loads(file.read_text())
-    content["resources"].remove("secrets.enc.yaml")
-    file.write_text(json.dumps(content))
-    assert kubernetes.kubectl("apply", "-k", overlay).stderr == ""
-    again = kubernetes.kubectl("apply", "-k", overlay).stdout.splitlines()
-    assert all(line.endswith(" unchanged") for line in again)
-    spec = kubernetes.get("externalsecret", "mailroom-secrets", namespace)["spec"]
+    component = {"components": ["../../components/secrets-external"]}
+    overlay = overlay_like("home", tree, "other", "secrets-operator", **component, patches=patches)
+    spec = the(built(overlay), "ExternalSecret")["spec"]
     assert spec["secretStoreRef"]["name"] == "your-store"
-    assert {each["secretKey"] for each in spec["data"]} == set(SECRETS)
-    kubernetes.kubectl("delete", "-k", overlay)
+    asked = {each["secretKey"]: each["remoteRef"]["property"] for each in spec["data"]}
+    assert asked == {name: name for name in SECRETS}
 
 
 def test_names_are_asked_on_another_port_where_the_page_lets_them(
