@@ -83,6 +83,10 @@ class ContactsView:
         made = [card.created for card in cards if address_of(card.uid, [address])]
         return min(made, default=0) or found.modified
 
+    def changed_at(self, group: str) -> int:
+        """When a contact group was changed last; see `Contacts.changed_at`."""
+        return max((each.modified for each in self._groups if each.name == group), default=0)
+
     def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
         """Return what renamed groups are called now; see `Contacts.renamed_groups`."""
         called = {bare_uid(group.uid): group.name for group in self._groups if group.name not in names}

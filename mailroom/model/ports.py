@@ -183,6 +183,10 @@ class Contacts(Protocol):
         """
         ...
 
+    def changed_at(self, group: str) -> int:
+        """When a contact group was changed last, seconds since 1970; 0 where nothing tells."""
+        ...
+
     def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
         """Return what those of these groups are called now that Mailroom made and somebody has renamed.
 

@@ -2,8 +2,9 @@
 
 The rules work on mail as it arrives, so what a message tells of a rule it tells by three things: where it
 lies, whether it came after its sender was filed, and whether anybody has touched it since. What was filed,
-swept or moved by hand lies where it should and tells of no rule, so there is no tick without unread mail
-that came after. The newest evidence counts: a rule that was missing last week may be there today.
+taken back or moved by hand lies where it should and tells of no rule. Filing and taking back change a
+group: so there is no tick without unread mail that came after the groups concerned were changed last. The
+newest evidence counts: a rule that was missing last week may be there today.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from attrs import Factory, define, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import MailboxId, Message
+from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
@@ -64,7 +65,7 @@ def mailboxes_to_look_at(layout: Layout) -> list[MailboxId]:
 def judge_rules(evidence: Evidence) -> list[Finding]:
     """Judge each rule by the newest mail of those whom it is about."""
     sorted_mail = _sort(evidence)
-    too_far = _taken_too_far(sorted_mail, evidence.layout)
+    too_far = _taken_too_far(sorted_mail, evidence)
     found = [
         finding
         for group in evidence.scheme.groups
@@ -160,16 +161,18 @@ def _judge_group(
     """
     layout = evidence.layout
     destination = layout.destinations[group.name]
+    members_mail = mail.of_members.get(group.name, [])
+    untouched = set(_untouched(members_mail, [evidence.contacts.changed_at(group.name)]))
     for name in group.mailboxes:
         mailbox = evidence.tree.ids[name]
         is_place = name == group.mailbox
         elsewhere = {layout.inbox, layout.screener} | ({destination.mailbox} - {mailbox})
         trail = _Trail()
-        for message in mail.of_members.get(group.name, ()):
+        for message in members_mail:
             here = message.mailbox_ids
             if mailbox in here:
                 trail.placed.append(message)
-                if not message.is_read and not (is_place and here & {layout.inbox, layout.screener}):
+                if message.id in untouched and not (is_place and here & {layout.inbox, layout.screener}):
                     trail.arrived.append(message)
             elif here & elsewhere:
                 trail.astray.append(message)
@@ -203,12 +206,12 @@ def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:
     return Finding(SUBJECT, Verdict.NOT_SEEN, f"{rule}: {says}; the next message will show the rule")
 
 
-def _taken_too_far(mail: _SortedMail, layout: Layout) -> list[Message]:
-    """Return contacts' mail that Screener took, unless it has spared some since."""
-    held = [x for x in mail.of_contacts if layout.screener in x.mailbox_ids]
-    spared = [
-        x for x in mail.of_others if layout.screener not in x.mailbox_ids and layout.inbox in x.mailbox_ids
-    ]
+def _taken_too_far(mail: _SortedMail, evidence: Evidence) -> list[Message]:
+    """Return contacts' mail that Screener took, and nobody's decision; unless it has spared some since."""
+    screener, inbox = evidence.layout.screener, evidence.layout.inbox
+    changed_at = [evidence.contacts.changed_at(group.name) for group in evidence.scheme.groups]
+    held = [x for x in _after(_last_of(changed_at), mail.of_contacts) if screener in x.mailbox_ids]
+    spared = [x for x in mail.of_others if screener not in x.mailbox_ids and inbox in x.mailbox_ids]
     return [x for x in held if x.received_at > _last(spared)]
 
 
@@ -219,26 +222,25 @@ def _judge_screener(mail: _SortedMail, evidence: Evidence, too_far: Sequence[Mes
         says = f"{mail_of(too_far, 'contacts')} came there after they were known, {_newest(too_far)}"
         remedy = "import it anew (`mailroom rules`), or if you just did, wait for new mail"
         yield Finding(SUBJECT, Verdict.WRONG, f"the rule for {name} catches too much: {says}; {remedy}")
-    made_at = evidence.contacts.groups_made_at([group.name for group in evidence.scheme.groups])
-    trail = _trail_of_strangers(mail, evidence.layout, made_at)
+    trail = _trail_of_strangers(mail, evidence)
     since = f"the last that it took, of {_last(trail.placed)[:10]}," if trail.placed else "setup"
     finding = _judge_rule(name, trail, "strangers", since)
     if not too_far or finding.verdict is Verdict.WRONG:
         yield finding
 
 
-def _trail_of_strangers(mail: _SortedMail, layout: Layout, made_at: int) -> _Trail:
-    """Follow the mail of everybody who is no contact.
-
-    Args:
-        made_at: When everything had been set up at the earliest; 0 where nobody knows.
-    """
+def _trail_of_strangers(mail: _SortedMail, evidence: Evidence) -> _Trail:
+    """Follow the mail of everybody who is no contact."""
+    layout, contacts = evidence.layout, evidence.contacts
+    groups = [group.name for group in evidence.scheme.groups]
+    made_at = contacts.groups_made_at(groups)  # everything had been set up then, at the earliest
+    theirs = [*mail.of_strangers, *mail.once_strangers]
+    untouched = set(_untouched(theirs, list(map(contacts.changed_at, groups))))
     trail = _Trail()
-    for message in (*mail.of_strangers, *mail.once_strangers):
-        here = message.mailbox_ids
-        if layout.screener in here:
+    for message in theirs:
+        if layout.screener in message.mailbox_ids:
             trail.placed.append(message)
-            if not message.is_read and layout.inbox not in here:
+            if message.id in untouched and layout.inbox not in message.mailbox_ids:
                 trail.arrived.append(message)
     # They may have waited in Screener until they were filed; nobody can tell any more.
     trail.placed += [x for x in mail.once_strangers if layout.inbox not in x.mailbox_ids]
@@ -268,6 +270,16 @@ def _after(seconds: int, messages: Iterable[Message]) -> list[Message]:
     """Return what came after a moment; nothing where that is not known."""
     since = _moment(seconds + SLACK_SECONDS)
     return [message for message in messages if seconds and message.received_at > since]
+
+
+def _untouched(messages: Iterable[Message], changed_at: Sequence[int]) -> Iterator[MessageId]:
+    """Return what nobody has read, and no decision has moved: it came after groups were changed last."""
+    return (message.id for message in _after(_last_of(changed_at), messages) if not message.is_read)
+
+
+def _last_of(moments: Sequence[int]) -> int:
+    """Return the last of some moments; 0 where one is not known."""
+    return max(moments, default=0) if all(moments) else 0
 
 
 def _senders(messages: Iterable[Message]) -> set[Address]:

@@ -168,6 +168,9 @@ class View:
     def filed_by(self, address: Address, group: str) -> int:
         return 0
 
+    def changed_at(self, group: str) -> int:
+        return 0
+
     def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
         return {}
 

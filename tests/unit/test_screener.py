@@ -46,6 +46,9 @@ class Book:
     def filed_by(self, address: Address, group: str) -> int:
         return 0
 
+    def changed_at(self, group: str) -> int:
+        return 0
+
     def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
         return {}
 
