@@ -12,9 +12,10 @@ from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.identity import address_of, group_uids
+from mailroom.carddav.index import CardEntry
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.removal import Remover
-from mailroom.carddav.replica import CardEntry, Group, Replica
+from mailroom.carddav.replica import Group, Replica
 from mailroom.carddav.writing import CardWriter
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
@@ -179,7 +180,7 @@ class CardDavAddressBook:
             if isinstance(made, StoredCard):
                 replica.keep_written(made)
                 # As the book has it: the one that was just kept stands last.
-                outcomes[address] = _card(replica.find(address)[-1])
+                outcomes[address] = _card(replica.cards.find(address)[-1])
             else:
                 outcomes[address] = made
         return outcomes

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
-from mailroom.carddav.replica import CardEntry, Replica
+from mailroom.carddav.index import CardEntry
+from mailroom.carddav.replica import Replica
 from mailroom.errors import ServerError, StatusError
 from mailroom.model.address import Address
 
@@ -100,11 +101,11 @@ class Books:
 
     def find(self, address: Address) -> list[CardEntry]:
         """Return the cards that have `address`, those of the chosen book first."""
-        return [entry for replica in self._in_order() for entry in replica.find(address)]
+        return [entry for replica in self._in_order() for entry in replica.cards.find(address)]
 
     def addresses(self) -> frozenset[Address]:
         """Return every address that a card has, in any book."""
-        return frozenset().union(*(replica.addresses() for replica in self._in_order()))
+        return frozenset().union(*(replica.cards.addresses() for replica in self._in_order()))
 
     def problems(self) -> list[str]:
         """Say why nothing may be written, and what to do; empty where all may be, as far as is known."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
+from mailroom.carddav.index import CardIndex
 from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
 from mailroom.carddav.vcard import CardSummary, summarize, version_and_uid
 from mailroom.errors import ServerError
-from mailroom.model.address import Address
 
 MAX_UNREADABLE = 100
 """With more of them, it is not the cards that something is wrong with."""
@@ -23,22 +23,6 @@ FIRST_RETRY_SECONDS = 30.0
 LONGEST_RETRY_SECONDS = 600.0
 """A card that could not be read is asked for again although it has not changed: at the next refresh, since
 most troubles are over by then, and after that ever more rarely, since some never are."""
-
-
-@define(eq=False, weakref_slot=False)
-class CardEntry:
-    """What is kept of a contact card.
-
-    Attributes:
-        uid: Its identifier as it writes it; empty for a card without one.
-        name: The name it shows, perhaps empty.
-        created: When it was made, seconds since 1970; 0 where the server does not tell.
-    """
-
-    uid: str
-    name: str
-    addresses: tuple[Address, ...]
-    created: int
 
 
 @frozen
@@ -76,6 +60,7 @@ class Replica:
         clock: Tells the time, in seconds.
 
     Attributes:
+        cards: The contact cards that are no groups.
         groups: The contact groups by resource name.
         unreadable: Why a card that is there could not be read, by resource name. What an earlier
             version of it said is kept.
@@ -90,6 +75,7 @@ class Replica:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.book = book
+        self.cards = CardIndex()
         self.groups: dict[str, Group] = {}
         self.unreadable: dict[str, str] = {}
         self.is_current = False
@@ -99,11 +85,8 @@ class Replica:
         self._client = client
         self._triage_groups = groups
         self._sync_token = ""
-        self._entries: dict[str, CardEntry] = {}
         self._written: set[str] = set()
         self._may_show_other_uids = False
-        # Nearly always one card has an address, and a tuple for each would cost memory.
-        self._by_address: dict[Address, CardEntry | tuple[CardEntry, ...]] = {}
 
     def refresh(self) -> None:
         """Read what has changed since the last time, all of it the first time.
@@ -120,8 +103,7 @@ class Replica:
             self._sync_token = ""
             self.groups.clear()
             self.unreadable.clear()
-            self._entries.clear()
-            self._by_address.clear()
+            self.cards.clear()
         # Of what was written since the sync token, the server says nothing if it is gone again already.
         for resource in changes.removed | (self._written - changes.changed.keys()):
             self._forget(resource)
@@ -175,8 +157,7 @@ class Replica:
         No card has to be read twice for it: one request finds those that are concerned, of all cards.
         """
         for resource, uid in self._client.uids_with_urn(self.book):
-            if entry := self._entries.get(_key(resource)):
-                entry.uid = uid
+            self.cards.set_uid(resource, uid)
         self._may_show_other_uids = False
 
     def _note_unreadable(self, card: Unreadable) -> None:
@@ -207,20 +188,6 @@ class Replica:
         except ServerError:
             self._triage_groups = triage_groups
             raise
-
-    def entries(self) -> Iterator[tuple[str, CardEntry]]:
-        """Return every contact card that is no group, by resource name."""
-        for key, entry in self._entries.items():
-            yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
-
-    def addresses(self) -> Iterable[Address]:
-        """Return every address that a card has."""
-        return self._by_address.keys()
-
-    def find(self, address: Address) -> tuple[CardEntry, ...]:
-        """Return the cards that have `address`, in the order of the book."""
-        found = self._by_address.get(address, ())
-        return (found,) if isinstance(found, CardEntry) else found
 
     def groups_named(self, name: str) -> list[Group]:
         """Return the groups that bear `name`; there may be several."""
@@ -253,31 +220,14 @@ class Replica:
                 modified=stored.modified,
             )
         else:
-            self._add(stored.name, summary, stored.created)
+            self.cards.add(stored.name, summary, stored.created)
             self._may_show_other_uids |= _may_show_other_uid(stored, summary)
         return summary
-
-    def _add(self, resource: str, summary: CardSummary, created: int) -> None:
-        key = _key(resource)
-        uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
-        entry = CardEntry(uid, summary.name, summary.addresses, created)
-        self._entries[key] = entry
-        for address in entry.addresses:
-            if others := self.find(address):
-                self._by_address[address] = (*others, entry)
-            else:
-                self._by_address[address] = entry
 
     def _forget(self, resource: str) -> None:
         self.groups.pop(resource, None)
         self.unreadable.pop(resource, None)
-        entry = self._entries.pop(_key(resource), None)
-        for address in entry.addresses if entry else ():
-            others = tuple(other for other in self.find(address) if other is not entry)
-            if others:
-                self._by_address[address] = others
-            else:
-                del self._by_address[address]
+        self.cards.forget(resource)
 
     def _is_known(self, resource: str, etag: str) -> bool:
         group = self.groups.get(resource)
@@ -300,8 +250,3 @@ def _may_show_other_uid(stored: StoredCard, summary: CardSummary) -> bool:
         return False
     version, uid = version_and_uid(stored.octets)
     return version.startswith("3") and bool(uid) and bare_uid(uid) == uid
-
-
-def _key(resource: str) -> str:
-    """Shorten a resource name to what is mostly the card's UID, so that the two can be one string."""
-    return resource.removesuffix(".vcf") if resource.endswith(".vcf") else f"{resource}/"

@@ -351,7 +351,7 @@ def test_a_card_that_cannot_be_read_is_asked_for_again_at_once_and_then_ever_mor
     now[0] += LONGEST_RETRY_SECONDS
     assert asks()
     assert not replica.unreadable
-    assert len(replica.find(address("ann@a.example"))) == 1
+    assert len(replica.cards.find(address("ann@a.example"))) == 1
 
 
 def test_a_card_that_became_unreadable_is_still_whose_it_was(

@@ -1,0 +1,86 @@
+"""The contact cards of one address book, found by their addresses: small, since a book may have many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from attrs import define
+
+from mailroom.carddav.vcard import CardSummary
+from mailroom.model.address import Address
+
+
+@define(eq=False, weakref_slot=False)
+class CardEntry:
+    """What is kept of a contact card.
+
+    Attributes:
+        uid: Its identifier as it writes it; empty for a card without one.
+        name: The name it shows, perhaps empty.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+    """
+
+    uid: str
+    name: str
+    addresses: tuple[Address, ...]
+    created: int
+
+
+class CardIndex:
+    """What is kept of each card, by its resource name and by its addresses."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, CardEntry] = {}
+        # Nearly always one card has an address, and a tuple for each would cost memory.
+        self._by_address: dict[Address, CardEntry | tuple[CardEntry, ...]] = {}
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._entries.clear()
+        self._by_address.clear()
+
+    def entries(self) -> Iterator[tuple[str, CardEntry]]:
+        """Return every contact card that is no group, by resource name."""
+        for key, entry in self._entries.items():
+            yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
+
+    def addresses(self) -> Iterable[Address]:
+        """Return every address that a card has."""
+        return self._by_address.keys()
+
+    def find(self, address: Address) -> tuple[CardEntry, ...]:
+        """Return the cards that have `address`, in the order of the book."""
+        found = self._by_address.get(address, ())
+        return (found,) if isinstance(found, CardEntry) else found
+
+    def add(self, resource: str, summary: CardSummary, created: int) -> None:
+        """Take a card in that is not there yet."""
+        key = _key(resource)
+        uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
+        entry = CardEntry(uid, summary.name, summary.addresses, created)
+        self._entries[key] = entry
+        for address in entry.addresses:
+            if others := self.find(address):
+                self._by_address[address] = (*others, entry)
+            else:
+                self._by_address[address] = entry
+
+    def set_uid(self, resource: str, uid: str) -> None:
+        """Give a card another identifier, if it is there."""
+        if entry := self._entries.get(_key(resource)):
+            entry.uid = uid
+
+    def forget(self, resource: str) -> None:
+        """Take a card out, if it is there."""
+        entry = self._entries.pop(_key(resource), None)
+        for address in entry.addresses if entry else ():
+            others = tuple(other for other in self.find(address) if other is not entry)
+            if others:
+                self._by_address[address] = others
+            else:
+                del self._by_address[address]
+
+
+def _key(resource: str) -> str:
+    """Shorten a resource name to what is mostly the card's UID, so that the two can be one string."""
+    return resource.removesuffix(".vcf") if resource.endswith(".vcf") else f"{resource}/"
