@@ -9,13 +9,14 @@ from typing import Final
 from attrs import frozen
 
 from mailroom.account import open_account
+from mailroom.commands.served import END_SIGNALS, put_label, sender_shown
+from mailroom.commands.served import serve as serve_account
 from mailroom.exits import Exit
 from mailroom.output.columns import wrap
 from mailroom.output.logs import configure_logs
-from mailroom.output.terminal import BOLD, DIM, Terminal
+from mailroom.output.terminal import DIM, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.seed.account import seeded_account
-from mailroom.sandbox.store.messages import Message
 from mailroom.service.loop import run_cycle
 from mailroom.settings.settings import load_settings
 
@@ -31,9 +32,9 @@ ACTS: Final = (
 )
 """What the person taps: a sender's newest message, and the label put on it."""
 
-SHOWN_MAILBOXES: Final = ("Inbox", "Screener", "Feed", "Paper Trail", "Jail", "Archive")
+SHOWN_SENDERS: Final = 6
+SHOWN_MAILBOXES: Final = ("Inbox", "Screener", "Feed", "Paper Trail", "Jail")
 SHOWN_GROUPS: Final = ("Imbox", "Feed", "Paper Trail", "Jail")
-_END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @frozen
@@ -55,11 +56,15 @@ def demo(*, serve: bool) -> Exit:
     """Show a triage, or keep the account open for `mailroom run` in another terminal."""
     terminal = Terminal()
     if serve:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _END_SIGNALS)  # before there are threads: for sigwait
+        signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)  # before there are threads: for sigwait
     account = seeded_account()
     with Sandbox(account) as sandbox:
         if serve:
-            _serve(terminal, sandbox)
+            terminal.line(
+                "An account in memory; it lives until you press Ctrl-C. Some messages are labelled:"
+            )
+            _put_labels(terminal, account)
+            serve_account(terminal, sandbox)
         else:
             _show(terminal, account, sandbox)
     return Exit.DONE
@@ -86,39 +91,25 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     _show_left(terminal, account)
     sandbox.reset_requests()
     report = mailroom.triage.run()
-    terminal.heading("Nothing is left to do")
+    terminal.heading("Everything else is done")
     terminal.paragraph(
         f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
         "The provider's rules now file these senders' mail by their contact group."
     )
 
 
-def _serve(terminal: Terminal, sandbox: Sandbox) -> None:
-    terminal.line("An account in memory; it lives until you press Ctrl-C. Some messages are labelled:")
-    _put_labels(terminal, sandbox.account)
-    terminal.heading("In another terminal:")
-    for name, value in {**sandbox.environment(), "MAILROOM_HEALTH_HOST": "127.0.0.1"}.items():
-        terminal.line(f"export {name}='{value}'")
-    terminal.line("mailroom run")
-    signal.sigwait(_END_SIGNALS)
-    terminal.heading("The account is gone.")
-
-
 def _put_labels(terminal: Terminal, account: SandboxAccount) -> None:
     for email, label in ACTS:
-        newest = account.messages_from(email)[-1]
-        account.label(newest.id, label)
-        terminal.paragraph(f"on “{newest.subject}” from {_sender(newest)}", f"  {label:<14} ", BOLD)
+        put_label(terminal, account, email, label)
 
 
 def _show_screener(terminal: Terminal, account: SandboxAccount) -> None:
     waiting: dict[str, list[str]] = {}
     for message in sorted(account.messages_in("Screener"), key=lambda m: m.received_at, reverse=True):
-        waiting.setdefault(_sender(message), []).append(message.subject)
-    terminal.table(
-        ("SENDER", "MESSAGES", "NEWEST"),
-        [(sender, str(len(subjects)), subjects[0]) for sender, subjects in waiting.items()],
-    )
+        waiting.setdefault(sender_shown(message), []).append(message.subject)
+    rows = [(sender, str(len(subjects)), subjects[0]) for sender, subjects in waiting.items()]
+    terminal.table(("SENDER", "MESSAGES", "NEWEST"), rows[:SHOWN_SENDERS])
+    terminal.line(f"… and {len(rows) - SHOWN_SENDERS} more")
 
 
 def _picture_of(account: SandboxAccount) -> _Picture:
@@ -166,17 +157,11 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
 
 
 def _show_left(terminal: Terminal, account: SandboxAccount) -> None:
-    terminal.heading("Needs a decision")
+    terminal.heading("Left to you")
     for message in account.messages_in("@MailroomError"):
         labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))
-        terminal.line(f"  “{message.subject}” from {_sender(message)} carries {labels}.")
+        terminal.line(f"  “{message.subject}” from {sender_shown(message)} carries {labels}.")
         terminal.line("  It got @MailroomError. Take one label off, and the sender is filed.", DIM)
-
-
-def _sender(message: Message) -> str:
-    """Return what a mail program shows as the sender."""
-    name, email = next(iter(message.addresses.get("from", ())), ("", ""))
-    return name or email
 
 
 def _arrow(before: int, after: int) -> str:

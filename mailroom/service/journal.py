@@ -6,6 +6,7 @@ import logging
 from itertools import islice
 
 from mailroom.errors import MailroomError, UserError
+from mailroom.model.mail import Message
 from mailroom.output.logs import log
 from mailroom.triage.conversations import OWN_BESIDE, PROTECTED_BESIDE
 from mailroom.triage.pointer import point_to
@@ -45,7 +46,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
             )
     for rejected in report.rejected:
         level = logging.WARNING if rejected.is_new else logging.DEBUG
-        log(level, "message_rejected", **point_to(rejected.message).as_fields(), reason=rejected.reason)
+        log(level, "message_rejected", **_told_of(rejected.message, rejected.reason))
     _log_released(report)
     if report.unreadable:
         shown = dict(islice(report.unreadable.items(), SHOWN_MESSAGES))
@@ -57,7 +58,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
     for unmarked in report.unmarked:
-        log(logging.ERROR, "message_failed", **point_to(unmarked.message).as_fields(), reason=unmarked.reason)
+        log(logging.ERROR, "message_failed", **_told_of(unmarked.message, unmarked.reason))
     _log_sweep(report.swept)
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,
@@ -70,10 +71,17 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     )
 
 
+def _told_of(message: Message, reason: str) -> dict[str, object]:
+    """Say whose a message is, why it is told, and by what it is found: in the order of reading."""
+    fields = point_to(message).as_fields()
+    sender = {"sender": fields["sender"]} if "sender" in fields else {}
+    return {**sender, "reason": reason, **fields}
+
+
 def _log_released(report: Report) -> None:
     for message, reason in report.released:
         level = logging.DEBUG if reason in {OWN_BESIDE, PROTECTED_BESIDE} else logging.INFO
-        log(level, "label_taken_off", **point_to(message).as_fields(), reason=reason)
+        log(level, "label_taken_off", **_told_of(message, reason))
 
 
 def _log_taken_back(filed: Filed) -> None:

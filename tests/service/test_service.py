@@ -437,28 +437,42 @@ class TestCommands:
         assert "A second cycle took 1 request and filed 0 senders" in ended.stdout
 
     def test_the_served_demo_can_be_worked_on(self, tmp_path: Path) -> None:
-        """`demo --serve` prints the variables with which `mailroom run` works on its account."""
+        """What `demo --serve` shows works as it stands: the variables, the command, and a label typed."""
         serving = subprocess.Popen(
             [sys.executable, "-u", "-m", "mailroom", "demo", "--serve"],
             env=environment({}, tmp_path),
             cwd=tmp_path,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         with serving:
+            assert serving.stdin
             assert serving.stdout
-            variables = {}
-            for line in serving.stdout:
-                if line.startswith("export "):
-                    name, _, value = line.removeprefix("export ").strip().partition("=")
-                    variables[name] = value.strip("'")
-                if line.startswith("mailroom run"):
-                    break
-            ended = mailroom("run", "--once", variables=variables, cwd=tmp_path)
+            shown = list(iter(serving.stdout.readline, "\n"))
+            lines = [*shown, *iter(serving.stdout.readline, "\n")]
+            script = "".join(line for line in lines if line.startswith("export ") or line.endswith(" run\n"))
+            heading, example = serving.stdout.readline(), serving.stdout.readline()
+            assert "type both" in heading
+
+            def run_as_shown() -> str:
+                return subprocess.run(
+                    ["sh", "-c", f"set -e\n{script.rstrip()} --once"],
+                    env=environment({}, tmp_path), cwd=tmp_path, capture_output=True, text=True, check=True,
+                ).stdout  # fmt: skip
+
+            assert "sender_filed" in run_as_shown()
+            serving.stdin.write(f"nonsense\n{example}@ToFeed nobody@else.example\n")
+            serving.stdin.flush()
+            answers = [serving.stdout.readline() for _ in range(4)]
+            assert answers[0].startswith("Type a label")
+            assert "Issue 88: bridges that hum" in answers[2]
+            assert answers[3] == "Nobody has written from nobody@else.example.\n"
+            filed = run_as_shown()
+            assert "letters@rustandrivets.example" in filed
+            assert "sender_filed" in filed
             serving.send_signal(signal.SIGINT)
             assert serving.wait(10) == 0
-        assert ended.returncode == 0, ended.stderr
-        assert "sender_filed" in ended.stdout
 
     def test_settings_are_read_from_a_dotenv(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """A `.env` in the working directory stands in for variables that are not set."""

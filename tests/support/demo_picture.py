@@ -1,4 +1,4 @@
-"""Draws docs/demo.svg, what `mailroom demo` shows on a terminal: `python -m tests.support.demo_picture`."""
+"""Draws docs/demo.svg, what `mailroom demo` shows first: `python -m tests.support.demo_picture`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from html import unescape
 from pathlib import Path
 
 PICTURE = Path(__file__).parents[2] / "docs/demo.svg"
-COLUMNS, ROWS = 88, 50
+COLUMNS, ROWS = 108, 50
 MARGIN_COLUMNS = 6
 """Not every viewer of pictures has a font as narrow as the one they are measured for."""
+
+END = "What changed"
+"""The heading at which the picture ends; all of the demo would be two pages high."""
 
 _FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 _TEXT = re.compile(r'<text class="[^"]*-r\d+"[^>]*>([^<]*)</text>')
@@ -27,9 +30,15 @@ def as_in_picture(text: str) -> str:
     return re.sub(r"(?m)^\d\d-\d\d \d\d:\d\d:\d\d ", "03-14 09:26:53 ", text)
 
 
+def part_in_picture(text: str) -> str:
+    """Return the lines of what the demo shows that the picture has."""
+    lines = text.splitlines()
+    return "\n".join(lines[: next(number for number, line in enumerate(lines) if END in line)]).rstrip()
+
+
 def words_of(text: str) -> str:
-    """Return a text without its white space, which depends on the width of the terminal."""
-    return "".join(as_in_picture(text).split())
+    """Return what of a text the picture has, without white space, which depends on the terminal's width."""
+    return "".join(as_in_picture(part_in_picture(text)).split())
 
 
 def words_in_picture() -> str:
@@ -76,4 +85,4 @@ def draw(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(as_in_picture(shown_on_a_terminal()).rstrip("\n")), "utf-8")
+    PICTURE.write_text(draw(as_in_picture(part_in_picture(shown_on_a_terminal()))), "utf-8")
