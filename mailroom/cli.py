@@ -23,7 +23,7 @@ Command = Callable[[argparse.Namespace], Exit]
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
     "Look": ("demo", "check", "plan", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
-    "Run": ("run", "apply", "rescue"),
+    "Run": ("run", "apply", "undo", "rescue"),
     "Leave": ("uninstall",),
 }
 """The commands by what a person wants."""
@@ -86,7 +86,9 @@ def _parser() -> CommandLineParser:
     )
     summaries: dict[str, str] = {}
 
-    def command(call: Command, summary: str, example: str, *, json: bool = False) -> argparse.ArgumentParser:
+    def command(
+        call: Command, summary: str, example: str, *, json: bool = False, asks: bool = False
+    ) -> argparse.ArgumentParser:
         name = call.__name__.removeprefix("_")
         summaries[name] = summary
         added = commands.add_parser(
@@ -99,6 +101,8 @@ def _parser() -> CommandLineParser:
         added.set_defaults(call=call, parser=added)
         if json:
             added.add_argument("--json", action="store_true", help="print JSON for programs")
+        if asks:
+            added.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         return added
 
     run = command(_run, "run the service", " --once")
@@ -148,12 +152,17 @@ def _parser() -> CommandLineParser:
     )
     categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
     categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
+    undo = command(
+        _undo, "take decisions about senders back: their mail waits in Screener again",
+        " news@example.com", json=True, asks=True,
+    )  # fmt: skip
+    undo.add_argument("addresses", nargs="+", metavar="ADDRESS", help="a sender's address")
     rescue = command(_rescue, "move mail out of Screener whose sender you decided on before", "", json=True)
     rescue.add_argument(
         "--yes", action="store_true", help="mail of your other contacts too, to the Inbox, without asking"
     )
     summary = "put people you have written to into the contact group for them, so that they are not screened"
-    approve = command(_approve, summary, " --correspondents --limit 200", json=True)
+    approve = command(_approve, summary, " --correspondents --limit 200", json=True, asks=True)
     approve.add_argument(
         "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
     )
@@ -167,7 +176,6 @@ def _parser() -> CommandLineParser:
         metavar="ADDRESS",
         help="also these, who were left out because they do not look like people",
     )
-    approve.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     senders = command(
         _senders,
         "show who writes to you, what they are filed as, and what may fit them",
@@ -176,18 +184,25 @@ def _parser() -> CommandLineParser:
     )
     _add_senders_options(senders)
     apply = command(
-        _apply, "file all senders of a file at once, as their labels would", " senders.txt", json=True
+        _apply,
+        "file all senders of a file at once, as their labels would",
+        " senders.txt",
+        json=True,
+        asks=True,
     )
     apply.add_argument(
         "file", type=Path, metavar="FILE", help="one sender a line, as `mailroom senders --file` writes them"
     )
-    apply.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     demo = command(_demo, "show Mailroom at work on a made-up account in memory", " --serve")
     demo.add_argument(
         "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
     )
     uninstall = command(
-        _uninstall, "show what Mailroom made in the account, or take it away", " --apply --cards", json=True
+        _uninstall,
+        "show what Mailroom made in the account, or take it away",
+        " --apply --cards",
+        json=True,
+        asks=True,
     )
     _add_uninstall_options(uninstall)
     parser.description = _description(summaries)
@@ -223,7 +238,6 @@ def _add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
         help="contact groups that hold nobody else; those named with whoever is in them, who stay contacts",
     )
     uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
-    uninstall.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _description(summaries: Mapping[str, str]) -> str:
@@ -295,6 +309,12 @@ def _categories(options: argparse.Namespace) -> Exit:
     from mailroom.commands.categories import categories
 
     return categories(check=options.check, as_toml=options.toml, as_json=options.json)
+
+
+def _undo(options: argparse.Namespace) -> Exit:
+    from mailroom.commands.undo import undo
+
+    return undo(options.addresses, yes=options.yes, as_json=options.json)
 
 
 def _rescue(options: argparse.Namespace) -> Exit:

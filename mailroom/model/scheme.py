@@ -113,12 +113,10 @@ class Scheme:
         return tuple(dict.fromkeys(category.group for category in self.categories))
 
     @cached_property
-    def undecided(self) -> Category | None:
-        """What the label that takes a decision back stands for: in no contact group, and mail in Screener."""
-        if self.screener_label is None:
-            return None
+    def undecided(self) -> Category:
+        """What it is to be decided on by nobody: in no contact group, with mail in Screener."""
         nobody = ContactGroup(Name(""), self.screener)
-        return Category("Undecided", self.screener_label, nobody, CardKind.COMPANY)
+        return Category("Undecided", self.screener_label or Name(""), nobody, CardKind.COMPANY)
 
     @property
     def approving(self) -> Category | None:

@@ -33,7 +33,7 @@ from mailroom.triage.plan import (
     conclude,
     name_differs,
 )
-from mailroom.triage.report import Filed, Forecast, Report
+from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
@@ -193,8 +193,7 @@ class Triage:
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        filed = (Filed(filing, work.moved[sender]) for sender, filing in work.filings.items())
-        return Report(filed=tuple(filed), failed=work.postponed | work.failed)
+        return Report(filed=work.filed(), failed=work.postponed | work.failed)
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""

@@ -149,8 +149,8 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
                 return nowhere
 
     labels = {named(category.label): category for category in scheme.categories}
-    if scheme.undecided:
-        match tree.named(scheme.undecided.label):
+    if scheme.screener_label:
+        match tree.named(scheme.screener_label):
             case [mailbox] if not mailbox.role:  # where it is not, all else works
                 labels[mailbox.id] = scheme.undecided
     inbox = by_role.get(INBOX_ROLE, nowhere)

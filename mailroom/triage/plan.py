@@ -62,7 +62,8 @@ class Filing:
     @property
     def changes_contacts(self) -> bool:
         """Whether anything is to be done in the address book."""
-        return bool(self.created or self.joins or self.departures)
+        loses_card = self.decision.category.is_undecided and self.made_cards
+        return bool(self.created or self.joins or self.departures or loses_card)
 
     @property
     def group(self) -> Name:

@@ -113,6 +113,13 @@ class Work:
         )
         return (*self.released.values(), *dropped)
 
+    def filed(self) -> tuple[Filed, ...]:
+        """Say how the senders were filed of whom nothing failed."""
+        return tuple(
+            Filed(filing, self.moved[sender], self.kept_cards.get(sender, ""))
+            for sender, filing in self.filings.items()
+        )
+
     def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
         """Say what the cycle did.
 
@@ -131,10 +138,7 @@ class Work:
             return got(message_id, layout.error) or not (is_marked or message_id in told)
 
         return Report(
-            filed=tuple(
-                Filed(filing, self.moved[sender], self.kept_cards.get(sender, ""))
-                for sender, filing in self.filings.items()
-            ),
+            filed=self.filed(),
             rejected=tuple(
                 Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
                 for message_id, rejection in self.rejected.items()

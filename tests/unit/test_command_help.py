@@ -20,6 +20,7 @@ COMMANDS = (
     "categories",
     "run",
     "apply",
+    "undo",
     "rescue",
     "uninstall",
 )
