@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, post_once
+from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, Push
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore
@@ -24,10 +24,6 @@ JMAP, CARDDAV = "jmap", "carddav"
 
 OnAnswer: TypeAlias = Callable[[str, int | None, float], None]
 """Hears of a request: its protocol, the status of its answer if there was one, and the seconds until then."""
-
-
-Post: TypeAlias = Callable[[Mapping[str, str], bytes], None]
-"""Sends a POST with these headers and this body."""
 
 
 def ignore_answer(_protocol: str, _status: int | None, _seconds: float) -> None:
@@ -142,9 +138,9 @@ def open_account(
     return Account(jmap, mail, JmapMailHistory(jmap), book, triage, known_own)
 
 
-def open_notices(settings: Settings) -> Post | None:
-    """Wire up what carries a notice to the person; None where no URL is set for it."""
-    return partial(post_once, settings.notify_url) if settings.notify_url else None
+def open_notices(settings: Settings) -> SecretUrl | None:
+    """Wire up where notices for the person go; None where no URL is set for them."""
+    return SecretUrl(settings.notify_url) if settings.notify_url else None
 
 
 def open_push(

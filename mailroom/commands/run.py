@@ -18,6 +18,7 @@ from mailroom.service.health import Health, HealthServer
 from mailroom.service.loop import Service
 from mailroom.service.metrics import Metrics
 from mailroom.service.notifier import Notifier
+from mailroom.service.ntfy import Ntfy
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
@@ -113,9 +114,9 @@ def _run_service(settings: Settings) -> Exit:
 
 
 def _notifier(settings: Settings) -> Notifier | None:
-    post = open_notices(settings)
+    place = open_notices(settings)
     marks = (settings.scheme.error_label, settings.scheme.warning_label)
-    return Notifier(post, tuple(filter(None, marks))) if post else None
+    return Notifier(Ntfy(place), tuple(filter(None, marks))) if place else None
 
 
 def _is_ready(account: Account, stop: threading.Event, notifier: Notifier | None) -> bool:

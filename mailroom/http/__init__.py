@@ -9,7 +9,7 @@ from mailroom.http.answers import Response, Stream, retry_after_seconds
 from mailroom.http.bounds import DEFAULT_BOUNDS, MAX_CONNECTIONS, Bounds
 from mailroom.http.client import HttpClient
 from mailroom.http.credentials import Credentials
-from mailroom.http.once import post_once
+from mailroom.http.once import SecretUrl
 from mailroom.http.urls import (
     authority_of,
     find_secret_url_problem,
@@ -26,12 +26,12 @@ __all__ = [
     "Credentials",
     "HttpClient",
     "Response",
+    "SecretUrl",
     "Stream",
     "authority_of",
     "find_secret_url_problem",
     "find_url_problem",
     "is_loopback",
-    "post_once",
     "resolve",
     "retry_after_seconds",
     "secrets_of_url",

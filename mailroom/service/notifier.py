@@ -9,22 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from attrs import frozen
 
 from mailroom.errors import AuthenticationError, MailroomError
 from mailroom.output.logs import log
+from mailroom.service.ntfy import Ntfy
 from mailroom.triage.report import Report
 
 QUIET_SECONDS = 3_600.0
 """For how long the same thing is not told again, also where that failed: it may have arrived all the same."""
 
-END_PATIENCE_SECONDS = 6.0
+END_PATIENCE_SECONDS = 8.5
 """How long the end of the process waits for a notice that is on its way."""
-
-Post = Callable[[Mapping[str, str], bytes], None]
-"""Sends a POST with these headers and this body; raises what went wrong."""
 
 
 @frozen
@@ -32,12 +30,10 @@ class Notice:
     """What is told.
 
     Attributes:
-        cause: Of the same one there is no other notice within the hour.
-        title: In ASCII, as a header has it.
+        text: What it is about; of the same there is no other notice within the hour.
         news: How many messages it tells of.
     """
 
-    cause: str
     title: str
     text: str
     news: int = 0
@@ -47,15 +43,15 @@ class Notifier:
     """A reader of what becomes of each cycle, that tells the person what needs them.
 
     Args:
-        post: Carries a notice.
+        ntfy: Takes a notice.
         marks: The labels that a message bears which waits for the person.
         clock: Seconds that never go back.
     """
 
     def __init__(
-        self, post: Post, marks: tuple[str, ...], clock: Callable[[], float] = time.monotonic
+        self, ntfy: Ntfy, marks: tuple[str, ...], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._post = post
+        self._ntfy = ntfy
         self._marks = marks
         self._clock = clock
         self._lock = threading.Lock()
@@ -72,18 +68,18 @@ class Notifier:
             what = "a message needs" if waiting == 1 else f"{waiting} messages need"
             where = " or ".join(self._marks)
             text = f"Look for {where} in your mail. The log says why: message_rejected, name_differs."
-            self._tell(Notice("waiting", f"Mailroom: {what} you", text, waiting))
+            self._tell(Notice(f"Mailroom: {what} you", text, waiting))
 
     def note_failure(self, error: BaseException, seconds: float = 0.0) -> None:  # noqa: ARG002
         """Tell of refused credentials, if it is them that a cycle or the start failed for."""
         refusal = error if isinstance(error, AuthenticationError) else error.__cause__
         if isinstance(refusal, AuthenticationError):
-            self._tell(Notice(refusal.advice, "Mailroom: credentials are refused", refusal.advice))
+            self._tell(Notice("Mailroom: credentials are refused", refusal.advice))
 
     def note_end(self, failures: int) -> None:
         """Tell that the service has given up."""
         text = f"{failures} polls in a row have failed. The log says why: poll_failed."
-        self._tell(Notice("end", "Mailroom has ended", text))
+        self._tell(Notice("Mailroom has ended", text))
 
     def close(self, patience_seconds: float = END_PATIENCE_SECONDS) -> None:
         """Give notices that are on their way a moment to arrive."""
@@ -94,19 +90,21 @@ class Notifier:
     def _tell(self, notice: Notice) -> None:
         now = self._clock()
         with self._lock:
-            # Of a cause whose hour is over nothing need be known: so they do not pile up.
-            self._quiet_until = {cause: until for cause, until in self._quiet_until.items() if until > now}
-            if notice.cause in self._quiet_until:
+            # Whose hour is over need not be known any more: so they do not pile up.
+            self._quiet_until = {text: until for text, until in self._quiet_until.items() if until > now}
+            if notice.text in self._quiet_until:
                 return
-            self._quiet_until[notice.cause] = now + QUIET_SECONDS
+            self._quiet_until[notice.text] = now + QUIET_SECONDS
             thread = threading.Thread(target=self._deliver, args=(notice,), name="notice", daemon=True)
             self._under_way.add(thread)
         thread.start()
 
     def _deliver(self, notice: Notice) -> None:
         try:
-            headers = {"Title": notice.title, "Content-Type": "text/plain; charset=utf-8"}
-            self._post(headers, notice.text.encode())
+            if self._ntfy.has_told(notice.text):
+                log(logging.DEBUG, "notification_withheld", title=notice.title)
+                return
+            self._ntfy.tell(notice.title, notice.text)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
             reason = str(error) if isinstance(error, MailroomError) else type(error).__name__
             log(logging.WARNING, "notification_failed", title=notice.title, reason=reason)

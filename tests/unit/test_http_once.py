@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 
 import pytest
+from attrs import evolve
 
-from mailroom.errors import MailroomError, StatusError, TimedOutError, TransportError
-from mailroom.http import Bounds, post_once
+from mailroom.errors import MailroomError, StatusError, TimedOutError, TooLargeError, TransportError
+from mailroom.http import Bounds, SecretUrl
 from tests.support.scripted import Received, ScriptedServer, http
 
 SECRETS = ("hush-hush", "topic-of-mine", "tk_0123456789")
@@ -38,7 +39,7 @@ def trickle(client: socket.socket, request: Received) -> None:
 
 def failure(url: str) -> MailroomError:
     with pytest.raises(MailroomError) as told:
-        post_once(url, {"Title": "x"}, b"text", BRIEF)
+        SecretUrl(url, BRIEF).post({"Title": "x"}, b"text")
     assert not [each for each in (*SECRETS, "hush%2Dhush") if each in str(told.value)]
     return told.value
 
@@ -46,7 +47,7 @@ def failure(url: str) -> MailroomError:
 def test_it_arrives_as_it_was_meant() -> None:
     """Path and query are the URL's, its user and password are sent as Basic, and the rest is the caller's."""
     with ScriptedServer(http("200 OK")) as server:
-        post_once(secret_url(server), {"Title": "Hello"}, "für dich".encode())
+        SecretUrl(secret_url(server)).post({"Title": "Hello"}, "für dich".encode())
         (received,) = server.received
     assert (received.method, received.target) == ("POST", "/topic-of-mine?auth=tk_0123456789")
     assert received.headers["authorization"] == "Basic bWU6aHVzaC1odXNo"
@@ -54,10 +55,25 @@ def test_it_arrives_as_it_was_meant() -> None:
     assert received.body.decode() == "für dich"
 
 
+def test_what_lies_below_it_is_read_with_the_same_credentials() -> None:
+    """The path grows, and the query that is there stays."""
+    with ScriptedServer(http("200 OK", b"there")) as server:
+        assert SecretUrl(secret_url(server)).get("/json", "poll=1") == b"there"
+        (received,) = server.received
+    assert (received.method, received.target) == ("GET", "/topic-of-mine/json?auth=tk_0123456789&poll=1")
+    assert received.headers["authorization"] == "Basic bWU6aHVzaC1odXNo"
+
+
+def test_an_endless_answer_is_not_read_to_its_end() -> None:
+    """Nobody has so much to say that it fills the memory."""
+    with ScriptedServer(http("200 OK", b"x" * 2_000)) as server, pytest.raises(TooLargeError):
+        SecretUrl(server.url, evolve(BRIEF, answer_bytes=1_000)).get("/json", "")
+
+
 def test_a_url_without_a_user_sends_no_credentials() -> None:
     """Nor does it send Mailroom's own."""
     with ScriptedServer(http("204 No Content")) as server:
-        post_once(f"{server.url}/topic", {}, b"x")
+        SecretUrl(f"{server.url}/topic").post({}, b"x")
         assert "authorization" not in server.received[0].headers
 
 

@@ -13,6 +13,7 @@ from mailroom.errors import AuthenticationError, StatusError, UserError
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.service.notifier import QUIET_SECONDS, Notifier
+from mailroom.service.ntfy import Ntfy
 from mailroom.triage.report import Rejected, Report, Unmarked
 
 REFUSED = AuthenticationError(
@@ -27,15 +28,23 @@ class Phone:
     Attributes:
         failure: What it raises instead, if anything.
         shown: Title and text of each notice.
+        kept: What it keeps of the last hour, as ntfy does; nothing where it is none.
     """
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.shown: list[tuple[str, str]] = []
         self.now = 1_000.0
-        self.notifier = Notifier(self._post, ("@MailroomError", "@MailroomWarning"), lambda: self.now)
+        self.kept = b""
+        self.notifier = Notifier(Ntfy(self), ("@MailroomError", "@MailroomWarning"), lambda: self.now)
 
-    def _post(self, headers: Mapping[str, str], body: bytes) -> None:
+    def get(self, below: str, query: str) -> bytes:
+        assert (below, query) == ("/json", "poll=1&since=59m")
+        if not self.kept:
+            raise StatusError("HTTP 404", 404)
+        return self.kept
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> None:
         self.shown.append((headers["Title"], body.decode()))
         if self.failure:
             raise self.failure
@@ -125,6 +134,21 @@ def test_refused_credentials_are_told_with_what_to_do(phone: Phone) -> None:
     assert "@" not in REFUSED.advice
 
 
+def test_what_a_process_before_this_one_told_is_not_told_again(phone: Phone) -> None:
+    """A pod that starts again and again keeps to the hour too, where the receiver is ntfy."""
+    phone.kept = b"\n".join([b'{"event":"open"}', b"no JSON", b"[1]", _kept(REFUSED.advice)])
+    phone.notifier.note_failure(REFUSED)
+    assert phone.titles() == []
+    phone.now += QUIET_SECONDS
+    phone.kept = _kept("something else")
+    phone.notifier.note_failure(REFUSED)
+    assert phone.titles() == ["Mailroom: credentials are refused"]
+
+
+def _kept(text: str) -> bytes:
+    return json.dumps({"event": "message", "title": "x", "message": text}).encode()
+
+
 def test_a_start_that_fails_for_another_reason_is_told_by_whoever_starts_it(phone: Phone) -> None:
     """The person who starts it sits in front of it."""
     phone.notifier.note_failure(UserError(["a mailbox is missing"]))
@@ -152,10 +176,12 @@ def test_a_receiver_that_hangs_holds_up_neither_cycles_nor_the_end() -> None:
     """Cycles go on at once; the end waits for a moment and no longer."""
     is_over = threading.Event()
 
-    def hang(headers: Mapping[str, str], body: bytes) -> None:
-        is_over.wait()
+    class Hanging(Phone):
+        def get(self, below: str, query: str) -> bytes:
+            is_over.wait()
+            return b""
 
-    notifier = Notifier(hang, ("@MailroomError",))
+    notifier = Hanging().notifier
     for number in range(100):
         notifier.note_report(rejecting(number), 0.1)
     assert sum(thread.name == "notice" for thread in threading.enumerate()) == 1
