@@ -81,7 +81,8 @@ def _count(messages: int) -> str:
 def _written(who: Correspondent) -> str:
     """Return an address as it was written, or else as it is compared: some spellings are no single word."""
     is_plain = who.email.isprintable() and not _MORE_THAN_A_WORD.search(who.email)
-    return presentable(who.email if is_plain and parse_address(who.email) == who.address else who.address)
+    text = presentable(who.email if is_plain and parse_address(who.email) == who.address else who.address)
+    return f"<{text}>" if text.startswith("#") else text  # which would begin a comment
 
 
 @frozen

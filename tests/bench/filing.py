@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+from mailroom.model.sender import read_correspondents
 from mailroom.sandbox import Sandbox
-from tests.support.sized_accounts import add_cards, add_senders, furnished_account, mailroom_on
+from mailroom.triage.decisions import Decision
+from tests.support.sized_accounts import add_cards, add_senders, furnished_account, mailroom_on, settings_for
 
 ROUND_TRIP_SECONDS = 0.05
 
@@ -37,3 +39,33 @@ def run() -> None:
             f"  {requests - senders:6}  {seconds:16.2f}"
         )
     print("wanted: at most 12 others, and under 2.5 s for 100 senders × 5 messages")
+    _apply_file()
+
+
+def _apply_file() -> None:
+    """Print what the same takes where a file names the senders: once more, and where all are filed."""
+    print("applied  messages each  requests to foresee  to file  of these new cards  others  a second time")
+    for senders, messages in ((1, 5), (100, 5), (400, 2)):
+        account = furnished_account()
+        add_senders(account, senders, messages, labelled=False)
+        emails = sorted({x.addresses["from"][0][1] for x in account.messages_in("Screener")})
+        with Sandbox(account) as sandbox, mailroom_on(sandbox) as mailroom:
+            mailroom.begin()
+            scheme = settings_for(sandbox.environment()).scheme
+            (feed,) = (x for x in scheme.categories if x.title == "Feed")
+            decisions = [
+                Decision(who, feed) for email in emails for who in read_correspondents([("", email)])
+            ]
+            counts = []
+            for action in (mailroom.triage.foresee, mailroom.triage.apply, mailroom.triage.apply):
+                sandbox.reset_requests()
+                action(decisions)
+                counts.append(sandbox.request_count)
+            if len(account.messages_in("Screener")):
+                raise SystemExit("not everything was filed")
+        foreseen, filed, again = counts
+        print(
+            f"{senders:7}  {messages:13}  {foreseen:19}  {filed:7}  {senders:18}  {filed - senders:6}"
+            f"  {again:13}"
+        )
+    print("wanted: no more others than a cycle, 3 to foresee, and at most 6 again, which reads the new cards")

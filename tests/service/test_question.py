@@ -16,13 +16,14 @@ from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import environment, mailroom
 from tests.support.programs import read_until
 
-ASKING = ("approve --correspondents", "uninstall --apply --cards")
+ASKING = ("approve --correspondents", "uninstall --apply --cards", "apply senders.txt")
 FRIEND = "grandma@family.example"
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """An account in which every command that asks has something to ask about."""
+    (tmp_path / "senders.txt").write_text("Feed  news@dailylantern.example\n")
     with Sandbox(seeded_account()) as sandbox:
         account = sandbox.account
         account.deliver([("Me", account.username)], ["Sent"], to=[("Grandma", FRIEND)])

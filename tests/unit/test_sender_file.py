@@ -1,0 +1,145 @@
+"""The file of senders: what is written is read as it was meant, whatever strangers call themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailroom.commands.sender_file import read_senders, render_senders
+from mailroom.errors import UserError
+from mailroom.model.address import parse_address
+from mailroom.model.contacts import CardKind
+from mailroom.model.names import clean_name
+from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.model.sender import Correspondent, read_correspondents
+from mailroom.output.redaction import presentable
+from mailroom.triage.senders import Sender, SenderKind
+from tests.support.default_account import SCHEME
+
+ODD_ADDRESSES = (
+    "ann@example.net",
+    '"a #b"@example.net',
+    "#@example.net",
+    "Jörg@bücher.example",
+    '"Feed "@example.net',
+    "a'b+c=d@[192.0.2.1]",
+    "*@shop.example",
+    "o'hara@EXAMPLE.net",
+)
+TITLES = st.lists(
+    st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=12).map(
+        lambda text: clean_name(text) or "Feed"
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda title: " ".join(title.split()).casefold(),
+)
+
+
+def scheme_of(titles: list[str]) -> Scheme:
+    """A scheme with a category of each title."""
+    categories = tuple(
+        Category(Name(x), Name(f"@{n}"), ContactGroup(Name(x), Name(x)), CardKind.COMPANY)
+        for n, x in enumerate(titles)
+    )
+    return Scheme(categories, Name("Screener"), Name("@Error"), None)
+
+
+def sender(name: str, email: str, *categories: Category, messages: int = 3) -> Sender:
+    (who,) = read_correspondents([(name, email)])
+    return Sender(who, messages, "", 0, SenderKind.UNKNOWN, categories, is_contact=False)
+
+
+def read(text: str, scheme: Scheme = SCHEME) -> dict[str, tuple[str, str]]:
+    """Return what the lines of a file say: category and name of each sender."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "senders.txt"
+        path.write_text(text, "utf-8", newline="")
+        return {
+            line.decision.sender: (line.decision.category.title, line.decision.who.name)
+            for line in read_senders(path, scheme)
+        }
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=30), st.sampled_from(ODD_ADDRESSES), st.integers(0, 3)),
+        unique_by=lambda x: parse_address(x[1]),
+    ),
+    TITLES,
+    st.data(),
+)
+def test_what_is_written_is_read_as_it_was_meant(
+    people: list[tuple[str, str, int]], titles: list[str], data: st.DataObject
+) -> None:
+    """Sender, category and name come back, for every title and name, and nothing besides."""
+    scheme = scheme_of(titles)
+    chosen = {email: data.draw(st.sampled_from(scheme.categories)) for _, email, _ in people}
+    listed = [sender(name, email, chosen[email], messages=n) for name, email, n in people]
+    found = read(render_senders(listed, scheme, "2026-01-01"), scheme)
+    assert found == {
+        each.who.address: (each.categories[0].title, " ".join(presentable(each.who.name).split()))
+        for each in listed
+    }
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.text(max_size=40), st.sampled_from(ODD_ADDRESSES))), TITLES)
+def test_who_is_not_filed_stands_in_comments_alone(people: list[tuple[str, str]], titles: list[str]) -> None:
+    """No name brings about a line that counts, and every line is printable."""
+    scheme = scheme_of(titles)
+    text = render_senders([sender(*each) for each in people], scheme, "2026-01-01")
+    assert read(text, scheme) == {}
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("Feed ann@example.net", ("Feed", "")),
+        ("  feed\tANN@Example.net\t# my sister", ("Feed", "")),
+        ("PAPER   trail  mailto:ann@example.net #x", ("Paper Trail", "")),
+        ("Feed  <ann@example.net>  # Ann, 12 messages", ("Feed", "Ann")),
+        ("Feed  ann@example.net  # no messages", ("Feed", "")),
+        ("Feed  ann@example.net  # Ann, Bob, no messages", ("Feed", "Ann, Bob")),
+        ('Feed  "Ann # <1>" <ann@example.net>  # Bob, 1 message', ("Feed", "Ann # <1>")),
+        ("Feed  Ann <ann@example.net>", ("Feed", "Ann")),
+    ],
+)
+def test_people_write_a_line_in_many_ways(line: str, meant: tuple[str, str]) -> None:
+    """Case, blanks, brackets and notes do not count; a name before brackets does."""
+    assert read(f"\ufeff# a comment\r\n\r\n{line}\r\n") == {"ann@example.net": meant}
+
+
+def test_the_longest_category_counts() -> None:
+    """Where one title begins another, the line means what stands there in whole."""
+    scheme = scheme_of(["Feed", "Feed news", "#1", '"'])
+    text = "Feed news a@x.example\nFeed  b@x.example\n"
+    assert read(text, scheme) == {"a@x.example": ("Feed news", ""), "b@x.example": ("Feed", "")}
+
+
+def test_a_line_twice_is_one_and_says_one_name() -> None:
+    """Only what contradicts is a problem; the first name that is said counts."""
+    text = "Feed a@x.example\nfeed A@X.example # Ann, 2 messages\nFeed a@x.example # Bob, 2 messages\n"
+    assert read(text) == {"a@x.example": ("Feed", "Ann")}
+
+
+def test_a_contradiction_names_all_its_lines_and_comes_with_the_other_problems() -> None:
+    """A person mends the file once."""
+    with pytest.raises(UserError) as raised:
+        read("Feed a@x.example\nJail a@x.example\nImbox a@x.example\nFeed nobody\n")
+    told = sorted(problem.partition(", line")[2] for problem in raised.value.problems)
+    assert told[0].startswith(" 4: 'nobody' is not the address")
+    assert told[1].startswith("s 1 and 2 and 3: a@x.example is said to be Feed and Jail and Imbox")
+
+
+def test_an_address_that_is_no_plain_word_is_written_as_it_is_compared() -> None:
+    """It is one column, and the same sender all the same."""
+    written = Correspondent(parse_address("ann@example.net") or "", "<ann@example.net>", "")  # type: ignore[arg-type]
+    each = Sender(written, 1, "", 0, SenderKind.UNKNOWN, (SCHEME.categories[1],), is_contact=True)
+    assert "Feed         ann@example.net  # 1 message" in render_senders([each], SCHEME, "2026-01-01")
