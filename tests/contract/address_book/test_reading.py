@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import pytest
 
-from mailroom.model.contacts import Card, CardUid
+from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.ports import AddressBook
 from tests.contract.address_book import address
+from tests.contract.address_book.test_writing import new_card
 from tests.support import vcards
 from tests.support.accounts import GROUPS, AccountUnderTest, add_contact, group_card_name, join
 from tests.support.on_dav import AccountOnDavServer
 from tests.support.running import opened
 from tests.support.wire import RefusedError
+
+CLOCKS_APART_SECONDS = 5
 
 
 def uids(cards: Iterable[Card]) -> list[str]:
@@ -202,3 +206,53 @@ class TestFollowing:
         seen = book.refresh()
         assert not seen.cards(address("ann@example.net"))
         assert uids(seen.cards(address("bob@example.net"))) == [stays]
+
+
+class TestMoments:
+    """When somebody was filed, and a group changed: known as far as the server's dates tell."""
+
+    def test_groups_and_members_have_their_moments(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
+        """A group of the person's own has its members by the time it was changed last."""
+        before = int(time.time()) - CLOCKS_APART_SECONDS
+        add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        found = book.refresh()
+        ann = address("ann@example.net")
+        moments = [found.filed_by(ann, "Feed"), found.changed_at("Feed"), found.groups_made_at(["Feed"])]
+        if account.describes_cards:
+            assert all(before <= moment <= time.time() + CLOCKS_APART_SECONDS for moment in moments)
+            assert found.filed_by(ann, "Feed") == found.changed_at("Feed")
+        else:
+            assert moments[0] == moments[1]
+        assert found.filed_by(ann, "Nowhere") == found.changed_at("Nowhere") == 0
+        assert found.groups_made_at(["Feed", "Nowhere"]) == 0
+
+    def test_whoever_mailroom_made_a_card_for_was_filed_then(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
+        """A later change of the group does not move it; one that was just written has no moment yet."""
+        book.refresh()
+        created = book.create([new_card("ann@example.net", "Ann")])
+        (card,) = created.values()
+        assert isinstance(card, Card)
+        book.regroup({"Feed": Membership(add=frozenset({card.uid}))})
+        assert book.latest().changed_at("Feed") == 0
+        again = opened(account).book.refresh()
+        made = again.cards(address("ann@example.net"))[0].created
+        assert again.filed_by(address("ann@example.net"), "Feed") == (made or again.changed_at("Feed"))
+
+    def test_a_renamed_group_is_known_if_mailroom_made_it(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
+        """By its identifier, under whatever name but one that is wanted itself."""
+        account.delete_card(group_card_name(account, "Feed"))
+        book.refresh()
+        assert book.create_groups(["Feed"]) == {}
+        name = group_card_name(account, "Feed")
+        uid = vcards.value(account.cards()[name], "UID")
+        account.put_card(name, vcards.group("News", uid=uid))
+        renamed = opened(account).book.refresh()
+        assert renamed.renamed_groups(GROUPS) == {"Feed": "News"}
+        assert renamed.renamed_groups(["News", "Jail"]) == {}
+        assert renamed.renamed_groups([*GROUPS, "News"]) == {}
