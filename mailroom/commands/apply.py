@@ -51,7 +51,7 @@ def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
     with Progress("reading the account"):
         account.check()
         forecast = account.triage.foresee(line.decision for line in lines)
-    preview = _look(forecast, lines)
+    preview = _preview(forecast, lines)
     if not as_json:
         _show(terminal, preview)
     report = Report()
@@ -64,7 +64,7 @@ def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
     return Exit.FAILED if preview.left or report.failed else Exit.DONE
 
 
-def _look(forecast: Forecast, lines: Sequence[Line]) -> Preview:
+def _preview(forecast: Forecast, lines: Sequence[Line]) -> Preview:
     numbers = {line.decision.sender: line.number for line in lines}
     changes = [(filing, n) for filing, n in forecast.filings if filing.changes_contacts or n]
     left = sorted((numbers[sender], (sender, reason)) for sender, reason in forecast.left.items())

@@ -24,7 +24,7 @@ from mailroom.commands.check import check_at_the_end
 from mailroom.commands.credentials import INSTEAD, sign_in
 from mailroom.commands.inspection import inspect
 from mailroom.commands.rules import is_same_rules, render_rules, show_next_step
-from mailroom.commands.setup import is_complete, look_ahead, show_items, show_preview
+from mailroom.commands.setup import is_complete, preview_rule, show_items, show_preview
 from mailroom.errors import MailroomError, OutputError, UserError
 from mailroom.exits import Exit
 from mailroom.model.address import Address, parse_address
@@ -83,7 +83,7 @@ def _lead(*, only_credentials: bool, form: str, output: Path) -> Exit:
         ("Labels, mailboxes and contact groups", guide.make_what_is_missing),
         ("People you write to", guide.approve_people),
         ("Rules", guide.write_rules),
-        ("", guide.look_ahead),  # which have headings of their own
+        ("", guide.preview_rule),  # which have headings of their own
         ("", guide.check),
     )
     for title, step in steps:
@@ -173,9 +173,9 @@ class _Guide:
             ask("Press Enter once they are in force:", WITHOUT_TERMINAL)
         return True
 
-    def look_ahead(self) -> bool:
+    def preview_rule(self) -> bool:
         mailboxes = self.account.mail.read([]).mailboxes
-        show_preview(self.terminal, *look_ahead(self.account, mailboxes, self.account.book.latest()))
+        show_preview(self.terminal, *preview_rule(self.account, mailboxes, self.account.book.latest()))
         return True
 
     def check(self) -> bool:

@@ -37,7 +37,7 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
         since: The day from which on messages were counted.
     """
     undecided = [each for each in senders if not each.categories]
-    torn = [each for each in senders if len(each.categories) > 1]
+    in_several = [each for each in senders if len(each.categories) > 1]
     titles = [_title(category) for category in scheme.categories]
     width = max(map(len, titles))
     lines = [
@@ -50,7 +50,7 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     sections: dict[str, Iterable[tuple[Sender, Category | None, bool]]] = {
         "Not filed": ((each, each.suggestion, True) for each in undecided),
         "In several groups: choose one": (
-            (each, category, True) for each in torn for category in each.categories
+            (each, category, True) for each in in_several for category in each.categories
         ),
     }
     for category in scheme.categories:

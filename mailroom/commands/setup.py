@@ -50,7 +50,7 @@ def setup(*, apply: bool, as_json: bool) -> Exit:
     if not as_json:
         show_items(terminal, items)
         _show_next_step(terminal, items, applied=apply, can_approve=can_approve)
-    ahead, why_not = look_ahead(account, reading.mailboxes, contacts)
+    ahead, why_not = preview_rule(account, reading.mailboxes, contacts)
     if as_json:
         terminal.json(_as_json(items, ahead))
     else:
@@ -65,7 +65,7 @@ def is_complete(items: Sequence[Item]) -> bool:
     return all(item.state in {State.PRESENT, State.MADE} for item in items)
 
 
-def look_ahead(
+def preview_rule(
     account: Account, mailboxes: Sequence[Mailbox], contacts: Contacts
 ) -> tuple[ScreenerPreview | None, str]:
     """Read who wrote to the Inbox lately; None, and why, where that cannot be done."""

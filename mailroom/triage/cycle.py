@@ -162,7 +162,7 @@ class Triage:
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
-            _, misplaced = self.stragglers.look(layout, contacts)
+            _, misplaced = self.stragglers.read_screener(layout, contacts)
             stragglers = tuple(
                 (each, misplaced.message_counts[x]) for x, each in misplaced.stragglers.items()
             )
@@ -211,7 +211,7 @@ class Triage:
         contacts = self._book.refresh()
         work.settle(find_meant(work.decisions, view.marked.messages, view.layout, contacts))
         file_those_with_card(work, view, contacts)
-        snapshot, misplaced = self.stragglers.look(view.layout, contacts)
+        snapshot, misplaced = self.stragglers.read_screener(view.layout, contacts)
         left = work.left_to_the_person(view.marked, view.layout)
         messages = tuple(snapshot.messages.values())
         return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out)

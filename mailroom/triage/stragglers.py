@@ -99,7 +99,7 @@ class Stragglers:
             ServerError: A server could not be asked.
         """
         layout = self._reader.read_view().layout
-        snapshot, misplaced = self.look(layout, self._book.refresh())
+        snapshot, misplaced = self.read_screener(layout, self._book.refresh())
         return self._sweep(snapshot, misplaced, layout)
 
     def contacts_waiting(self) -> Counter[Address]:
@@ -108,7 +108,7 @@ class Stragglers:
         Raises:
             UserError, ServerError: As `rescue`.
         """
-        _, misplaced = self.look(self._reader.read_view().layout, self._book.latest())
+        _, misplaced = self.read_screener(self._reader.read_view().layout, self._book.latest())
         return Counter({sender: misplaced.message_counts[sender] for sender in sorted(misplaced.in_no_group)})
 
     def release(self, senders: Collection[Address]) -> SweepReport:
@@ -118,10 +118,10 @@ class Stragglers:
             UserError, ServerError: As `rescue`.
         """
         layout = self._reader.read_view().layout
-        snapshot, misplaced = self.look(layout, self._book.refresh())
+        snapshot, misplaced = self.read_screener(layout, self._book.refresh())
         return self._move(snapshot, lambda x: release_contact(x, senders, misplaced, layout), layout)
 
-    def look(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
+    def read_screener(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
         """Read Screener and the labels; say what lies there although its sender is decided on or known.
 
         Raises:

@@ -30,7 +30,7 @@ def survey(
         group_names: The names of its contact groups, each as often as it occurs; None likewise.
         renamed: What of it was there under its name, and is called otherwise now.
     """
-    account = _Account(tree, group_names, scheme, renamed)
+    account = _Survey(tree, group_names, scheme, renamed)
     items = account.items()
     return [
         evolve(item, remedy=_remedy(account, items, number)) if item.state is State.TAKEN else item
@@ -61,7 +61,7 @@ def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
 
 
 @frozen
-class _Account:
+class _Survey:
     """What is there, and what is wanted."""
 
     tree: MailboxTree | None
@@ -74,12 +74,12 @@ class _Account:
         items: list[Item] = []
         if self.tree is not None:
             wanted = _wanted_mailboxes(self.scheme)
-            there = _Mailboxes(self.tree, frozenset(name for _, name in wanted))
-            items += [self._renamed_mailbox(there.look_for(kind, name), self.tree) for kind, name in wanted]
+            there = _MailboxFinder(self.tree, frozenset(name for _, name in wanted))
+            items += [self._renamed_mailbox(there.find(kind, name), self.tree) for kind, name in wanted]
         if self.group_names is not None:
             found = Counter(self.group_names)
             items += [
-                _renamed(_look_for_group(group.name, found), self.renamed.groups, found)
+                _renamed(_find_group(group.name, found), self.renamed.groups, found)
                 for group in self.scheme.groups
             ]
         return items
@@ -98,7 +98,7 @@ class _Account:
             return (self.group_names or ()).count(item.name)
         return len(self.tree.named(item.name)) if self.tree else 0
 
-    def with_mailbox_named(self, path: str, new_path: str) -> _Account:
+    def with_mailbox_named(self, path: str, new_path: str) -> _Survey:
         """Rename or move a mailbox, and with it what lies in it."""
         tree = self.tree or MailboxTree(())
         changed = []
@@ -112,7 +112,7 @@ class _Account:
             changed.append(mailbox)
         return evolve(self, tree=MailboxTree(changed))
 
-    def with_group_named(self, name: str, new_name: str) -> _Account:
+    def with_group_named(self, name: str, new_name: str) -> _Survey:
         """Rename a contact group."""
         names = [new_name if each == name else each for each in self.group_names or ()]
         return evolve(self, group_names=names)
@@ -124,7 +124,7 @@ class _Account:
             for x in self.scheme.groups
         )
 
-    def with_setting(self, setting: str, text: str) -> _Account:
+    def with_setting(self, setting: str, text: str) -> _Survey:
         """Let a setting name something else."""
         return evolve(self, scheme=self.scheme.with_setting(setting, text))
 
@@ -142,7 +142,7 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
 
 
 @frozen
-class _Mailboxes:
+class _MailboxFinder:
     """The mailboxes that are there.
 
     Attributes:
@@ -152,7 +152,7 @@ class _Mailboxes:
     tree: MailboxTree
     wanted: frozenset[str]
 
-    def look_for(self, kind: Kind, name: Name) -> Item:
+    def find(self, kind: Kind, name: Name) -> Item:
         """Say whether a mailbox is there."""
         match self.tree.named(name):
             case [mailbox] if mailbox.role:
@@ -187,7 +187,7 @@ class _Mailboxes:
                 yield Obstacle.LEVEL, path, path
 
 
-def _look_for_group(name: Name, found: Counter[str]) -> Item:
+def _find_group(name: Name, found: Counter[str]) -> Item:
     if found[name] > 1:
         return Item(Kind.GROUP, name, State.TAKEN, Obstacle.DOUBLED, name)
     if found[name]:
@@ -214,7 +214,7 @@ _SAYS = {
 }
 
 
-def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
+def _remedy(account: _Survey, items: Sequence[Item], number: int) -> str:
     """Say what the person can do about a name that is taken."""
     item = items[number]
     another = f"set {item.name.setting or 'the setting'} to another name"
@@ -231,7 +231,7 @@ def _remedy(account: _Account, items: Sequence[Item], number: int) -> str:
             return f"{is_now}: {', or '.join(ways or [another])}"
 
 
-def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
+def _ways(account: _Survey, item: Item) -> Iterator[tuple[str, _Survey]]:
     """Yield what could be done, and the account as it would be then."""
     # What lies in the mailbox that was found does not change its name.
     target = item.name.removesuffix(item.instead.removeprefix(item.found))
@@ -249,7 +249,7 @@ def _ways(account: _Account, item: Item) -> Iterator[tuple[str, _Account]]:
         yield f"set {setting}={item.instead}", account.with_setting(setting, item.instead)
 
 
-def _helps(after: _Account, items: Sequence[Item], number: int) -> bool:
+def _helps(after: _Survey, items: Sequence[Item], number: int) -> bool:
     """Whether less stands in the way of the item than before, and nothing else is worse off."""
     names = [fold_name(name) for _, name in _wanted_mailboxes(after.scheme)]
     now = after.items()
