@@ -161,10 +161,11 @@ def test_a_thread_left_behind_does_not_spoil_the_end(image: str) -> None:
     """Threads that are still at work when the program ends are ended with it; glibc loads libgcc_s for it."""
     python, *_ = entry_point(image)
     busy = (
-        "import threading, time\n"
-        "def work():\n    while True: time.sleep(0.0001)\n"
+        "import threading\n"
+        "all_at_work = threading.Barrier(21)\n"
+        "def work():\n    all_at_work.wait()\n    while True: threading.Event().wait(0.0001)\n"
         "for _ in range(20): threading.Thread(target=work, daemon=True).start()\n"
-        "time.sleep(0.2)"
+        "all_at_work.wait()"
     )
     ended = run_once(image, "-I", "-c", busy, options=[f"--entrypoint={python}"])
     assert ended.stderr == ""

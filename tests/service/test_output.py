@@ -24,6 +24,9 @@ QUICK = {"MAILROOM_POLL_INTERVAL": "0.2", "MAILROOM_PUSH": "off", "MAILROOM_LOG_
 F_SETPIPE_SZ = 1031
 """fcntl(2); Python's module has a name for it only where it was built with one."""
 
+ROOM_BYTES = 300
+"""The first line of the log fits into it, and the one about the first request does not."""
+
 STOPPED_WHILE_OUTPUT_BLOCKS = """
 import logging, sys, threading
 from mailroom.output.logs import configure_logs, log
@@ -46,17 +49,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @contextmanager
-def full_pipe() -> Iterator[int]:
-    """Yield the writing end of a pipe into which nothing more goes, and which nobody reads."""
+def full_pipe(room_bytes: int = 0) -> Iterator[int]:
+    """Yield the writing end of a pipe into which nothing more goes than that, and which nobody reads."""
     reader, writer = os.pipe()
     try:
-        fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
-        os.set_blocking(writer, False)
-        try:
-            while True:
-                os.write(writer, b"x" * 512)
-        except BlockingIOError:
-            os.set_blocking(writer, True)
+        size = fcntl.fcntl(writer, F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+        os.write(writer, bytes(size - room_bytes))
         yield writer
     finally:
         os.close(reader)
@@ -102,8 +100,8 @@ def test_a_stop_needs_no_output() -> None:
 @pytest.mark.slow
 def test_the_service_stops_in_time_where_its_output_blocks(sandbox: Sandbox, tmp_path: Path) -> None:
     """A log that nobody reads any more holds no stop up: 0 within thirty seconds."""
-    with full_pipe() as output, running(sandbox, tmp_path, output) as process:
-        time.sleep(3)
+    with full_pipe(ROOM_BYTES) as output, running(sandbox, tmp_path, output) as process:
+        assert eventually(lambda: bool(sandbox.requests)), "so it has got beyond its first line"
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0

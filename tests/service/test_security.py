@@ -352,7 +352,7 @@ def send_slowly(client: socket.socket) -> None:
     """Send a byte now and then, for much longer than anybody should listen."""
     for _ in range(1_000):
         client.sendall(b"G")
-        time.sleep(0.05)
+        time.sleep(0.05)  # the harm is that it takes long
 
 
 def connections(port: int, count: int, stack: ExitStack) -> list[socket.socket]:
@@ -427,7 +427,7 @@ class TestHealthUnderHostileClients:
                         stack.enter_context(socket.socket())
                 client.connect(("127.0.0.1", health_server.port))
                 used = time.process_time()
-                time.sleep(0.6)
+                time.sleep(0.6)  # as long as it might spin in
                 assert time.process_time() - used < 0.2
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

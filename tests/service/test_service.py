@@ -182,7 +182,7 @@ class TestLife:
         for number in range(times):
             with Process({**sandbox.environment(), **QUICK}, tmp_path) as service:
                 assert eventually(partial(holds_signals, service.pid))
-                time.sleep(0.4 * number / times)
+                time.sleep(0.4 * number / times)  # another moment of the start each time
                 service.send(signal.SIGTERM)
                 assert service.exit_code() == 0
                 assert service.errors() == ""

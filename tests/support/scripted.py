@@ -36,11 +36,13 @@ class ScriptedServer:
 
     Attributes:
         received: Every request so far.
+        hung_up: Counts the connections that it has closed.
     """
 
     def __init__(self, *answers: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self._answers: Sequence[Answer] = answers
         self.received: list[Received] = []
+        self.hung_up = threading.Semaphore(0)
         self._host, self._tls = host, tls
         self._listener = socket.create_server((host, 0))
         self._lock = threading.Lock()
@@ -75,6 +77,7 @@ class ScriptedServer:
     def _answer(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             self._converse(self._tls.wrap_socket(client, server_side=True) if self._tls else client)
+        self.hung_up.release()
 
     def _converse(self, client: socket.socket) -> None:
         with client, client.makefile("rb") as stream:

@@ -177,7 +177,7 @@ def dripping(head: bytes, drop: bytes) -> Answer:
         client.sendall(head)
         while True:
             client.sendall(drop)
-            time.sleep(0.02)
+            time.sleep(0.02)  # a server that is slow, and never silent for long
 
     return answer
 
@@ -205,7 +205,7 @@ class TestTheDeadline:
         """A chain of slow redirects has the time of one exchange."""
 
         def slowly_away(client: socket.socket, request: Received) -> None:
-            time.sleep(0.15)
+            time.sleep(0.15)  # a server that is slow, and in time each time
             client.sendall(http("302 Found", Location="/x"))
 
         with ScriptedServer(slowly_away) as server, pytest.raises(TransportError, match="no complete answer"):

@@ -16,7 +16,7 @@ from attrs import evolve
 
 from mailroom.errors import MailroomError, TransportError
 from mailroom.http import Bounds, Credentials, HttpClient
-from tests.support.given_time import eventually
+from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.scripted import Answer, Received, ScriptedServer, http
 
 SECRET = "Bearer secret"
@@ -142,14 +142,14 @@ class TestTwentyTimes:
 
     def test_an_idle_connection_that_the_server_closes(self) -> None:
         """It is noticed before it is used again; no request is lost to it."""
-        bounds = evolve(BOUNDS, attempts=3)
+        bounds = evolve(BOUNDS, attempts=3, silence_seconds=30.0, exchange_seconds=60.0)
         with (
             ScriptedServer(KEPT) as server,
             closing(HttpClient(server.url, Credentials(SECRET), None, bounds)) as client,
         ):
             for _ in range(TIMES):
                 assert client.request("GET", f"{server.url}/x").body == b"fine"
-                time.sleep(0.01)
+                assert server.hung_up.acquire(timeout=PATIENCE_SECONDS)
             assert len(server.received) == TIMES
 
     def test_more_threads_than_connections(self) -> None:
