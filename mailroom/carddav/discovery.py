@@ -74,7 +74,8 @@ def discover(http: HttpClient, url: str) -> tuple[Collection, ...]:
                 return (named,)
         if books := _books_of_the_person(http, base, resources):
             return books
-    raise ProtocolError(f"{url} is not the URL of an address book, nor is {WELL_KNOWN} on its host")
+    told = f"{url} is not the URL of an address book, nor is {WELL_KNOWN} on its host"
+    raise ProtocolError(http.credentials.misled(told))
 
 
 def escape_xml(text: str) -> str:

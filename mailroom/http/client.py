@@ -228,7 +228,9 @@ class HttpClient:
             give_back(is_done=False)
             if isinstance(error, urllib3.exceptions.HTTPError | HTTPException | OSError):
                 self._on_answer(None, time.monotonic() - began)
-                raise transport_error(error, request, request.url, patience) from error
+                is_home = (url.host, port_of(url)) == (self._home.host, port_of(self._home))
+                setting = self.credentials.address_variable if is_home else ""
+                raise transport_error(error, request, request.url, patience, setting) from error
             raise
 
     def wait(self, seconds: float) -> None:

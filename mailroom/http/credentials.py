@@ -17,6 +17,7 @@ class Credentials:
         server: Whom they are for.
         variables: The settings that hold them.
         renewal: How a person gets new ones.
+        address_variable: The setting that says where the server is; empty where nobody has set it.
     """
 
     authorization: str = field(repr=False)
@@ -24,6 +25,16 @@ class Credentials:
     server: str = "server"
     variables: tuple[str, ...] = ()
     renewal: str = "check them"
+    address_variable: str = ""
+
+    def misled(self, told: str, answer: str = "") -> str:
+        """Return what a person is told where the server's address seems to be wrong.
+
+        Args:
+            answer: The request and the answer that show it.
+        """
+        what = f"{self.address_variable}: {told}; check the address" if self.address_variable else told
+        return f"{what} ({answer})" if answer else what
 
     def refused(self, answer: str) -> AuthenticationError:
         """Return the error that tells a person of their refusal, and what to do.

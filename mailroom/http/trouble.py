@@ -48,10 +48,17 @@ class _Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def transport_error(error: BaseException, request: Request, url: str, patience: Patience) -> TransportError:
-    """Make an error of what kept a request, which led to `url`, from getting a whole answer."""
+def transport_error(
+    error: BaseException, request: Request, url: str, patience: Patience, setting: str = ""
+) -> TransportError:
+    """Make an error of what kept a request, which led to `url`, from getting a whole answer.
+
+    Args:
+        setting: What a person has set to say where the server is; empty where that is not to blame.
+    """
     kind = TimedOutError if _is_too_slow(error, patience) else TransportError
-    return kind(f"{request}: {explain(error, url, patience)}")
+    told = explain(error, url, patience)
+    return kind(f"{setting}: {told} ({request})" if setting else f"{request}: {told}")
 
 
 def explain(error: BaseException, url: str, patience: Patience) -> str:
@@ -129,6 +136,8 @@ def _no_encryption(error: SSLError, place: _Place) -> str:
         return (
             f"the server does not speak TLS on port {place.port} (is it http://?); check the port in the URL"
         )
+    if error.reason == "UNEXPECTED_EOF_WHILE_READING":
+        return f"{place} closed the connection before it was encrypted; check the host and the port"
     reason = (error.reason or "for an unknown reason").replace("_", " ").lower()
     return f"no encrypted connection to {place} came about: {reason}"
 

@@ -33,6 +33,8 @@ from mailroom.jmap.wire import (
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """As text and as objects, an answer takes up to nine times its bytes; a pod has 128 MiB."""
 
+_NOTHING_THERE = frozenset({404, 405, 410})
+
 MAX_READ_ATTEMPTS = 3
 """How often what changes while it is being read is read from the beginning."""
 
@@ -233,7 +235,16 @@ class JmapClient:
         return [Answer(call, *by_index[str(index)], size) for index, call in enumerate(calls)]
 
     def _fetch_session(self) -> Session:
-        response = self._http.request("GET", self._session_url, headers={"Accept": "application/json"})
+        misled, told = self._http.credentials.misled, f"there is no JMAP session at {self._session_url}"
+        try:
+            response = self._http.request("GET", self._session_url, headers={"Accept": "application/json"})
+            check_json(response)
+        except StatusError as error:
+            if error.status not in _NOTHING_THERE:
+                raise
+            raise StatusError(misled(told, str(error)), error.status, error.body) from error
+        except ProtocolError as error:
+            raise ProtocolError(misled(told, str(error))) from error
         return read_session(response)
 
 

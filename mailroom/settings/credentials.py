@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 
 from mailroom.http import Credentials
+from mailroom.settings.variables import CARDDAV_URL, JMAP_SESSION_URL, default_of
 
 
-def jmap_credentials(token: str) -> Credentials:
-    """Return what proves to the mail server who asks (RFC 6750)."""
+def jmap_credentials(token: str, url: str) -> Credentials:
+    """Return what proves to the mail server at `url` who asks (RFC 6750)."""
     return Credentials(
         f"Bearer {token}",
         name="token",
@@ -16,11 +17,12 @@ def jmap_credentials(token: str) -> Credentials:
         variables=("MAILROOM_JMAP_TOKEN",),
         renewal="make a new one (Fastmail: Settings → Privacy & Security → API tokens) "
         "with read and write access to Email",
+        address_variable=_if_set(JMAP_SESSION_URL, url),
     )
 
 
-def carddav_credentials(username: str, password: str) -> Credentials:
-    """Return what proves to the contacts server who asks (RFC 7617)."""
+def carddav_credentials(username: str, password: str, url: str) -> Credentials:
+    """Return what proves to the contacts server at `url` who asks (RFC 7617)."""
     pair = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
     return Credentials(
         f"Basic {pair}",
@@ -29,4 +31,10 @@ def carddav_credentials(username: str, password: str) -> Credentials:
         variables=("MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD"),
         renewal="make a new app password (Fastmail: Settings → Privacy & Security → App passwords) "
         "with access to Contacts",
+        address_variable=_if_set(CARDDAV_URL, url),
     )
+
+
+def _if_set(variable: str, value: str) -> str:
+    """Return a variable's name where a person has set it: what holds by itself is not theirs to mend."""
+    return "" if value == default_of(variable) else variable

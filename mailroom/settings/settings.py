@@ -24,7 +24,7 @@ from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
-from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, NAMES, NOTIFY_URL
+from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, JMAP_SESSION_URL, NAMES, NOTIFY_URL
 
 DOTENV: Final = Path(".env")
 
@@ -69,12 +69,12 @@ class Settings:
     @property
     def jmap_credentials(self) -> Credentials:
         """What the mail server is asked with."""
-        return jmap_credentials(self.jmap_token)
+        return jmap_credentials(self.jmap_token, self.jmap_session_url)
 
     @property
     def carddav_credentials(self) -> Credentials:
         """What the contacts server is asked with."""
-        return carddav_credentials(self.carddav_username, self.carddav_password)
+        return carddav_credentials(self.carddav_username, self.carddav_password, self.carddav_url)
 
 
 def load_scheme(environment: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Scheme:
@@ -109,7 +109,7 @@ def load_settings(
         log_level=reader.word("MAILROOM_LOG_LEVEL"),
         log_format=reader.word("MAILROOM_LOG_FORMAT"),
         scheme=read_scheme(reader),
-        jmap_session_url=reader.text("MAILROOM_JMAP_SESSION_URL", find_url_problem),
+        jmap_session_url=reader.text(JMAP_SESSION_URL, find_url_problem),
         carddav_url=reader.text(CARDDAV_URL, find_url_problem),
         health_host=reader.text("MAILROOM_HEALTH_HOST", find_name_problem),
         health_port=reader.whole_number(HEALTH_PORT),

@@ -9,6 +9,7 @@ from mailroom.output.logs import LOG_FORMATS
 
 CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
 CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
+JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
@@ -39,7 +40,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
-    "MAILROOM_JMAP_SESSION_URL": "https://api.fastmail.com/jmap/session",
+    JMAP_SESSION_URL: "https://api.fastmail.com/jmap/session",
     CARDDAV_URL: "https://carddav.fastmail.com/",
     "MAILROOM_HEALTH_HOST": "::",  # a probe comes from outside the pod
     HEALTH_PORT: "8080",

@@ -170,6 +170,14 @@ class TestEncryption:
             place = server.url.removeprefix("https://")
             assert told_of(server.url) == f"the certificate of {place} {told}"
 
+    def test_a_server_that_hangs_up_in_the_middle_of_it(self) -> None:
+        """What answers there may be no server for this at all."""
+        error = SSLError(1, "[SSL: UNEXPECTED_EOF_WHILE_READING] …")
+        error.reason = "UNEXPECTED_EOF_WHILE_READING"
+        assert explain(error, "https://mail.home.example/", Patience(BOUNDS)) == (
+            "mail.home.example:443 closed the connection before it was encrypted; check the host and the port"
+        )
+
     def test_another_failure_keeps_its_reason(self) -> None:
         """What has no sentence of its own is told in OpenSSL's words, but as words."""
         error = SSLError(1, "[SSL: TLSV1_ALERT_ACCESS_DENIED] …")
