@@ -33,6 +33,7 @@ T = TypeVar("T")
 class CoreCapability:
     """What the server can take at once (RFC 8620 section 2)."""
 
+    # What a server leaves out is as large as RFC 8620 suggests at the least.
     max_size_request: int = field(default=10_000_000, validator=validators.ge(1))
     max_calls_in_request: int = field(default=16, validator=validators.ge(1))
     max_objects_in_get: int = field(default=500, validator=validators.ge(1))

@@ -90,6 +90,7 @@ def _split(text: str) -> tuple[str, str] | None:
     else:
         local, _, domain = text.rpartition("@")
         local, domain = local.strip(), domain.strip()
+    # A dot at the end stands for the root of all names: the same domain (RFC 1034 section 3.1).
     domain = domain.removesuffix(".")
     if not local.strip() or not local.isprintable() or not domain.isprintable():
         return None
@@ -101,6 +102,7 @@ def _is_domain(text: str) -> bool:
 
 
 def _fold(text: str) -> str:
+    # Lower case may take a letter apart that was composed before.
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 

@@ -20,6 +20,7 @@ class Handler(BaseHTTPRequestHandler):
     """Serves one connection; a subclass says how requests are answered."""
 
     protocol_version = "HTTP/1.1"
+    # An event is not to wait until the one before it has been acknowledged.
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     respond: ClassVar[Callable[[Request], Reply | Stream]]
@@ -41,10 +42,12 @@ class Handler(BaseHTTPRequestHandler):
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdigit():
+            # What follows of its body would be read as the next request.
             self.close_connection = True
             self._send(Reply(411))
             return None
         body = self.rfile.read(int(length))
+        # The client has gone in the middle: nobody is there to be answered.
         if len(body) < int(length):
             self.close_connection = True
             return None

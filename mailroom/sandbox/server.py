@@ -94,6 +94,7 @@ class Sandbox:
     def close(self) -> None:
         """Stop answering, and close every connection."""
         self._is_closing = True
+        # Event streams wait for a change; this wakes them, so that they see the end.
         with self.account.changed:
             self.account.changed.notify_all()
         self._server.shutdown()

@@ -54,6 +54,7 @@ def write_dotenv(path: Path, values: Mapping[str, str]) -> None:
 
 def _bindings(path: Path) -> list[Binding]:
     try:
+        # Editors on Windows begin a file with a byte order mark, which is no part of the first name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
     except FileNotFoundError:

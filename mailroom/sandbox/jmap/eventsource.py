@@ -61,6 +61,7 @@ def events(
     if last_event_id is not None and last_event_id != _event_id(known):
         known = _parse_event_id(last_event_id, known)
     elif account.announces_state and last_event_id is None:
+        # As Fastmail does: first the states as they are, of the type connect.
         greeting = _state_event(account, known, {}, "connect")
         return chain([greeting], _following(account, wanted, known, is_closing))
     return _following(account, wanted, known, is_closing)
