@@ -40,7 +40,7 @@ class JmapMailHistory:
             except ServerError as error:
                 if not is_too_large(error) or page_messages == at_once == 1:
                     raise
-                page_messages, at_once = max(1, page_messages // 2), max(1, at_once // 2)
+                page_messages, at_once = max(1, page_messages // 2), max(1, len(batch) // 2)
                 continue
             for each in emails:
                 found.take(each, read_message)
