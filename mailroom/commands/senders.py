@@ -78,17 +78,18 @@ def _show(terminal: Terminal, found: Sequence[Sender]) -> None:
             each.last_at[:10],
             each.kind.value,
             _filed_as(each),
-            each.suggestion.title if each.suggestion else "",
         )
         for each in found
     ]
-    header = ("ADDRESS", "NAME", "MAIL", "NEWEST", "KIND", "FILED AS", "SUGGESTION")
-    terminal.table(header, rows, yielding=("NAME",))
+    header = ("ADDRESS", "NAME", "MAIL", "NEWEST", "KIND", "FILED AS")
+    terminal.table(header, rows, yielding=("NAME", "ADDRESS"))
     terminal.line()
 
 
 def _filed_as(sender: Sender) -> str:
-    return ", ".join(x.title for x in sender.categories) or ("(contact)" if sender.is_contact else "–")
+    if sender.suggestion:
+        return f"{sender.suggestion.title}?"
+    return ", ".join(x.title for x in sender.categories) or ("contact" if sender.is_contact else "–")
 
 
 def _conclude(
@@ -106,6 +107,8 @@ def _conclude(
     if file:
         terminal.paragraph(f"{file} has them. Edit it, then: mailroom apply {file}")
     elif undecided:
+        if any(each.suggestion for each in writing):
+            terminal.paragraph("What ends in ? is a suggestion; nothing is filed as that.")
         terminal.paragraph(
             "`mailroom senders --file senders.txt` writes them into a file to edit, and `mailroom apply "
             "senders.txt` files them."

@@ -57,10 +57,13 @@ def read_incoming(
         ServerError: The server could not be asked.
     """
     tallies = Tallies(own)
+    in_others = total = 0
     for number, mailbox_id in enumerate(places):
         for page in history.headers(mailbox_id, since, with_lists=with_lists):
             tallies.add_senders(page, places[:number])
-            advance(len(page.headers) + page.left_out, page.total)
+            total = in_others + page.total
+            advance(len(page.headers) + page.left_out, total)
+        in_others = total
     return tallies
 
 

@@ -61,10 +61,11 @@ class Sender:
 
 
 def places_to_look(tree: MailboxTree, scheme: Scheme) -> list[MailboxId]:
-    """Return the mailboxes that tell who writes: Inbox, Screener, destinations and Archive."""
+    """Return the mailboxes that tell who writes and hold mail: Inbox, Screener, destinations, Archive."""
     named = (each.id for name in (scheme.screener, *scheme.destinations) for each in tree.named(name))
     inbox, archive = (with_role(tree.mailboxes, role) for role in (INBOX_ROLE, ARCHIVE_ROLE))
-    return list(dict.fromkeys([*inbox, *named, *archive]))
+    filled = {each.id for each in tree.mailboxes if each.total_messages}
+    return [each for each in dict.fromkeys([*inbox, *named, *archive]) if each in filled]
 
 
 def describe_senders(

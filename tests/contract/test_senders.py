@@ -117,7 +117,8 @@ class TestOutput:
         for word in ("Ann Example", "The News"):
             (line,) = (line for line in (ann, news) if word in line)
             assert line.index(word) == header.index("NAME")
-        assert news.split()[-3:] == ["list", "–", "Feed"]
+        assert news.split()[-2:] == ["list", "Feed?"]
+        assert "What ends in ? is a suggestion" in done.output
         assert "2 senders since 2026-01-01, 2 of them not filed" in done.output
 
     def test_the_file_has_a_line_for_each_and_comments_out_who_is_not_filed(
@@ -161,6 +162,21 @@ class TestOutput:
         assert line.startswith("# ?")
         assert all(each.isprintable() for each in lines)
         assert run_command(account.environment, "senders", "--since", SINCE).output.count("\x1b") == 0
+
+    def test_its_requests_grow_with_pages_and_not_with_senders(self, account: AccountUnderTest) -> None:
+        """A page of a mailbox that holds mail is one request, and nobody is asked about one by one."""
+
+        def requests() -> int:
+            before = len(account.requests())
+            listed(account)
+            return len(account.requests()) - before
+
+        account.receive([ANN], "Inbox")
+        account.receive([ANN], "Screener")
+        first = requests()
+        for number in range(40):
+            account.receive([("", f"s{number}@example.net")], "Inbox" if number % 2 else "Screener")
+        assert requests() == first
 
     def test_nothing_is_written_to_the_account(self, account: AccountUnderTest, tmp_path: Path) -> None:
         """It looks and nothing else, on an account without Screener too."""
