@@ -1,0 +1,51 @@
+"""An account as it will be after a cycle, as far as that tells whose mail is swept after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Self
+
+from attrs import frozen
+
+from mailroom.model.address import Address
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.ports import Contacts
+from mailroom.triage.plan import Filing
+
+
+@frozen
+class ContactsAfter(Contacts):
+    """Contacts once senders are filed: a card that others share changes its groups for them, too.
+
+    Attributes:
+        now: As they are.
+        joined: Which group a card will be in.
+        left: Which groups cards will have left.
+    """
+
+    now: Contacts
+    joined: Mapping[CardUid, str]
+    left: Collection[tuple[str, CardUid]]
+
+    @classmethod
+    def of(cls, now: Contacts, filings: Collection[Filing]) -> Self:
+        """Return the contacts after these filings."""
+        joined = {each.card.uid: str(each.group) for each in filings if each.card and each.joins}
+        return cls(now, joined, frozenset().union(*(filing.departures for filing in filings)))
+
+    def cards(self, address: Address) -> Sequence[Card]:
+        """Return the cards that are there already; a new one is of who is filed, and has nothing waiting."""
+        return self.now.cards(address)
+
+    def groups(self, uid: CardUid) -> Collection[str]:
+        """Return the groups of a card."""
+        staying = {name for name in self.now.groups(uid) if (name, uid) not in self.left}
+        return staying | ({self.joined[uid]} if uid in self.joined else set())
+
+    def group_names(self) -> Sequence[str]:
+        """Return the names of all contact groups."""
+        return self.now.group_names()
+
+    def group_uids(self) -> Mapping[str, CardUid]:
+        """Return the identifier of each contact group, by its name."""
+        return self.now.group_uids()
