@@ -5,9 +5,10 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.mail import Change, Message, Snapshot
+from mailroom.model.mail import Message, Snapshot
 from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore
 from mailroom.model.sender import Correspondent
+from mailroom.triage.decisions import sender_of
 from mailroom.triage.filing import (
     file_senders,
     file_those_with_card,
@@ -18,7 +19,7 @@ from mailroom.triage.filing import (
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
-from mailroom.triage.plan import NO_CHANGE, file_unborn, release, sweep
+from mailroom.triage.plan import file_unborn, release
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
 
@@ -80,9 +81,8 @@ class Carrier:
             return Snapshot("", {})
         snapshot = self._read_for(work, view.layout)
         for message in snapshot.messages.values():
-            filing = work.filing_of(message)
-            if filing and sweep(message, filing, view.layout):
-                work.moved[filing.decision.sender] += 1
+            if (sender := sender_of(message)) and work.swept(message, view.layout):
+                work.moved[sender] += 1
         return snapshot
 
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
@@ -99,12 +99,7 @@ class Carrier:
     def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
         """Move the filed senders' messages, and return the labelled ones as they are now."""
         snapshot = self._read_for(work, layout)
-
-        def change(message: Message) -> Change:
-            filing = work.filing_of(message)
-            return sweep(message, filing, layout) if filing else NO_CHANGE
-
-        update = self.mail.update(snapshot, change)
+        update = self.mail.update(snapshot, lambda message: work.swept(message, layout))
         outcome = by_sender(update, snapshot)
         work.moved += outcome.changed
         for sender, reason in outcome.failed.items():

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.address import Address
-from mailroom.model.mail import Change, Message, MessageId, Snapshot
+from mailroom.model.mail import MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore, Update, untold
 from mailroom.model.scheme import Scheme
@@ -21,18 +21,13 @@ from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_incidental, find_meant
 from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
 from mailroom.triage.filing import file_those_with_card
+from mailroom.triage.foresight import ContactsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
-from mailroom.triage.plan import (
-    NO_CHANGE,
-    Filing,
-    card_name,
-    conclude,
-    name_differs,
-)
+from mailroom.triage.plan import Filing, card_name
 from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
@@ -162,10 +157,14 @@ class Triage:
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
-            _, misplaced = self.stragglers.read_screener(layout, contacts)
-            stragglers = tuple(
-                (each, misplaced.message_counts[x]) for x, each in misplaced.stragglers.items()
+            names = _names_for(view.marked, contacts, work, layout)
+            found = self.stragglers.foresee(
+                layout,
+                ContactsAfter.of(contacts, work.filings.values()),
+                lambda message: message_after(message, work, view, names),
             )
+            # The mail of who is filed has moved by then.
+            stragglers = tuple(each for each in found if each[0].decision.sender not in work.filings)
         marked = view.marked.messages
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
@@ -266,20 +265,7 @@ class Triage:
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""
-
-        def change(message: Message) -> Change:
-            if work.rests(message):
-                return NO_CHANGE
-            sender = sender_of(message)
-            return conclude(
-                message,
-                work.filing_of(message),
-                layout,
-                rejection=work.rejected.get(message.id),
-                differs=name_differs(message, names.get(sender, "") if sender else ""),
-            )
-
-        update = self._mail.update(snapshot, change)
+        update = self._mail.update(snapshot, lambda message: work.concluded(message, layout, names))
         work.refused |= {
             message_id: reason
             for message_id, reason in update.failed.items()

@@ -9,8 +9,11 @@ from attrs import frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import Message
 from mailroom.model.ports import Contacts
-from mailroom.triage.plan import Filing
+from mailroom.triage.plan import Filing, release
+from mailroom.triage.view import MailView
+from mailroom.triage.work import Work
 
 
 @frozen
@@ -49,3 +52,18 @@ class ContactsAfter(Contacts):
     def group_uids(self) -> Mapping[str, CardUid]:
         """Return the identifier of each contact group, by its name."""
         return self.now.group_uids()
+
+
+def message_after(message: Message, work: Work, view: MailView, names: Mapping[Address, str]) -> Message:
+    """Return a message as a cycle leaves it, before it sweeps after what was decided earlier.
+
+    Args:
+        names: What senders are called on their cards.
+    """
+    layout = view.layout
+    if message.id in work.released:
+        message = release(message, layout).applied_to(message)
+    message = work.swept(message, layout).applied_to(message)
+    if message.id in view.marked.messages:
+        message = work.concluded(message, layout, names).applied_to(message)
+    return message

@@ -13,9 +13,11 @@ from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Contacts, MailStore
 from mailroom.model.scheme import Scheme
+from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
+from mailroom.triage.plan import Filing
 from mailroom.triage.report import SweepReport
 from mailroom.triage.screener import (
     MisplacedMail,
@@ -129,6 +131,26 @@ class Stragglers:
         """
         snapshot = self._reader.read_messages({layout.screener} | layout.watched)
         return snapshot, self._sort(snapshot, contacts, layout)
+
+    def foresee(
+        self, layout: Layout, contacts: Contacts, after: Callable[[Message], Message]
+    ) -> list[tuple[Filing, int]]:
+        """Say whose mail would be swept after a cycle, and how many messages; writes nothing.
+
+        Args:
+            contacts: As they will be after it.
+            after: Says how a message will be after it.
+
+        Raises:
+            ServerError: The server could not be asked.
+        """
+        snapshot = self._reader.read_messages({layout.screener} | layout.watched)
+        later = Snapshot(snapshot.state, {key: after(each) for key, each in snapshot.messages.items()})
+        misplaced = self._sort(later, contacts, layout)
+        moved = Counter(
+            sender_of(each) for each in later.messages.values() if sweep_straggler(each, misplaced, layout)
+        )
+        return [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
 
     def _sort(self, snapshot: Snapshot, contacts: Contacts, layout: Layout) -> MisplacedMail:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from attrs import Factory, define, field
 
 from mailroom.model.address import Address
-from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import Filing
+from mailroom.triage.plan import NO_CHANGE, Filing, conclude, name_differs, sweep
 from mailroom.triage.report import Filed, Rejected, Report, Unmarked
 
 Task = tuple[Address, str] | MessageId
@@ -89,6 +89,28 @@ class Work:
         """Whether nothing more is to be done to a message in this cycle."""
         sender = sender_of(message)
         return sender in self.failed or sender in self._resting or message.id in self._resting
+
+    def swept(self, message: Message, layout: Layout) -> Change:
+        """Say how a message gets to where its sender's mail belongs."""
+        filing = self.filing_of(message)
+        return sweep(message, filing, layout) if filing else NO_CHANGE
+
+    def concluded(self, message: Message, layout: Layout, names: Mapping[Address, str]) -> Change:
+        """Say which labels come off a message, and which go on.
+
+        Args:
+            names: What senders are called on their cards.
+        """
+        if self.rests(message):
+            return NO_CHANGE
+        sender = sender_of(message)
+        return conclude(
+            message,
+            self.filing_of(message),
+            layout,
+            rejection=self.rejected.get(message.id),
+            differs=name_differs(message, names.get(sender, "") if sender else ""),
+        )
 
     def refusals(self) -> set[Task]:
         """Return what was refused in this cycle."""
