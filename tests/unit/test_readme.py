@@ -106,6 +106,22 @@ def test_the_promises_name_tests_that_are_there() -> None:
             assert re.search(rf"^\s*(?:class|def) {name}\b", path.read_text("utf-8"), re.MULTILINE), name
 
 
+def test_the_unit_starts_what_the_page_installs_and_reads_what_it_writes() -> None:
+    """Whoever types the lines has program and secrets where the unit looks for them."""
+    page = text_of("docs/run.md")
+    (folder,) = re.findall(r"PIPX_BIN_DIR=(\S+)", page)
+    assert f"\nExecStart={folder}/mailroom run\n" in page
+    loaded = re.findall(r"^LoadCredential=\w+:(\S+)$", page, re.MULTILINE)
+    assert loaded == re.findall(r"sudo tee (\S+)", page)
+
+
+def test_a_promise_is_one_line() -> None:
+    """Whoever reads all of them has understood what there is to trust."""
+    promises = re.findall(r"^\| (?!promise |---)(.*?) \| ", text_of("docs/promises.md"), re.MULTILINE)
+    assert len(promises) > 30
+    assert [promise for promise in promises if len(promise) > 80] == []
+
+
 def test_the_map_names_what_is_there() -> None:
     """Files and folders of the code that docs/architecture.md names exist."""
     named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md|env))?)`", text_of("docs/architecture.md"))
