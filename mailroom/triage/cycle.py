@@ -192,7 +192,7 @@ class Triage:
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        return Report(filed=work.filed(), failed=work.postponed | work.failed)
+        return Report(filed=work.filed(), failed=work.not_filed(view.marked))
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""
@@ -201,7 +201,7 @@ class Triage:
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
-        return Forecast(filings, (), left=work.postponed | work.failed)
+        return Forecast(filings, (), left=work.not_filed(view.marked))
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""

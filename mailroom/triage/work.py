@@ -80,6 +80,15 @@ class Work:
             if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
                 self.fail(decision.sender, reason)
 
+    def not_filed(self, marked: Snapshot) -> dict[Address, str]:
+        """Return why senders are not filed, those included whose labelled messages are left to the person."""
+        rejected = {
+            sender: each.reason
+            for message_id, each in self.rejected.items()
+            if (sender := sender_of(marked.messages[message_id]))
+        }
+        return rejected | self.postponed | self.failed
+
     def filing_of(self, message: Message) -> Filing | None:
         """Return how the message's sender is filed, if they are."""
         sender = sender_of(message)

@@ -16,6 +16,7 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent, read_sender
 from mailroom.triage.cycle import Triage
+from mailroom.triage.decisions import Decision
 from tests.support.default_account import GROUPS, LABELS, MAILBOXES, MARKS, PLACES, SCHEME
 from tests.support.memory import Book, CrashError, World
 
@@ -131,6 +132,57 @@ def test_interrupted_after_any_write_and_run_again_it_ends_the_same(
             interrupted.writes_left = None
             run(interrupted)
         assert interrupted.state() == undisturbed.state(), f"after {writes} of {undisturbed.writes} writes"
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[Scheme, list[Decision]]:
+    """What a file says of some senders, in some scheme."""
+    scheme = draw(schemes)
+    addresses = [address for text in SENDERS[:5] if (address := parse_address(text))]
+    said = draw(st.dictionaries(st.sampled_from(addresses), st.sampled_from(scheme.categories), min_size=1))
+    return scheme, [Decision(Correspondent(x, x, "Ann"), category) for x, category in said.items()]
+
+
+def apply_file(world: World, file: tuple[Scheme, list[Decision]]) -> World:
+    scheme, decisions = file
+    Triage(world, Book(world), scheme, OwnAddresses.read([OWN])).apply(decisions)
+    return world
+
+
+@given(worlds(), files())
+def test_a_file_interrupted_after_any_write_and_applied_again_ends_the_same(
+    world: World, file: tuple[Scheme, list[Decision]]
+) -> None:
+    """No label leads back to it; the file does."""
+    undisturbed = apply_file(world.copy(), file)
+    event(f"writes: {min(undisturbed.writes, 8)}")
+    for writes in range(undisturbed.writes):
+        interrupted = world.copy()
+        interrupted.writes_left = writes
+        with suppress(CrashError):
+            apply_file(interrupted, file)
+        interrupted.writes_left = None
+        apply_file(interrupted, file)
+        assert interrupted.state() == undisturbed.state(), f"after {writes} of {undisturbed.writes} writes"
+
+
+@given(worlds(), files())
+def test_a_file_applied_again_writes_nothing_and_touches_nobody_else(
+    world: World, file: tuple[Scheme, list[Decision]]
+) -> None:
+    """Each sender of it is filed or told, and mail of others stays as it is."""
+    before = dict(world.messages)
+    scheme, decisions = file
+    named = {decision.sender for decision in decisions}
+    report = Triage(world, Book(world), scheme, OwnAddresses.read([OWN])).apply(decisions)
+    assert {each.filing.decision.sender for each in report.filed} | report.failed.keys() == named
+    for message_id, message in before.items():
+        now = world.messages[message_id]
+        if message.mailbox_ids & PROTECTED:
+            assert now.mailbox_ids - {*LABELS, *MARKS} == message.mailbox_ids - {*LABELS, *MARKS}
+        assert sender(message) in named or now == message, "another sender's mail was touched"
+    written = world.writes
+    assert apply_file(world, file).writes == written
 
 
 @given(worlds(), schemes, st.booleans())
