@@ -94,13 +94,15 @@ TOO_SLOW = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what James is not asked for, and mark what it does not keep."""
+    """Leave out what a server is not asked for, and mark what is slow and what James does not keep."""
     left_out = [item for item in items if _is_on_james(item) and not _is_about(item, MODULES)]
     left_out += [item for item in items if _is_in_memory(item) and not _is_asked_of_the_double(item)]
     left_out += [item for item in items if _is_on_newer(item) and not _is_about(item, MODULES_ON_NEWER)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+    _ask_cyrus_the_rest_slowly(items)
     for item in filter(_is_on_james, items):
         for name, reason in NOT_KEPT.items():
             if name in item.name:
@@ -109,6 +111,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="mail and contacts are behind different proxies here"))
         if item.name.startswith(TOO_SLOW):
             item.add_marker(pytest.mark.skip(reason="James takes minutes for hundreds of messages"))
+
+
+def _ask_cyrus_the_rest_slowly(items: Iterable[pytest.Item]) -> None:
+    """Leave one example of each sentence in the quick suite: each takes a new account on a real server."""
+    asked = set()
+    for item in items:
+        if "[cyrus" in item.name and not item.get_closest_marker("slow"):
+            sentence = item.nodeid.partition("[")[0]
+            if sentence in asked:
+                item.add_marker(pytest.mark.slow)
+            asked.add(sentence)
 
 
 def _is_on_james(item: pytest.Item) -> bool:
