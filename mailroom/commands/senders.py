@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from attrs import frozen
+
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
@@ -15,7 +17,7 @@ from mailroom.exits import Exit
 from mailroom.model.mail import SENT_ROLE
 from mailroom.model.mailboxes import with_role
 from mailroom.model.scheme import Scheme
-from mailroom.output.files import write_file
+from mailroom.output.files import refuse_existing, write_file
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.triage.correspondence import Tallies, not_read
 from mailroom.triage.old_mail import read_incoming, read_recipients
@@ -23,6 +25,20 @@ from mailroom.triage.senders import Sender, describe_senders, places_to_look
 from mailroom.triage.words import number_of
 
 USUAL_DAYS = 90
+
+
+@frozen
+class Found:
+    """Who writes, and what could not be read.
+
+    Attributes:
+        unreadable: How many messages.
+        unreadable_contacts: What of the contacts, and why.
+    """
+
+    senders: Sequence[Sender]
+    unreadable: int
+    unreadable_contacts: Sequence[str]
 
 
 def senders(*, since: date | None, file: Path | None, force: bool, as_json: bool) -> Exit:
@@ -34,23 +50,24 @@ def senders(*, since: date | None, file: Path | None, force: bool, as_json: bool
         force: Whether that file may be there.
     """
     settings = configured()
+    if file and not force:
+        refuse_existing(file)
     account = open_account(settings)
     since = since or (datetime.now(UTC) - timedelta(days=USUAL_DAYS)).date()
-    found, unreadable = _read(account, settings.scheme, since)
+    found = _read(account, settings.scheme, since)
     terminal = Terminal()
     if file:
-        write_file(file, render_senders(found, settings.scheme, since.isoformat()), force=force)
+        write_file(file, render_senders(found.senders, settings.scheme, since.isoformat()), force=force)
     if as_json:
-        terminal.json(_as_json(found, since, unreadable))
+        terminal.json(_as_json(found, since))
         return Exit.DONE
     if not file:
-        _show(terminal, [each for each in found if each.messages])
-    _conclude(terminal, found, since, unreadable, file)
+        _show(terminal, [each for each in found.senders if each.messages])
+    _conclude(terminal, found, since, file)
     return Exit.DONE
 
 
-def _read(account: Account, scheme: Scheme, since: date) -> tuple[list[Sender], int]:
-    """Read who writes, and how many messages could not be read."""
+def _read(account: Account, scheme: Scheme, since: date) -> Found:
     with Progress("reading the account"):
         seen = inspect(account, scheme)
         if seen.reading.value is None or seen.contacts.value is None or seen.tree is None:
@@ -64,7 +81,8 @@ def _read(account: Account, scheme: Scheme, since: date) -> tuple[list[Sender], 
     if with_role(mailboxes, SENT_ROLE):
         with Progress("reading who you wrote to") as progress:
             outgoing = read_recipients(account.history, mailboxes, own, progress.advance, begin)
-    return describe_senders(incoming, outgoing, contacts, scheme, own), incoming.unreadable
+    described = describe_senders(incoming, outgoing, contacts, scheme, own)
+    return Found(described, incoming.unreadable, tuple(account.book.left_out()))
 
 
 def _show(terminal: Terminal, found: Sequence[Sender]) -> None:
@@ -92,14 +110,14 @@ def _filed_as(sender: Sender) -> str:
     return ", ".join(x.title for x in sender.categories) or ("contact" if sender.is_contact else "–")
 
 
-def _conclude(
-    terminal: Terminal, found: Sequence[Sender], since: date, unreadable: int, file: Path | None
-) -> None:
-    writing = [each for each in found if each.messages]
+def _conclude(terminal: Terminal, found: Found, since: date, file: Path | None) -> None:
+    writing = [each for each in found.senders if each.messages]
     undecided = sum(not each.categories for each in writing)
-    silent = len(found) - len(writing)
-    if unreadable:
-        terminal.paragraph(f"{not_read(unreadable)}, so their senders are not counted.")
+    silent = len(found.senders) - len(writing)
+    if found.unreadable:
+        terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted.")
+    for each in found.unreadable_contacts:
+        terminal.paragraph(f"{each}: who is in there may be filed and is not told as such.")
     terminal.paragraph(
         f"{number_of(len(writing), 'sender')} since {since}, {undecided} of them not filed"
         + (f"; {silent} more are filed and did not write." if silent else ".")
@@ -115,7 +133,7 @@ def _conclude(
         )
 
 
-def _as_json(found: Sequence[Sender], since: date, unreadable: int) -> dict[str, object]:
+def _as_json(found: Found, since: date) -> dict[str, object]:
     return {
         "since": since.isoformat(),
         "senders": [
@@ -130,7 +148,8 @@ def _as_json(found: Sequence[Sender], since: date, unreadable: int) -> dict[str,
                 "is_contact": each.is_contact,
                 "suggestion": each.suggestion.title if each.suggestion else None,
             }
-            for each in found
+            for each in found.senders
         ],
-        "unreadable": unreadable,
+        "unreadable": found.unreadable,
+        "unreadable_contacts": list(found.unreadable_contacts),
     }

@@ -7,6 +7,16 @@ from pathlib import Path
 from mailroom.errors import UserError
 
 
+def refuse_existing(path: Path) -> None:
+    """See to it that nobody waits for what cannot be written in the end.
+
+    Raises:
+        UserError: There is such a file.
+    """
+    if path.exists():
+        raise UserError([f"{path} already exists: use --force to overwrite it"])
+
+
 def write_file(path: Path, text: str, *, force: bool) -> None:
     """Write a text into a file in UTF-8.
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.support import harm
 from tests.support.accounts import AccountUnderTest, Sender, add_contact
+from tests.support.behind import behind
+from tests.support.harm import Harm
 from tests.support.running import run_command
 
 SINCE = "2026-01-01"
@@ -177,6 +180,22 @@ class TestOutput:
         for number in range(40):
             account.receive([("", f"s{number}@example.net")], "Inbox" if number % 2 else "Screener")
         assert requests() == first
+
+    def test_what_could_not_be_read_is_told(self, account: AccountUnderTest) -> None:
+        """Nobody takes the list for the whole, or a filed sender for a stranger, without being told."""
+        add_contact(account, *ANN, groups=["Feed"])
+        odd = account.receive([BOB], "Inbox")
+        with behind(account) as hit:
+            environment = hit.proxy.environment(account.environment)
+            hit.proxy.plan = Harm(harm.odd_messages(odd), harm.jmap)
+            done = run_command(environment, "senders", "--since", SINCE)
+            assert "1 message could not be read" in done.output
+            hit.proxy.plan = Harm(harm.cut_text, lambda x: b"multiget" in x.body or harm.card_reading(x))
+            done = run_command(environment, "senders", "--since", SINCE)
+            assert done.code == 0, done.errors
+            assert "cannot be read" in " ".join(done.output.split())
+            told = run_command(environment, "senders", "--since", SINCE, "--json").json()
+        assert told["unreadable_contacts"]
 
     def test_nothing_is_written_to_the_account(self, account: AccountUnderTest, tmp_path: Path) -> None:
         """It looks and nothing else, on an account without Screener too."""
