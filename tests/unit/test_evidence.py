@@ -192,6 +192,7 @@ class TestGroups:
         assert feed(mail(ANN, "Inbox"), mail(BOB, "Feed", at=LATEST)) is RIGHT
         assert feed(mail(ANN, "Feed"), mail(BOB, "Inbox", at=LATEST)) is WRONG
         assert feed(mail(ANN, "Feed"), mail(BOB, "Screener", at=LATEST)) is WRONG
+        assert feed(mail(ANN, "Feed"), mail(BOB, "Inbox")) is NOT_SEEN, "neither is newer"
 
     def test_newer_mail_that_may_have_been_put_there_takes_the_cross_and_gives_no_tick(self) -> None:
         """Since then the rule may work."""
@@ -250,6 +251,7 @@ class TestScreener:
             pytest.param(mail(EVE, "Screener", read=True), id="read"),
             pytest.param(mail(EVE, "Screener", "Inbox"), id="in the Inbox as well"),
             pytest.param(mail(EVE, "Inbox", at="2026-04-30T12:00:00Z"), id="in the Inbox since before setup"),
+            pytest.param(mail(EVE, "Inbox", at=SET_UP), id="in the Inbox at that very moment"),
             pytest.param(mail(EVE, "Inbox", "@ToJail"), id="labelled"),
             pytest.param(mail(EVE, "Family"), id="somewhere else"),
             pytest.param(mail("me@x.example", "Inbox"), id="of the person's own"),
