@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
@@ -57,7 +58,8 @@ def demo(*, serve: bool) -> Exit:
     terminal = Terminal()
     if serve:
         signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)  # before there are threads: for sigwait
-    account = seeded_account()
+    # Commands that look at the last weeks find something in an account that is served.
+    account = seeded_account(now=datetime.now(UTC)) if serve else seeded_account()
     with Sandbox(account) as sandbox:
         if serve:
             terminal.line(

@@ -149,6 +149,8 @@ def _in_words(value: object) -> str:
             return "; ".join(map(_in_words, value))
         case bool():
             return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
         case _:
             return str(value)
 

@@ -14,6 +14,7 @@ from mailroom.output.streams import tell
 
 # argparse's own words, of Python 3.11 to 3.14; nothing else tells which value it was.
 _INVALID_CHOICE: Final = re.compile(r"argument (\S+): invalid choice: ['\"](.*)['\"] \(choose from (.*)\)")
+_MISSING: Final = re.compile(r"^the following arguments are required: ")
 _OPTION: Final = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -39,7 +40,8 @@ class CommandLineParser(argparse.ArgumentParser):
             choices = re.findall(r"[\w-]+", allowed)
             kind = "command" if where == "COMMAND" else f"{where.split('/')[-1]}"
             message = f"there is no {kind} {word!r}{_meant(word, choices)}"
-        complain([f"{message} (see `{self.prog} --help`)"])
+        complain([_MISSING.sub("missing: ", message)])
+        tell(f"  {self.prog} --help explains it")
         sys.exit(Exit.USAGE)
 
     def _not_understood(self, word: str) -> str:

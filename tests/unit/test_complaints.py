@@ -79,6 +79,7 @@ def test_a_failed_start_is_told_once_on_a_terminal(
         ("setup --aply", "there is no option --aply; did you mean --apply?"),
         ("rules --format sive", "there is no --format 'sive'; did you mean sieve?"),
         ("zzz", "there is no command 'zzz'; there are "),
+        ("undo", "missing: ADDRESS"),
         ("setup now", "'now' is more than is expected here"),
     ],
 )
@@ -91,6 +92,6 @@ def test_of_a_misspelt_word_the_one_that_is_meant_is_told(
     assert ended.value.code == 2
     shown = capsys.readouterr().err
     assert meant in shown
-    command = arguments.partition(" ")[0] if " " in arguments else ""
+    command = arguments.partition(" ")[0] if "no command" not in meant else ""
     assert shown.startswith(f"usage: mailroom {command}")
-    assert f"(see `{f'mailroom {command}'.rstrip()} --help`)" in shown
+    assert shown.endswith(f"\n  {f'mailroom {command}'.rstrip()} --help explains it\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,13 @@ def test_the_demos_account_is_the_same_every_time() -> None:
         return [*mail, *(card.data for card in account.book.cards.values())]
 
     assert facts(seeded_account()) == facts(seeded_account())
+
+
+def test_the_story_can_end_today() -> None:
+    """A command that looks at the last weeks finds mail in an account that is served, too."""
+    waiting = seeded_account(now=datetime(2031, 5, 4, tzinfo=UTC)).messages_in("Screener")
+    assert max(message.received_at for message in waiting) > "2031-05-03"
+    assert min(message.received_at for message in waiting) > "2031-04-04"
 
 
 def test_the_demos_account_is_whole() -> None:

@@ -48,11 +48,12 @@ class Names:
     notices: tuple[str, ...] = ("@MailroomError", "@MailroomWarning")
 
 
-def seeded_account(names: Names = Names()) -> SandboxAccount:
+def seeded_account(names: Names = Names(), now: datetime = NOW) -> SandboxAccount:
     """Return an account in the middle of its life, with the provider's rules in force.
 
     Args:
         names: What its mailboxes and contact groups are called.
+        now: When its story ends.
     """
     destinations = {
         names.imbox: "Inbox",
@@ -71,8 +72,8 @@ def seeded_account(names: Names = Names()) -> SandboxAccount:
     for group in (*destinations, "Friends"):
         account.add_group(group)
     _fill_address_book(account, names)
-    _deliver_everything(account)
-    _live_a_little(account)
+    _deliver_everything(account, now)
+    _live_a_little(account, now)
     return account
 
 
@@ -90,12 +91,12 @@ def _fill_address_book(account: SandboxAccount, names: Names) -> None:
         account.add_member("Friends", uid)
 
 
-def _deliver_everything(account: SandboxAccount) -> None:
+def _deliver_everything(account: SandboxAccount, now: datetime) -> None:
     """Let all mail arrive in the order of its dates, each where the rules put it."""
     post = []
     for sender in (*STRANGERS, *IMBOX, *FEED, *PAPER_TRAIL, *JAIL, CARD_ONLY):
         for number, subject in enumerate(sender.subjects):
-            received_at = NOW - timedelta(days=sender.days + number * 2.3)
+            received_at = now - timedelta(days=sender.days + number * 2.3)
             post.append((received_at, sender, subject))
     for received_at, sender, subject in sorted(post, key=lambda entry: entry[0]):
         account.deliver(
@@ -107,7 +108,7 @@ def _deliver_everything(account: SandboxAccount) -> None:
         )
 
 
-def _live_a_little(account: SandboxAccount) -> None:
+def _live_a_little(account: SandboxAccount, now: datetime) -> None:
     """Read, file, answer and throw away some of it, as people do."""
     for message in account.messages_in("Inbox")[::2]:
         account.mark_read(message.id)
@@ -120,13 +121,13 @@ def _live_a_little(account: SandboxAccount) -> None:
         [("Prince Adewale", "prince@inheritance.example")],
         ["Spam"],
         "Urgent and confidential",
-        NOW - timedelta(days=1),
+        now - timedelta(days=1),
     )
     account.deliver(
         [("Alex Moreau", OWNER)],
         ["Sent"],
         "Re: Dinner on Friday?",
-        NOW - timedelta(hours=6),
+        now - timedelta(hours=6),
         [SEEN],
         to=[("Maya Moreau", "maya@moreau.example")],
         text="Yes! Eight o'clock at ours.",
