@@ -9,7 +9,7 @@ from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.model.address import Address
-from mailroom.output.question import agrees, can_ask
+from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 
 SHOWN_CONTACTS = 10
@@ -19,6 +19,9 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
     """Sweep such mail to where it belongs; return 1 if some of it could not be moved.
 
     Mail of contacts in no triage group goes to the Inbox, after a yes.
+
+    Raises:
+        UserError: There is such mail, and nobody to ask; what needs no yes is done by then.
     """
     account = open_account(configured())
     stragglers = account.triage.stragglers
@@ -32,7 +35,7 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
         _show(terminal, moved, "where they belong")
         if contacts:
             _show_contacts(terminal, contacts)
-    if contacts and (yes or (not as_json and can_ask() and agrees(_question(contacts)))):
+    if contacts and (yes or (not as_json and agrees(_question(contacts)))):
         with Progress("moving to the Inbox"):
             released = stragglers.release(contacts)
         if not as_json:
@@ -62,8 +65,6 @@ def _show_contacts(terminal: Terminal, contacts: Counter[Address]) -> None:
         terminal.paragraph(f"{sender} ({count})", "  ")
     if len(contacts) > SHOWN_CONTACTS:
         terminal.line(f"  … and {len(contacts) - SHOWN_CONTACTS} more")
-    if not can_ask():
-        terminal.paragraph("Label them, or `mailroom rescue --yes` moves their mail to the Inbox.")
 
 
 def _question(contacts: Counter[Address]) -> str:
