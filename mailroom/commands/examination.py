@@ -47,7 +47,7 @@ def examine(
     ]
     tree = seen.tree
     if tree and all(finding.verdict is Verdict.RIGHT for finding in found):
-        found += _examine("mail", lambda: _mail(account, settings, tree, failed))
+        found += _examine("rules", lambda: _mail(account, settings, tree, failed))
     else:
         not_yet = "not checked until everything above is right"
         found += [Finding(subject, Verdict.NOT_SEEN, not_yet) for subject in ("rules", "waiting")]

@@ -235,7 +235,8 @@ def _trail_of_strangers(mail: _SortedMail, evidence: Evidence) -> _Trail:
     groups = [group.name for group in evidence.scheme.groups]
     made_at = contacts.groups_made_at(groups)  # everything had been set up then, at the earliest
     theirs = [*mail.of_strangers, *mail.once_strangers]
-    untouched = set(_untouched(theirs, list(map(contacts.changed_at, groups))))
+    changed_at = list(map(contacts.changed_at, groups))
+    untouched = set(_untouched(theirs, changed_at))
     trail = _Trail()
     for message in theirs:
         if layout.screener in message.mailbox_ids:
@@ -246,10 +247,13 @@ def _trail_of_strangers(mail: _SortedMail, evidence: Evidence) -> _Trail:
     trail.placed += [x for x in mail.once_strangers if layout.inbox not in x.mailbox_ids]
     if not made_at and not trail.placed:
         return trail  # perhaps all that lies in the Inbox came before anything was set up
+    # Read mail of a sender whom somebody has taken back stays in the Inbox, and that changes a group.
+    newer = {x.id for x in _after(_last_of(changed_at), mail.of_strangers)}
     trail.astray += [
         x
         for x in mail.of_strangers
         if x.received_at > _moment(made_at)
+        and (x.id in newer or not x.is_read)
         and layout.inbox in x.mailbox_ids
         and layout.screener not in x.mailbox_ids
     ]

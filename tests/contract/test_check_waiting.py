@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support import harm
 from tests.support.accounts import AccountUnderTest, add_contact, label
 from tests.support.behind import behind
+from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange
 from tests.support.running import run_command, run_cycle, run_shown
 
@@ -103,3 +105,16 @@ def test_a_sender_who_cannot_be_filed_is_told_after_the_cycle(account: AccountUn
     assert "gil@example.net is not filed:" in told
     assert "507" in told
     assert "each cycle tries again" in " ".join(told.split())
+
+
+def test_a_message_that_cannot_be_read_is_told(account: AccountUnderTest) -> None:
+    """Who knows what it would be; it is no fault of the account."""
+    odd = account.receive([GIL], "Screener")
+    with behind(account) as hit:
+        hit.proxy.plan = Harm(harm.odd_messages(odd), harm.jmap)
+        environment = hit.proxy.environment(account.environment)
+        found = run_command(environment, "check", "--json").json()
+        hit.proxy.check()
+    (told,) = [each for each in found if odd in each["says"]]
+    assert (told["subject"], told["is_right"]) == ("waiting", None)
+    assert told["says"].startswith(f"message {odd} cannot be read: ")

@@ -267,6 +267,13 @@ class TestScreener:
         assert found.verdict is WRONG
         assert f"2 messages from strangers ({EVE}, {ZOE}) came after setup and went" in found.says
 
+    def test_read_mail_counts_only_where_it_came_after_every_decision(self) -> None:
+        """That of a sender whom the person has taken back stays in the Inbox."""
+        read = mail(EVE, "Inbox", read=True)
+        assert screener(read) is WRONG
+        assert screener(read, people=evolve(FEED_MEMBERS, changed=LATEST)) is NOT_SEEN
+        assert screener(mail(EVE, "Inbox"), people=evolve(FEED_MEMBERS, changed=LATEST)) is WRONG
+
     def test_or_since_screener_last_got_any(self) -> None:
         """Whenever it was set up: the rule was there, and is gone."""
         unknown = evolve(FEED_MEMBERS, made_at="")
