@@ -22,7 +22,7 @@ from mailroom.service.ntfy import Ntfy
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
-from mailroom.settings.variables import HEALTH_PORT
+from mailroom.settings.variables import HEALTH_HOST, HEALTH_PORT
 
 
 def run() -> Exit:
@@ -85,6 +85,7 @@ def _run_service(settings: Settings) -> Exit:
         settings.health_host,
         settings.health_port,
         metrics=metrics.text,
+        host_setting=HEALTH_HOST,
         port_setting=HEALTH_PORT,
     )
     with closing(server), ExitStack() as listening:

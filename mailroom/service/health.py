@@ -15,12 +15,11 @@ from collections.abc import Callable
 
 from attrs import define, frozen
 
-from mailroom.errors import UserError
 from mailroom.output.programs import json_line
 from mailroom.service.exposition import CONTENT_TYPE
+from mailroom.service.listening import listen
 
 MAX_CLIENTS = 64
-BACKLOG_CONNECTIONS = 512
 ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE_SECONDS = 0.2
 MAX_REQUEST_BYTES = 4_096
@@ -128,10 +127,11 @@ class HealthServer:
         port: The TCP port; 0 takes any free one.
         metrics: What `/metrics` answers, in Prometheus' text format.
         connection_seconds: How long a client has to ask and to take the answer.
-        port_setting: What a person sets to have another port.
+        host_setting: What a person sets to have another host.
+        port_setting: Likewise, another port.
 
     Raises:
-        UserError: The port cannot be had.
+        UserError: Nobody can listen there.
     """
 
     def __init__(
@@ -142,6 +142,7 @@ class HealthServer:
         connection_seconds: float = CONNECTION_SECONDS,
         *,
         metrics: Callable[[], str] = lambda: "",
+        host_setting: str = "the host",
         port_setting: str = "the port",
     ) -> None:
         self._connection_seconds = connection_seconds
@@ -151,13 +152,7 @@ class HealthServer:
             b"/healthz/live": lambda: _as_json(health.live()),
             b"/metrics": lambda: _Page(200, CONTENT_TYPE, metrics()),
         }
-        try:
-            self._listener = _listen(host, port)
-        except OSError as error:
-            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            raise UserError(
-                [f"{port_setting}: cannot listen on {where}: {error.strerror or error}"]
-            ) from error
+        self._listener = listen(host, port, host_setting, port_setting)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -270,19 +265,6 @@ class HealthServer:
         self._selector.unregister(connection.socket)
         connection.socket.close()
         del self._connections[connection.socket]
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Listen at an address; where a machine has no IPv6, all its addresses are those of IPv4."""
-    is_everywhere = host == "::"
-    if is_everywhere and not socket.has_dualstack_ipv6():
-        host, is_everywhere = "0.0.0.0", False  # noqa: S104 - a probe comes from outside the pod
-    return socket.create_server(
-        (host, port),
-        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-        backlog=BACKLOG_CONNECTIONS,
-        dualstack_ipv6=is_everywhere,
-    )
 
 
 _STATUS_LINES = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}

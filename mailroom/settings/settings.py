@@ -24,7 +24,14 @@ from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
-from mailroom.settings.variables import CARDDAV_URL, HEALTH_PORT, JMAP_SESSION_URL, NAMES, NOTIFY_URL
+from mailroom.settings.variables import (
+    CARDDAV_URL,
+    HEALTH_HOST,
+    HEALTH_PORT,
+    JMAP_SESSION_URL,
+    NAMES,
+    NOTIFY_URL,
+)
 
 DOTENV: Final = Path(".env")
 
@@ -111,7 +118,7 @@ def load_settings(
         scheme=read_scheme(reader),
         jmap_session_url=reader.text(JMAP_SESSION_URL, find_url_problem),
         carddav_url=reader.text(CARDDAV_URL, find_url_problem),
-        health_host=reader.text("MAILROOM_HEALTH_HOST", find_name_problem),
+        health_host=reader.text(HEALTH_HOST, find_name_problem),
         health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         push=reader.word("MAILROOM_PUSH"),

@@ -10,6 +10,7 @@ from mailroom.output.logs import LOG_FORMATS
 CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
 CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
+HEALTH_HOST: Final = "MAILROOM_HEALTH_HOST"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
 
 PUBLIC_DEFAULTS: Final[Mapping[str, str]] = {
@@ -42,7 +43,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_SWEEP_STRAGGLERS": "true",
     JMAP_SESSION_URL: "https://api.fastmail.com/jmap/session",
     CARDDAV_URL: "https://carddav.fastmail.com/",
-    "MAILROOM_HEALTH_HOST": "::",  # a probe comes from outside the pod
+    HEALTH_HOST: "::",  # a probe comes from outside the pod
     HEALTH_PORT: "8080",
 }
 """What few will change, with its defaults: other servers, tests, taste."""

@@ -128,6 +128,15 @@ class TestListening:
             pytest.skip("this machine has no IPv6")
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            with pytest.raises(UserError, match="THE_PORT: cannot") as refused:
+            with pytest.raises(UserError, match="THE_PORT: another program") as refused:
                 HealthServer(Health(60), host, port, port_setting="THE_PORT")
         assert f"{shown}:{port}" in str(refused.value)
+        assert "choose another port" in str(refused.value)
+
+    @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid", "a..b"])
+    def test_a_host_that_this_machine_has_not_is_named(self, host: str) -> None:
+        """The setting is that of the host, and no word is the library's."""
+        with pytest.raises(UserError, match=r"^THE_HOST: ") as refused:
+            HealthServer(Health(60), host, 0, host_setting="THE_HOST")
+        assert host in str(refused.value)
+        assert "attempting to bind" not in str(refused.value)
