@@ -168,15 +168,15 @@ def _steps(inventory: Inventory) -> Iterator[str]:
         yield f"No setting names {names}: delete what you do not use."
     if inventory.other_groups:
         names = ", ".join(inventory.other_groups)
-        yield f"Cards that Mailroom made are in {names}: delete a group that is of earlier settings."
+        yield f"Cards that Mailroom made are in {names}: delete what is of earlier settings; members stay."
     yield "Revoke the API token and the app password (Fastmail: Settings → Privacy & Security)."
 
 
 def _show_done(terminal: Terminal, inventory: Inventory, removals: Removals, doomed: str) -> None:
     by_kind = {
-        "contact cards": removals.cards,
-        "contact groups": removals.groups,
-        "mailboxes": removals.labels,
+        ("contact card", ""): removals.cards,
+        ("contact group", ""): removals.groups,
+        ("mailbox", "mailboxes"): removals.labels,
     }
     done = {kind: removal for kind, removal in by_kind.items() if removal}
     names: dict[str, str] = {each.key: _title(each.thing) for each in inventory.cards}
@@ -185,7 +185,7 @@ def _show_done(terminal: Terminal, inventory: Inventory, removals: Removals, doo
         terminal.line("Nothing was changed." if doomed else "Nothing is left that can be taken away.")
     for kind, removal in done.items():
         if removal.removed:
-            terminal.line(f"Taken away: {len(removal.removed)} {kind}.")
+            terminal.line(f"Taken away: {number_of(len(removal.removed), *kind)}.")
         by_reason: dict[str, list[str]] = defaultdict(list)
         for key, reason in removal.staying.items():
             by_reason[reason].append(names.get(key, key))
