@@ -94,7 +94,7 @@ def _parser() -> CommandLineParser:
         added = commands.add_parser(
             name,
             allow_abbrev=False,
-            description=summary[0].upper() + summary[1:] + ".",
+            description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", HELP_WIDTH),
             epilog=f"Example:\n  mailroom {name}{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
