@@ -12,6 +12,17 @@ from tests.support.kubernetes import Kubernetes
 from tests.support.programs import EXAMPLE_KEY, module, program, run
 
 
+def established(kubernetes: Kubernetes) -> None:
+    name = "crd/sopssecrets.isindir.github.com"
+    kubernetes.kubectl("wait", "--for=condition=Established", name, "--timeout=300s")
+    kubernetes.until("the kind is served", lambda: served(kubernetes))
+
+
+def served(kubernetes: Kubernetes) -> bool:
+    path = "/apis/isindir.github.com/v1alpha3/sopssecrets"
+    return kubernetes.kubectl("get", "--raw", path, expect=None).returncode == 0
+
+
 def seal_again(overlay: Path, value: str) -> None:
     """Seal another token into the overlay, for the same key."""
     file = overlay / "secrets.enc.yaml"

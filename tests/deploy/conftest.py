@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import leave_out
+from tests.deploy.applied import established
 from tests.deploy.definitions import TEXT, defined, listed, record, texts_by_name
 from tests.support import kubernetes as control_plane
 from tests.support.kubernetes import Kubernetes
@@ -92,3 +93,12 @@ def prometheus_operator(kubernetes: Kubernetes) -> Iterator[None]:
         ),
     ):  # fmt: skip
         yield
+
+
+@pytest.fixture
+def operator_crd(kubernetes: Kubernetes) -> Iterator[None]:
+    """Gives the cluster its operator's definition back, whatever a test makes of it."""
+    yield
+    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=kubernetes.crd())
+    established(kubernetes)
+    established(kubernetes)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mailroom.settings.variables import SECRETS
-from tests.deploy.applied import as_flux, opened, pods, rolled_out
+from tests.deploy.applied import as_flux, established, opened, pods, rolled_out, served
 from tests.deploy.overlays import change, overlay_like
 from tests.support.kubernetes import Kubernetes
-from tests.support.programs import OVERLAYS, ROOT, module
+from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
 
 pytestmark = pytest.mark.deploy
 
@@ -28,26 +28,6 @@ metadata: {name: NAME}
 spec: {containers: [{name: main, image: nginx}]}
 """
 """What the restricted profile refuses: it may run as root."""
-
-
-@pytest.fixture
-def operator_crd(kubernetes: Kubernetes) -> Iterator[None]:
-    """Gives the cluster its operator's definition back, whatever a test makes of it."""
-    yield
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=kubernetes.crd())
-    established(kubernetes)
-    established(kubernetes)
-
-
-def established(kubernetes: Kubernetes) -> None:
-    name = "crd/sopssecrets.isindir.github.com"
-    kubernetes.kubectl("wait", "--for=condition=Established", name, "--timeout=300s")
-    kubernetes.until("the kind is served", lambda: served(kubernetes))
-
-
-def served(kubernetes: Kubernetes) -> bool:
-    path = "/apis/isindir.github.com/v1alpha3/sopssecrets"
-    return kubernetes.kubectl("get", "--raw", path, expect=None).returncode == 0
 
 
 def shown(command: str) -> list[str]:
@@ -250,3 +230,40 @@ def _categories_of(kubernetes: Kubernetes, pod: str, namespace: str) -> list[str
     (volume,) = (x for x in spec["volumes"] if x["name"] == mount["name"])
     files = kubernetes.get("configmap", volume["configMap"]["name"], namespace)["data"]
     return [entry["title"] for entry in tomllib.loads(files[Path(named).name])["category"]]
+
+
+def commands(page: str) -> list[str]:
+    """Return the whole commands of kubectl that a page shows, in a block or in a sentence."""
+    blocks = re.findall(r"^(?:\$ )?(kubectl .*)$", page, re.M)
+    sentences = re.findall(r"`(kubectl [^`]+)`", page)
+    return [each for each in dict.fromkeys((*blocks, *sentences)) if len(each.split()) > 3]
+
+
+def test_the_commands_of_the_page_work_as_they_stand(kubernetes: Kubernetes, tmp_path: Path) -> None:
+    """In a shell, one after the other; but for what a kubelet must answer, and helm."""
+    key = tmp_path / ".config/sops/age/keys.txt"
+    key.parent.mkdir(parents=True)
+    key.write_text(EXAMPLE_KEY.read_text())
+    kubernetes.kubectl("create", "namespace", "flux-system")
+
+    def run_it(command: str) -> str:
+        home = {"HOME": str(tmp_path), "PATH": f"{Path(program('kubectl')).parent}:{os.environ['PATH']}"}
+        return run("bash", "-euc", command, environment=kubernetes.environment(**home)).stdout
+
+    asked = [each for each in commands(CLUSTER_PAGE.read_text()) if " logs " not in each]
+    last = [each for each in asked if " delete " in each]
+    try:
+        for command in (each for each in asked if each not in last):
+            said = run_it(command)
+            if command.startswith("kubectl apply -k"):
+                for namespace in ("mailroom", "mailroom-trial")[: 1 + ("trial" in command)]:
+                    rolled_out(kubernetes, namespace)
+                    opened(kubernetes, namespace)
+            assert said
+        for command in reversed(last):
+            kubernetes.kubectl("apply", "-k", "kustomize/overlays/home")
+            assert "deleted" in run_it(command)
+        assert kubernetes.get("namespace", "mailroom", "default") == {}
+    finally:
+        for namespace in ("mailroom", "mailroom-trial", "sops", "flux-system"):
+            kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")

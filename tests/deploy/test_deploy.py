@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailroom.settings.variables import SECRETS
-from tests.deploy.overlays import overlay_like
+from tests.deploy.applied import pods, rolled_out, served
+from tests.deploy.overlays import change, overlay_like
 from tests.deploy.scripts import TYPED, keys, script, sealed
 from tests.support.kubernetes import Kubernetes
 from tests.support.programs import EXAMPLE_KEY, ROOT, nix, program, run
@@ -108,6 +109,53 @@ def test_deployed_again_nothing_changes(
     )  # fmt: skip
     deploy(kubernetes, overlay, environment)
     assert set(secrets_in(kubernetes, overlay.name)) == set(SECRETS) - {"MAILROOM_JMAP_TOKEN"}
+
+
+def test_deploy_works_where_no_operator_ever_was(
+    kubernetes: Kubernetes, overlay: Path, environment: dict[str, str], operator_crd: None
+) -> None:
+    """On a cluster that does not know what a SopsSecret is."""
+    kubernetes.kubectl("delete", "crd", "sopssecrets.isindir.github.com")
+    kubernetes.until("the kind is gone", lambda: not served(kubernetes))
+    deploy(kubernetes, overlay, environment)
+    assert secrets_in(kubernetes, overlay.name) == TYPED
+
+
+def test_what_is_deployed_anew_replaces_the_pod(
+    kubernetes: Kubernetes, overlay: Path, environment: dict[str, str]
+) -> None:
+    """A changed setting and a new seal each do, and the way back is there."""
+    namespace = overlay.name
+    deploy(kubernetes, overlay, environment)
+    first = rolled_out(kubernetes, namespace)
+    change(overlay / "mailroom.env", "GROUP_FEED=Feed", "GROUP_FEED=News")
+    deploy(kubernetes, overlay, environment)
+    kubernetes.until("a setting rolls the pod", lambda: first not in pods(kubernetes, namespace))
+    second = rolled_out(kubernetes, namespace)
+    sealed(overlay.parents[2], environment, by=script("seal", namespace))  # seconds after the first
+    deploy(kubernetes, overlay, environment)
+    kubernetes.until("a seal rolls the pod", lambda: second not in pods(kubernetes, namespace))
+    third = rolled_out(kubernetes, namespace)
+    kubernetes.kubectl("rollout", "undo", "deployment/mailroom", "-n", namespace, "--to-revision=1")
+    kubernetes.until("the way back rolls the pod", lambda: third not in pods(kubernetes, namespace))
+    rolled_out(kubernetes, namespace)
+
+
+def test_a_secret_made_by_hand_is_handed_over_as_the_page_says(
+    kubernetes: Kubernetes, tree: Path, namespace: str
+) -> None:
+    """The operator leaves what is not its own alone, and says so, until it is told that it may have it."""
+    page = (ROOT / "docs/cluster.md").read_text()
+    (command,) = (part for part in page.split("`") if part.startswith("kubectl -n mailroom annotate secret "))
+    kubernetes.kubectl("create", "namespace", namespace)
+    kubernetes.kubectl("create", "secret", "generic", SECRET, "-n", namespace, "--from-literal=by=hand")
+    kubernetes.kubectl("apply", "-k", overlay_like("home", tree, namespace))
+    (refusal,) = (part for part in page.split("`") if part.startswith("Child secret "))
+    kubernetes.until("it is refused", lambda: status(kubernetes, namespace).startswith(refusal))
+    assert secrets_in(kubernetes, namespace) == {"by": "hand"}
+    kubernetes.kubectl(*command.replace("-n mailroom", f"-n {namespace}").split()[1:])
+    kubernetes.until("it is taken over", lambda: set(secrets_in(kubernetes, namespace)) == set(SECRETS))
+    kubernetes.until("and said to be well", lambda: status(kubernetes, namespace) == "Healthy")
 
 
 def test_the_operator_takes_over_and_gives_back(
