@@ -107,10 +107,10 @@ def _log_sweep(sweep: SweepReport) -> None:
 
 def log_failure(error: Exception, **fields: object) -> None:
     """Log why a cycle failed: in one line what the world did, with a traceback what is our bug."""
+    why: dict[str, object] = {"reason": str(error) or type(error).__name__}
     if isinstance(error, UserError):
-        fields["problems"] = list(error.problems)
-    else:
-        fields["reason"] = str(error) or type(error).__name__
+        why = {"problems": list(error.problems)}
+    fields = why | fields
     if isinstance(error, MailroomError):
         log(logging.ERROR, "poll_failed", **fields)
     else:
