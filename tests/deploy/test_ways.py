@@ -83,6 +83,9 @@ def test_flux_is_pointed_at_the_overlay() -> None:
         source["metadata"]["name"],
     )
     assert (ROOT / spec["path"] / "kustomization.yaml").exists()
+    registry = module("yaml").safe_load(block("docs/cluster.md", "yaml", "kind: OCIRepository\n"))
+    assert (registry["apiVersion"], registry["metadata"]) == (source["apiVersion"], source["metadata"])
+    assert f"flux push artifact {registry['spec']['url']}:{registry['spec']['ref']['tag']} --path=. " in page
     assert spec["decryption"]["provider"] == "sops"
     assert f"create secret generic {spec['decryption']['secretRef']['name']} " in page
 

@@ -102,7 +102,7 @@ def test_the_image_gets_its_tags(kind: str, name: str, tag: str, tmp_path: Path)
 
 
 def test_renovate_knows_the_overlay_and_nothing_else() -> None:
-    """What its own validator and a dry run were asked by hand; here: whom it meets."""
+    """Its own validator (`npx --package=renovate renovate-config-validator --strict`) is asked by hand."""
     config = json.loads((ROOT / ".github/renovate.json").read_text())
     assert config["enabledManagers"] == ["kustomize"]
     (rule,) = config["packageRules"]
