@@ -6,6 +6,7 @@ Nothing of the machine is changed, and nothing is installed: the programs run in
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -20,7 +21,6 @@ ACCOUNT_FILES = ("passwd", "group")
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 UNPACK_TIMEOUT_SECONDS = 600.0
-READY = ".unpacked"
 
 
 class UnavailableError(Exception):
@@ -39,19 +39,18 @@ def newer_root() -> Path:
     for program in ("apt-get", "dpkg-deb", "unshare", "chroot", "setpriv"):
         if shutil.which(program) is None:
             raise UnavailableError(f"{program}, which the newer Cyrus needs, is not installed")
-    root = Path(tempfile.gettempdir()) / f"mailroom-cyrus-of-{SUITE}"
-    if (root / READY).exists():
+    root = Path(tempfile.gettempdir()) / f"mailroom-{SUITE}-cyrus"
+    if root.is_dir():
         return root
-    shutil.rmtree(root, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as state:
+    with tempfile.TemporaryDirectory(prefix=f"{root.name}-") as work:
         try:
-            _unpack(Path(state), root)
+            _unpack(Path(work, "apt"), Path(work, "root"))
         except (subprocess.SubprocessError, OSError) as error:
-            shutil.rmtree(root, ignore_errors=True)
             said = getattr(error, "stderr", None) or b""
             reason = said.decode(errors="replace").strip()[-300:] or str(error)
             raise UnavailableError(f"Debian {SUITE}'s Cyrus cannot be had: {reason}") from error
-    (root / READY).touch()
+        with contextlib.suppress(OSError):  # another run may have been quicker
+            Path(work, "root").rename(root)
     return root
 
 
