@@ -59,6 +59,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--dist loadgroup``, each kind of server that has to be fetched runs in one process."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if item.get_closest_marker("servers"):
+                kind = next((kind for kind in ("james", "newer") if kind in item.name), "dav")
+                item.add_marker(pytest.mark.xdist_group(kind))
+
+
 def leave_out(why_not: str, variable: str) -> NoReturn:
     """Skip a test for a reason, or fail it where `variable` says that it must run."""
     if os.environ.get(variable) == "1":

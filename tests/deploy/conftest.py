@@ -18,6 +18,15 @@ from tests.support.kubernetes import Kubernetes
 from tests.support.programs import ROOT, copy_tracked, program
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--dist loadgroup``, the one control plane is in one process, and so is each module's image."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if item.get_closest_marker("deploy"):
+                has_cluster = "kubernetes" in getattr(item, "fixturenames", ())
+                item.add_marker(pytest.mark.xdist_group("kubernetes" if has_cluster else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def kubernetes() -> Iterator[Kubernetes]:
     """A real API server with its controllers; one for all tests."""
