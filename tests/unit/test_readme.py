@@ -79,9 +79,10 @@ def test_the_table_tells_which_commands_may_fail() -> None:
 
 
 def test_what_the_readme_writes_is_not_committed() -> None:
-    """The file of rules that a newcomer makes in a clone is left out by git, as is .env."""
-    (name,) = re.findall(r"-o (\S+)", "\n".join(typed_in_the_readme()))
-    assert {f"/{name}", ".env"} <= set(text_of(".gitignore").splitlines())
+    """The files that a newcomer makes in a clone are left out by git: rules, senders, credentials."""
+    written = set(re.findall(r"mailroom .*?(?:-o|--file) (\S+\.\w+)", text_of("README.md")))
+    assert written == {"mailrules.json", "senders.txt"}
+    assert {*(f"/{name}" for name in written), ".env"} <= set(text_of(".gitignore").splitlines())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
