@@ -104,11 +104,7 @@ def _describe(tally: Tally, outgoing: Tallies, contacts: Contacts, scheme: Schem
         messages=tally.messages,
         last_at=tally.last_at,
         written=sent.messages if sent else 0,
-        kind=SenderKind.PERSON
-        if sent
-        else SenderKind.LIST
-        if 2 * tally.over_lists > tally.messages
-        else SenderKind.UNKNOWN,
+        kind=SenderKind.PERSON if sent else _kind_of(tally),
         categories=categories,
         is_contact=bool(cards),
     )

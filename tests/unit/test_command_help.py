@@ -87,6 +87,15 @@ def test_a_limit_is_a_positive_number(limit: str, capsys: pytest.CaptureFixture[
     assert "--limit" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("day", ["soon", "2026-02-30", "123456", "-3"])
+def test_a_day_is_a_date_or_a_number_of_days(day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nonsense is wrong usage, and told with what would be right."""
+    with pytest.raises(SystemExit) as ended:
+        main(["senders", f"--since={day}"])
+    assert ended.value.code == 2
+    assert "neither a day (2026-01-31) nor a number of days" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("arguments", [["setup", "--app"], ["run", "--on"], ["--vers"]])
 def test_an_option_is_written_in_full(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Half an option is none: a script that has it would mean another one after the next version."""
