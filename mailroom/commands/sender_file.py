@@ -17,6 +17,7 @@ from mailroom.errors import UserError
 from mailroom.model.address import parse_address
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
+from mailroom.output.domains import with_readable_domains
 from mailroom.output.redaction import presentable
 from mailroom.triage.decisions import Decision
 from mailroom.triage.senders import Sender
@@ -79,9 +80,14 @@ def _count(messages: int) -> str:
 
 
 def _written(who: Correspondent) -> str:
-    """Return an address as it was written, or else as it is compared: some spellings are no single word."""
+    """Return an address as it was written, or else as it is compared: some spellings are no single word.
+
+    A domain stands in its own letters only where they could not pass for others.
+    """
     is_plain = who.email.isprintable() and not _MORE_THAN_A_WORD.search(who.email)
-    text = presentable(who.email if is_plain and parse_address(who.email) == who.address else who.address)
+    is_ascii = who.email.rpartition("@")[2].isascii()
+    spellings = (who.email if is_plain and is_ascii else "", with_readable_domains(who.address))
+    text = presentable(next((x for x in spellings if parse_address(x) == who.address), who.address))
     return f"<{text}>" if text.startswith("#") else text  # which would begin a comment
 
 

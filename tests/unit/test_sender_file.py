@@ -138,6 +138,20 @@ def test_a_contradiction_names_all_its_lines_and_comes_with_the_other_problems()
     assert told[1].startswith("s 1 and 2 and 3: a@x.example is said to be Feed and Jail and Imbox")
 
 
+@pytest.mark.parametrize(
+    ("email", "shown"),
+    [
+        ("Info@Shop.example", "Info@Shop.example"),
+        ("hallo@kaffeerösterei-müller.example", "hallo@kaffeerösterei-müller.example"),
+        ("security@pаypal.com", "security@xn--pypal-4ve.com"),
+    ],
+)
+def test_a_domain_that_could_pass_for_another_is_written_as_it_is_compared(email: str, shown: str) -> None:
+    """A person decides on what they see."""
+    text = render_senders([sender("", email, SCHEME.categories[1])], SCHEME, "2026-01-01")
+    assert text.splitlines()[-1].split()[1] == shown
+
+
 def test_an_address_that_is_no_plain_word_is_written_as_it_is_compared() -> None:
     """It is one column, and the same sender all the same."""
     written = Correspondent(parse_address("ann@example.net") or "", "<ann@example.net>", "")  # type: ignore[arg-type]
