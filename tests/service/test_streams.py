@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,20 @@ ENDINGS = {
     "both full": (">/dev/full 2>&1", 1),
 }
 
+ENCODINGS = ("ascii", "iso8859-15", "ascii:strict", "utf-16")
+
+
+def one_by_the_other(commands: tuple[str, ...], places: Collection[str]) -> list[object]:
+    """Return each command with each place; where one of the two is the first, the test is quick."""
+    first_place, *_ = places
+    return [
+        pytest.param(
+            command, place, marks=[] if command == commands[0] or place == first_place else pytest.mark.slow
+        )
+        for command in commands
+        for place in places
+    ]
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -46,8 +60,7 @@ def shell(line: str, sandbox: Sandbox, home: Path, **variables: str) -> subproce
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "ending"), one_by_the_other(COMMANDS, ENDINGS))
 def test_a_command_ends_without_a_traceback(
     sandbox: Sandbox, tmp_path: Path, command: str, ending: str
 ) -> None:
@@ -64,8 +77,9 @@ def test_a_command_ends_without_a_traceback(
         assert line.startswith("mailroom: cannot write the output: ")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "iso8859-15", "ascii:strict", "utf-16"])
-@pytest.mark.parametrize("command", ["check", "setup --json", "rules", "demo"])
+@pytest.mark.parametrize(
+    ("command", "encoding"), one_by_the_other(("check", "setup --json", "rules", "demo"), ENCODINGS)
+)
 def test_a_command_speaks_every_encoding(
     sandbox: Sandbox, tmp_path: Path, command: str, encoding: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -20,10 +21,15 @@ NOBODY_ELSE_OFFERS_IT = {
 }
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def trees(folder: Path) -> Iterator[tuple[str, ast.Module]]:
     """Every module in a folder, read."""
     for path in sorted(folder.rglob("*.py")):
-        yield str(path.relative_to(TESTS)), ast.parse(path.read_text("utf-8"))
+        yield str(path.relative_to(TESTS)), tree_of(path)
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
