@@ -30,8 +30,14 @@ def test_screener_tells_how_much_waits_of_how_many_and_since_when(account: Accou
     account.receive([GIL], "Screener", at="2026-02-03T04:05:06Z")
     account.receive([GIL], "Screener")
     account.receive([HAL], "Screener")
-    account.receive(None, "Screener")
+    account.receive(None, "Screener", at="2026-03-04T05:06:07Z")
     assert waiting(account) == [(True, "4 messages of 2 senders in Screener, the oldest of 2026-02-03")]
+
+
+def test_mail_in_screener_may_be_of_nobody(account: AccountUnderTest) -> None:
+    """It waits all the same."""
+    account.receive(None, "Screener", at="2026-02-03T04:05:06Z")
+    assert waiting(account) == [(True, "1 message of 0 senders in Screener, the oldest of 2026-02-03")]
 
 
 def test_a_message_that_is_left_to_the_person_is_told_with_its_reason(account: AccountUnderTest) -> None:
@@ -52,7 +58,10 @@ def test_a_message_that_is_left_to_the_person_is_told_with_its_reason(account: A
 
 def test_many_such_messages_are_counted(account: AccountUnderTest) -> None:
     """Five are named; `plan` lists them all."""
-    for _ in range(7):
+    for _ in range(5):
+        label(account, account.receive([GIL, HAL], "Family"), "@ToFeed")
+    assert len(waiting(account)) == 6
+    for _ in range(2):
         label(account, account.receive([GIL, HAL], "Family"), "@ToFeed")
     found = waiting(account)
     assert found[5] == (False, "2 more messages left to you: `mailroom plan` lists them")
