@@ -18,6 +18,7 @@ from mailroom.model.address import parse_address
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
 from mailroom.output.domains import with_readable_domains
+from mailroom.output.files import why_not
 from mailroom.output.redaction import presentable
 from mailroom.triage.decisions import Decision
 from mailroom.triage.senders import Sender
@@ -141,7 +142,7 @@ def _read(path: Path) -> str:
         number = data[: error.start].count(b"\n") + 1
         raise UserError([f"{path}, line {number}: this is not UTF-8: save the file as UTF-8"]) from None
     except OSError as error:
-        raise UserError([f"cannot read {path}: {error.strerror}"]) from error
+        raise UserError([f"cannot read {path}: {why_not(error)}"]) from error
 
 
 def _decision(text: str, scheme: Scheme) -> Decision:

@@ -1,10 +1,27 @@
-"""Files that a person asked for."""
+"""Files that a person names: written as asked, and what is wrong with one in words that say what to do."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Final
 
 from mailroom.errors import UserError
+
+_WHY_NOT: Final = {
+    errno.ENOENT: "there is no such file or folder; check the path",
+    errno.ENOTDIR: "part of the path is a file, not a folder; check the path",
+    errno.EISDIR: "it is a folder; name a file",
+    errno.EACCES: "this user may not; check who owns it and who may use it",
+    errno.EPERM: "this user may not; check who owns it and who may use it",
+    errno.EROFS: "nothing can be written there; choose another folder",
+    errno.ENOSPC: "the disk is full",
+}
+
+
+def why_not(error: OSError) -> str:
+    """Say why a file cannot be used, and what to do."""
+    return _WHY_NOT.get(error.errno or 0) or error.strerror or type(error).__name__
 
 
 def refuse_existing(path: Path) -> None:
@@ -13,6 +30,8 @@ def refuse_existing(path: Path) -> None:
     Raises:
         UserError: There is such a file.
     """
+    if path.is_dir():
+        raise UserError([f"cannot write {path}: {_WHY_NOT[errno.EISDIR]}"])
     if path.exists():
         raise UserError([f"{path} already exists: use --force to overwrite it"])
 
@@ -26,10 +45,12 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     Raises:
         UserError: It exists, or cannot be written; says which.
     """
+    if not force:
+        refuse_existing(path)
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UserError([f"{path} already exists: use --force to overwrite it"]) from None
     except OSError as error:
-        raise UserError([f"cannot write {path}: {error.strerror}"]) from error
+        raise UserError([f"cannot write {path}: {why_not(error)}"]) from error

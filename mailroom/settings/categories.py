@@ -15,6 +15,7 @@ from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail
+from mailroom.output.files import why_not
 from mailroom.settings.reader import find_name_problem, find_path_problem
 from mailroom.typed import exactly
 
@@ -83,7 +84,7 @@ def _parse(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise UserError([f"{path}: cannot be read as a file of categories: {error.strerror}"]) from error
+        raise UserError([f"{path}: cannot be read as a file of categories: {why_not(error)}"]) from error
     if len(content) > MAX_FILE_BYTES:
         raise UserError([f"{path}: is longer than {MAX_FILE_BYTES} bytes"])
     import tomllib  # noqa: PLC0415 - most have no such file, and its patterns take a tenth of a megabyte

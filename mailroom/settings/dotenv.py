@@ -13,6 +13,7 @@ from typing import Final
 from dotenv.parser import Binding, parse_stream  # comes with environs, which expands ${…}
 
 from mailroom.errors import UserError
+from mailroom.output.files import why_not
 
 _PLAIN: Final = re.compile(r"[\w@%+:,./-]+", re.ASCII)
 
@@ -49,7 +50,7 @@ def write_dotenv(path: Path, values: Mapping[str, str]) -> None:
         finally:
             written.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError([f"{path}: cannot be written: {error.strerror}"]) from error
+        raise UserError([f"{path}: cannot be written: {why_not(error)}"]) from error
 
 
 def _bindings(path: Path) -> list[Binding]:
@@ -62,7 +63,7 @@ def _bindings(path: Path) -> list[Binding]:
     except UnicodeError:
         raise UserError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
     except OSError as error:
-        raise UserError([f"{path}: cannot be read as a file of settings: {error.strerror}"]) from error
+        raise UserError([f"{path}: cannot be read as a file of settings: {why_not(error)}"]) from error
     bindings = list(parse_stream(io.StringIO(text, newline="")))
     if problems := [
         f"{path}: line {_line_of(binding)} is not of the form NAME=value"

@@ -10,6 +10,7 @@ from environs.exceptions import EnvValidationError
 
 from mailroom.model.names import MAX_NAME_CHARACTERS
 from mailroom.model.scheme import Name
+from mailroom.output.files import why_not
 from mailroom.settings.variables import BOUNDS, WORDS, default_of
 
 Check = Callable[[str], str | None]
@@ -107,7 +108,7 @@ class Reader:
             try:
                 value = Path(file_name).read_text("utf-8").rstrip("\r\n")
             except (OSError, UnicodeError) as error:
-                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                reason = why_not(error) if isinstance(error, OSError) else "it is not UTF-8 text"
                 self._problems[name] = f"{name}_FILE: cannot read {file_name!r}: {reason}"
                 return ""
         if not (value or file_name or is_needed):

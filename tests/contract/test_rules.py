@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(account: AccountUnder
     done = run_command(account.environment, "rules", "-o", str(tmp_path / "nowhere" / "rules.json"))
     assert done.code == 1
     assert len(done.errors.splitlines()) == 1
-    assert "No such file or directory" in done.errors
+    assert "there is no such file or folder; check the path" in done.errors
 
 
 def test_it_writes_nothing_to_the_account(account: AccountUnderTest) -> None:

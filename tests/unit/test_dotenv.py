@@ -60,5 +60,5 @@ def test_a_file_that_is_not_understood_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """In one sentence."""
-    with pytest.raises(UserError, match="cannot be written: No such file"):
+    with pytest.raises(UserError, match="cannot be written: there is no such"):
         write_dotenv(tmp_path / "nowhere/.env", {"B": "2"})

@@ -356,7 +356,7 @@ def test_a_secret_arrives_as_it_was_given(
     [
         pytest.param("MAILROOM_GROUP_FEED=Lektüre\n".encode("latin-1"), "UTF-8", id="Latin-1"),
         pytest.param("MAILROOM_GROUP_FEED=Feed\n".encode("utf-16"), "UTF-8", id="UTF-16"),
-        pytest.param(None, "directory", id="a folder"),
+        pytest.param(None, "it is a folder", id="a folder"),
         pytest.param(b"# mine\n\nMAILROOM_GROUP_FEED='Feed\nhush-hush\n", "line 3", id="no closing quote"),
     ],
 )
