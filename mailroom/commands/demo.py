@@ -7,35 +7,34 @@ import signal
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.account import open_account
 from mailroom.commands.served import END_SIGNALS, put_label, sender_shown
 from mailroom.commands.served import serve as serve_account
 from mailroom.exits import Exit
+from mailroom.model.scheme import Scheme
 from mailroom.output.columns import wrap
 from mailroom.output.logs import configure_logs
 from mailroom.output.terminal import DIM, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
-from mailroom.sandbox.seed.account import seeded_account
+from mailroom.sandbox.seed.account import NOW, Names, mailbox_at, seeded_account
 from mailroom.service.loop import run_cycle
-from mailroom.settings.settings import load_settings
+from mailroom.settings.settings import load_scheme, load_settings
 
 ACTS: Final = (
-    ("zoe.lindqvist@post.example", "@ToPerson"),
-    ("hallo@kaffeerösterei-müller.example", "@ToImbox"),
-    ("news@dailylantern.example", "@ToFeed"),
-    ("no-reply@notices.northbank.example", "@ToPaperTrail"),
-    ("offers@brightdeals.example", "@ToJail"),
-    ("post@quietmaps.example", "@ToImbox"),
-    ("chad@synergy-leads.example", "@ToFeed"),
-    ("chad@synergy-leads.example", "@ToJail"),
+    ("zoe.lindqvist@post.example", 4),
+    ("hallo@kaffeerösterei-müller.example", 0),
+    ("news@dailylantern.example", 1),
+    ("no-reply@notices.northbank.example", 2),
+    ("offers@brightdeals.example", 3),
+    ("post@quietmaps.example", 0),
+    ("chad@synergy-leads.example", 1),
+    ("chad@synergy-leads.example", 3),
 )
-"""What the person taps: a sender's newest message, and the label put on it."""
+"""What the person taps: a sender's newest message, and the how manieth label is put on it."""
 
 SHOWN_SENDERS: Final = 6
-SHOWN_MAILBOXES: Final = ("Inbox", "Screener", "Feed", "Paper Trail", "Jail")
-SHOWN_GROUPS: Final = ("Imbox", "Feed", "Paper Trail", "Jail")
 
 
 @frozen
@@ -54,33 +53,54 @@ class _Picture:
 
 
 def demo(*, serve: bool) -> Exit:
-    """Show a triage, or keep the account open for `mailroom run` in another terminal."""
+    """Show a triage, or keep the account open for `mailroom run` in another terminal.
+
+    Raises:
+        UserError: The person has categories or names of their own, and something is wrong with them.
+    """
     terminal = Terminal()
+    scheme = load_scheme()
     if serve:
         signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)  # before there are threads: for sigwait
     # Commands that look at the last weeks find something in an account that is served.
-    account = seeded_account(now=datetime.now(UTC)) if serve else seeded_account()
+    account = seeded_account(_names_of(scheme), datetime.now(UTC) if serve else NOW)
     with Sandbox(account) as sandbox:
         if serve:
             terminal.line(
                 "An account in memory; it lives until you press Ctrl-C. Some messages are labelled:"
             )
-            _put_labels(terminal, account)
-            serve_account(terminal, sandbox)
+            _put_labels(terminal, account, scheme)
+            serve_account(terminal, sandbox, _names_of(scheme).labels, _label(scheme, 1))
         else:
-            _show(terminal, account, sandbox)
+            _show(terminal, account, sandbox, scheme)
     return Exit.DONE
 
 
-def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None:
+def _names_of(scheme: Scheme) -> Names:
+    """Let the account be called as the person's own; what is in it stays the same."""
+    return Names(
+        screener=scheme.screener,
+        groups={group.name: [group.mailbox or "Inbox", *group.also] for group in scheme.groups},
+        labels=[*scheme.labels, *([scheme.screener_label] if scheme.screener_label else [])],
+        notices=[scheme.error_label, *([scheme.warning_label] if scheme.warning_label else [])],
+    )
+
+
+def _label(scheme: Scheme, number: int) -> str:
+    """Return a label by its number, in turn where there are fewer."""
+    return scheme.labels[number % len(scheme.labels)]
+
+
+def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme: Scheme) -> None:
     terminal.line(f"An account like Fastmail's, in memory, at {sandbox.url}")
-    before = _picture_of(account)
-    terminal.heading("Waiting in Screener: senders nobody has decided on")
-    _show_screener(terminal, account)
+    before = _picture_of(account, scheme)
+    terminal.heading(f"Waiting in {scheme.screener}: senders nobody has decided on")
+    _show_screener(terminal, account, scheme)
     terminal.heading("A person puts one label on one message of a sender")
-    _put_labels(terminal, account)
+    _put_labels(terminal, account, scheme)
     terminal.heading("Mailroom runs one cycle; its log:")
-    settings = load_settings(sandbox.environment(), dotenv=None)  # whatever the person has set for their own
+    # Whatever else the person has set for their own.
+    settings = evolve(load_settings(sandbox.environment(), dotenv=None), scheme=scheme)
     log_lines = io.StringIO()
     configure_logs(settings.log_level, log_lines, "text")
     mailroom = open_account(settings)
@@ -89,8 +109,8 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     for line in log_lines.getvalue().splitlines():
         for number, part in enumerate(wrap(line, terminal.width, terminal.width - 2)):
             terminal.line(f"  {part}" if number else part)
-    _show_changes(terminal, before, _picture_of(account))
-    _show_left(terminal, account)
+    _show_changes(terminal, before, _picture_of(account, scheme))
+    _show_left(terminal, account, scheme)
     sandbox.reset_requests()
     report = mailroom.triage.run()
     terminal.heading("Everything else is done")
@@ -100,31 +120,35 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox) -> None
     )
 
 
-def _put_labels(terminal: Terminal, account: SandboxAccount) -> None:
-    for email, label in ACTS:
-        put_label(terminal, account, email, label)
+def _put_labels(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
+    for email, number in ACTS:
+        put_label(terminal, account, email, _label(scheme, number))
 
 
-def _show_screener(terminal: Terminal, account: SandboxAccount) -> None:
+def _show_screener(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
     waiting: dict[str, list[str]] = {}
-    for message in sorted(account.messages_in("Screener"), key=lambda m: m.received_at, reverse=True):
+    for message in sorted(
+        account.messages_in(mailbox_at(account, scheme.screener) or ""),
+        key=lambda m: m.received_at,
+        reverse=True,
+    ):
         waiting.setdefault(sender_shown(message), []).append(message.subject)
     rows = [(sender, str(len(subjects)), subjects[0]) for sender, subjects in waiting.items()]
     terminal.table(("SENDER", "MESSAGES", "NEWEST"), rows[:SHOWN_SENDERS])
     terminal.line(f"… and {len(rows) - SHOWN_SENDERS} more")
 
 
-def _picture_of(account: SandboxAccount) -> _Picture:
+def _picture_of(account: SandboxAccount, scheme: Scheme) -> _Picture:
     names = {card.summary.uid or "": card.summary.name for card in account.cards()}
     mailboxes = {}
-    for name in SHOWN_MAILBOXES:
-        messages = account.messages_in(name)
+    for name in dict.fromkeys(("Inbox", scheme.screener, *scheme.destinations)):
+        messages = account.messages_in(mailbox_at(account, name) or "")
         mailboxes[name] = (len(messages), sum(message.is_unread for message in messages))
     return _Picture(
         mailboxes=mailboxes,
         groups={
-            group: tuple(names.get(uid, uid) for uid in account.group_members(group))
-            for group in SHOWN_GROUPS
+            group.name: tuple(names.get(uid, uid) for uid in account.group_members(group.name))
+            for group in scheme.groups
         },
         cards={card.name: card.data for card in account.cards() if not card.summary.is_group},
     )
@@ -158,12 +182,15 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
     )
 
 
-def _show_left(terminal: Terminal, account: SandboxAccount) -> None:
+def _show_left(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
+    left = account.messages_in(mailbox_at(account, scheme.error_label) or "")
+    if not left:
+        return
     terminal.heading("Left to you")
-    for message in account.messages_in("@MailroomError"):
-        labels = ", ".join(sorted(x for x in account.mailbox_names(message.id) if x.startswith("@To")))
+    for message in left:
+        labels = ", ".join(sorted({account.path(x) for x in message.mailbox_ids} & {*scheme.labels}))
         terminal.line(f"  “{message.subject}” from {sender_shown(message)} carries {labels}.")
-        terminal.line("  It got @MailroomError. Take one label off, and the sender is filed.", DIM)
+        terminal.line(f"  It got {scheme.error_label}. Take one label off, and the sender is filed.", DIM)
 
 
 def _arrow(before: int, after: int) -> str:

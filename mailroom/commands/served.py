@@ -8,33 +8,40 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mailroom.output.terminal import BOLD, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
-from mailroom.sandbox.seed.account import Names
+from mailroom.sandbox.seed.account import mailbox_at
 from mailroom.sandbox.store.messages import Message
 
 END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-EXAMPLE: Final = ("@ToFeed", "letters@rustandrivets.example")
+EXAMPLE: Final = "letters@rustandrivets.example"
 
 
-def serve(terminal: Terminal, sandbox: Sandbox) -> None:
+def serve(terminal: Terminal, sandbox: Sandbox, labels: Sequence[str], example: str) -> None:
     """Say how to run the service on the account, and put labels that are typed, until a signal ends it.
 
     The signals must be blocked already, before there are threads.
+
+    Args:
+        labels: What may be typed.
+        example: One of them.
     """
     terminal.heading("In another terminal:")
     for name, value in {**sandbox.environment(), "MAILROOM_HEALTH_HOST": "127.0.0.1"}.items():
         terminal.line(f"export {name}={shlex.quote(value)}")
     terminal.line(f"{_own_name()} run")
     terminal.heading("Here you put a label on a sender's newest message: type both, for example")
-    terminal.line(" ".join(EXAMPLE))
+    terminal.line(f"{example} {EXAMPLE}")
     # Whoever runs this in the background types elsewhere: there a read fails, and stops nothing.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    typing = threading.Thread(target=_obey, args=(terminal, sandbox.account), name="typing", daemon=True)
+    typing = threading.Thread(
+        target=_obey, args=(terminal, sandbox.account, labels), name="typing", daemon=True
+    )
     typing.start()
     signal.sigwait(END_SIGNALS)
     terminal.heading("The account is gone.")
@@ -43,7 +50,7 @@ def serve(terminal: Terminal, sandbox: Sandbox) -> None:
 def put_label(terminal: Terminal, account: SandboxAccount, email: str, label: str) -> None:
     """Put a label on a sender's newest message, as a person does, and show it."""
     newest = account.messages_from(email)[-1]
-    account.label(newest.id, label)
+    account.label(newest.id, mailbox_at(account, label) or label)
     terminal.paragraph(f"on “{newest.subject}” from {sender_shown(newest)}", f"  {label:<14} ", BOLD)
 
 
@@ -53,18 +60,20 @@ def sender_shown(message: Message) -> str:
     return name or email
 
 
-def _obey(terminal: Terminal, account: SandboxAccount) -> None:
+def _obey(terminal: Terminal, account: SandboxAccount, labels: Sequence[str]) -> None:
     rest = b""
     with suppress(OSError):  # nobody can type here
         # Not sys.stdin: a thread that waits in there keeps the interpreter from ending.
         while piece := os.read(0, 4_096):
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
-                _put_as_typed(terminal, account, line.decode("utf-8", "replace").split())
+                words = line.decode("utf-8", "replace").strip().rsplit(maxsplit=1)  # a label may have spaces
+                _put_as_typed(terminal, account, labels, words)
 
 
-def _put_as_typed(terminal: Terminal, account: SandboxAccount, words: list[str]) -> None:
-    labels = Names().labels
+def _put_as_typed(
+    terminal: Terminal, account: SandboxAccount, labels: Sequence[str], words: list[str]
+) -> None:
     match words:
         case []:
             pass

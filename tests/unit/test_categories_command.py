@@ -13,6 +13,7 @@ from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.settings.categories import read_categories
 from mailroom.settings.variables import SECRETS
+from tests.support.running import run_command
 
 FILE = """
 [[category]]
@@ -106,3 +107,14 @@ def test_the_file_is_utf_8_whatever_the_terminal_speaks(
         categories(check=source, as_toml=True, as_json=False)
         monkeypatch.undo()
     assert read_categories(written) == read_categories(source)
+
+
+def test_the_demo_plays_with_a_persons_own_categories(file: Path) -> None:
+    """Its mailboxes, groups and labels are those of the file, nested and further ones, too."""
+    shown = run_command({}, "demo", MAILROOM_CATEGORIES_FILE=str(file), MAILROOM_SCREENER_MAILBOX="Lobby")
+    assert shown.code == 0, shown.errors
+    for text in ("Waiting in Lobby", "@ToReceipts", "@ToFamily", "Paper Trail/Receipts", "category Family"):
+        assert text in shown.output
+    assert "Jail" not in shown.output
+    wrong = run_command({}, "demo", MAILROOM_CATEGORIES_FILE=f"{file}.not-there")
+    assert (wrong.code, wrong.errors.count("not-there")) == (1, 1)

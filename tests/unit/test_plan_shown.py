@@ -9,7 +9,7 @@ import pytest
 from mailroom.commands.demo import ACTS
 from mailroom.output.columns import display_width
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.account import OWNER, seeded_account
+from mailroom.sandbox.seed.account import OWNER, Names, seeded_account
 from tests.support.running import run_shown
 
 
@@ -17,8 +17,8 @@ from tests.support.running import run_shown
 def sandbox() -> Iterator[Sandbox]:
     """The demo's account, with its labels put."""
     account = seeded_account()
-    for email, label in ACTS:
-        account.label(account.messages_from(email)[-1].id, label)
+    for email, number in ACTS:
+        account.label(account.messages_from(email)[-1].id, Names().labels[number])
     with Sandbox(account) as sandbox:
         yield sandbox
 

@@ -59,14 +59,17 @@ def test_the_story_can_end_today() -> None:
 
 def test_the_demos_account_is_whole() -> None:
     """Strangers wait in the Screener, every role is there, every card is valid, and there is enough of it."""
-    account = seeded_account(Names(screener="Waiting Room", feed="Reading"))
+    account = seeded_account(
+        Names("Waiting Room", {"Imbox": ["Inbox"], "Reading": ["Reading/News", "Reading"]})
+    )
     waiting = {message.addresses["from"][0][1] for message in account.messages_in("Waiting Room")}
     assert waiting == {sender.email for sender in STRANGERS}
     assert 60 <= len(account.messages) <= 100
     roles = {mailbox.role for mailbox in account.mailboxes.values()}
     assert roles >= {"inbox", "archive", "drafts", "sent", "junk", "trash"}
     assert account.group_members("Reading")
-    assert account.messages_in("Reading")
+    assert account.messages_in("Reading/News")
+    assert account.messages_in("Reading/News") == account.messages_in("Reading")
     for card in account.book.cards.values():
         vcards.check(card.data)
     domains = [email.rpartition("@")[2] for email in waiting]

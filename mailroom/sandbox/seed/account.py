@@ -5,10 +5,11 @@ Everything is the same every time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mailroom.sandbox.seed.cards import card_from_a_telephone, card_from_an_old_computer
 from mailroom.sandbox.seed.people import CARD_ONLY, FEED, IMBOX, JAIL, PAPER_TRAIL, STRANGERS
@@ -32,20 +33,23 @@ ROLES: Final = {
 
 @frozen
 class Names:
-    """What the account calls the mailboxes and contact groups that triage works with.
+    """What the account calls the mailboxes and contact groups that triage works with; mailboxes in full.
 
     Attributes:
-        labels: The five triage labels, and the one that takes a decision back.
+        groups: The contact groups, each with every mailbox that its members' mail is in.
+        labels: The triage labels, and the one that takes a decision back.
         notices: The labels Mailroom puts on messages itself.
     """
 
     screener: str = "Screener"
-    imbox: str = "Imbox"
-    feed: str = "Feed"
-    paper_trail: str = "Paper Trail"
-    jail: str = "Jail"
-    labels: tuple[str, ...] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener")
-    notices: tuple[str, ...] = ("@MailroomError", "@MailroomWarning")
+    groups: Mapping[str, Sequence[str]] = field(
+        factory=lambda: {
+            "Imbox": ["Inbox"],
+            **{name: [name] for name in ("Feed", "Paper Trail", "Jail")},
+        }
+    )
+    labels: Sequence[str] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener")
+    notices: Sequence[str] = ("@MailroomError", "@MailroomWarning")
 
 
 def seeded_account(names: Names = Names(), now: datetime = NOW) -> SandboxAccount:
@@ -55,37 +59,44 @@ def seeded_account(names: Names = Names(), now: datetime = NOW) -> SandboxAccoun
         names: What its mailboxes and contact groups are called.
         now: When its story ends.
     """
-    destinations = {
-        names.imbox: "Inbox",
-        names.feed: names.feed,
-        names.paper_trail: names.paper_trail,
-        names.jail: names.jail,
-    }
-    account = SandboxAccount(OWNER, rules=by_contact_group(destinations, names.screener))
+    account = SandboxAccount(OWNER)
     account.add_identity("Alex Moreau", "alex@moreau.example")
     for mailbox, role in ROLES.items():
         account.add_mailbox(mailbox, role=role)
-    own = (names.screener, names.feed, names.paper_trail, names.jail)
-    for mailbox in (*own, *names.labels, *names.notices, "Family"):
-        account.add_mailbox(mailbox)
-    account.add_mailbox("Lisbon 2026", parent="Family")
-    for group in (*destinations, "Friends"):
+    screener = _make_mailbox(account, names.screener)
+    destinations = {
+        group: [_make_mailbox(account, each) for each in mailboxes]
+        for group, mailboxes in names.groups.items()
+    }
+    account.rules = by_contact_group(destinations, screener)
+    for mailbox in (*names.labels, *names.notices, "Family/Lisbon 2026"):
+        _make_mailbox(account, mailbox)
+    for group in dict.fromkeys((*destinations, "Friends")):
         account.add_group(group)
-    _fill_address_book(account, names)
+    _fill_address_book(account, tuple(names.groups))
     _deliver_everything(account, now)
     _live_a_little(account, now)
     return account
 
 
-def _fill_address_book(account: SandboxAccount, names: Names) -> None:
-    for group, correspondents in (
-        (names.imbox, IMBOX),
-        (names.feed, FEED),
-        (names.paper_trail, PAPER_TRAIL),
-        (names.jail, JAIL),
-    ):
+def mailbox_at(account: SandboxAccount, path: str) -> str | None:
+    """Return the id of the mailbox with this full name; None where there is none."""
+    return next((x for x in account.mailboxes if account.path(x) == path), None)
+
+
+def _make_mailbox(account: SandboxAccount, path: str) -> str:
+    """Make a mailbox with all that it lies in, as far as they are not there; return its id."""
+    if found := mailbox_at(account, path):
+        return found
+    parent, _, name = path.rpartition("/")
+    return account.add_mailbox(name, parent=_make_mailbox(account, parent) if parent else None)
+
+
+def _fill_address_book(account: SandboxAccount, groups: Sequence[str]) -> None:
+    """Let everybody be in a group, their kinds in turn where there are fewer groups."""
+    for number, correspondents in enumerate((IMBOX, FEED, PAPER_TRAIL, JAIL)):
         for sender in correspondents:
-            account.add_contact(sender.name, sender.email, groups=[group])
+            account.add_contact(sender.name, sender.email, groups=[groups[number % len(groups)]])
     for uid, data in (card_from_a_telephone(), card_from_an_old_computer()):
         account.put_card(f"{uid}.vcf", data)
         account.add_member("Friends", uid)

@@ -33,8 +33,8 @@ class Limits:
     max_sync_results: int | None = None
 
 
-Rules = Callable[["SandboxAccount", str], str]
-"""The provider's rules: from the account and a sender's address to the name of a mailbox."""
+Rules = Callable[["SandboxAccount", str], str | Sequence[str]]
+"""The provider's rules: from the account and a sender's address to the name of a mailbox, or of several."""
 
 
 class SandboxAccount(Mail, Contacts):
@@ -87,11 +87,12 @@ class SandboxAccount(Mail, Contacts):
             self.identities.append(identity)
             return identity.id
 
-    def route(self, from_: Sequence[tuple[str, str]] | None) -> str:
-        """Return the mailbox that the provider's rules choose for a message."""
+    def route(self, from_: Sequence[tuple[str, str]] | None) -> Sequence[str]:
+        """Return the mailboxes that the provider's rules choose for a message."""
         if self.rules is None or not from_:
             return super().route(from_)
-        return self.rules(self, from_[0][1])
+        chosen = self.rules(self, from_[0][1])
+        return [chosen] if isinstance(chosen, str) else chosen
 
     def forget_changes(self) -> None:
         """Make every state and sync token given out so far unknown."""

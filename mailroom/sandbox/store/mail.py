@@ -137,7 +137,7 @@ class Mail:
             addresses[header] = tuple(entries)
         with self.changed:
             if mailboxes is None:
-                mailboxes = [self.route(from_)]
+                mailboxes = self.route(from_)
             ids = frozenset(self.mailbox_id(mailbox) for mailbox in mailboxes)
             if not ids:
                 raise ValueError("a message is in at least one mailbox")
@@ -176,9 +176,9 @@ class Mail:
                 if any(address.casefold() == folded for _, address in message.addresses.get("from", ()))
             ]
 
-    def route(self, from_: Sequence[tuple[str, str]] | None) -> str:  # noqa: ARG002 - for others to refine
-        """Return the mailbox for a message that nobody has put anywhere."""
-        return self.with_role("inbox")
+    def route(self, from_: Sequence[tuple[str, str]] | None) -> Sequence[str]:  # noqa: ARG002 - for others to refine
+        """Return the mailboxes for a message that nobody has put anywhere."""
+        return [self.with_role("inbox")]
 
     def change(
         self,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mailroom.sandbox.store.account import Rules, SandboxAccount
 
 
-def by_contact_group(mailboxes: Mapping[str, str], screener: str) -> Rules:
+def by_contact_group(mailboxes: Mapping[str, str | Sequence[str]], screener: str) -> Rules:
     """Return rules as Fastmail's and HEY's users write them.
 
     Args:
-        mailboxes: The destination of mail from each contact group.
+        mailboxes: The destination of mail from each contact group, or all its destinations.
         screener: Where mail from people without a card waits; with a card in no such group, it is
             the Inbox.
     """
 
-    def rules(account: SandboxAccount, sender: str) -> str:
+    def rules(account: SandboxAccount, sender: str) -> str | Sequence[str]:
         cards = account.cards_of(sender)
         if not cards:
             return screener
