@@ -112,13 +112,10 @@ def started(script: Path) -> Iterator[Kubernetes]:
     folder = Path(tempfile.mkdtemp(prefix="mailroom-kubernetes-"))
     keys = folder / "operator-keys.txt"
     shutil.copy(ROOT / "tests/deploy/example_age_key.txt", keys)
-    port, etcd_port = _free_ports()
     variables = {
         **os.environ,
         **_APART,
         "RIG": str(folder),
-        "RIG_PORT": str(port),
-        "RIG_ETCD_PORT": str(etcd_port),
         "RIG_RETRY_S": str(RETRY_SECONDS),
         "RIG_KWOK": "0",
         "SOPS_AGE_KEY_FILE": str(keys),
@@ -127,6 +124,8 @@ def started(script: Path) -> Iterator[Kubernetes]:
     # controllers and scheduler have ports that cannot be chosen: one control plane at a time
     with (Path(tempfile.gettempdir()) / "mailroom-kubernetes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # chosen last: while one waits, somebody else may take what was free
+        variables["RIG_PORT"], variables["RIG_ETCD_PORT"] = map(str, _free_ports())
         end = subprocess.Popen(
             [sys.executable, "-c", _ENDS_IT_WITH_US, script],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
