@@ -5,20 +5,21 @@ account's own messages and protected mail say nothing there; a label on stranger
 decided on before speaks of the strangers; and of several who were decided on before, nobody can know
 who was meant.
 
-A sender is meant beyond doubt where nobody else has the same label in the same conversation. Who is filed
-by halves, by a cycle that broke off, still counts as what they were: a stranger, or one whom the label
-does not change.
+A sender is meant beyond doubt where nobody else has the same label in the same conversation. Anybody else
+counts, those included who cannot be filed: else a stranger whose mail has no sender, or two, would join a
+conversation, and the label that is meant for them would decide about somebody else. Who is filed by
+halves, by a cycle that broke off, still counts as what they were: a stranger, or one whom the label does
+not change.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from attrs import frozen
 
-from mailroom.model.contacts import Card
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Contacts
@@ -29,11 +30,20 @@ from mailroom.triage.plan import file_sender, file_unborn
 
 KEEPS_PLACE = "decided on before; the label speaks of the strangers in the same conversation"
 OWN_BESIDE = "your own message in a labelled conversation"
+MEANS_ANOTHER = "the label speaks of somebody in the same conversation who has it elsewhere, too"
+STAYS_A_CONTACT = "a contact on whom nothing is decided; the label speaks of others in the same conversation"
+OTHERS_FIRST = (
+    "somebody else has the label in the same conversation and is left to you, so nobody can know whom it "
+    "means: leave it on a message of the one you mean"
+)
 PROTECTED_BESIDE = "in Trash, Junk, Sent or Drafts, in a labelled conversation"
 
 
 Released = tuple[Message, str]
 """A labelled message of which the label does not speak, and why."""
+
+_Conversation = tuple[ThreadId, str]
+"""A conversation, and the title of the category whose label is looked at in it."""
 
 
 class _Standing(Enum):
@@ -42,6 +52,8 @@ class _Standing(Enum):
     STRANGER = "stranger"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    CONTACT = "contact"
+    """Nothing is decided on them, so that nothing can be taken back; their rules let their mail in."""
 
 
 @frozen
@@ -87,41 +99,99 @@ def _why_silent(message: Message, layout: Layout, own: OwnAddresses) -> str:
 
 
 def find_meant(
-    decisions: Sequence[Decision], messages: Mapping[MessageId, Message], layout: Layout, contacts: Contacts
+    decisions: Sequence[Decision],
+    messages: Mapping[MessageId, Message],
+    layout: Layout,
+    contacts: Contacts,
+    silent: Collection[MessageId] = (),
 ) -> Meant:
     """Say of whom labels speak that are on several senders of a conversation.
 
     Args:
         decisions: What the labels would mean each by itself.
         messages: The labelled messages.
+        silent: Those that say nothing beside others; see `find_incidental`.
     """
-    conversations: dict[tuple[ThreadId, str], dict[Decision, list[Message]]] = defaultdict(dict)
+    conversations: dict[_Conversation, dict[Decision, list[Message]]] = defaultdict(dict)
     for decision in decisions:
         for message in map(messages.__getitem__, decision.message_ids):
-            thread = message.thread_id or ThreadId(f"only {message.id}")
-            conversations[thread, decision.category.title].setdefault(decision, []).append(message)
+            where: _Conversation = (_conversation_of(message), decision.category.title)
+            conversations[where].setdefault(decision, []).append(message)
+    unsettled = _unsettled(decisions, messages, layout, silent)
     standings = {each: _standing(each, layout, contacts) for each in decisions}
-    meant: set[Decision] = set()
+    by_standing = {
+        where: {x: [each for each in those if standings[each] is x] for x in _Standing}
+        for where, those in conversations.items()
+    }
+    meant = {
+        each
+        for where, those in by_standing.items()
+        for each in _meant_in(those, contacts, is_settled=where not in unsettled)
+    }
+    # Whoever is meant in one conversation is decided on, wherever else the label stands on their mail.
     released: dict[MessageId, Released] = {}
     rejected: dict[MessageId, Rejection] = {}
-    for those in conversations.values():
-        changed = [each for each in those if standings[each] is _Standing.CHANGED]
-        speaks_of_strangers = any(standings[each] is _Standing.STRANGER for each in those)
-        meant |= those.keys() - changed
-        if len(those) == 1 or (len(changed) == 1 and not speaks_of_strangers):
-            meant |= set(changed)
-        elif speaks_of_strangers:
-            released |= {message.id: (message, KEEPS_PLACE) for each in changed for message in those[each]}
-        else:
-            for each in changed:
-                rejected |= reject(those[each], _which_of(changed), layout)
-    # Whoever is meant in one conversation is decided on, wherever else the label stands on their mail.
-    certain = {message_id for each in meant for message_id in each.message_ids}
-    return Meant(
-        tuple(each for each in decisions if each in meant),
-        {x: each for x, each in released.items() if x not in certain},
-        {x: rejection for x, rejection in rejected.items() if x not in certain},
-    )
+    for where, those in by_standing.items():
+        changed = those[_Standing.CHANGED]
+        for each in {*changed, *those[_Standing.CONTACT]} - meant:
+            theirs = conversations[where][each]
+            if standings[each] is _Standing.CONTACT:
+                released |= _released(theirs, STAYS_A_CONTACT)
+            elif those[_Standing.STRANGER]:
+                released |= _released(theirs, KEEPS_PLACE)
+            elif not meant.isdisjoint(changed):
+                # Left alone with the label in the next cycle, they would seem to be meant.
+                released |= _released(theirs, MEANS_ANOTHER)
+            else:
+                reason = OTHERS_FIRST if where in unsettled else _which_of(changed)
+                rejected |= reject(theirs, reason, layout)
+    return Meant(tuple(each for each in decisions if each in meant), released, rejected)
+
+
+def _conversation_of(message: Message) -> ThreadId:
+    return message.thread_id or ThreadId(f"only {message.id}")
+
+
+def _unsettled(
+    decisions: Iterable[Decision],
+    messages: Mapping[MessageId, Message],
+    layout: Layout,
+    silent: Collection[MessageId],
+) -> set[_Conversation]:
+    """Return where the label is on mail besides whose sender cannot be filed by it."""
+    settled = {*silent, *(message_id for each in decisions for message_id in each.message_ids)}
+    return {
+        (_conversation_of(message), category.title)
+        for message in messages.values()
+        if message.id not in settled
+        for category in layout.categories_on(message)
+    }
+
+
+def _meant_in(
+    those: Mapping[_Standing, Sequence[Decision]], contacts: Contacts, *, is_settled: bool
+) -> Iterator[Decision]:
+    """Return of whom a label speaks in one conversation.
+
+    Args:
+        is_settled: Whether everybody who has it there can be filed by it.
+    """
+    yield from (*those[_Standing.STRANGER], *those[_Standing.UNCHANGED])
+    changed = those[_Standing.CHANGED]
+    if not changed and is_settled:
+        yield from those[_Standing.CONTACT]
+    if is_settled and not those[_Standing.STRANGER] and _share_a_card(changed, contacts):
+        yield from changed
+
+
+def _share_a_card(those: Iterable[Decision], contacts: Contacts) -> bool:
+    """Whether all of them are one to the contacts: what a label changes for one it changes for all."""
+    cards = [{card.uid for card in contacts.cards(each.sender)} for each in those]
+    return len(cards) == 1 or bool(cards and set.intersection(*cards))
+
+
+def _released(messages: Iterable[Message], reason: str) -> dict[MessageId, Released]:
+    return {message.id: (message, reason) for message in messages}
 
 
 def _which_of(senders: Iterable[Decision]) -> str:
@@ -135,13 +205,10 @@ def _which_of(senders: Iterable[Decision]) -> str:
 def _standing(decision: Decision, layout: Layout, contacts: Contacts) -> _Standing:
     cards = contacts.cards(decision.sender)
     filing = file_sender(decision, cards, contacts.groups, layout) if cards else file_unborn(decision, layout)
+    is_known = not all(card.is_made for card in cards)
     if decision.category.is_undecided:
-        return _Standing.CHANGED if filing.departures else _Standing.UNCHANGED
+        unchanged = _Standing.CONTACT if is_known else _Standing.UNCHANGED
+        return _Standing.CHANGED if filing.departures else unchanged
     if not filing.joins and not filing.departures:
         return _Standing.UNCHANGED
-    in_no_group = not filing.departures and filing.joins
-    return _Standing.STRANGER if in_no_group and all(map(_is_made, cards)) else _Standing.CHANGED
-
-
-def _is_made(card: Card) -> bool:
-    return card.is_made
+    return _Standing.CHANGED if is_known or filing.departures else _Standing.STRANGER

@@ -128,7 +128,9 @@ class Triage:
         names: dict[Address, str] = {}
         snapshot = view.marked
         if contacts is not None:
-            work.settle(find_meant(work.decisions, view.marked.messages, view.layout, contacts))
+            work.settle(
+                find_meant(work.decisions, view.marked.messages, view.layout, contacts, work.released)
+            )
             view = self._carrier.release(work, view)
             snapshot = self._carrier.carry_out(work, view, contacts, untold)
             names = _names_for(view.marked, contacts, work, view.layout)
@@ -152,7 +154,7 @@ class Triage:
         layout = view.layout
         work = self._begin(view)
         contacts = self._book.refresh()
-        work.settle(find_meant(work.decisions, view.marked.messages, layout, contacts))
+        self._settle(work, view, contacts)
         self._carrier.foresee(work, view, contacts)
         filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
@@ -208,7 +210,7 @@ class Triage:
         view = self._read_view()
         work = self._begin(view)
         contacts = self._book.refresh()
-        work.settle(find_meant(work.decisions, view.marked.messages, view.layout, contacts))
+        self._settle(work, view, contacts)
         file_those_with_card(work, view, contacts)
         snapshot, misplaced = self.stragglers.read_screener(view.layout, contacts)
         left = work.left_to_the_person(view.marked, view.layout)
@@ -258,6 +260,11 @@ class Triage:
         tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
         return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held)
+
+    def _settle(self, work: Work, view: MailView, contacts: Contacts) -> None:
+        """Take in of whom the labels in conversations speak."""
+        marked = view.marked.messages
+        work.settle(find_meant(work.decisions, marked, view.layout, contacts, work.released))
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
         admitted = admit(decisions, view.marked.messages.values(), view.layout, self._own)

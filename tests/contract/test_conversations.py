@@ -147,6 +147,69 @@ class TestKnownAlone:
         assert places(account, one) == [{"Screener"}] * 2
 
 
+class TestThoseWhoCannotBeFiled:
+    """A stranger who joins a conversation has no label decide about others in it, whatever they write."""
+
+    def test_a_strangers_conflict_leaves_the_others_where_they_are(self, account: AccountUnderTest) -> None:
+        """The label was meant for the stranger; once that is settled, it speaks of them."""
+        add_contact(account, *BOB, groups=["Imbox"])
+        messages = conversation(account, (ANN, "Screener"), (BOB, "Inbox"), labelled="@ToJail")
+        label(account, messages[0], "@ToFeed")
+        run_cycle(account)
+        assert groups_of(account, BOB[1]) == ["Imbox"]
+        unlabel(account, messages[0], "@ToFeed")
+        run_cycle(account)
+        assert places(account, messages) == [{"Jail"}, {"Inbox"}]
+        assert (groups_of(account, ANN[1]), groups_of(account, BOB[1])) == (["Jail"], ["Imbox"])
+
+    def test_mail_of_two_senders_does_so_too(self, account: AccountUnderTest) -> None:
+        """Both messages are left to the person, and what they leave the label on counts."""
+        add_contact(account, *BOB, groups=["Imbox"])
+        of_bob = account.receive([BOB], "Inbox")
+        of_two = account.receive([ANN, CAROL], "Screener", reply_to=of_bob)
+        for each in (of_bob, of_two):
+            label(account, each, "@ToJail")
+        run_cycle(account)
+        assert groups_of(account, BOB[1]) == ["Imbox"]
+        assert account.mailboxes_of(of_bob) == {"Inbox", "@ToJail", "@MailroomError"}
+        before = account.state()
+        run_cycle(account)
+        assert account.state() == before
+        unlabel(account, of_two, "@ToJail")
+        run_cycle(account)
+        assert account.mailboxes_of(of_bob) == {"Jail"}
+
+
+def test_who_has_the_label_elsewhere_leaves_nobody_alone_with_it(account: AccountUnderTest) -> None:
+    """Else the next cycle would take the other for the one who is meant."""
+    add_contact(account, *ANN, groups=["Imbox"])
+    add_contact(account, *BOB, groups=["Imbox"])
+    messages = conversation(account, (ANN, "Inbox"), (BOB, "Inbox"))
+    account.receive([ANN], "Inbox", "@ToFeed")
+    for _ in range(2):
+        run_cycle(account)
+        assert (groups_of(account, ANN[1]), groups_of(account, BOB[1])) == (["Feed"], ["Imbox"])
+        assert places(account, messages) == [{"Feed"}, {"Inbox"}]
+
+
+def test_two_addresses_of_one_card_are_one(account: AccountUnderTest) -> None:
+    """What the label changes for the one it changes for the other: there is nothing to ask."""
+    add_contact(account, ANN[0], ANN[1], BOB[1], groups=["Imbox"])
+    messages = conversation(account, (ANN, "Inbox"), ((ANN[0], BOB[1]), "Inbox"))
+    run_cycle(account)
+    assert places(account, messages) == [{"Feed"}, {"Feed"}]
+
+
+def test_a_contact_beside_somebody_who_is_taken_back_keeps_their_place(account: AccountUnderTest) -> None:
+    """Nothing is decided on them, and Screener is not where their mail waits to be seen."""
+    add_contact(account, *ANN, groups=["Feed"])
+    add_contact(account, *BOB, groups=["Friends"])
+    messages = conversation(account, (ANN, "Feed"), (BOB, "Inbox"), labelled="@ToScreener")
+    run_cycle(account)
+    assert places(account, messages) == [{"Screener"}, {"Inbox"}]
+    assert groups_of(account, ANN[1]) == []
+
+
 def test_two_different_labels_on_one_sender_stay_a_conflict(account: AccountUnderTest) -> None:
     """Whatever the conversation."""
     messages = conversation(account, (ANN, "Screener"), (BOB, "Screener"))

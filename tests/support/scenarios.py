@@ -249,6 +249,14 @@ def conversations(stage: Stage) -> None:
     second = stage.mail("Dan's, in doubt", [DAN], "Jail", "@ToImbox")
     add_contact(account, EVE[0], EVE[1], groups=["Feed"])
     stage.mail("Eve's, in doubt", [EVE], "Feed", "@ToImbox", reply_to=second)
+    add_contact(account, "Finn", "finn@example.net", groups=["Imbox"])
+    add_contact(account, "Gus", "gus@example.net", groups=["Imbox"])
+    add_contact(account, "Hal", "hal@example.net", groups=["Imbox"])
+    third = stage.mail("Finn's", [("Finn", "finn@example.net")], "Inbox", "@ToFeed")
+    stage.mail("Gus's, beside Finn's", [("Gus", "gus@example.net")], "Inbox", "@ToFeed", reply_to=third)
+    stage.mail("Finn's, elsewhere", [("Finn", "finn@example.net")], "Inbox", "@ToFeed")
+    fourth = stage.mail("Hal's, beside mail of two", [("Hal", "hal@example.net")], "Inbox", "@ToJail")
+    stage.mail("of two", [ANN, CAROL], "Screener", "@ToJail", reply_to=fourth)
 
 
 def named_in_a_file(stage: Stage) -> None:
