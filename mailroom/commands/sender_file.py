@@ -28,6 +28,8 @@ UNDECIDED = "?"
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _COMMENT = re.compile(r"\s#")
+_END_OF_LINE = re.compile(r"\r\n?|\n")
+_SEVERAL = re.compile(r"@.*@|\s")
 _NAME = re.compile(r"(?P<name>.*), (?:no|[0-9]+) messages?")
 _MORE_THAN_A_WORD = re.compile(r'[\s#"<>]')
 
@@ -85,7 +87,8 @@ def _written(who: Correspondent) -> str:
 
     A domain stands in its own letters only where they could not pass for others.
     """
-    is_plain = who.email.isprintable() and not _MORE_THAN_A_WORD.search(who.email)
+    is_word = who.email.isprintable() and not _MORE_THAN_A_WORD.search(who.email)
+    is_plain = is_word and not _SEVERAL.search(who.email)
     is_ascii = who.email.rpartition("@")[2].isascii()
     spellings = (who.email if is_plain and is_ascii else "", with_readable_domains(who.address))
     text = presentable(next((x for x in spellings if parse_address(x) == who.address), who.address))
@@ -113,7 +116,7 @@ def read_senders(path: Path, scheme: Scheme) -> list[Line]:
     lines: dict[str, Line] = {}
     said: dict[str, dict[str, int]] = defaultdict(dict)
     problems: list[str] = []
-    for number, text in enumerate(_read(path).split("\n"), 1):
+    for number, text in enumerate(_END_OF_LINE.split(_read(path)), 1):
         if not text.strip() or text.lstrip().startswith("#"):
             continue
         try:
@@ -158,11 +161,19 @@ def _decision(text: str, scheme: Scheme) -> Decision:
     if not written:
         raise ValueError(f"no address stands behind {_title(category)}: write one, or delete the line")
     name, email = _name_and_email(written)
+    if _is_several(written, email):
+        raise ValueError(f"{written!r} is more than one address: write each on a line of its own")
     if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
         name = noted["name"]
     for who in read_correspondents([(name, email)]):
         return Decision(who, category)
     raise ValueError(f"{written!r} is not the address of a sender: write it as name@example.com")
+
+
+def _is_several(written: str, email: str) -> bool:
+    """Whether more stands there than one address: all of it would be taken for one that nobody has."""
+    before_the_last = _QUOTED.sub("", written).rpartition("<")[0]
+    return ">" in before_the_last or bool(_SEVERAL.search(_QUOTED.sub("", email)))
 
 
 def _category(text: str, scheme: Scheme) -> tuple[Category, str] | None:

@@ -28,6 +28,8 @@ ODD_ADDRESSES = (
     '"Feed "@example.net',
     "a'b+c=d@[192.0.2.1]",
     "*@shop.example",
+    "a@b@far.example",
+    "a,b@far.example",
     "o'hara@EXAMPLE.net",
 )
 TITLES = st.lists(
@@ -114,6 +116,30 @@ def test_who_is_not_filed_stands_in_comments_alone(people: list[tuple[str, str]]
 def test_people_write_a_line_in_many_ways(line: str, meant: tuple[str, str]) -> None:
     """Case, blanks, brackets and notes do not count; a name before brackets does."""
     assert read(f"\ufeff# a comment\r\n\r\n{line}\r\n") == {"ann@example.net": meant}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Feed  a@far.example, b@far.example",
+        "Feed  a@far.example b@far.example",
+        "Feed  a@far.example;b@far.example",
+        "Feed  <a@far.example>, <b@far.example>",
+        "Feed  Ann <a@far.example>, Bob <b@far.example>",
+        "Feed  News Letter a@far.example",
+    ],
+)
+def test_more_than_one_address_on_a_line_is_no_address(line: str) -> None:
+    """All of it would be one to the standard, in quotes, that nobody has: a card that means nobody."""
+    with pytest.raises(UserError, match=r"line 1: .* is more than one address"):
+        read(line)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_an_editor_ends_them(end: str) -> None:
+    """Else the comment of the first would hold all others."""
+    text = end.join(["# Senders", "Feed a@far.example  # A, 3 messages", "Jail b@far.example"])
+    assert read(text).keys() == {"a@far.example", "b@far.example"}
 
 
 def test_the_longest_category_counts() -> None:
