@@ -178,10 +178,10 @@ def members_leaving(cards: Sequence[MadeCard], own: Collection[str]) -> Mapping[
 
 
 def _earlier_labels(tree: MailboxTree, known: Collection[str]) -> list[str]:
-    return [
+    return sorted(
         path
         for path in tree.ids
         if path not in known
         and fold_name(path.rpartition("/")[2]).startswith(PREFIXES_OF_LABELS)
         and not tree.role_of(path)
-    ]
+    )
