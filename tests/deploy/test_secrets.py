@@ -147,6 +147,15 @@ def test_a_secret_in_the_open_is_found(tmp_path: Path, name: str, text: str, wha
     assert not text or text.rsplit(maxsplit=1)[-1] not in told
 
 
+def test_where_a_secret_will_lie_is_none(tmp_path: Path) -> None:
+    """A machine's configuration may name the file: it is there once the machine runs."""
+    setting = "MAILROOM_" + "JMAP_TOKEN"
+    (tmp_path / "system.nix").write_text(f'{setting} = "/run/secrets/token";\n')
+    assert run(CHECK, tmp_path).stderr == ""
+    (tmp_path / "system.nix").write_text(f'{setting} = "/home/me/token";\n')
+    assert "a value for" in run(CHECK, tmp_path, expect=1).stderr
+
+
 @pytest.mark.parametrize("name", [".env", "my.agekey", "keys.txt", "kustomize/overlays/home/secrets.yaml"])
 def test_git_ignores_where_secrets_lie(name: str) -> None:
     """`git add .` takes none of them along."""
