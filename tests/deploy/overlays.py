@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.support.programs import ROOT, module
 
+OVERLAYS = sorted(path.name for path in (ROOT / "kustomize/overlays").iterdir())
+
 
 def overlay_like(original: str, tree: Path, namespace: str, *without: str, **kustomization: Any) -> Path:
     """Make an overlay like another in a checkout, and return its folder.

@@ -13,9 +13,9 @@ import pytest
 
 from mailroom.settings.variables import SECRETS
 from tests.deploy.applied import as_flux, established, opened, pods, rolled_out, served
-from tests.deploy.overlays import change, overlay_like
+from tests.deploy.overlays import OVERLAYS, change, overlay_like
 from tests.support.kubernetes import Kubernetes
-from tests.support.programs import EXAMPLE_KEY, OVERLAYS, ROOT, module, program, run
+from tests.support.programs import EXAMPLE_KEY, ROOT, module, program, run
 
 pytestmark = pytest.mark.deploy
 

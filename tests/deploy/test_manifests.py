@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mailroom.settings.variables import OTHER_DEFAULTS, PUBLIC_DEFAULTS
-from tests.support.programs import OVERLAYS, ROOT, Manifest, module, program, rendered, run, the
+from tests.deploy.overlays import OVERLAYS
+from tests.support.programs import ROOT, Manifest, module, program, rendered, run, the
 
 pytestmark = [pytest.mark.deploy, pytest.mark.parametrize("overlay", OVERLAYS)]
 

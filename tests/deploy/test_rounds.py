@@ -13,9 +13,9 @@ import attrs
 import pytest
 
 from tests.deploy.applied import as_flux, opened, pods, rolled_out, seal_again, token
-from tests.deploy.overlays import block, overlay_like
+from tests.deploy.overlays import OVERLAYS, block, overlay_like
 from tests.support.kubernetes import Kubernetes
-from tests.support.programs import OVERLAYS, ROOT, module, program, run
+from tests.support.programs import ROOT, module, program, run
 
 pytestmark = pytest.mark.deploy
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mailroom.settings.variables import SECRETS
+from tests.deploy.overlays import OVERLAYS
 from tests.support.programs import (
     EXAMPLE_KEY,
-    OVERLAYS,
     ROOT,
     module,
     program,

@@ -19,7 +19,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE_KEY = ROOT / "tests/deploy/example_age_key.txt"
-OVERLAYS = sorted(path.name for path in (ROOT / "kustomize/overlays").iterdir())
 NIX_VARIABLE = "MAILROOM_NIX_COMMAND"
 TIMEOUT_SECONDS = 900.0
 
