@@ -19,7 +19,7 @@ from mailroom.triage.filing import (
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
 from mailroom.triage.outcome import by_sender
-from mailroom.triage.plan import file_unborn, release
+from mailroom.triage.plan import file_unborn
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
 
@@ -55,7 +55,7 @@ class Carrier:
         take_cards_away(self.book, work)
         return snapshot
 
-    def release(self, work: Work, view: MailView) -> MailView:
+    def release(self, work: Work, view: MailView, contacts: Contacts) -> MailView:
         """Take labels off messages of which they do not speak, before anything else is written.
 
         Broken off later, nothing would tell these senders from those of whom the label speaks.
@@ -66,7 +66,7 @@ class Carrier:
         if not work.released:
             return view
         released = view.marked.only(work.released)
-        update = self.mail.update(released, lambda message: release(message, view.layout))
+        update = self.mail.update(released, lambda message: work.unlabelled(message, view.layout, contacts))
         for message_id, reason in update.failed.items():
             work.fail_conversation(released.messages[message_id], view.marked, reason)
         others = {x: each for x, each in view.snapshot.messages.items() if x not in work.released}

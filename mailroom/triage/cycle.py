@@ -128,10 +128,8 @@ class Triage:
         names: dict[Address, str] = {}
         snapshot = view.marked
         if contacts is not None:
-            work.settle(
-                find_meant(work.decisions, view.marked.messages, view.layout, contacts, work.released)
-            )
-            view = self._carrier.release(work, view)
+            self._settle(work, view, contacts)
+            view = self._carrier.release(work, view, contacts)
             snapshot = self._carrier.carry_out(work, view, contacts, untold)
             names = _names_for(view.marked, contacts, work, view.layout)
         # Last of all: the label is the only record that something is still to be done.
@@ -163,7 +161,7 @@ class Triage:
             found = self.stragglers.foresee(
                 layout,
                 ContactsAfter.of(contacts, work.filings.values()),
-                lambda message: message_after(message, work, view, names),
+                lambda message: message_after(message, work, view, contacts, names),
             )
             # The mail of who is filed has moved by then.
             stragglers = tuple(each for each in found if each[0].decision.sender not in work.filings)

@@ -11,7 +11,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
 from mailroom.model.ports import Contacts
-from mailroom.triage.plan import Filing, release
+from mailroom.triage.plan import Filing
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work
 
@@ -54,15 +54,16 @@ class ContactsAfter(Contacts):
         return self.now.group_uids()
 
 
-def message_after(message: Message, work: Work, view: MailView, names: Mapping[Address, str]) -> Message:
+def message_after(
+    message: Message, work: Work, view: MailView, contacts: Contacts, names: Mapping[Address, str]
+) -> Message:
     """Return a message as a cycle leaves it, before it sweeps after what was decided earlier.
 
     Args:
         names: What senders are called on their cards.
     """
     layout = view.layout
-    if message.id in work.released:
-        message = release(message, layout).applied_to(message)
+    message = work.unlabelled(message, layout, contacts).applied_to(message)
     message = work.swept(message, layout).applied_to(message)
     if message.id in view.marked.messages:
         message = work.concluded(message, layout, names).applied_to(message)

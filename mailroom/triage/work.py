@@ -9,11 +9,11 @@ from attrs import Factory, define, field
 
 from mailroom.model.address import Address
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
-from mailroom.model.ports import Update
+from mailroom.model.ports import Contacts, Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import NO_CHANGE, Filing, conclude, name_differs, sweep
+from mailroom.triage.plan import NO_CHANGE, Filing, conclude, name_differs, release, sweep
 from mailroom.triage.report import Filed, Rejected, Report, Unmarked
 
 Task = tuple[Address, str] | MessageId
@@ -103,6 +103,16 @@ class Work:
         """Say how a message gets to where its sender's mail belongs."""
         filing = self.filing_of(message)
         return sweep(message, filing, layout) if filing else NO_CHANGE
+
+    def unlabelled(self, message: Message, layout: Layout, contacts: Contacts) -> Change:
+        """Say how the label comes off a message of which it does not speak, if this is one."""
+        if message.id not in self.released:
+            return NO_CHANGE
+        sender = sender_of(message)
+        groups = {
+            name for card in (contacts.cards(sender) if sender else ()) for name in contacts.groups(card.uid)
+        }
+        return release(message, layout, is_decided=not groups.isdisjoint(layout.destinations))
 
     def concluded(self, message: Message, layout: Layout, names: Mapping[Address, str]) -> Change:
         """Say which labels come off a message, and which go on.

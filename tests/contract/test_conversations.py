@@ -147,6 +147,18 @@ class TestKnownAlone:
         assert places(account, one) == [{"Screener"}] * 2
 
 
+def test_moved_to_the_label_they_are_not_left_among_strangers(account: AccountUnderTest) -> None:
+    """Where the label is the only place: who is decided on goes where they belong, all else to the Inbox."""
+    add_contact(account, *BOB, groups=["Friends"])
+    add_contact(account, *CAROL, groups=["Paper Trail"])
+    me = ("Me", account.address)
+    messages = conversation(account, (ANN, "Screener"), (BOB, "Family"), (CAROL, "Paper Trail"), (me, "Sent"))
+    for each in messages:
+        account.place(each, "@ToFeed")
+    run_cycle(account)
+    assert places(account, messages) == [{"Feed"}, {"Inbox"}, {"Paper Trail"}, {"Inbox"}]
+
+
 class TestThoseWhoCannotBeFiled:
     """A stranger who joins a conversation has no label decide about others in it, whatever they write."""
 
