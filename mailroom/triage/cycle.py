@@ -224,7 +224,7 @@ class Triage:
         began = self._clock()
         view = self._read_view()
         work = self._begin(view)
-        if not (work.has_work or view.has_warnings):
+        if not (work.has_work or work.released or view.has_warnings):
             return view, work, None
         contacts = self._book.refresh()
         if work.has_work and (problems := self._book.problems()):

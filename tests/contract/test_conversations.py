@@ -54,6 +54,14 @@ class TestOwnAndProtected:
         assert places(account, messages) == [{"Feed"}, {"Trash"}]
         assert contacts_of(account, BOB[1]) == []
 
+    def test_where_there_is_nothing_to_file_as_well(self, account: AccountUnderTest) -> None:
+        """Beside a conflict, which waits for the person, it comes off in the first cycle, told once."""
+        conflict, thrown_away = conversation(account, (ANN, "Screener"), (BOB, "Trash"))
+        label(account, conflict, "@ToJail")
+        assert len(run_cycle(account).released) == 1
+        assert account.mailboxes_of(thrown_away) == {"Trash"}
+        assert run_cycle(account).says_nothing_new
+
     def test_alone_they_count_as_before(self, account: AccountUnderTest) -> None:
         """A label on a message in Trash, with nobody else in the conversation, is a decision."""
         (message,) = conversation(account, (BOB, "Trash"))
