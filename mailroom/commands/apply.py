@@ -14,7 +14,7 @@ from mailroom.commands.sender_file import Line, read_senders
 from mailroom.exits import Exit
 from mailroom.model.address import Address
 from mailroom.output.question import agrees
-from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
 from mailroom.triage.plan import Filing
 from mailroom.triage.report import Filed, Forecast, Report
 from mailroom.triage.words import number_of
@@ -93,6 +93,7 @@ def _show(terminal: Terminal, preview: Preview) -> None:
     if preview.changes:
         show_filings(terminal, preview.changes)
         terminal.line()
+        _tell_of_those_filed_so(terminal, preview)
     if preview.unchanged:
         are = "is" if preview.unchanged == 1 else "are"
         terminal.line(f"{number_of(preview.unchanged, 'sender')} {are} as the file says.")
@@ -102,6 +103,21 @@ def _show(terminal: Terminal, preview: Preview) -> None:
         terminal.heading("Needs your attention")
         for number, (sender, reason) in preview.left.items():
             terminal.paragraph(f"line {number}, {sender}: {reason}", "  ✗ ", RED)
+        terminal.line()
+
+
+def _tell_of_those_filed_so(terminal: Terminal, preview: Preview) -> None:
+    """Say whose mail alone would move: nobody can tell what the person has moved from what was left over."""
+    filed_so = [messages for filing, messages in preview.changes if not filing.changes_contacts]
+    if filed_so:
+        are = "is" if len(filed_so) == 1 else "are"
+        terminal.paragraph(
+            f"{number_of(len(filed_so), 'sender')} {are} as the file says, but for "
+            f"{number_of(sum(filed_so), 'message')} in the Inbox or in Screener, which would move, too. "
+            "What you keep there stays if you put a # before their line.",
+            "! ",
+            YELLOW,
+        )
         terminal.line()
 
 

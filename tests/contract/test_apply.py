@@ -104,6 +104,18 @@ class TestFiling:
         assert told["filed"] == []
         assert account.state() == before
 
+    def test_mail_that_alone_would_move_is_told_before(self, account: AccountUnderTest, path: Path) -> None:
+        """Whoever is filed so already may have mail where the person wants it: the line can be left out."""
+        message = account.receive([NEWS], "Screener", "@ToFeed")
+        run_cycle(account)
+        account.place(message, "Inbox")
+        done = applied(account, path, "Feed news@lists.example", "Feed ann@example.net", yes=False)
+        assert "! 1 sender is as the file says, but for 1 message in the Inbox" in done.output
+        assert account.mailboxes_of(message) == {"Inbox"}
+        assert "but for" not in applied(account, path, "Feed ann@example.net", yes=False).output
+        applied(account, path, "Feed news@lists.example")
+        assert account.mailboxes_of(message) == {"Feed"}
+
     def test_run_again_it_writes_nothing(self, account: AccountUnderTest, path: Path) -> None:
         """What is as the file says costs nothing, and is no question."""
         account.receive([NEWS], "Screener")
