@@ -43,6 +43,17 @@ def sign_in(terminal: Terminal) -> tuple[Settings, Account]:
     return desk.settings(), account
 
 
+def unkept_secrets() -> list[str]:
+    """Return which of the credentials a next process would have to ask for."""
+    values = _values(load_settings(os.environ, needs_secrets=False))
+    return [name for name, value in values.items() if not value]
+
+
+def _values(settings: Settings) -> dict[str, str]:
+    values = (settings.jmap_token, settings.carddav_username, settings.carddav_password)
+    return dict(zip(SECRETS, values, strict=True))
+
+
 @frozen
 class _Credentials:
     """What one server wants to see.
@@ -100,13 +111,7 @@ class _Desk:
     def _tried(self, credentials: _Credentials) -> Account | None:
         """Try credentials; return the account, or None where some are not set yet."""
         settings = self.settings()
-        values = dict(
-            zip(
-                SECRETS,
-                (settings.jmap_token, settings.carddav_username, settings.carddav_password),
-                strict=True,
-            )
-        )
+        values = _values(settings)
         if not all(values[name] for name in credentials.names):
             return None
         account = open_account(settings)

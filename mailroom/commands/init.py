@@ -21,7 +21,7 @@ from mailroom.commands.approve import (
     show_candidates,
 )
 from mailroom.commands.check import check_at_the_end
-from mailroom.commands.credentials import INSTEAD, sign_in
+from mailroom.commands.credentials import INSTEAD, sign_in, unkept_secrets
 from mailroom.commands.inspection import inspect
 from mailroom.commands.rules import is_same_rules, render_rules, show_next_step
 from mailroom.commands.setup import is_complete, preview_rule, show_items, show_preview
@@ -34,7 +34,7 @@ from mailroom.output.question import agrees, ask, can_ask
 from mailroom.output.streams import tell
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.rules.routing import routing_rules
-from mailroom.settings.settings import Settings
+from mailroom.settings.settings import DOTENV, Settings
 from mailroom.triage.approval import LeftOut, approving_category
 from mailroom.triage.items import Item, State
 from mailroom.triage.making import make_missing
@@ -94,6 +94,13 @@ def _lead(*, only_credentials: bool, form: str, output: Path) -> Exit:
             terminal.paragraph(f"This is to be settled first; {GOES_ON}.")
             return Exit.FAILED
     terminal.line()
+    if unkept := unkept_secrets():
+        terminal.paragraph(
+            f"Everything is ready but what you typed, which `mailroom run` would not find: set "
+            f"{', '.join(unkept)}, or put them into {DOTENV}. Then `mailroom run` starts the service, and "
+            "you put a label on a message."
+        )
+        return Exit.DONE
     terminal.paragraph(
         "Everything is ready: `mailroom run` starts the service. Then put a label on a message."
     )

@@ -149,6 +149,21 @@ def test_whom_the_person_chooses_among_those_left_out_is_added(newcomer: Newcome
         assert groups_of(newcomer.account, CLUB[7][1]) == ["Imbox"]
 
 
+def test_what_was_typed_and_is_kept_nowhere_is_told_at_the_end(newcomer: Newcomer) -> None:
+    """The service would not find it."""
+    token, *_ = (newcomer.account.environment[name] for name in SECRETS)
+    with newcomer.begins(dict(newcomer.account.environment) | {SECRETS[0]: ""}) as dialogue:
+        dialogue.answers(KEEP, "n")
+        dialogue.answers(TOKEN, token)
+        for question, answer in newcomer.answers[4:]:
+            dialogue.answers(question, answer)
+        code, shown = dialogue.ends()
+    assert code == 0
+    told = " ".join(shown.split()).rpartition("Everything is ready")[2]
+    assert f"would not find: set {SECRETS[0]}, or put" in told
+    assert not (newcomer.home / ".env").exists()
+
+
 def _ctrl_c(dialogue: Dialogue) -> None:
     dialogue.presses_ctrl_c()
     code, shown = dialogue.ends()
