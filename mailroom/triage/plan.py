@@ -239,15 +239,16 @@ def conclude(
     )
 
 
-def release(message: Message, layout: Layout, *, is_decided: bool) -> Change:
-    """Take the triage labels off a message of which they do not speak, and the error label with them.
+def release(message: Message, labels: Collection[MailboxId], layout: Layout, *, is_decided: bool) -> Change:
+    """Take triage labels off a message of which they do not speak, and the error label with them.
 
     Args:
+        labels: Those that were looked at; another one that has been put on since stays.
         is_decided: Whether its sender is in a triage group. One who has moved it to the label has left it
             in no other mailbox: then it goes to Screener, from where it is swept, or else to the Inbox.
     """
     here = message.mailbox_ids
-    remove = here & (layout.labels.keys() | {layout.error})
+    remove = here & {*labels, layout.error}
     home = layout.screener if is_decided else layout.inbox
     return Change(
         add=frozenset() if here - remove else frozenset({home}),

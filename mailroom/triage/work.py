@@ -112,7 +112,8 @@ class Work:
         groups = {
             name for card in (contacts.cards(sender) if sender else ()) for name in contacts.groups(card.uid)
         }
-        return release(message, layout, is_decided=not groups.isdisjoint(layout.destinations))
+        labels = self.released[message.id][0].mailbox_ids & layout.labels.keys()
+        return release(message, labels, layout, is_decided=not groups.isdisjoint(layout.destinations))
 
     def concluded(self, message: Message, layout: Layout, names: Mapping[Address, str]) -> Change:
         """Say which labels come off a message, and which go on.

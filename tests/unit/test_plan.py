@@ -24,6 +24,7 @@ from mailroom.triage.plan import (
     fits,
     forget,
     name_differs,
+    release,
     shared_card_conflicts,
     sweep,
 )
@@ -399,6 +400,18 @@ class TestConclude:
         labelled = message("Screener", "@ToFeed")
         change = conclude(labelled, None, layout, rejection=Rejection("so"), differs=False)
         assert change == NO_CHANGE
+
+
+@pytest.mark.parametrize(("is_decided", "home"), [(True, "Screener"), (False, "Inbox")])
+def test_only_a_label_that_was_looked_at_just_comes_off(is_decided: bool, home: str) -> None:
+    """One that the person has put on since is a decision, which the next cycle carries out."""
+    labels = {MailboxId("@ToFeed")}
+    anew = message("Family", "@ToFeed", "@ToJail", "@MailroomError")
+    change = release(anew, labels, LAYOUT, is_decided=is_decided)
+    assert change.applied_to(anew).mailbox_ids == {"Family", "@ToJail"}
+    homeless = message("@ToFeed")
+    change = release(homeless, labels, LAYOUT, is_decided=is_decided)
+    assert change.applied_to(homeless).mailbox_ids == {home}
 
 
 class TestConflicts:
