@@ -174,8 +174,10 @@ class _Guide:
         show_next_step(self.terminal, listed, self.form, self.output)
         tree = MailboxTree(self.account.mail.read([]).mailboxes)
         if not is_new and any(each.total_messages for each in tree.named(self.settings.scheme.screener)):
-            says = f"mail waits in {self.settings.scheme.screener} already, so that the rules are in force"
-            self.terminal.paragraph(says, "✓ ", GREEN)
+            # Whatever brought it there: what tells of each rule is judged at the end.
+            self.terminal.paragraph(
+                f"They were written before, and mail waits in {self.settings.scheme.screener} already."
+            )
         else:
             ask("Press Enter once they are in force:", WITHOUT_TERMINAL)
         return True

@@ -235,6 +235,20 @@ def test_a_second_time_it_asks_nothing_that_is_done_and_writes_nothing(newcomer:
     assert before == (account.state(), (newcomer.home / "mailrules.json").stat().st_mtime_ns)
 
 
+def test_mail_in_screener_alone_gives_the_rules_no_tick(newcomer: Newcomer) -> None:
+    """Somebody may have put it there by hand."""
+    account = newcomer.account
+    with newcomer.begins(account.environment) as dialogue:
+        for question, answer in newcomer.answers[4:-1]:
+            dialogue.answers(question, answer)
+        dialogue.reads(IN_FORCE)
+    account.receive([("News", "news@far.example")], "Screener", read=True)
+    with newcomer.begins(account.environment) as dialogue:
+        _, shown = dialogue.ends()
+    assert not re.search(r"✓\S* [^\n]*(rules|already)", shown)
+    assert "mail waits in Screener already" in shown
+
+
 def test_a_no_to_what_is_missing_changes_nothing_and_ends_it(newcomer: Newcomer) -> None:
     """Nothing that follows would work."""
     before = newcomer.account.state()
