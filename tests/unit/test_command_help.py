@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from mailroom.cli import WISHES, main
+from mailroom.cli import main
+from mailroom.cli.parser import WISHES
 
 COMMANDS = (
     "demo",

@@ -1,0 +1,289 @@
+"""What may stand on the command line: the commands, their options, and their help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from attrs import Factory, define
+
+from mailroom import __version__
+from mailroom.cli import calls
+from mailroom.exits import Exit
+from mailroom.output.streams import write
+from mailroom.output.usage import CommandLineParser
+
+Command = Callable[[argparse.Namespace], Exit]
+
+WISHES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Look": ("demo", "check", "plan", "senders"),
+    "Set up": ("init", "setup", "approve", "rules", "categories"),
+    "Run": ("run", "apply", "undo", "rescue"),
+    "Leave": ("uninstall",),
+}
+"""The commands by what a person wants."""
+
+HELP_WIDTH = 79
+RULES_FORMATS: Final = ("fastmail", "sieve", "text")
+MOST_DIGITS_OF_DAYS = 5
+
+
+@define
+class _Commands:
+    """The commands so far.
+
+    Attributes:
+        summaries: What each does, by its name.
+    """
+
+    _parsers: argparse._SubParsersAction[CommandLineParser]
+    summaries: dict[str, str] = Factory(dict)
+
+    def add(
+        self, call: Command, summary: str, example: str, *, json: bool = False, asks: bool = False
+    ) -> argparse.ArgumentParser:
+        """Add the command that is named as its call is.
+
+        Args:
+            example: What stands behind its name in its help.
+            json: Whether it can print for programs.
+            asks: Whether it asks before it writes.
+        """
+        name = call.__name__.removeprefix("call_")
+        self.summaries[name] = summary
+        added = self._parsers.add_parser(
+            name,
+            allow_abbrev=False,
+            description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", HELP_WIDTH),
+            epilog=f"Example:\n  mailroom {name}{example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(call=call, parser=added)
+        if json:
+            added.add_argument("--json", action="store_true", help="print JSON for programs")
+        if asks:
+            added.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        return added
+
+
+def command_line() -> CommandLineParser:
+    """Say what may stand on the command line, and which call it leads to."""
+    parser = CommandLineParser(
+        prog="mailroom",
+        usage="mailroom [--help] [--version] COMMAND ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what is short for one option today may be short for two tomorrow
+        epilog="Each command explains itself: mailroom COMMAND --help\n"
+        "Settings: MAILROOM_ variables, or a .env file.",
+    )
+    parser.add_argument("--version", action="version", version=f"mailroom {__version__}")
+    parser.set_defaults(command="", call=lambda _: _overview(parser))
+    commands = _Commands(
+        parser.add_subparsers(prog="mailroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    )
+    for add in (_add_what_looks, _add_what_sets_up, _add_what_runs, _add_what_leaves):
+        add(commands)
+    parser.description = _description(commands.summaries)
+    return parser
+
+
+def _add_what_looks(commands: _Commands) -> None:
+    """What changes nothing."""
+    commands.add(calls.call_plan, "show what the next cycle would do; changes nothing", " --json", json=True)
+    commands.add(
+        calls.call_check, "check that everything is set up correctly; changes nothing", "", json=True
+    )
+    senders = commands.add(
+        calls.call_senders,
+        "show who writes to you, what they are filed as, and what may fit them",
+        " --file senders.txt",
+        json=True,
+    )
+    _add_senders_options(senders)
+    demo = commands.add(calls.call_demo, "show Mailroom at work on a made-up account in memory", " --serve")
+    demo.add_argument(
+        "--serve", action="store_true", help="keep the account running, to try `mailroom run` on it"
+    )
+
+
+def _add_what_sets_up(commands: _Commands) -> None:
+    """What is done once, or again after a change."""
+    init = commands.add(
+        calls.call_init,
+        "lead from an account to a working Screener, step by step; goes on where it was stopped",
+        "",
+    )
+    init.add_argument(
+        "--credentials", action="store_true", help="only ask for the credentials, try them, and keep them"
+    )
+    init.add_argument("--format", choices=RULES_FORMATS, default="fastmail", help="as of `mailroom rules`")
+    init.add_argument(
+        "-o", "--output", type=Path, default=Path("mailrules.json"), metavar="FILE",
+        help="where the rules are written (default: mailrules.json)",
+    )  # fmt: skip
+    setup = commands.add(
+        calls.call_setup,
+        "show which mailboxes and contact groups are missing, or create them",
+        " --apply",
+        json=True,
+    )
+    setup.add_argument(
+        "--apply", action="store_true", help="create what is missing; without this option nothing is changed"
+    )
+    summary = "put people you have written to into the contact group for them, so that they are not screened"
+    approve = commands.add(calls.call_approve, summary, " --correspondents --limit 200", json=True, asks=True)
+    approve.add_argument(
+        "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
+    )
+    approve.add_argument(
+        "--limit", type=_positive_number, metavar="N", help="only the N people you have written to most often"
+    )
+    approve.add_argument(
+        "--include",
+        nargs="+",
+        default=[],
+        metavar="ADDRESS",
+        help="also these, who were left out because they do not look like people",
+    )
+    rules = commands.add(
+        calls.call_rules,
+        "write the rules that file mail by contact group, for your provider",
+        " -o mailrules.json",
+    )
+    rules.add_argument(
+        "--format",
+        choices=RULES_FORMATS,
+        default="fastmail",
+        help="a file to import at Fastmail (default), a Sieve script for Cyrus, or steps to follow by hand",
+    )
+    rules.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
+    rules.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
+    rules.add_argument(
+        "--sieve-dialect",
+        choices=("group-id", "card-uid"),
+        help="how the Sieve script names a contact group: group-id for Cyrus 3.6, card-uid for newer ones "
+        "(default: what the server seems to support)",
+    )
+    categories = commands.add(
+        calls.call_categories,
+        "show what can be decided about a sender, and by which label",
+        " --toml",
+        json=True,
+    )
+    categories.add_argument("--check", type=Path, metavar="FILE", help="read FILE instead of the settings")
+    categories.add_argument("--toml", action="store_true", help="print a categories file to start from")
+
+
+def _add_what_runs(commands: _Commands) -> None:
+    """What files senders, and takes that back."""
+    run = commands.add(calls.call_run, "run the service", " --once")
+    run.add_argument(
+        "--once",
+        action="store_true",
+        help="run one cycle and stop; exit code 1 if a sender could not be filed",
+    )
+    apply = commands.add(
+        calls.call_apply,
+        "file all senders of a file at once, as their labels would",
+        " senders.txt",
+        json=True,
+        asks=True,
+    )
+    apply.add_argument(
+        "file", type=Path, metavar="FILE", help="one sender a line, as `mailroom senders --file` writes them"
+    )
+    undo = commands.add(
+        calls.call_undo, "take decisions about senders back: their mail waits in Screener again",
+        " news@example.com", json=True, asks=True,
+    )  # fmt: skip
+    undo.add_argument("addresses", nargs="+", metavar="ADDRESS", help="a sender's address")
+    rescue = commands.add(
+        calls.call_rescue, "move mail out of Screener whose sender you decided on before", "", json=True
+    )
+    rescue.add_argument(
+        "--yes", action="store_true", help="mail of your other contacts too, to the Inbox, without asking"
+    )
+
+
+def _add_what_leaves(commands: _Commands) -> None:
+    """What takes away."""
+    uninstall = commands.add(
+        calls.call_uninstall,
+        "show what Mailroom made in the account, or take it away",
+        " --apply --cards",
+        json=True,
+        asks=True,
+    )
+    _add_uninstall_options(uninstall)
+
+
+def _add_senders_options(senders: argparse.ArgumentParser) -> None:
+    senders.add_argument(
+        "--since",
+        type=_day,
+        metavar="DAY",
+        help="count mail from this day on (2026-01-31), or of so many days (30); default: 90",
+    )
+    senders.add_argument(
+        "--file", type=Path, metavar="FILE", help="write them into FILE, to edit it and to file them by it"
+    )
+    senders.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
+
+
+def _add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
+    uninstall.add_argument(
+        "--apply",
+        action="store_true",
+        help="take away what you choose; without this option nothing is changed",
+    )
+    uninstall.add_argument(
+        "--cards", action="store_true", help="contact cards that nobody has changed or put into another group"
+    )
+    uninstall.add_argument(
+        "--groups",
+        nargs="*",
+        metavar="NAME",
+        help="contact groups that hold nobody else; those named with whoever is in them, who stay contacts",
+    )
+    uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
+
+
+def _description(summaries: Mapping[str, str]) -> str:
+    """Say what there is, by what a person wants."""
+    lines = ["One triage label on one message files its sender for good."]
+    for wish, names in WISHES.items():
+        lines += ["", f"{wish}:"]
+        for name in names:
+            lines += textwrap.wrap(
+                summaries[name], HELP_WIDTH, initial_indent=f"    {name:<12}", subsequent_indent=" " * 16
+            )
+    return "\n".join(lines)
+
+
+def _overview(parser: argparse.ArgumentParser) -> Exit:
+    write(sys.stdout, parser.format_help())
+    return Exit.DONE
+
+
+def _day(text: str) -> date:
+    """Read a day, or how many days ago it was."""
+    if len(text) <= MOST_DIGITS_OF_DAYS and text.isdecimal():
+        return (datetime.now(UTC) - timedelta(days=int(text))).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a day (2026-01-31) nor a number of days"
+        ) from None
+
+
+def _positive_number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
