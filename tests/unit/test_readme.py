@@ -13,8 +13,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from attrs import fields_dict
 
 from mailroom.cli import main
+from mailroom.jmap.wire import AddressHeadersObject, EmailObject
 from mailroom.model.scheme import ReadMail
 from mailroom.sandbox import Sandbox
 from mailroom.sandbox.seed.account import seeded_account
@@ -143,6 +145,21 @@ def test_the_picture_shows_what_the_demo_shows() -> None:
     assert shown.code == 0
     assert words_in_picture() == words_of(shown.output)
     assert "docs/demo.svg" in text_of("README.md")
+
+
+def test_the_page_on_privacy_names_all_that_is_read_of_a_message_and_whom_it_tells() -> None:
+    """What is read anew, or another receiver, is written there first."""
+    page = text_of("docs/contacts-and-privacy.md")
+    told_as = {
+        "mailbox_ids": "in which mailboxes", "keywords": "keywords", "from_": "From",
+        "received_at": "when it came", "thread_id": "conversation",
+        "to": "To", "cc": "Cc", "bcc": "Bcc", "message_id": "Message-ID",
+        "list_id": "List-Id", "list_unsubscribe": "List-Unsubscribe",
+    }  # fmt: skip
+    assert (
+        told_as.keys() | {"id"} == fields_dict(EmailObject).keys() | fields_dict(AddressHeadersObject).keys()
+    )
+    assert [word for word in (*told_as.values(), *variables.OPTIONAL_SECRETS) if word not in page] == []
 
 
 def test_the_readme_is_short() -> None:
