@@ -66,9 +66,7 @@ def demo(*, serve: bool) -> Exit:
     account = seeded_account(_names_of(scheme), datetime.now(UTC) if serve else NOW)
     with Sandbox(account) as sandbox:
         if serve:
-            terminal.line(
-                "An account in memory; it lives until you press Ctrl-C. Some messages are labelled:"
-            )
+            terminal.paragraph("An account in memory, until you press Ctrl-C. Some messages are labelled:")
             _put_labels(terminal, account, scheme)
             serve_account(terminal, sandbox, _names_of(scheme).labels, _label(scheme, 1))
         else:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from mailroom.model.address import parse_address
 from mailroom.output.terminal import BOLD, Terminal
 from mailroom.sandbox import Sandbox, SandboxAccount
 from mailroom.sandbox.seed.account import mailbox_at
@@ -77,12 +78,25 @@ def _put_as_typed(
     match words:
         case []:
             pass
-        case [label, email] if label in labels and account.messages_from(email):
-            put_label(terminal, account, email, label)
+        case [label, email] if label in labels and (written := _as_written(account, email)):
+            put_label(terminal, account, written, label)
         case [label, email] if label in labels:
             terminal.line(f"Nobody has written from {email}.")
         case _:
             terminal.paragraph(f"Type a label ({', '.join(labels)}) and a sender's address.")
+
+
+def _as_written(account: SandboxAccount, email: str) -> str | None:
+    """Return an address as a sender in the account writes it, or None where nobody does.
+
+    What is typed is what Mailroom shows: a domain in its own letters, or the form in which it compares.
+    """
+    wanted = parse_address(email)
+    with account.lock:
+        senders = [
+            written for each in account.messages.values() for _, written in each.addresses.get("from", ())
+        ]
+    return next((each for each in senders if wanted and parse_address(each) == wanted), None)
 
 
 def _own_name() -> str:

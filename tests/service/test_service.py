@@ -462,12 +462,15 @@ class TestCommands:
                 ).stdout  # fmt: skip
 
             assert "sender_filed" in run_as_shown()
-            serving.stdin.write(f"nonsense\n{example}@ToFeed nobody@else.example\n")
+            serving.stdin.write(
+                f"nonsense\n{example}@ToFeed nobody@else.example\n@ToFeed info@bücherstube.example\n"
+            )
             serving.stdin.flush()
-            answers = [serving.stdout.readline() for _ in range(4)]
+            answers = [serving.stdout.readline() for _ in range(5)]
             assert answers[0].startswith("Type a label")
             assert "Issue 88: bridges that hum" in answers[2]
             assert answers[3] == "Nobody has written from nobody@else.example.\n"
+            assert "Bücherstube" in answers[4], "an address as `mailroom senders` shows it"
             filed = run_as_shown()
             assert "letters@rustandrivets.example" in filed
             assert "sender_filed" in filed
