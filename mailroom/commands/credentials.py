@@ -174,6 +174,7 @@ _FOR_MAIL: Final = _Credentials(
 _FOR_CONTACTS: Final = _Credentials(
     names=(_USERNAME, _PASSWORD),
     accepted="the contacts server accepts the user name and the password",
-    comes_from="There too, under App passwords, make one with access to Contacts.",
+    comes_from="At Fastmail, under Settings → Privacy & Security → App passwords, make one with access "
+    "to Contacts.",
     attempt=_try_contacts,
 )

@@ -269,3 +269,11 @@ def test_an_account_without_sent_mail_has_nobody_to_approve(
         dialogue.answers(MAKE, "y")
         assert "no Sent mailbox" in " ".join(dialogue.answers(IN_FORCE, "").split())
         assert dialogue.ends()[0] == 0
+
+
+def test_who_goes_on_with_the_password_reads_where_it_is_made(newcomer: Newcomer) -> None:
+    """The text on the token, which was asked for before, is not on the screen any more."""
+    has_token = {name: newcomer.account.environment[name] for name in (*newcomer.servers, SECRETS[0])}
+    with newcomer.begins(has_token) as dialogue:
+        shown = " ".join(dialogue.reads(KEEP).split())
+        assert "Settings → Privacy & Security → App passwords" in shown
