@@ -93,6 +93,9 @@ TOO_SLOW = (
     "test_moves_what_a_late_rule_let_through_and_says_whose",
 )
 
+LARGE = ("test_four_hundred_senders_go_from_the_list_into_their_groups",)
+"""What not even one example of is quick on Cyrus."""
+
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -119,7 +122,7 @@ def _ask_cyrus_the_rest_slowly(items: Iterable[pytest.Item]) -> None:
     for item in items:
         if "[cyrus" in item.name and not item.get_closest_marker("slow"):
             sentence = item.nodeid.partition("[")[0]
-            if sentence in asked:
+            if sentence in asked or sentence.endswith(LARGE):
                 item.add_marker(pytest.mark.slow)
             asked.add(sentence)
 
