@@ -16,7 +16,7 @@ from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.items import Item, Kind
+from mailroom.triage.items import Item, Kind, State
 from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
 from mailroom.triage.survey import problems_of
@@ -126,11 +126,14 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
         yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
         return
     scheme = settings.scheme
-    says = (
-        f"Inbox, {scheme.screener}, destinations and {len(scheme.categories)} triage labels exist "
-        "and may be changed"
-    )
+    missing = [x for x in seen.items if x.kind is Kind.SCREENER_LABEL and x.state is not State.PRESENT]
+    labels = len(scheme.categories) + (scheme.screener_label is not None and not missing)
+    says = f"Inbox, {scheme.screener}, destinations and {labels} triage labels exist and may be changed"
     yield Finding("mailboxes", Verdict.RIGHT, says)
+    for item in missing:
+        remedy = item.remedy or "`mailroom setup --apply` makes it"
+        says = f"no label takes a decision back, because {item.name!r} is missing: {remedy}"
+        yield Finding("mailboxes", Verdict.NOT_SEEN, says)
 
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:

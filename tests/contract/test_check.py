@@ -55,6 +55,19 @@ class TestEvidence:
         """No server tells its rules, and no mail has shown them yet: that is no fault and no tick."""
         assert verdicts(account) == {**dict.fromkeys(SUBJECTS, True), "rules": None}
 
+    def test_without_the_label_that_takes_back_it_says_that_none_does(
+        self, account: AccountUnderTest
+    ) -> None:
+        """All else works without it, so it is no fault; `setup --apply` makes it."""
+        assert "6 triage labels" in says(account, "mailboxes")[0]
+        account.remove_mailbox("@ToScreener")
+        (right, off) = says(account, "mailboxes")
+        assert "5 triage labels" in right
+        assert "'@ToScreener' is missing" in off
+        assert verdicts(account)["mailboxes"] is None
+        assert run_command(account.environment, "setup", "--apply").code == 0
+        assert len(says(account, "mailboxes")) == 1
+
     def test_a_refused_token_is_told_once_and_nothing_behind_it_is_ticked(
         self, account: AccountUnderTest
     ) -> None:
