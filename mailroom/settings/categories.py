@@ -94,7 +94,8 @@ def _parse(path: Path) -> dict[str, Any]:
     except UnicodeError:
         raise UserError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
     except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
-        raise UserError([f"{path}: is not TOML: {error}"]) from error
+        hint = "texts stand in quotes, a key once in an entry, and yes is true"
+        raise UserError([f"{path}: is not TOML: {error}: {hint}"]) from error
     except RecursionError:
         raise UserError([f"{path}: is nested too deeply"]) from None
 

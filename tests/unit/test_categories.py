@@ -132,6 +132,13 @@ class TestFile:
         """The person finds the line at once."""
         assert any(problem.startswith(told) for problem in problems_in(tmp_path, text))
 
+    @pytest.mark.parametrize("line", ["label = @A", "inbox = yes", 'title = "B"'])
+    def test_what_is_no_toml_says_how_it_is_written(self, tmp_path: Path, line: str) -> None:
+        """The words of the parser alone help only those who know TOML."""
+        [problem] = problems_in(tmp_path, f'[[category]]\ntitle = "A"\n{line}\n')
+        assert "at line 3" in problem
+        assert "texts stand in quotes, a key once" in problem
+
     def test_everything_wrong_is_told_at_once(self, tmp_path: Path) -> None:
         """Nobody mends a file one start at a time."""
         text = """
