@@ -34,7 +34,6 @@ def sign_in(terminal: Terminal) -> tuple[Settings, Account]:
     Raises:
         UserError: There is no terminal to ask on; nothing was typed; what is refused is set elsewhere
             than in .env; or another setting is wrong.
-        AuthenticationError: Likewise, of what is refused.
         ServerError: A server could not be asked.
     """
     desk = _Desk(terminal)
@@ -97,7 +96,7 @@ class _Desk:
                 account = self._tried(credentials)
             except (AuthenticationError, UserError) as error:
                 if not typable:
-                    raise
+                    raise UserError([*error.problems, _where_set(credentials.names)]) from error
                 for problem in error.problems:
                     self.terminal.paragraph(problem, "✗ ", RED)
             else:
@@ -150,6 +149,14 @@ def _is_set_elsewhere(name: str) -> bool:
     """Whether a variable is set where it wins over what .env says of it."""
     file = f"{name}_FILE"
     return bool(os.environ.get(name) or os.environ.get(file) or read_dotenv(DOTENV).get(file))
+
+
+def _where_set(names: tuple[str, ...]) -> str:
+    """Say why nobody is asked for what was refused, and what to do."""
+    return (
+        f"{', '.join(names)}: set in the environment or read from a file, so `mailroom init` does not ask "
+        "for it; change it there, or take it out (`unset`, or a new terminal)"
+    )
 
 
 def _try_mail(account: Account, settings: Settings) -> None:

@@ -46,6 +46,9 @@ def serve(terminal: Terminal, sandbox: Sandbox, labels: Sequence[str], example: 
     typing.start()
     signal.sigwait(END_SIGNALS)
     terminal.heading("The account is gone.")
+    terminal.paragraph(
+        "Close the other terminal, too: its variables would lead every command to this account."
+    )
 
 
 def put_label(terminal: Terminal, account: SandboxAccount, email: str, label: str) -> None:

@@ -277,3 +277,11 @@ def test_who_goes_on_with_the_password_reads_where_it_is_made(newcomer: Newcomer
     with newcomer.begins(has_token) as dialogue:
         shown = " ".join(dialogue.reads(KEEP).split())
         assert "Settings → Privacy & Security → App passwords" in shown
+
+
+def test_what_is_refused_and_set_elsewhere_says_why_nothing_is_asked(newcomer: Newcomer) -> None:
+    """As after the demo, in the terminal that still has its variables."""
+    with newcomer.begins({**newcomer.account.environment, SECRETS[0]: "of-another-account"}) as dialogue:
+        code, shown = dialogue.ends()
+    assert code == 1
+    assert f"{SECRETS[0]}: set in the environment or read from a file" in " ".join(shown.split())

@@ -475,6 +475,7 @@ class TestCommands:
             assert "letters@rustandrivets.example" in filed
             assert "sender_filed" in filed
             serving.send_signal(signal.SIGINT)
+            assert "Close the other terminal, too" in serving.stdout.read().replace("\n", " ")
             assert serving.wait(10) == 0
 
     def test_settings_are_read_from_a_dotenv(self, sandbox: Sandbox, tmp_path: Path) -> None:
