@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import NewCard
-from mailroom.model.mail import Message, MessageId
+from mailroom.model.mail import Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
@@ -107,16 +107,18 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
 
 
 def admit(
-    decisions: Iterable[Decision], messages: Iterable[Message], layout: Layout, own: OwnAddresses
+    decisions: Iterable[Decision], messages: Collection[Message], layout: Layout, own: OwnAddresses
 ) -> Decisions:
     """Say which decisions that a file holds can be carried out now, and why others cannot.
 
     A label is the newer word: a sender who bears one for something else is left to the cycle. One that says
-    the same stands for the decision too, and comes off with it.
+    the same stands for the decision too, and comes off with it; unless somebody else has it in the same
+    conversation, who would be left alone with it, and seem to be meant.
 
     Args:
         messages: The labelled ones.
     """
+    beside_others = _beside_others(messages, layout)
     labels: dict[Address, set[Name]] = defaultdict(set)
     labelled: dict[Address, list[MessageId]] = defaultdict(list)
     for message in messages:
@@ -135,9 +137,23 @@ def admit(
                 f"a message of theirs bears {' and '.join(sorted(others))}, which counts: take the label "
                 "off, or let the next cycle file them by it"
             )
+        elif decision.sender in beside_others:
+            left[decision.sender] = (
+                f"{decision.category.label} is on a conversation of theirs with somebody else: let the next "
+                "cycle file by it, or take it off"
+            )
         else:
             taken.append(evolve(decision, message_ids=tuple(labelled[decision.sender])))
     return Decisions(tuple(taken), {}, left)
+
+
+def _beside_others(messages: Iterable[Message], layout: Layout) -> frozenset[Address | None]:
+    """Return who has a label in a conversation in which somebody else has the same one."""
+    those: dict[tuple[ThreadId, Name], set[Address | None]] = defaultdict(set)
+    for message in messages:
+        for category in layout.categories_on(message) if message.thread_id else ():
+            those[message.thread_id, category.label].add(sender_of(message))
+    return frozenset().union(*(senders for senders in those.values() if len(senders) > 1))
 
 
 def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[MessageId, Rejection]:

@@ -37,6 +37,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "senders.txt"
 
 
+def test_a_label_on_a_conversation_is_left_to_the_cycle(account: AccountUnderTest, path: Path) -> None:
+    """Were one of its senders filed before the others, the label would seem to mean those who are left."""
+    add_contact(account, *BOB)
+    first = account.receive([NEWS], "Screener", "@ToFeed")
+    second = account.receive([BOB], "Inbox", "@ToFeed", reply_to=first)
+    done = applied(account, path, "Feed news@lists.example")
+    assert done.code == 1
+    assert "with somebody else" in " ".join(done.output.split())
+    assert contacts_of(account, NEWS[1]) == []
+    run_cycle(account)
+    assert [account.mailboxes_of(each) for each in (first, second)] == [{"Feed"}, {"Inbox"}]
+    assert groups_of(account, BOB[1]) == []
+    assert applied(account, path, "Feed news@lists.example").code == 0
+
+
 class TestFiling:
     """A line means what a label on one of the sender's messages means."""
 
