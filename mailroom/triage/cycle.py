@@ -183,11 +183,13 @@ class Triage:
             UserError: A mailbox that the scheme names has gone, or something may not be changed.
             ServerError: A server as a whole failed; what is not done is done by the same decisions again.
         """
+        began = self._clock()
         view = self._read_view()
-        work = self._admit(decisions, view)
         contacts = self._book.refresh()
         if problems := self._book.problems():
             raise UserError(problems)
+        view = self._as_it_is_now(view, began)
+        work = self._admit(decisions, view)
         snapshot = self._carrier.carry_out(work, view, contacts, advance)
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
@@ -227,12 +229,15 @@ class Triage:
         if not (work.has_work or work.released or view.has_warnings):
             return view, work, None
         contacts = self._book.refresh()
+        if (now := self._as_it_is_now(view, began)) is not view:
+            view, work = now, self._begin(now)
         if work.has_work and (problems := self._book.problems()):
             raise UserError(problems)
-        if self._clock() - began > MAX_VIEW_AGE_SECONDS:
-            view = self._read_view()  # a label may have come off in the meantime
-            work = self._begin(view)
         return view, work, contacts
+
+    def _as_it_is_now(self, view: MailView, began: float) -> MailView:
+        """Look a second time where the first is too long ago: a label may have come off, or on, since."""
+        return self._read_view() if self._clock() - began > MAX_VIEW_AGE_SECONDS else view
 
     def _with_what_is_unreadable(self, report: Report, view: MailView, *, has_read_contacts: bool) -> Report:
         """Add what could not be read and has not been told before."""

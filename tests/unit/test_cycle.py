@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pytest
 from attrs import define, evolve, field
 
 from mailroom.account import open_account
+from mailroom.errors import UserError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
-from mailroom.model.mail import Change, MailboxId, MailLimits, Message, MessageId, Snapshot
+from mailroom.model.mail import Change, MailboxId, MailLimits, Message, MessageId, Snapshot, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Update
-from mailroom.model.sender import read_sender
+from mailroom.model.sender import Correspondent, read_sender
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
-from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
-from tests.support.memory import Book, World
+from mailroom.triage.decisions import Decision
+from tests.support.default_account import FEED, GROUPS, MAILBOXES, SCHEME
+from tests.support.memory import Book, View, World
 from tests.support.sized_accounts import furnished_account, settings_for
 
 ANN, BOB = Address("ann@a.example"), Address("bob@b.example")
@@ -212,3 +214,50 @@ def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(
     assert not account.cards_of("new@a.example")
     told = [record for record in caplog.records if record.message == "contacts_unreadable"]
     assert len(told) == 1
+
+
+def test_a_file_does_not_overrule_a_label_put_on_while_the_contacts_were_read() -> None:
+    """Where reading them took long, the labels are looked at again before anything is written."""
+    account = world(message(1, ANN, "Screener"))
+    now = [0.0]
+
+    @define
+    class SlowBook(Book):
+        """An address book that takes a minute to read, in which the person does not wait."""
+
+        def refresh(self) -> View:
+            """Read it, while the person puts a label on."""
+            now[0] += 60
+            account.messages[MessageId("m1")] = message(1, ANN, "Screener", "@ToJail")
+            return super().refresh()
+
+    decision = Decision(Correspondent(ANN, ANN, ""), SCHEME.category_of(FEED))
+    report = triage(account, SlowBook(account), lambda: now[0]).apply([decision])
+    assert "@ToJail" in report.failed[ANN]
+    assert account.writes == 0
+
+
+def test_a_label_of_the_second_look_meets_a_book_that_may_not_be_written_before_any_write() -> None:
+    """What the first look has seen needed no contact card; what the second one sees does."""
+    own = evolve(message(1, ANN, "Sent", "@ToFeed"), thread_id=ThreadId("t"))
+    account = world(own, evolve(message(2, BOB, "Inbox", "@ToFeed", "@ToJail"), thread_id=ThreadId("t")))
+    account.own = (ANN,)
+    now = [0.0]
+
+    @define
+    class ReadOnlyBook(Book):
+        """An address book that may only be read, and that slowly."""
+
+        def refresh(self) -> View:
+            """Read it, while the person mends a conflict."""
+            now[0] += 60
+            account.messages[MessageId("m2")] = message(2, BOB, "Screener", "@ToFeed")
+            return super().refresh()
+
+        def problems(self) -> Sequence[str]:
+            """Say that nothing may be written."""
+            return ["the address book may only be read"]
+
+    with pytest.raises(UserError, match="may only be read"):
+        triage(account, ReadOnlyBook(account), lambda: now[0]).run()
+    assert account.writes == 0
