@@ -92,10 +92,19 @@ sealed=$(
     sops encrypt --filename-override "$file" --input-type json --output-type yaml /dev/stdin
 )
 unset token username password
+
+# What else was sealed there (where to notify) cannot be taken along unseen: not everybody who seals can open it.
+left_out=$(
+  grep -oE '^ +[A-Za-z0-9_.-]+: ENC\[' "$file" 2> /dev/null | sed -E 's/^ +([^:]+):.*/\1/' |
+    grep -vxE 'mac|MAILROOM_(JMAP_TOKEN|CARDDAV_USERNAME|CARDDAV_PASSWORD)' || true
+)
 printf '%s\n' "$sealed" > "$file"
 
 say "Sealed for $recipient:"
 printf '%s\n' "$file"
+if [ -n "$left_out" ]; then
+  say "It was sealed there before, and is not any more: ${left_out//$'\n'/, }. To put it back: sops edit $file"
+fi
 case $kind in
   Secret) say "Commit it together with .sops.yaml and push (Flux opens it), or: nix run .#deploy -- $overlay" ;;
   *) say "Commit it together with .sops.yaml, then: kubectl apply -k kustomize/overlays/$overlay (with the operator),

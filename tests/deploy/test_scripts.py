@@ -87,6 +87,18 @@ def test_sealing_anew_rolls_the_pod(tree: Path, environment: dict[str, str]) -> 
     assert templates[0] != templates[1]
 
 
+def test_seal_says_what_else_was_sealed_there(tree: Path, environment: dict[str, str]) -> None:
+    """Where to notify is not among its questions: that it is gone, and how it comes back, is told."""
+    file = "kustomize/overlays/home/secrets.enc.yaml"
+    assert "sops edit" not in sealed(tree, environment, by=script("seal")).stderr
+    add = "s|^( *)MAILROOM_JMAP_TOKEN: .*|&\\n\\1MAILROOM_NOTIFY_URL: https://ntfy.example/topic|"
+    editor = {**environment, "EDITOR": f"sed -E -i '{add}'"}
+    run(program("sops"), "edit", file, environment=editor, folder=tree)
+    told = sealed(tree, environment, by=script("seal")).stderr
+    assert "not any more: MAILROOM_NOTIFY_URL. To put it back: sops edit " + file in told
+    assert opened(tree, environment) == TYPED
+
+
 def test_seal_refuses_the_example_key(tree: Path, environment: dict[str, str]) -> None:
     """Real secrets are never sealed for a key that everybody has."""
     before = (tree / "kustomize/overlays/home/secrets.enc.yaml").read_text()
