@@ -97,7 +97,11 @@ class Notifier:
             self._quiet_until[notice.text] = now + QUIET_SECONDS
             thread = threading.Thread(target=self._deliver, args=(notice,), name="notice", daemon=True)
             self._under_way.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # where a machine or a container is full
+            self._under_way.discard(thread)
+            _log_failure(notice, error)
 
     def _deliver(self, notice: Notice) -> None:
         try:
@@ -106,11 +110,15 @@ class Notifier:
                 return
             self._ntfy.tell(notice.title, notice.text)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
-            reason = str(error) if isinstance(error, MailroomError) else type(error).__name__
-            log(logging.WARNING, "notification_failed", title=notice.title, reason=reason)
+            _log_failure(notice, error)
         else:
             log(logging.INFO, "notification_sent", title=notice.title)
             with self._lock:
                 self._waiting -= notice.news
         finally:
             self._under_way.discard(threading.current_thread())
+
+
+def _log_failure(notice: Notice, error: Exception) -> None:
+    reason = str(error) if isinstance(error, MailroomError) else type(error).__name__
+    log(logging.WARNING, "notification_failed", title=notice.title, reason=reason)

@@ -172,6 +172,24 @@ def test_a_notice_that_fails_fails_nothing(phone: Phone, lines: io.StringIO, fai
     assert len(phone.titles()) == 2
 
 
+def test_a_machine_without_a_thread_to_spare_fails_nothing(
+    phone: Phone, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cycle goes on, the log says so, and the next hour tells of it."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        phone.notifier.note_report(rejecting(1), 0.1)
+    assert phone.titles() == []
+    assert json.loads(lines.getvalue())["event"] == "notification_failed"
+    phone.now += QUIET_SECONDS
+    phone.notifier.note_report(Report(), 0.1)
+    assert phone.titles() == ["Mailroom: a message needs you"]
+
+
 def test_a_receiver_that_hangs_holds_up_neither_cycles_nor_the_end() -> None:
     """Cycles go on at once; the end waits for a moment and no longer."""
     is_over = threading.Event()
