@@ -110,7 +110,7 @@ def find_meant(
     Args:
         decisions: What the labels would mean each by itself.
         messages: The labelled messages.
-        silent: Those that say nothing beside others; see `find_incidental`.
+        silent: Those of which the label just comes off, whatever it says of others.
     """
     conversations: dict[_Conversation, dict[Decision, list[Message]]] = defaultdict(dict)
     for decision in decisions:

@@ -267,7 +267,9 @@ class Triage:
     def _settle(self, work: Work, view: MailView, contacts: Contacts) -> None:
         """Take in of whom the labels in conversations speak."""
         marked = view.marked.messages
-        work.settle(find_meant(work.decisions, marked, view.layout, contacts, work.released))
+        dropped = (x for x, rejection in work.rejected.items() if rejection.drops_label)
+        silent = {*work.released, *dropped}
+        work.settle(find_meant(work.decisions, marked, view.layout, contacts, silent))
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
         admitted = admit(decisions, view.marked.messages.values(), view.layout, self._own)

@@ -199,6 +199,18 @@ class TestThoseWhoCannotBeFiled:
         run_cycle(account)
         assert account.mailboxes_of(of_bob) == {"Jail"}
 
+    def test_what_lies_in_trash_says_nothing_there_either(self, account: AccountUnderTest) -> None:
+        """Its label just comes off, so that the next cycle would see the other alone: both do the same."""
+        add_contact(account, *BOB, groups=["Imbox"])
+        of_bob = account.receive([BOB], "Inbox")
+        of_two = account.receive([ANN, CAROL], "Trash", reply_to=of_bob)
+        for each in (of_bob, of_two):
+            label(account, each, "@ToJail")
+        label(account, of_two, "@ToFeed")
+        report = run_cycle(account)
+        assert not report.rejected
+        assert places(account, [of_bob, of_two]) == [{"Jail"}, {"Trash"}]
+
 
 def test_who_has_the_label_elsewhere_leaves_nobody_alone_with_it(account: AccountUnderTest) -> None:
     """Else the next cycle would take the other for the one who is meant."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -72,9 +73,18 @@ def worlds(draw: st.DrawFn) -> World:
         cards[uid] = (Card(uid, name, created=number, is_made=is_made), held)
         if is_made:
             made[uid] = NewCard(min(held), min(held), draw(st.sampled_from([name, "Ann"])), CardKind.PERSON)
-    uids = st.sampled_from([*cards, CardUid("uid of ann@a.example"), CardUid("gone")])
+    uids = st.sampled_from([*cards, CardUid("gone"), *_lines_of_cards_to_come(messages.values())])
     groups = {name: frozenset(draw(st.sets(uids, max_size=2))) for name in (*GROUPS, "Friends")}
     return World(MAILBOXES, messages, cards, groups, own=(OWN,), made=made)
+
+
+def _lines_of_cards_to_come(messages: Iterable[Message]) -> list[CardUid]:
+    """Return whose line a group may hold although the card is gone.
+
+    In a conversation a stranger with such a line is one who was decided on as soon as the card is there.
+    Broken off in between, who else is meant depends on it: they are left to the person, or keep their place.
+    """
+    return [] if any(message.thread_id for message in messages) else [CardUid("uid of ann@a.example")]
 
 
 @st.composite
