@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
-from mailroom.model.names import MAX_NAME_CHARACTERS
+from mailroom.model.names import MAX_NAME_CHARACTERS, fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, Scheme
 from mailroom.rules.routing import Rule, routing_rules
 from mailroom.settings.categories import MAX_FILE_BYTES, read_categories, render_categories
@@ -200,7 +200,7 @@ class TestFile:
 
 
 NAMES = st.text(min_size=1, max_size=MAX_NAME_CHARACTERS).filter(lambda x: find_name_problem(x) is None)
-PATHS = NAMES.filter(lambda x: find_path_problem(x) is None)
+PATHS = NAMES.filter(lambda x: find_path_problem(x) is None and fold_name(x) != "inbox")
 
 
 @st.composite
