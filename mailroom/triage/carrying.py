@@ -68,8 +68,8 @@ class Carrier:
         released = view.marked.only(work.released)
         update = self.mail.update(released, lambda message: work.unlabelled(message, view.layout, contacts))
         for message_id, reason in update.failed.items():
-            work.fail_conversation(released.messages[message_id], view.marked, reason)
-        others = {x: each for x, each in view.snapshot.messages.items() if x not in work.released}
+            work.fail_release(message_id, view.marked, reason)
+        others = {x: each for x, each in view.snapshot.messages.items() if x not in released.messages}
         # The state stays the older one, in which the others were read.
         return evolve(view, snapshot=Snapshot(view.snapshot.state, others | update.snapshot.messages))
 

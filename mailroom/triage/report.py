@@ -46,7 +46,7 @@ class Rejected:
 
 @frozen
 class Unmarked:
-    """A message whose error or warning label could not be put on or taken off, and why."""
+    """A message of somebody who was not filed, whose labels could not be put on or taken off, and why."""
 
     message: Message
     reason: str
@@ -100,7 +100,7 @@ class Report:
     Attributes:
         released: Labelled messages whose label just came off: it did not speak of them; each with why.
         failed: For each sender whose label was left for the next cycle, why.
-        unmarked: Messages of senders who were not filed, on which a mark could not be changed.
+        unmarked: Messages of senders who were not filed, on which a label or mark could not be changed.
         warned: Messages marked with the warning label in this cycle.
         unreadable: For each message that the server gives in no form that can be read, why; only those
             that the cycle before has not told.

@@ -32,7 +32,7 @@ class Work:
         held: What was refused lately, and is left alone in this cycle.
         filings: How senders are filed; a sender stands here until something of theirs fails.
         failed: For each sender of whom something failed, why.
-        refused: For each message of others whose marks could not be changed, why.
+        refused: For each message of others whose labels or marks could not be changed, why.
         moved: For each sender how many messages were moved.
         kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
@@ -74,8 +74,13 @@ class Work:
         self.filings.pop(sender, None)
         self.failed.setdefault(sender, reason)
 
-    def fail_conversation(self, message: Message, marked: Snapshot, reason: str) -> None:
-        """Let everybody drop out who has a label in the conversation of a message."""
+    def fail_release(self, message_id: MessageId, marked: Snapshot, reason: str) -> None:
+        """Note that a label of which a message does not speak stays on.
+
+        Everybody drops out who has a label in its conversation: they could not be told from its sender later.
+        """
+        message, _ = self.released.pop(message_id)
+        self.refused[message_id] = reason
         for decision in self.decisions:
             if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
                 self.fail(decision.sender, reason)
@@ -189,7 +194,11 @@ class Work:
             ),
             released=self.all_released(before),
             failed=self.postponed | self.failed,
-            unmarked=tuple(Unmarked(before.messages[x], reason) for x, reason in self.refused.items()),
+            unmarked=tuple(
+                Unmarked(before.messages[x], reason)
+                for x, reason in self.refused.items()
+                if x in before.messages
+            ),
             warned=tuple(
                 before.messages[message_id]
                 for message_id in update.changed

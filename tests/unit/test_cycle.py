@@ -158,7 +158,8 @@ class StubbornWorld(World):
         """Change messages, or say of each why not."""
         if not self.refuses:
             return super().update(snapshot, change)
-        return Update(snapshot, frozenset(), dict.fromkeys(snapshot.messages, "refused"))
+        wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
+        return Update(snapshot, frozenset(), dict.fromkeys(wanted, "refused"))
 
 
 def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:
@@ -178,6 +179,20 @@ def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:
     account.refuses = False
     mailroom.run()
     assert not account.messages[first].is_just_archived
+
+
+def test_a_label_that_the_server_does_not_take_off_is_not_told_as_taken_off() -> None:
+    """Nobody of its conversation is filed before: later nothing would tell whom the label means."""
+    places = (MailboxId("Sent"), MailboxId("@ToFeed"))
+    own = evolve(message(1, ANN, *places), thread_id=ThreadId("t"))
+    wanted = evolve(message(2, BOB, "Screener", "@ToFeed"), thread_id=ThreadId("t"))
+    plain = world(own, wanted)
+    account = StubbornWorld(plain.mailboxes, plain.messages, plain.cards, plain.groups, (ANN,), refuses=True)
+    report = triage(account).run()
+    assert report.released == ()
+    assert [(each.message.id, each.reason) for each in report.unmarked] == [("m1", "refused")]
+    assert report.failed == {BOB: "refused"}
+    assert account.writes == 0
 
 
 def test_a_mark_that_an_earlier_process_left_does_not_meet_a_later_label() -> None:
