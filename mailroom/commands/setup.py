@@ -120,6 +120,9 @@ def show_preview(
         terminal.line()
         terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted here.")
     terminal.heading("What the Screener rule would hold back")
+    if not found.senders:
+        terminal.paragraph(f"Nobody wrote to your Inbox in the last {PREVIEW_DAYS} days, so nothing tells.")
+        return
     if not found.strangers:
         terminal.paragraph(
             f"Nothing of the last {PREVIEW_DAYS} days: who wrote to your Inbox is in your contacts."
