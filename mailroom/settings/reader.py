@@ -123,6 +123,11 @@ class Reader:
             self._problems[name] = f"{name}: {where}"
         elif not value.isprintable():
             self._problems[name] = f"{name}: contains a line break or another control character"
+        elif not file_name and _is_quoted(value):
+            self._problems[name] = (
+                f"{name}: stands in quotation marks, which podman, docker and others take as part of it: "
+                f"write it without them (or, if they are part of it, into a file for {name}_FILE)"
+            )
         elif wrong := check(value):
             self._problems[name] = f"{name}: {wrong}"
         return value
@@ -137,6 +142,10 @@ class Reader:
             self._problems[name] = f"{name}: must be {what} from {least:g} to {most:g}"
             return least
         return value
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
 
 
 def find_name_problem(value: str) -> str | None:

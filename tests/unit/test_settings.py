@@ -329,6 +329,22 @@ EXPANDABLE = (
 )
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_secret_in_quotation_marks_is_refused_untold(
+    environment: pytest.MonkeyPatch, tmp_path: Path, quote: str
+) -> None:
+    """`podman --env-file` hands them over with the value; the server would only say that it is refused."""
+    name, value = "MAILROOM_CARDDAV_PASSWORD", f"{quote}hush-hush{quote}"
+    environment.setenv(name, value)
+    told = problems()
+    assert f"{name}: stands in quotation marks" in told
+    assert "hush" not in told
+    environment.delenv(name)
+    (tmp_path / "secret").write_text(value)
+    environment.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    assert load_settings().carddav_password == value
+
+
 @pytest.mark.parametrize("value", EXPANDABLE)
 @pytest.mark.parametrize("where", ["environment", ".env", ".env, in quotes", "_FILE"])
 def test_a_secret_arrives_as_it_was_given(
