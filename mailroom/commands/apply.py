@@ -66,7 +66,7 @@ def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
 
 def _preview(forecast: Forecast, lines: Sequence[Line]) -> Preview:
     numbers = {line.decision.sender: line.number for line in lines}
-    changes = [(filing, n) for filing, n in forecast.filings if filing.changes_contacts or n]
+    changes = forecast.changes
     left = sorted((numbers[sender], (sender, reason)) for sender, reason in forecast.left.items())
     return Preview(changes, len(forecast.filings) - len(changes), dict(left))
 

@@ -21,7 +21,6 @@ from mailroom.rules.routing import Rule, routing_rules
 from mailroom.triage.correspondence import reply_domains
 from mailroom.triage.old_mail import newest_sent
 
-FORMATS = ("fastmail", "sieve", "text")
 DIALECTS = {"group-id": GroupTest.GROUP_ID, "card-uid": GroupTest.CARD_UID}
 
 _CONTACTS_CAPABILITY = "urn:ietf:params:jmap:contacts"
@@ -38,7 +37,7 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     """Print or write the rules, for the groups and mailboxes that really are there.
 
     Args:
-        form: One of `FORMATS`.
+        form: ``fastmail``, ``sieve`` or ``text``.
         dialect: A key of `DIALECTS`; None for what the server seems to speak.
     """
     settings = configured()
@@ -70,7 +69,7 @@ def render_rules(
     *,
     can_approve: bool = True,
 ) -> str:
-    """Return the rules in one of `FORMATS`.
+    """Return the rules in one of the forms of `rules`.
 
     Args:
         group_test: How a Sieve script names a contact group; None for what the server seems to speak.

@@ -39,7 +39,7 @@ def undo(texts: Sequence[str], *, yes: bool, as_json: bool) -> Exit:
     with Progress("reading the account"):
         account.check()
         forecast = account.triage.foresee(decisions)
-    changes = [(filing, n) for filing, n in forecast.filings if filing.changes_contacts or n]
+    changes = forecast.changes
     if not as_json:
         _show(terminal, changes, forecast)
     report = Report()

@@ -159,6 +159,11 @@ class Forecast:
     released: tuple[tuple[Message, str], ...] = ()
 
     @property
+    def changes(self) -> tuple[tuple[Filing, int], ...]:
+        """The filings that would change anything, in the address book or of where mail lies."""
+        return tuple((filing, n) for filing, n in self.filings if filing.changes_contacts or n)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no message carries a label, and none waits whose sender was decided on."""
         return not (
