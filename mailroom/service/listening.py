@@ -34,14 +34,22 @@ def listen(
     if is_everywhere and not socket.has_dualstack_ipv6():
         host, is_everywhere = "0.0.0.0", False  # noqa: S104 - a probe comes from outside the pod
     try:
+        address = host if ":" in host else _address_of(host)
         return socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            (address, port),
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
             backlog=BACKLOG_CONNECTIONS,
             dualstack_ipv6=is_everywhere,
         )
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
         raise UserError([_explain(error, host, port, host_setting, port_setting)]) from error
+
+
+def _address_of(name: str) -> str:
+    """Return an address that a name stands for: one of IPv4, unless it has those of IPv6 alone."""
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    addresses = {family: str(address[0]) for family, *_, address in found}
+    return addresses.get(socket.AF_INET) or addresses.get(socket.AF_INET6, name)
 
 
 def _explain(

@@ -121,6 +121,19 @@ class TestListening:
             assert answers_at(server, "127.0.0.1")
             assert not answers_at(server, "[::1]")
 
+    def test_a_name_may_be_one_of_ipv6_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine without IPv4 has names too."""
+        if not socket.has_dualstack_ipv6():
+            pytest.skip("this machine has no IPv6")
+        known = socket.getaddrinfo("::1", None, type=socket.SOCK_STREAM)
+        with monkeypatch.context() as names:
+            names.setattr(socket, "getaddrinfo", lambda *_, **__: known)
+            server = HealthServer(Health(60), "machine.home.example", 0)
+        with closing(server):
+            server.start()
+            assert answers_at(server, "[::1]")
+            assert not answers_at(server, "127.0.0.1")
+
     @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::", "[::]")])
     def test_a_port_that_another_has_is_named(self, host: str, shown: str) -> None:
         """Also where the other has it at one address of the machine alone."""
