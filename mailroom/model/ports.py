@@ -152,19 +152,23 @@ class MailHistory(Protocol):
         ...
 
 
-class Contacts(Protocol):
-    """A view of the address book as of one moment; no request is made to look into it."""
+class SendersCards(Protocol):
+    """Which contact cards senders have, and which contact groups these are in."""
 
     def cards(self, address: Address) -> Sequence[Card]:
         """Every card that has `address` among its addresses, in the order of the book."""
         ...
 
-    def addresses(self) -> Iterable[Address]:
-        """Every address that a card has, each once."""
-        ...
-
     def groups(self, uid: CardUid) -> Collection[str]:
         """The names of the contact groups that have this card as a member."""
+        ...
+
+
+class Contacts(SendersCards, Protocol):
+    """A view of the address book as of one moment; no request is made to look into it."""
+
+    def addresses(self) -> Iterable[Address]:
+        """Every address that a card has, each once."""
         ...
 
     def group_names(self) -> Sequence[str]:

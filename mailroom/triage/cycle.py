@@ -21,7 +21,7 @@ from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_incidental, find_meant
 from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
 from mailroom.triage.filing import file_those_with_card
-from mailroom.triage.foresight import ContactsAfter, message_after
+from mailroom.triage.foresight import CardsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
@@ -160,7 +160,7 @@ class Triage:
             names = _names_for(view.marked, contacts, work, layout)
             found = self.stragglers.foresee(
                 layout,
-                ContactsAfter.of(contacts, work.filings.values()),
+                CardsAfter.of(contacts, work.filings.values()),
                 lambda message: message_after(message, work, view, contacts, names),
             )
             # The mail of who is filed has moved by then.

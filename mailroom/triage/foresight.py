@@ -10,15 +10,15 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
-from mailroom.model.ports import Contacts
+from mailroom.model.ports import Contacts, SendersCards
 from mailroom.triage.plan import Filing
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work
 
 
 @frozen
-class ContactsAfter(Contacts):
-    """Contacts once senders are filed: a card that others share changes its groups for them, too.
+class CardsAfter(SendersCards):
+    """Senders' cards once they are filed: a card that others share changes its groups for them, too.
 
     Attributes:
         now: As they are.
@@ -26,13 +26,13 @@ class ContactsAfter(Contacts):
         left: Which groups cards will have left.
     """
 
-    now: Contacts
+    now: SendersCards
     joined: Mapping[CardUid, str]
     left: Collection[tuple[str, CardUid]]
 
     @classmethod
-    def of(cls, now: Contacts, filings: Collection[Filing]) -> Self:
-        """Return the contacts after these filings."""
+    def of(cls, now: SendersCards, filings: Collection[Filing]) -> Self:
+        """Return them after these filings."""
         joined = {each.card.uid: str(each.group) for each in filings if each.card and each.joins}
         return cls(now, joined, frozenset().union(*(filing.departures for filing in filings)))
 
@@ -44,14 +44,6 @@ class ContactsAfter(Contacts):
         """Return the groups of a card."""
         staying = {name for name in self.now.groups(uid) if (name, uid) not in self.left}
         return staying | ({self.joined[uid]} if uid in self.joined else set())
-
-    def group_names(self) -> Sequence[str]:
-        """Return the names of all contact groups."""
-        return self.now.group_names()
-
-    def group_uids(self) -> Mapping[str, CardUid]:
-        """Return the identifier of each contact group, by its name."""
-        return self.now.group_uids()
 
 
 def message_after(

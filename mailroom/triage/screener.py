@@ -14,7 +14,7 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
+from mailroom.model.ports import SendersCards
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, sender_of
@@ -43,7 +43,7 @@ class MisplacedMail:
 
 def find_misplaced(
     messages: Iterable[Message],
-    contacts: Contacts,
+    contacts: SendersCards,
     layout: Layout,
     scheme: Scheme,
     own: OwnAddresses,

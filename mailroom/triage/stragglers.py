@@ -11,7 +11,7 @@ from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, Contacts, MailStore
+from mailroom.model.ports import AddressBook, MailStore, SendersCards
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
@@ -123,7 +123,7 @@ class Stragglers:
         snapshot, misplaced = self.read_screener(layout, self._book.refresh())
         return self._move(snapshot, lambda x: release_contact(x, senders, misplaced, layout), layout)
 
-    def read_screener(self, layout: Layout, contacts: Contacts) -> tuple[Snapshot, MisplacedMail]:
+    def read_screener(self, layout: Layout, contacts: SendersCards) -> tuple[Snapshot, MisplacedMail]:
         """Read Screener and the labels; say what lies there although its sender is decided on or known.
 
         Raises:
@@ -133,7 +133,7 @@ class Stragglers:
         return snapshot, self._sort(snapshot, contacts, layout)
 
     def foresee(
-        self, layout: Layout, contacts: Contacts, after: Callable[[Message], Message]
+        self, layout: Layout, contacts: SendersCards, after: Callable[[Message], Message]
     ) -> list[tuple[Filing, int]]:
         """Say whose mail would be swept after a cycle, and how many messages; writes nothing.
 
@@ -152,7 +152,7 @@ class Stragglers:
         )
         return [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
 
-    def _sort(self, snapshot: Snapshot, contacts: Contacts, layout: Layout) -> MisplacedMail:
+    def _sort(self, snapshot: Snapshot, contacts: SendersCards, layout: Layout) -> MisplacedMail:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())
 
     def _sweep(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> SweepReport:
