@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -91,9 +92,11 @@ def test_flux_is_pointed_at_the_overlay() -> None:
 
 
 def test_the_systemd_unit_is_one(tmp_path: Path) -> None:
-    """systemd itself has nothing to say against it."""
+    """systemd itself has nothing to say against it, nor against what is added for a file of categories."""
     unit = tmp_path / "mailroom.service"
-    text = block("docs/run.md", "ini", "[Service]")
+    added = re.findall(r"`((?:LoadCredential|Environment)=[^`]+)`", (ROOT / "docs/run.md").read_text("utf-8"))
+    assert len(added) == 2
+    text = block("docs/run.md", "ini", "[Service]").replace("[Install]", "\n".join([*added, "", "[Install]"]))
     unit.write_text(text.replace("/usr/local/bin/mailroom", shutil.which("true") or "/bin/true"))
     told = run(program("systemd-analyze"), "verify", "--man=no", unit)
     assert unit.name not in told.stdout + told.stderr
