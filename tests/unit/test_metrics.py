@@ -21,7 +21,6 @@ from mailroom.service.exposition import Counter, Gauge, Histogram
 from mailroom.service.metrics import Metrics
 from mailroom.triage.report import Rejected, Report, SweepReport, Waiting
 from tests.support.figures import figures
-from tests.support.running import PROJECT
 from tests.support.scripted import ScriptedServer, http
 from tests.support.sized_accounts import settings_for
 
@@ -51,12 +50,6 @@ def names(text: str) -> set[str]:
 def rejected(*, is_new: bool) -> Rejected:
     message = Message(MessageId("M1"), frozenset({MailboxId("x")}), False, read_sender(()), "")
     return Rejected(message, "no sender", is_new)
-
-
-def test_the_page_names_each_metric() -> None:
-    """What docs/settings.md promises is what is served."""
-    page = (PROJECT / "docs/settings.md").read_text("utf-8")
-    assert set(re.findall(r"`(mailroom_\w+)", page)) == NAMES
 
 
 class TestForm:

@@ -24,6 +24,7 @@ from mailroom.settings import variables
 from mailroom.settings.categories import read_categories
 from tests.support.demo_picture import words_in_picture, words_of
 from tests.support.running import run_command
+from tests.unit.test_metrics import NAMES as METRICS
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -54,6 +55,12 @@ def test_every_setting_stands_in_a_table_with_its_default() -> None:
     assert tuple(secrets) == variables.SECRETS
     optional = re.findall(r"^\| `(MAILROOM_\w+)` \| off \|", page, re.MULTILINE)
     assert tuple(optional) == variables.OPTIONAL_SECRETS
+
+
+def test_the_page_names_each_metric() -> None:
+    """What docs/settings.md promises is what is served."""
+    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    assert set(re.findall(r"`(mailroom_\w+)", page)) == METRICS
 
 
 def test_every_command_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
