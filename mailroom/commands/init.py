@@ -117,6 +117,10 @@ class _Guide:
     form: str
     output: Path
 
+    @property
+    def can_approve(self) -> bool:
+        return self.settings.scheme.approving is not None
+
     def make_what_is_missing(self) -> bool:
         with Progress("reading the account"):
             seen = inspect(self.account, self.settings.scheme)
@@ -163,7 +167,7 @@ class _Guide:
     def write_rules(self) -> bool:
         listed = routing_rules(self.settings.scheme)
         with Progress("reading the account"):
-            text = render_rules(self.account, listed, self.form)
+            text = render_rules(self.account, listed, self.form, can_approve=self.can_approve)
         is_new = not is_same_rules(self.output, text)
         if is_new:
             is_there = self.output.exists()
@@ -184,7 +188,8 @@ class _Guide:
 
     def preview_rule(self) -> bool:
         mailboxes = self.account.mail.read([]).mailboxes
-        show_preview(self.terminal, *preview_rule(self.account, mailboxes, self.account.book.latest()))
+        ahead, why_not = preview_rule(self.account, mailboxes, self.account.book.latest())
+        show_preview(self.terminal, ahead, why_not, can_approve=self.can_approve)
         return True
 
     def check(self) -> bool:

@@ -67,7 +67,7 @@ def render_rules(
     form: str,
     group_test: GroupTest | None = None,
     *,
-    can_approve: bool = True,
+    can_approve: bool,
 ) -> str:
     """Return the rules in one of the forms of `rules`.
 

@@ -110,7 +110,7 @@ def _show_next_step(terminal: Terminal, items: Sequence[Item], *, applied: bool,
 
 
 def show_preview(
-    terminal: Terminal, found: ScreenerPreview | None, why_not: str, *, can_approve: bool = True
+    terminal: Terminal, found: ScreenerPreview | None, why_not: str, *, can_approve: bool
 ) -> None:
     """Show whose mail the Screener rule would hold back; where nobody can tell, why."""
     if found is None:

@@ -8,7 +8,7 @@ from mailroom.rules.fastmail import search_of
 from mailroom.rules.routing import Rule
 
 
-def render_text(rules: Iterable[Rule], *, can_approve: bool = True) -> str:
+def render_text(rules: Iterable[Rule], *, can_approve: bool) -> str:
     """Write the rules as what to do on Fastmail's settings pages.
 
     Args:

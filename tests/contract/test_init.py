@@ -9,6 +9,7 @@ import json
 import re
 import stat
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 
@@ -269,6 +270,23 @@ def test_an_account_without_sent_mail_has_nobody_to_approve(
         dialogue.answers(MAKE, "y")
         assert "no Sent mailbox" in " ".join(dialogue.answers(IN_FORCE, "").split())
         assert dialogue.ends()[0] == 0
+
+
+def test_without_a_category_for_people_it_names_no_command_that_refuses(newcomer: Newcomer) -> None:
+    """What it shows of strangers and the file of rules are then as those of the commands by themselves."""
+    file = newcomer.home / "categories.toml"
+    file.write_text('[[category]]\ntitle = "News"\n', "utf-8")
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    newcomer.account.receive([("Stranger", "stranger@far.example")], "Inbox", at=yesterday)
+    variables = {**newcomer.account.environment, "MAILROOM_CATEGORIES_FILE": str(file)}
+    with Dialogue("init --format text -o rules.txt", variables, newcomer.home) as dialogue:
+        dialogue.answers(MAKE, "y")
+        dialogue.answers(IN_FORCE, "")
+        code, shown = dialogue.ends()
+    assert code == 0
+    assert "stranger@far.example" in shown
+    assert "approve --correspondents" not in shown
+    assert "approve --correspondents" not in (newcomer.home / "rules.txt").read_text("utf-8")
 
 
 def test_who_goes_on_with_the_password_reads_where_it_is_made(newcomer: Newcomer) -> None:

@@ -14,7 +14,7 @@ def test_an_inbox_without_new_mail_shows_nothing_about_the_rule(
     senders: int, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """That all who wrote are contacts is said only where somebody wrote."""
-    show_preview(Terminal(), ScreenerPreview(senders, ()), "")
+    show_preview(Terminal(), ScreenerPreview(senders, ()), "", can_approve=True)
     shown = " ".join(capsys.readouterr().out.split())
     assert told in shown
     assert ("is in your contacts" in shown) == (senders > 0)
