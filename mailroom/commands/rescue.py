@@ -41,9 +41,10 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
         if not as_json:
             _show(terminal, released.moved, "the Inbox")
         moved += Counter(released.moved)
+        contacts -= Counter(released.moved)
         failed |= released.failed
     if as_json:
-        terminal.json({"moved": dict(moved), "failed": failed})
+        terminal.json({"moved": dict(moved), "failed": failed, "contacts_waiting": dict(contacts)})
         return Exit.FAILED if failed else Exit.DONE
     if not (moved or failed or contacts):
         terminal.line("Nothing to move: Screener holds only mail from senders you have not decided on.")

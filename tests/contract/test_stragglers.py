@@ -274,7 +274,11 @@ class TestRescue:
         stranger = account.receive([BOB], "Screener")
         done = run_command(account.environment, "rescue", "--json")
         assert done.code == 0
-        assert done.json() == {"moved": {"ann@example.net": len(messages)}, "failed": {}}
+        assert done.json() == {
+            "moved": {"ann@example.net": len(messages)},
+            "failed": {},
+            "contacts_waiting": {},
+        }
         assert {frozenset(account.mailboxes_of(message)) for message in messages} == {
             frozenset({"Paper Trail"})
         }
@@ -326,8 +330,10 @@ class TestRescueOfContacts:
         others = [account.receive([EVE], "Screener"), account.receive([BOB], "Screener", "Trash")]
         others.append(account.receive([BOB], "Feed"))
         before = [account.mailboxes_of(message) for message in others]
+        asked = run_command(account.environment, "rescue", "--json")
+        assert asked.json() == {"moved": {}, "failed": {}, "contacts_waiting": {"bob@example.net": 2}}
         done = run_command(account.environment, "rescue", "--yes", "--json")
-        assert done.json() == {"moved": {"bob@example.net": 2}, "failed": {}}
+        assert done.json() == {"moved": {"bob@example.net": 2}, "failed": {}, "contacts_waiting": {}}
         assert [account.mailboxes_of(x) for x in known] == [{"Inbox"}, {"Inbox", "Family"}]
         assert [account.mailboxes_of(message) for message in others] == before
         state = account.state()
