@@ -54,9 +54,12 @@ class Stragglers:
         self._own = own
         self._pauses = pauses
         self._swept_state: str | None = None
+        self._unswept: frozenset[Address] = frozenset()
 
     def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         """Sweep at the end of a cycle; no request where the mail is as it was the last time.
+
+        What the server refused then is tried again as soon as its pause is over.
 
         What is swept is decided by contacts that were read for it, and by mail that was read before them.
 
@@ -66,7 +69,7 @@ class Stragglers:
             has_read_contacts: Whether the cycle has read the contacts, so that they are good enough
                 to see that there is nothing to sweep.
         """
-        if state == self._swept_state:
+        if state == self._swept_state and all(map(self._pauses.holds, self._unswept)):
             return SweepReport()
         layout = view.layout
         try:
@@ -75,10 +78,10 @@ class Stragglers:
                 snapshot = self._reader.read_messages({layout.screener} | layout.watched)
             waiting = count_waiting(snapshot.messages.values(), layout.screener)
             if not waiting.messages:
-                self._swept_state = snapshot.state
+                self._note_swept(snapshot.state)
                 return SweepReport(waiting=waiting)
             if has_read_contacts and not self._sort(snapshot, self._book.latest(), layout).stragglers:
-                self._swept_state = snapshot.state
+                self._note_swept(snapshot.state)
                 return SweepReport(waiting=waiting)
             return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
@@ -91,6 +94,7 @@ class Stragglers:
         stragglers = {x: filing for x, filing in misplaced.stragglers.items() if x not in held}
         swept = self._sweep(snapshot, evolve(misplaced, stragglers=stragglers), layout)
         self._pauses.settle(swept.failed, held)
+        self._unswept = frozenset({*swept.failed, *held})
         return swept
 
     def rescue(self) -> SweepReport:
@@ -160,7 +164,10 @@ class Stragglers:
 
     def _move(self, snapshot: Snapshot, change: Callable[[Message], Change], layout: Layout) -> SweepReport:
         update = self._mail.update(snapshot, change)
-        self._swept_state = update.snapshot.state
+        self._note_swept(update.snapshot.state)
         outcome = by_sender(update, snapshot)
         waiting = count_waiting(update.snapshot.messages.values(), layout.screener)
         return SweepReport(moved=dict(outcome.changed), failed=outcome.failed, waiting=waiting)
+
+    def _note_swept(self, state: str) -> None:
+        self._swept_state, self._unswept = state, frozenset()

@@ -181,6 +181,22 @@ def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:
     assert not account.messages[first].is_just_archived
 
 
+def test_a_straggler_whose_mail_could_not_be_moved_is_tried_again_after_a_pause() -> None:
+    """Also where no other mail comes; in between nothing is tried, and afterwards nothing more."""
+    plain = world(message(1, ANN, "Screener"), cards={"a": [ANN]})
+    account = StubbornWorld(plain.mailboxes, plain.messages, plain.cards, plain.groups, refuses=True)
+    account.groups["Feed"] = frozenset({CardUid("a")})
+    now = [0.0]
+    mailroom = triage(account, now=lambda: now[0])
+    assert [bool(mailroom.run().swept.failed) for _ in range(4)] == [True, True, False, False]
+    account.refuses = False
+    assert not mailroom.run().swept.moved
+    now[0] += 30
+    assert mailroom.run().swept.moved == {ANN: 1}
+    assert account.messages[MessageId("m1")].mailbox_ids == {"Feed"}
+    assert mailroom.run().swept.says_nothing
+
+
 def test_a_label_that_the_server_does_not_take_off_is_not_told_as_taken_off() -> None:
     """Nobody of its conversation is filed before: later nothing would tell whom the label means."""
     places = (MailboxId("Sent"), MailboxId("@ToFeed"))
