@@ -21,7 +21,7 @@ _VIA_LIST = re.compile(r" via .*")
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`]")
 _TITLES = frozenset(
     {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "jr", "sr", "phd", "md"}
-    | {"herr", "frau", "dipl", "ing", "mag", "m", "mme", "mlle", "sr", "sra", "srta", "don", "dona"}
+    | {"herr", "frau", "dipl", "ing", "mag", "m", "mme", "mlle", "sra", "srta", "don", "dona"}
 )
 
 
