@@ -223,6 +223,7 @@ UNREACHABLE = {
 }
 
 
+@pytest.mark.slow
 class TestMany:
     """Bulk triage, backup and migration are the same file."""
 

@@ -483,7 +483,13 @@ class TestWithoutDates:
 class TestInterrupted:
     """Cut off anywhere, and run again."""
 
-    @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
+    @pytest.mark.parametrize(
+        "is_done",
+        [
+            pytest.param(False, id="before the server acts", marks=pytest.mark.slow),
+            pytest.param(True, id="before the answer"),
+        ],
+    )
     def test_run_again_it_ends_the_same(
         self, new_account: Callable[[], AccountUnderTest], is_done: bool
     ) -> None:

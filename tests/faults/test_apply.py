@@ -72,7 +72,13 @@ def cut_off_everywhere(open_account: Callable[[], AccountUnderTest], folder: Pat
             assert each.writes_of(partial(apply, each, folder)) == [], f"request {at}: a further run wrote"
 
 
-@applied_or_not
+@pytest.mark.parametrize(
+    "applied",
+    [
+        pytest.param(False, id="before it is sent on", marks=pytest.mark.slow),
+        pytest.param(True, id="after it is applied"),
+    ],
+)
 def test_cut_off_at_any_request_the_next_run_ends_the_same(applied: bool, tmp_path: Path) -> None:
     """Whichever request is the last one, the same file again ends where one run alone would have."""
     cut_off_everywhere(FaultyAccountOnSandbox, tmp_path, applied=applied)
