@@ -243,6 +243,7 @@ def test_mail_in_screener_alone_gives_the_rules_no_tick(newcomer: Newcomer) -> N
         for question, answer in newcomer.answers[4:-1]:
             dialogue.answers(question, answer)
         dialogue.reads(IN_FORCE)
+    assert "Screener" in account.mailbox_names(), "so the account knows it, too"
     account.receive([("News", "news@far.example")], "Screener", read=True)
     with newcomer.begins(account.environment) as dialogue:
         _, shown = dialogue.ends()

@@ -28,6 +28,8 @@ class Dialogue:
         given = {**environment(variables, home), "COLUMNS": "80", "LINES": "24"}
         self._process, self._terminal = pty.fork()
         if self._process == 0:
+            for each in (signal.SIGINT, signal.SIGHUP):  # a shell's job in the background ignores them
+                signal.signal(each, signal.SIG_DFL)
             os.chdir(home)
             os.execve(sys.executable, command, given)
         self._shown = ""
