@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
@@ -87,8 +88,6 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UserError([f"{path}: cannot be read as a file of categories: {why_not(error)}"]) from error
     if len(content) > MAX_FILE_BYTES:
         raise UserError([f"{path}: is longer than {MAX_FILE_BYTES} bytes"])
-    import tomllib  # noqa: PLC0415 - most have no such file, and its patterns take a tenth of a megabyte
-
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeError:

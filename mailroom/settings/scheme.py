@@ -10,7 +10,6 @@ from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
-from mailroom.settings.categories import read_categories
 from mailroom.settings.reader import Reader
 from mailroom.settings.variables import CATEGORIES_FILE
 
@@ -77,6 +76,9 @@ def _categories_of_file(reader: Reader) -> tuple[Category, ...]:
                 variable,
                 f"means nothing beside {CATEGORIES_FILE}, which names the categories: unset one",
             )
+    # Most have no such file: what reads TOML and says what is wrong with it takes a quarter of a megabyte.
+    from mailroom.settings.categories import read_categories  # noqa: PLC0415
+
     try:
         return read_categories(Path(reader.text(CATEGORIES_FILE, lambda _: None)))
     except UserError as error:
