@@ -487,7 +487,7 @@ class TestInterrupted:
         "is_done",
         [
             pytest.param(False, id="before the server acts", marks=pytest.mark.slow),
-            pytest.param(True, id="before the answer"),
+            pytest.param(True, id="before the answer", marks=pytest.mark.slow),
         ],
     )
     def test_run_again_it_ends_the_same(

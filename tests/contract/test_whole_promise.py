@@ -90,6 +90,7 @@ ODD_SENDERS = (
 )
 
 
+@pytest.mark.slow
 def test_senders_who_are_written_oddly_are_filed_like_any_other(account: AccountOnCyrus, mail: Mail) -> None:
     """One card each, the label comes off and no other goes on, and the rule files what comes next."""
     first = {sender: mail.arrives(sender) for sender in ODD_SENDERS}
@@ -104,6 +105,7 @@ def test_senders_who_are_written_oddly_are_filed_like_any_other(account: Account
         assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}, sender
 
 
+@pytest.mark.slow
 def test_a_domain_that_only_looks_like_a_contacts_is_a_strangers(account: AccountOnCyrus, mail: Mail) -> None:
     """Neither the rules nor triage take them for one: the label of one decides nothing about the other."""
     known = add_contact(account, "PayPal", "service@paypal.com", groups=["Imbox"])
@@ -183,6 +185,7 @@ def test_mail_without_a_usable_sender_is_screened(account: AccountOnCyrus, mail:
     assert account.mailboxes_of(mail.arrives("undisclosed-recipients:;")) == {"Screener"}
 
 
+@pytest.mark.slow
 def test_hostile_names_and_nested_mailboxes_are_routed(cyrus: Front) -> None:
     """Apostrophes, brackets, other scripts and mailboxes inside others come through every step."""
     feed, screener = "L'actualité: 新聞 & (Büro)", "Inbox/Wartezimmer für Post"

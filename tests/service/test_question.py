@@ -19,6 +19,10 @@ from tests.support.programs import read_until
 ASKING = ("approve --correspondents", "uninstall --apply --cards", "apply senders.txt", "rescue")
 FRIEND = "grandma@family.example"
 
+each_that_asks = pytest.mark.parametrize(
+    "arguments", [ASKING[0], *(pytest.param(each, marks=pytest.mark.slow) for each in ASKING[1:])]
+)
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
@@ -59,7 +63,7 @@ def answered(arguments: str, answer: bytes, sandbox: Sandbox, home: Path) -> tup
     return shown.decode(), printed.read_text(), os.waitstatus_to_exitcode(status)
 
 
-@pytest.mark.parametrize("arguments", ASKING)
+@each_that_asks
 def test_it_is_asked_on_the_terminal_though_input_and_output_lead_elsewhere(
     sandbox: Sandbox, tmp_path: Path, arguments: str
 ) -> None:
@@ -82,7 +86,7 @@ def test_the_end_of_input_is_no_yes(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "Nothing was changed." in printed
 
 
-@pytest.mark.parametrize("arguments", ASKING)
+@each_that_asks
 def test_without_a_terminal_the_error_names_the_option(
     sandbox: Sandbox, tmp_path: Path, arguments: str
 ) -> None:

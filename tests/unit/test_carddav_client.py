@@ -223,7 +223,7 @@ def test_pages_that_lead_nowhere_are_an_error(sandbox: Sandbox) -> None:
         client(sandbox).changes(book, "")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(body=BODIES, framed=st.booleans(), status=st.sampled_from([200, 207, 204, 404]))
 def test_whatever_a_server_answers_raises_our_own_errors_only(
     sandbox: Sandbox, body: bytes, framed: bool, status: int
