@@ -16,15 +16,15 @@ from mailroom.settings.credentials import carddav_credentials, jmap_credentials
 from mailroom.settings.settings import load_settings
 from mailroom.settings.variables import default_of
 from tests.support.running import ONE_ATTEMPT, run_command
-from tests.support.scripted import ScriptedServer
+from tests.support.scripted import ScriptedServer, http
 
 JMAP, CARDDAV = "MAILROOM_JMAP_SESSION_URL", "MAILROOM_CARDDAV_URL"
 COMMANDS = (
     "plan", "check", "setup", "approve --correspondents", "rules", "rules --format sieve", "rescue",
     "uninstall", "run", "run --once",
 )  # fmt: skip
-NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno"
-A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+NOT_FOUND = http("404 Not Found", b"no", Content_Type="text/plain")
+A_PAGE = http("200 OK", b"<html>", Content_Type="text/html")
 
 Place = Callable[[], AbstractContextManager[str]]
 
