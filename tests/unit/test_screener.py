@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from attrs import evolve, field, frozen
 
@@ -22,7 +22,7 @@ LAYOUT: Layout = find_layout(MAILBOXES, SCHEME)
 
 @frozen
 class Book:
-    """Contacts: the groups of each card, and the cards of each address."""
+    """Senders' cards: the groups of each card, and the cards of each address."""
 
     members: dict[str, Collection[str]]
     of_address: dict[str, Sequence[str]] = field(factory=dict)
@@ -33,27 +33,6 @@ class Book:
 
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
-
-    def addresses(self) -> Collection[Address]:
-        return []
-
-    def group_names(self) -> Sequence[str]:
-        return []
-
-    def group_uids(self) -> dict[str, CardUid]:
-        return {}
-
-    def filed_by(self, address: Address, group: str) -> int:
-        return 0
-
-    def changed_at(self, group: str) -> int:
-        return 0
-
-    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
-        return {}
-
-    def groups_made_at(self, names: Collection[str]) -> int:
-        return 0
 
 
 def message(sender: str, *mailboxes: str) -> Message:
