@@ -154,7 +154,6 @@ class Triage:
         contacts = self._book.refresh()
         self._settle(work, view, contacts)
         self._carrier.foresee(work, view, contacts)
-        filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
         stragglers: tuple[tuple[Filing, int], ...] = ()
         if self._sweeps_stragglers:
             names = _names_for(view.marked, contacts, work, layout)
@@ -169,7 +168,7 @@ class Triage:
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
         released = work.all_released(view.marked)
-        return Forecast(filings, rejected, view.left_out, stragglers, released=released)
+        return Forecast(work.foreseen(), rejected, view.left_out, stragglers, released=released)
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
         """Carry out decisions that a file holds, by the steps of a cycle; other senders are left to one.
@@ -202,8 +201,7 @@ class Triage:
         work = self._admit(decisions, view)
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
-        filings = tuple((filing, work.moved[sender]) for sender, filing in work.filings.items())
-        return Forecast(filings, (), left=work.not_filed(view.marked))
+        return Forecast(work.foreseen(), (), left=work.not_filed(view.marked))
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""

@@ -160,6 +160,10 @@ class Work:
         )
         return (*self.released.values(), *dropped)
 
+    def foreseen(self) -> tuple[tuple[Filing, int], ...]:
+        """Return how the senders would be filed, each with how many of their messages would move."""
+        return tuple((filing, self.moved[sender]) for sender, filing in self.filings.items())
+
     def filed(self) -> tuple[Filed, ...]:
         """Say how the senders were filed of whom nothing failed."""
         return tuple(
