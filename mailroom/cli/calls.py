@@ -31,6 +31,13 @@ def call_plan(options: argparse.Namespace) -> Exit:
     return plan(as_json=options.json)
 
 
+def call_waiting(options: argparse.Namespace) -> Exit:
+    """Call `mailroom waiting`."""
+    from mailroom.commands.waiting import waiting
+
+    return waiting(with_subjects=options.subjects, as_json=options.json)
+
+
 def call_check(options: argparse.Namespace) -> Exit:
     """Call `mailroom check`."""
     from mailroom.commands.check import check

@@ -21,7 +21,7 @@ from mailroom.output.usage import CommandLineParser
 Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Look": ("demo", "check", "plan", "senders"),
+    "Look": ("demo", "check", "plan", "waiting", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
     "Run": ("run", "apply", "undo", "rescue"),
     "Leave": ("uninstall",),
@@ -97,6 +97,14 @@ def _add_what_looks(commands: _Commands) -> None:
     commands.add(calls.call_plan, "show what the next cycle would do; changes nothing", " --json", json=True)
     commands.add(
         calls.call_check, "check that everything is set up correctly; changes nothing", "", json=True
+    )
+    waiting = commands.add(
+        calls.call_waiting, "show who waits in Screener; changes nothing", " --subjects", json=True
+    )
+    waiting.add_argument(
+        "--subjects",
+        action="store_true",
+        help="with the subject of the newest message of each; read on a terminal only, without this option",
     )
     senders = commands.add(
         calls.call_senders,

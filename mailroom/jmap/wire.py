@@ -140,6 +140,14 @@ class EmailObject:
 
 
 @frozen
+class SubjectObject:
+    """What an email is about (RFC 8621 section 4.1.1): null where it has no Subject."""
+
+    id: str
+    subject: str | None = None
+
+
+@frozen
 class AddressHeadersObject:
     """The properties of an old email that Mailroom asks for (RFC 8621 section 4.1)."""
 

@@ -152,6 +152,20 @@ class MailHistory(Protocol):
         ...
 
 
+class Subjects(Protocol):
+    """What messages are about: the one way on which a subject is read, and a stranger's one at that."""
+
+    def subjects(self, message_ids: Sequence[MessageId]) -> Mapping[MessageId, str]:
+        """Read the subjects of messages, as far as they can be read; an overlong one is cut.
+
+        One request where they fit. One that is gone, or too large, is missing.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        ...
+
+
 class SendersCards(Protocol):
     """Which contact cards senders have, and which contact groups these are in."""
 

@@ -8,12 +8,21 @@ from collections.abc import Iterator
 DEFAULT_WIDTH = 80
 """Where nobody says how many columns there are."""
 
+_WITHOUT_WIDTH = ("Mn", "Me")
+"""Signs that stand on the character before them; not each of them has a combining class."""
+
 
 def display_width(text: str) -> int:
     """Return how many terminal columns a text takes: two for wide characters, none for combining ones."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    if text.isascii():
+        return len(text)
+    return sum(map(_width_of, text))
+
+
+def _width_of(character: str) -> int:
+    if unicodedata.category(character) in _WITHOUT_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def fit(text: str, width: int) -> str:

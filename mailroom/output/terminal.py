@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TextIO
 
 from mailroom.output.columns import DEFAULT_WIDTH, display_width, fit, wrap
@@ -89,6 +89,7 @@ class Terminal:
         colours: Mapping[str, str] | None = None,
         *,
         yielding: Sequence[str] = (),
+        least: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Write rows in aligned columns, cut only where a terminal is too narrow for them.
 
@@ -96,13 +97,15 @@ class Terminal:
             colours: The colour of a row by what stands in its last column.
             yielding: The columns that say least, by their headers: the first of them gives way first.
                 The others follow from right to left, and the first column is the last of all.
+            least: How many columns of the terminal one of them keeps at least, by its header.
         """
         cells = [[self._shown(str(cell)) for cell in row] for row in [header, *rows]]
         widths = [max(display_width(row[i]) for row in cells) for i in range(len(header))]
         if self.is_terminal:  # whoever reads a pipe, a program or a pager, has room
             order = [header.index(name) for name in yielding]
             order += [i for i in reversed(range(len(header))) if i not in order]
-            _narrow(widths, self.width - COLUMN_GAP * (len(widths) - 1), order)
+            kept = [least.get(name, LEAST_COLUMN_WIDTH) for name in header]
+            _narrow(widths, self.width - COLUMN_GAP * (len(widths) - 1), order, kept)
         for number, row in enumerate(cells):
             fitted = [fit(cell, width) for cell, width in zip(row, widths, strict=True)]
             fitted[-1] = fitted[-1].rstrip()
@@ -185,10 +188,10 @@ class Progress:
         return f"{self._doing} {bar:░<{PROGRESS_BAR_WIDTH}} {done} of {self._total}"
 
 
-def _narrow(widths: list[int], room: int, order: Iterable[int]) -> None:
+def _narrow(widths: list[int], room: int, order: Iterable[int], least: Sequence[int]) -> None:
     """Take from the columns, one after the other in this order, what is more than fits."""
     for column in order:
-        spare = max(0, widths[column] - LEAST_COLUMN_WIDTH)
+        spare = max(0, widths[column] - least[column])
         widths[column] -= min(spare, max(0, sum(widths) - room))
 
 

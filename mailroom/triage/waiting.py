@@ -54,7 +54,7 @@ def judge_waiting(overview: Overview, scheme: Scheme, failed: Mapping[Address, s
     for message_id, reason in overview.unreadable.items():
         yield Finding(SUBJECT, Verdict.NOT_SEEN, f"message {message_id} cannot be read: {reason}")
     yield from _left_to_the_next_cycle(overview, failed)
-    yield from _misplaced(overview, scheme)
+    yield from judge_misplaced(overview, scheme)
     waiting = count_waiting(overview.messages, overview.layout.screener)
     says = f"nothing in {scheme.screener}"
     if waiting.messages:
@@ -91,7 +91,8 @@ def _left_to_the_next_cycle(overview: Overview, failed: Collection[Address]) -> 
         yield Finding(SUBJECT, Verdict.NOT_SEEN, says)
 
 
-def _misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
+def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
+    """Say whose mail lies in Screener although they are decided on or known, and what to do."""
     misplaced, screener = overview.misplaced, scheme.screener
 
     def held(senders: Collection[Address], who: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 
 def number_of(count: int, one: str, several: str = "") -> str:
     """Say how many there are: ``1 message``, ``3 messages``.
@@ -10,3 +12,23 @@ def number_of(count: int, one: str, several: str = "") -> str:
         several: What more than one are called, where that is not `one` with an s.
     """
     return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
+def age_of(moment: str, now: datetime) -> str:
+    """Say how long ago something was: ``5 min``, ``3 h``, ``12 days``; a dash where the moment is not told.
+
+    Args:
+        moment: RFC 3339.
+        now: With its zone.
+    """
+    try:
+        age = now - datetime.fromisoformat(moment)
+    except (ValueError, TypeError):  # a server may have no date, or one of another form
+        return "–"
+    if age < timedelta(minutes=1):  # also where its clock is ahead
+        return "now"
+    if age < timedelta(hours=1):
+        return f"{age // timedelta(minutes=1)} min"
+    if age < timedelta(days=1):
+        return f"{age // timedelta(hours=1)} h"
+    return number_of(age.days, "day")

@@ -95,6 +95,10 @@ class AccountUnderTest(Protocol):
         """Let a message arrive that came over a mailing list, and return its id."""
         lacking()
 
+    def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        """Let a message with that subject arrive, and return its id."""
+        lacking()
+
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         """Put a message of the person's own into Sent and return its id."""
         lacking()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from email.header import Header
 from email.utils import formataddr
 from typing import Any
 from uuid import uuid4
@@ -87,6 +88,11 @@ class AccountOnCyrus(AccountOnJmap):
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
         header = b"List-Unsubscribe: <https://lists.example/off>\r\n"
         return self.receive_raw(header + _compose([sender]), *mailboxes, at=at)
+
+    def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        encoded = Header(subject, "utf-8", maxlinelen=70, continuation_ws=" ").encode(linesep="\r\n")
+        message = _compose([sender]).replace(b"Something", encoded.encode("ascii"), 1)
+        return self.receive_raw(message, *mailboxes, at=at)
 
     def receive_raw(self, message: bytes, *mailboxes: str, read: bool = False, at: str = "") -> str:
         """Let a message arrive just as it is."""

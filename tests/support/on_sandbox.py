@@ -73,6 +73,9 @@ class AccountOnSandbox(AccountUnderTest):
         fields = {"List-Id": "News <news.lists.example>"}
         return self.store.deliver([sender], mailboxes, "News", at or self._clock.next(), fields=fields)
 
+    def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
+        return self.store.deliver([sender], mailboxes, subject, at or self._clock.next())
+
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
         arrived = at or self._clock.next()
         own = [("", self.address)]

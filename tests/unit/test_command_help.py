@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "check",
     "plan",
+    "waiting",
     "senders",
     "init",
     "setup",
@@ -73,7 +74,7 @@ def test_each_command_shows_an_example_that_it_understands(
     assert all(option in explained for option in options)
 
 
-@pytest.mark.parametrize("command", ["plan", "check", "setup", "rescue", "approve", "uninstall"])
+@pytest.mark.parametrize("command", ["plan", "waiting", "check", "setup", "rescue", "approve", "uninstall"])
 def test_commands_that_report_can_do_so_in_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A program does not have to read tables."""
     assert "--json" in help_of(capsys, command)
