@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError, StatusError
-from mailroom.jmap.client import Call, JmapClient
+from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
-from mailroom.jmap.messages import Messages
+from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, Messages, read_message
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.session import SUBMISSION
 from mailroom.jmap.updating import update_messages
-from mailroom.jmap.wire import IdentityGet, Query
-from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.jmap.wire import EmailGet, IdentityGet, Json, Query
+from mailroom.model.mail import (
+    ARCHIVED_KEYWORD,
+    WARNED_KEYWORD,
+    Change,
+    MailboxId,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Reading, Update
 
 MAX_JUST_ARCHIVED = 500
 """Only messages of one cycle that was cut off bear the mark."""
+
+MAX_WARNED = 500
+"""The newest of them; that somebody shows another name than their card's is rare."""
 
 _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSupportedByMethod"})
 
@@ -56,14 +67,11 @@ class JmapMailStore:
 
     def just_archived(self) -> Snapshot:
         """Read the messages that are marked; see `MailStore.just_archived`."""
-        search = {"filter": {"hasKeyword": ARCHIVED_KEYWORD}, "limit": MAX_JUST_ARCHIVED}
-        try:
-            (answer,) = self._client.call([Call("Email/query", search)])
-        except MethodError:
-            # unsupportedFilter, or whatever else a server has against this search (RFC 8621 section 4.4).
-            return Snapshot("", {})
-        found = self._messages.read([MessageId(x) for x in answer.as_record(Query).ids])
-        return Snapshot(next(iter(found.states), ""), found.messages)
+        return self._marked(ARCHIVED_KEYWORD, MAX_JUST_ARCHIVED)
+
+    def warned(self) -> Snapshot:
+        """Read the messages that are marked; see `MailStore.warned`."""
+        return self._marked(WARNED_KEYWORD, MAX_WARNED)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Change messages, each by one patch; see `MailStore.update`."""
@@ -76,6 +84,26 @@ class JmapMailStore:
     def delete_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Delete mailboxes that hold no mail; see `MailStore.delete_mailboxes`."""
         return delete_mailboxes(self._client, self._mailboxes, paths)
+
+    def _marked(self, keyword: str, most: int) -> Snapshot:
+        """Read the newest messages that bear a keyword, wherever they are."""
+        sort = [{"property": "receivedAt", "isAscending": False}]
+        search: Json = {"filter": {"hasKeyword": keyword}, "sort": sort, "limit": most}
+        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": EMAIL_PROPERTIES}
+        try:
+            _, answer = self._client.call([Call("Email/query", search), Call("Email/get", get)])
+            found = FoundMessages()
+            found.take(answer.as_record(EmailGet), read_message)
+        except ServerError as error:
+            if is_too_large(error):
+                (ids,) = self._client.call([Call("Email/query", search)])
+                found = self._messages.read([MessageId(x) for x in ids.as_record(Query).ids])
+            elif isinstance(error, MethodError):
+                # unsupportedFilter, or whatever else a server has against this search (RFC 8621 section 4.4).
+                return Snapshot("", {})
+            else:
+                raise
+        return Snapshot(next(iter(found.states), ""), found.messages)
 
 
 def _is_final(error: ServerError) -> bool:

@@ -10,7 +10,7 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
-from mailroom.model.mail import ARCHIVED_KEYWORD, MailboxId, Message, MessageId, ThreadId
+from mailroom.model.mail import ARCHIVED_KEYWORD, WARNED_KEYWORD, MailboxId, Message, MessageId, ThreadId
 from mailroom.model.sender import HeaderEntry, read_sender
 
 EMAIL_PROPERTIES = ("id", "threadId", "mailboxIds", "keywords", "from", "receivedAt")
@@ -135,6 +135,7 @@ class Messages:
             mailbox_ids=now.mailbox_ids,
             is_read=now.is_read,
             is_just_archived=now.is_just_archived,
+            is_warned=now.is_warned,
         )
 
 
@@ -149,6 +150,7 @@ def read_message(email: EmailObject) -> Message:
         received_at=email.received_at,
         is_just_archived=keywords.get(ARCHIVED_KEYWORD, False),
         thread_id=ThreadId(email.thread_id),
+        is_warned=keywords.get(WARNED_KEYWORD, False),
     )
 
 

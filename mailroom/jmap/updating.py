@@ -11,7 +11,15 @@ from mailroom.errors import MethodError, ServerError, TimedOutError
 from mailroom.jmap.client import MAX_STALE_ATTEMPTS, Call, JmapClient, is_too_large
 from mailroom.jmap.messages import FoundMessages, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
-from mailroom.model.mail import ARCHIVED_KEYWORD, Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mail import (
+    ARCHIVED_KEYWORD,
+    WARNED_KEYWORD,
+    Change,
+    MailboxId,
+    Message,
+    MessageId,
+    Snapshot,
+)
 from mailroom.model.ports import Update
 
 BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)
@@ -162,6 +170,8 @@ class _Updating:
         patch: Json = {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
         if message.is_just_archived != target.is_just_archived:
             patch[f"keywords/{ARCHIVED_KEYWORD}"] = target.is_just_archived or None
+        if message.is_warned != target.is_warned:
+            patch[f"keywords/{WARNED_KEYWORD}"] = target.is_warned or None
         return patch
 
     def _note_refusal(self, message_id: MessageId, error: SetError) -> None:

@@ -29,6 +29,9 @@ PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
 ARCHIVED_KEYWORD = "$mailroom-archived"
 """The keyword (RFC 8621 section 4.1.1) behind `Message.is_just_archived`; servers keep it in lower case."""
 
+WARNED_KEYWORD = "$mailroom-warned"
+"""The keyword behind `Message.is_warned`."""
+
 
 @frozen
 class MailboxRights:
@@ -98,6 +101,8 @@ class Message:
         thread_id: Its conversation (RFC 8621 section 3); empty where the server tells of none.
         is_just_archived: Whether Mailroom has put it into the Archive and not yet taken its label off: a
             mark of its own, since a person archives messages too.
+        is_warned: Whether Mailroom has put the warning label onto it and not taken it off again: where the
+            label is gone, the person took it off.
     """
 
     id: MessageId
@@ -107,6 +112,7 @@ class Message:
     received_at: str
     is_just_archived: bool = False
     thread_id: ThreadId = ThreadId("")
+    is_warned: bool = False
 
 
 @frozen
@@ -154,21 +160,27 @@ class Change:
         add: Mailboxes to add it to.
         remove: Mailboxes to take it out of.
         is_just_archived: The mark to set (True) or to take off (False); None leaves it as it is.
+        is_warned: Likewise.
     """
 
     add: frozenset[MailboxId] = frozenset()
     remove: frozenset[MailboxId] = frozenset()
     is_just_archived: bool | None = None
+    is_warned: bool | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.add or self.remove or self.is_just_archived is not None)
+        marks = (self.is_just_archived, self.is_warned)
+        return bool(self.add or self.remove or any(mark is not None for mark in marks))
 
     def applied_to(self, message: Message) -> Message:
         """Return the message as it is afterwards."""
         return evolve(
             message,
             mailbox_ids=(message.mailbox_ids - self.remove) | self.add,
-            is_just_archived=message.is_just_archived
-            if self.is_just_archived is None
-            else self.is_just_archived,
+            is_just_archived=_marked(message.is_just_archived, self.is_just_archived),
+            is_warned=_marked(message.is_warned, self.is_warned),
         )
+
+
+def _marked(now: bool, change: bool | None) -> bool:
+    return now if change is None else change

@@ -80,6 +80,13 @@ class MailStore(Protocol):
         """Read the messages with the mark `is_just_archived`, wherever they are, if they can be found."""
         ...
 
+    def warned(self) -> Snapshot:
+        """Read the newest messages with the mark `is_warned`, wherever they are, if they can be found.
+
+        Some hundreds at most; one request, unless they are very large.
+        """
+        ...
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Do to each message what `change`, a pure function, says of it.
 

@@ -53,8 +53,9 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
         log(logging.WARNING, "messages_unreadable", count=len(report.unreadable), reasons=shown)
     for left_out in report.unreadable_contacts:
         log(logging.WARNING, "contacts_unreadable", reason=left_out)
-    for message in report.warned:
-        log(logging.WARNING, "name_differs", **point_to(message).as_fields())
+    for warned in report.warned:
+        fields = point_to(warned.message).as_fields()
+        log(logging.WARNING, "name_differs", **fields, name_on_card=warned.name_on_card)
     for sender, reason in report.failed.items():
         log(logging.ERROR, "sender_failed", sender=sender, reason=reason)
     for unmarked in report.unmarked:

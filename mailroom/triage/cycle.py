@@ -32,6 +32,7 @@ from mailroom.triage.report import Forecast, Report
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
+from mailroom.triage.warnings import find_accepted
 from mailroom.triage.work import Task, Work, task_of
 
 MAX_VIEW_AGE_SECONDS = 1.0
@@ -136,7 +137,7 @@ class Triage:
         update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
-        report = work.report(view.layout, snapshot, update, self._told)
+        report = work.report(view.layout, snapshot, update, self._told, names)
         report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
         self._told = frozenset(work.rejected) | view.left_out.keys()
         if not self._sweeps_stragglers:
@@ -275,6 +276,7 @@ class Triage:
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""
+        work.accepted = find_accepted(self._mail, work, snapshot, layout, names)
         update = self._mail.update(snapshot, lambda message: work.concluded(message, layout, names))
         work.refused |= {
             message_id: reason

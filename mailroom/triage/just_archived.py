@@ -6,7 +6,7 @@ from attrs import evolve
 
 from mailroom.model.mail import Message, MessageId, Snapshot
 from mailroom.model.ports import MailStore
-from mailroom.triage.plan import forget
+from mailroom.triage.labels import forget
 from mailroom.triage.view import MailView
 
 

@@ -20,10 +20,8 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.names import is_form_of
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
-from mailroom.model.sender import Correspondent
-from mailroom.triage.decisions import Decision, Rejection
+from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
 
 NO_CHANGE = Change()
@@ -198,75 +196,6 @@ def _send_back(message: Message, filing: Filing, layout: Layout) -> Change:
 def fits(message: Message, filing: Filing, layout: Layout) -> bool:
     """Whether the server lets a message be in all the mailboxes it has to be in at once."""
     return layout.has_room(len(sweep(message, filing, layout).applied_to(message).mailbox_ids))
-
-
-def conclude(
-    message: Message, filing: Filing | None, layout: Layout, *, rejection: Rejection | None, differs: bool
-) -> Change:
-    """Say which labels come off a message, and which go on, now that all else is done.
-
-    Args:
-        filing: How the message's sender was filed in this cycle, if they were.
-        rejection: Why its triage is left to the person, if it is.
-        differs: Whether its display name differs from the sender's card.
-    """
-    here = message.mailbox_ids
-    add: set[MailboxId] = set()
-    remove: set[MailboxId] = set()
-    is_protected = layout.is_protected(message)
-    drops_label = rejection is not None and rejection.drops_label and is_protected
-    if rejection and not drops_label:
-        (remove if is_protected else add).add(layout.error)
-    else:
-        remove.add(layout.error)
-        done = {
-            label for label in layout.labels if filing and layout.labels[label] == filing.decision.category
-        }
-        remove |= set(layout.labels) if drops_label else done
-        if layout.warning and not differs:
-            remove.add(layout.warning)
-        elif layout.warning and here & done and not is_protected:
-            add.add(layout.warning)
-    if not layout.has_room(len((here - remove) | add)):
-        add.clear()  # a mark is told in the log as well
-    if not here - remove:
-        add.add(layout.screener)  # its only mailbox was a label: it waits again rather than being nowhere
-    return Change(
-        add=frozenset(add) - here,
-        remove=frozenset(remove) & here,
-        # The label is off, or another decision is open now: no mark stands for more than one decision.
-        is_just_archived=False if message.is_just_archived else None,
-    )
-
-
-def release(message: Message, labels: Collection[MailboxId], layout: Layout, *, is_decided: bool) -> Change:
-    """Take triage labels off a message of which they do not speak, and the error label with them.
-
-    Args:
-        labels: Those that were looked at; another one that has been put on since stays.
-        is_decided: Whether its sender is in a triage group. One who has moved it to the label has left it
-            in no other mailbox: then it goes to Screener, from where it is swept, or else to the Inbox.
-    """
-    here = message.mailbox_ids
-    remove = here & {*labels, layout.error}
-    home = layout.screener if is_decided else layout.inbox
-    return Change(
-        add=frozenset() if here - remove else frozenset({home}),
-        remove=remove,
-        is_just_archived=False if message.is_just_archived else None,
-    )
-
-
-def forget(message: Message, layout: Layout) -> Change:
-    """Take the mark off a message whose triage label the person has taken off."""
-    is_stale = message.is_just_archived and not layout.is_labelled(message)
-    return Change(is_just_archived=False) if is_stale else NO_CHANGE
-
-
-def name_differs(message: Message, name_on_card: str) -> bool:
-    """Whether the sender's name is none that their card may mean; see `is_form_of`."""
-    shown = message.sender.name if isinstance(message.sender, Correspondent) else ""
-    return bool(shown and name_on_card) and not is_form_of(shown, name_on_card)
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:

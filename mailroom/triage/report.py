@@ -53,6 +53,18 @@ class Unmarked:
 
 
 @frozen
+class Warned:
+    """A message that got the warning label.
+
+    Attributes:
+        name_on_card: What the sender's card shows, which the name in the message is no form of.
+    """
+
+    message: Message
+    name_on_card: str
+
+
+@frozen
 class Waiting:
     """What waits in Screener, as far as a cycle looked there anyway.
 
@@ -114,7 +126,7 @@ class Report:
     released: tuple[tuple[Message, str], ...] = ()
     failed: dict[Address, str] = Factory(dict)
     unmarked: tuple[Unmarked, ...] = ()
-    warned: tuple[Message, ...] = ()
+    warned: tuple[Warned, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()

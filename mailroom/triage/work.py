@@ -12,9 +12,10 @@ from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Contacts, Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
+from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import NO_CHANGE, Filing, conclude, name_differs, release, sweep
-from mailroom.triage.report import Filed, Rejected, Report, Unmarked
+from mailroom.triage.plan import NO_CHANGE, Filing, sweep
+from mailroom.triage.report import Filed, Rejected, Report, Unmarked, Warned
 
 Task = tuple[Address, str] | MessageId
 """What may be refused again and again: filing a sender for a category, or marking a message."""
@@ -34,6 +35,7 @@ class Work:
         failed: For each sender of whom something failed, why.
         refused: For each message of others whose labels or marks could not be changed, why.
         moved: For each sender how many messages were moved.
+        accepted: Messages of which no warning is due: the person has taken one off before that was the same.
         kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
 
@@ -47,6 +49,7 @@ class Work:
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
     kept_cards: dict[Address, str] = Factory(dict)
+    accepted: frozenset[MessageId] = frozenset()
     _resting: frozenset[Address | MessageId] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -135,6 +138,7 @@ class Work:
             layout,
             rejection=self.rejected.get(message.id),
             differs=name_differs(message, names.get(sender, "") if sender else ""),
+            is_accepted=message.id in self.accepted,
         )
 
     def refusals(self) -> set[Task]:
@@ -171,12 +175,20 @@ class Work:
             for sender, filing in self.filings.items()
         )
 
-    def report(self, layout: Layout, before: Snapshot, update: Update, told: Collection[MessageId]) -> Report:
+    def report(
+        self,
+        layout: Layout,
+        before: Snapshot,
+        update: Update,
+        told: Collection[MessageId],
+        names: Mapping[Address, str],
+    ) -> Report:
         """Say what the cycle did.
 
         Args:
             before: The labelled messages before its last step, which was `update`.
             told: Messages whose rejection an earlier cycle has told. Not all of them bear the error label.
+            names: What senders are called on their cards.
         """
 
         def got(message_id: MessageId, label: MailboxId | None) -> bool:
@@ -204,9 +216,9 @@ class Work:
                 if x in before.messages
             ),
             warned=tuple(
-                before.messages[message_id]
-                for message_id in update.changed
-                if got(message_id, layout.warning)
+                Warned(message, names.get(sender, ""))
+                for message in map(before.messages.__getitem__, update.changed)
+                if got(message.id, layout.warning) and (sender := sender_of(message))
             ),
         )
 

@@ -104,7 +104,7 @@ class TestWarningLabel:
         report = run_cycle(account)
         assert account.mailboxes_of(labelled) == {"Feed", WARNING}
         assert account.mailboxes_of(waiting) == {"Feed"}
-        assert [message.id for message in report.warned] == [labelled]
+        assert [(x.message.id, x.name_on_card) for x in report.warned] == [(labelled, "Ann Smith")]
         assert groups_of(account, ANN[1]) == ["Feed"]
 
     @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 
 from attrs import define, field, frozen
 
-from mailroom.model.mail import ARCHIVED_KEYWORD
+from mailroom.model.mail import ARCHIVED_KEYWORD, WARNED_KEYWORD
 from mailroom.sandbox.store.messages import SEEN
 from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
 from tests.support.accounts import GROUPS, LABELS
@@ -147,7 +147,13 @@ class Witness:
 
 def _check_keywords(message: str, before: Moment, after: Moment) -> None:
     changed = before.keywords[message] ^ after.keywords[message]
-    assert changed == {ARCHIVED_KEYWORD}, f"{message} got or lost the keywords {changed}"
+    assert changed <= {ARCHIVED_KEYWORD, WARNED_KEYWORD}, f"{message} got or lost the keywords {changed}"
+    if WARNED_KEYWORD in changed:
+        was_warned, is_warned = (WARNED_KEYWORD in x.keywords[message] for x in (before, after))
+        labels = ["@MailroomWarning" in x.mail[message] for x in (before, after)]
+        assert labels == [was_warned, is_warned], f"{message} is marked as warned without the label, or not"
+    if ARCHIVED_KEYWORD not in changed:
+        return
     if ARCHIVED_KEYWORD in after.keywords[message]:
         was, now = before.mail[message], after.mail[message]
         assert was != now, f"{message} was marked and not moved"

@@ -59,7 +59,7 @@ class World:
 
     def state(self) -> object:
         """Everything a person can see."""
-        where = {m.id: (m.mailbox_ids, m.is_just_archived) for m in self.messages.values()}
+        where = {m.id: (m.mailbox_ids, m.is_just_archived, m.is_warned) for m in self.messages.values()}
         return where, dict(self.cards), dict(self.groups)
 
     def write(self) -> None:
@@ -89,6 +89,10 @@ class World:
 
     def just_archived(self) -> Snapshot:
         marked = {x.id: x for x in self.messages.values() if x.is_just_archived}
+        return Snapshot(str(self.writes), marked)
+
+    def warned(self) -> Snapshot:
+        marked = {x.id: x for x in self.messages.values() if x.is_warned}
         return Snapshot(str(self.writes), marked)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:

@@ -9,7 +9,15 @@ from attrs import evolve
 from mailroom.account import Account, open_account
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
-from mailroom.model.mail import ARCHIVED_KEYWORD, Mailbox, MailboxId, Message, MessageId, ThreadId
+from mailroom.model.mail import (
+    ARCHIVED_KEYWORD,
+    WARNED_KEYWORD,
+    Mailbox,
+    MailboxId,
+    Message,
+    MessageId,
+    ThreadId,
+)
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailStore
 from mailroom.model.sender import read_sender
@@ -105,7 +113,8 @@ class AccountOnMemory(AccountUnderTest):
 
     def keywords_of(self, message: str) -> set[str]:
         found = self._world.messages.get(MessageId(message))
-        return {ARCHIVED_KEYWORD} if found and found.is_just_archived else set()
+        marks = {ARCHIVED_KEYWORD: "is_just_archived", WARNED_KEYWORD: "is_warned"}
+        return {keyword for keyword, mark in marks.items() if getattr(found, mark, False)}
 
     def place(self, message: str, *mailboxes: str) -> None:
         self._put(evolve(self._message(message), mailbox_ids=self._ids(mailboxes)))

@@ -12,7 +12,7 @@ from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.service.journal import log_report
-from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked
+from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked, Warned
 
 ANN = ("Ann Smith", "Ann@Post.Example")
 
@@ -32,7 +32,7 @@ def told(lines: io.StringIO, report: Report, event: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("event", "report"),
     [
-        ("name_differs", Report(warned=(message(ANN),))),
+        ("name_differs", Report(warned=(Warned(message(ANN), "Ann Smith"),))),
         ("message_rejected", Report(rejected=(Rejected(message(ANN), "so", is_new=True),))),
         ("label_taken_off", Report(released=((message(ANN), "in Sent"),))),
         ("message_failed", Report(unmarked=(Unmarked(message(ANN), "full"),))),
@@ -56,7 +56,7 @@ def test_a_message_without_a_sender_is_found_by_its_day(lines: io.StringIO) -> N
 @pytest.mark.parametrize("received_at", ["", "soon", "0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
 def test_an_odd_date_does_not_end_the_cycle(lines: io.StringIO, received_at: str) -> None:
     """What cannot be said is left out, and the sender stays."""
-    line = told(lines, Report(warned=(message(ANN, received_at=received_at),)), "name_differs")
+    line = told(lines, Report(warned=(Warned(message(ANN, received_at=received_at), ""),)), "name_differs")
     assert line["search"] == "from:Ann@Post.Example"
 
 
@@ -75,7 +75,7 @@ def test_a_cycle_that_found_nothing_new_is_not_told(lines: io.StringIO, report: 
 @pytest.mark.parametrize(
     "report",
     [
-        Report(warned=(message(ANN),)),
+        Report(warned=(Warned(message(ANN), "Ann Smith"),)),
         Report(rejected=(OLD, Rejected(message(ANN), "so", is_new=True))),
         Report(failed={Address("ann@post.example"): "refused"}),
         Report(unmarked=(Unmarked(message(), "full"),)),

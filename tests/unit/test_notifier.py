@@ -14,7 +14,7 @@ from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
 from mailroom.service.notifier import QUIET_SECONDS, Notifier
 from mailroom.service.ntfy import Ntfy
-from mailroom.triage.report import Rejected, Report, Unmarked
+from mailroom.triage.report import Rejected, Report, Unmarked, Warned
 
 REFUSED = AuthenticationError(
     "MAILROOM_JMAP_TOKEN: the mail server refuses the token; make a new one",
@@ -74,7 +74,9 @@ def rejecting(*numbers: int, is_new: bool = True) -> Report:
 
 def test_messages_that_need_the_person_are_told_by_their_number(phone: Phone) -> None:
     """The title says how many; the text says what to look for, and names nobody."""
-    phone.notifier.note_report(Report(rejected=rejecting(1, 2).rejected, warned=(message(3),)), 0.1)
+    phone.notifier.note_report(
+        Report(rejected=rejecting(1, 2).rejected, warned=(Warned(message(3), "Ann"),)), 0.1
+    )
     assert phone.titles() == ["Mailroom: 3 messages need you"]
     ((_, text),) = phone.shown
     assert "@MailroomError or @MailroomWarning" in text

@@ -14,17 +14,14 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import ContactGroup, Name, ReadMail
 from mailroom.model.sender import Correspondent, HeaderEntry, read_sender
 from mailroom.triage.decisions import Decision, Rejection, read_decisions
+from mailroom.triage.labels import conclude, forget, name_differs, release
 from mailroom.triage.layout import Destination, find_layout, missing_groups
 from mailroom.triage.plan import (
     NO_CHANGE,
     Filing,
     card_name,
-    conclude,
     file_sender,
     fits,
-    forget,
-    name_differs,
-    release,
     shared_card_conflicts,
     sweep,
 )
@@ -557,7 +554,9 @@ class TestWarnings:
         """What comes off makes room; only a mark that really is one too many is left out."""
         layout = evolve(LAYOUT, max_mailboxes=2)
         change = conclude(message("Feed", "@ToFeed"), filing("Feed"), layout, rejection=None, differs=True)
-        assert change == Change(frozenset({MailboxId("@MailroomWarning")}), frozenset({MailboxId("@ToFeed")}))
+        assert change == Change(
+            frozenset({MailboxId("@MailroomWarning")}), frozenset({MailboxId("@ToFeed")}), is_warned=True
+        )
 
 
 class TestNames:

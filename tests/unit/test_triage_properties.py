@@ -56,6 +56,7 @@ def worlds(draw: st.DrawFn) -> World:
             sender=read_sender(draw(from_headers)),
             received_at=f"2026-01-01T00:00:0{number}Z",
             is_just_archived=draw(st.booleans()),
+            is_warned=draw(st.booleans()),
             thread_id=draw(st.sampled_from([ThreadId(""), ThreadId("t1"), ThreadId("t2")])),
         )
     addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
