@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
-from mailroom.carddav.identity import address_of, group_uids
-from mailroom.carddav.index import CardEntry
-from mailroom.carddav.members import bare_uid
 from mailroom.carddav.removal import Remover
-from mailroom.carddav.replica import Group, Replica
+from mailroom.carddav.replica import Replica
 from mailroom.carddav.writing import CardWriter
+from mailroom.contacts.enrolling import enrol_in_two_steps
+from mailroom.contacts.view import ContactsView, card_of, find_meant
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
 from mailroom.model.address import Address
-from mailroom.model.contacts import (
-    Card,
-    CardUid,
-    Made,
-    MadeCard,
-    MadeGroup,
-    Membership,
-    NewCard,
-    choose_card,
-)
-from mailroom.model.ports import Advance, Refused, untold
+from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.ports import Advance, Enrolled, Joining, Refused, untold
 
 _LOCKED = 423
 _FORBIDDEN = 403
@@ -38,73 +28,6 @@ _FORBIDDEN = 403
 _Key = TypeVar("_Key")
 _Item = TypeVar("_Item")
 _Done = TypeVar("_Done")
-
-
-@frozen
-class ContactsView:
-    """The address books as of the last refresh, and the cards made since (implements `Contacts`).
-
-    Of the contact groups, only those of the book that is written count, and only the triage groups'
-    members are known.
-    """
-
-    _books: Books
-    _groups: tuple[Group, ...]
-
-    def cards(self, address: Address) -> Sequence[Card]:
-        """Every card that has `address`, in the order of the books, the one that is written first.
-
-        A card without a UID is left out, since no group could hold it; `create` then refuses to
-        make a second one for the address and says why.
-        """
-        return [_card(entry) for entry in self._books.find(address) if entry.uid]
-
-    def addresses(self) -> Iterable[Address]:
-        """Every address that a card has, in any of the books."""
-        return self._books.addresses()
-
-    def groups(self, uid: CardUid) -> Collection[str]:
-        """The names of the triage groups that have this card as a member."""
-        return frozenset(group.name for group in self._groups if uid in group.members)
-
-    def group_names(self) -> Sequence[str]:
-        """The names of all contact groups; a name that two groups share stands twice."""
-        return [group.name for group in self._groups]
-
-    def group_uids(self) -> Mapping[str, CardUid]:
-        """The identifier of each contact group, by its name."""
-        return {group.name: CardUid(group.uid) for group in self._groups}
-
-    def filed_by(self, address: Address, group: str) -> int:
-        """By when a sender was in a contact group; see `Contacts.filed_by`."""
-        found = next((each for each in self._groups if each.name == group), None)
-        if found is None:
-            return 0
-        cards = [card for card in self.cards(address) if card.uid in found.members]
-        made = [card.created for card in cards if address_of(card.uid, [address])]
-        return min(made, default=0) or found.modified
-
-    def changed_at(self, group: str) -> int:
-        """When a contact group was changed last; see `Contacts.changed_at`."""
-        return max((each.modified for each in self._groups if each.name == group), default=0)
-
-    def renamed_groups(self, names: Collection[str]) -> Mapping[str, str]:
-        """Return what renamed groups are called now; see `Contacts.renamed_groups`."""
-        called = {bare_uid(group.uid): group.name for group in self._groups if group.name not in names}
-        there = {group.name for group in self._groups}
-        return {
-            name: called[uid]
-            for name in names
-            if name not in there
-            for uid in group_uids(name)
-            if uid in called
-        }
-
-    def groups_made_at(self, names: Collection[str]) -> int:
-        """When the last of some contact groups was made; see `Contacts.groups_made_at`."""
-        moments = {group.name: group.created for group in self._groups}
-        made = [moments.get(name, 0) for name in names]
-        return max(made, default=0) if all(made) else 0
 
 
 class CardDavAddressBook:
@@ -162,8 +85,9 @@ class CardDavAddressBook:
             return dict.fromkeys((card.address for card in cards), replica)
         outcomes: dict[Address, Card | Refused] = {}
         unknown: dict[Address, NewCard] = {}
+        contacts = self.latest()
         for new in cards:
-            if known := self._known(new.address):
+            if known := contacts.known(new.address):
                 outcomes[new.address] = known
             else:
                 unknown[new.address] = new
@@ -180,7 +104,7 @@ class CardDavAddressBook:
             if isinstance(made, StoredCard):
                 replica.keep_written(made)
                 # As the book has it: the one that was just kept stands last.
-                outcomes[address] = _card(replica.cards.find(address)[-1])
+                outcomes[address] = card_of(replica.cards.find(address)[-1])
             else:
                 outcomes[address] = made
         return outcomes
@@ -192,16 +116,7 @@ class CardDavAddressBook:
             return dict.fromkeys(memberships, replica.reason)
         if problems := self._books.problems():
             return dict.fromkeys(memberships, problems[0])
-        failed: dict[str, str] = {}
-        edits: dict[str, tuple[Group, Membership]] = {}
-        for name, membership in memberships.items():
-            match replica.groups_named(name):
-                case [group]:
-                    edits[name] = group, membership
-                case []:
-                    failed[name] = f"there is no contact group {name!r}"
-                case _:
-                    failed[name] = f"several contact groups are called {name!r}: rename or delete all but one"
+        edits, failed = find_meant(replica.groups.values(), memberships)
         writer = CardWriter(self._client, replica.book)
         for name, outcome in self._each(lambda edit: writer.regroup(*edit), edits).items():
             if isinstance(outcome, Refused):
@@ -211,6 +126,10 @@ class CardDavAddressBook:
             else:
                 replica.groups[outcome.resource] = outcome
         return failed
+
+    def enrol(self, joining: Mapping[str, Joining], advance: Advance = untold) -> Enrolled:
+        """Make cards, and put them and others into contact groups; see `AddressBook.enrol`."""
+        return enrol_in_two_steps(self, joining, advance)
 
     def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:
         """Make the contact groups that are not there; for each that could not be made, why.
@@ -255,18 +174,6 @@ class CardDavAddressBook:
         except ServerError as error:
             return Refused(str(error))
 
-    def _known(self, address: Address) -> Card | Refused | None:
-        """Return the card that an address has already, or why it can have none."""
-        contacts = self.latest()
-        if cards := contacts.cards(address):
-            return choose_card(cards, {card.uid: contacts.groups(card.uid) for card in cards})
-        for entry in self._books.find(address):
-            return Refused(
-                f"the card {entry.name!r} of {address} has no UID, so it cannot be in a "
-                "group: make the contact anew"
-            )
-        return None
-
     def _each(
         self, write: Callable[[_Item], _Done], items: Mapping[_Key, _Item]
     ) -> dict[_Key, _Done | Refused]:
@@ -297,8 +204,3 @@ def _attempt(write: Callable[[_Item], _Done], item: _Item) -> _Done | ServerErro
         return write(item)
     except ServerError as error:
         return error
-
-
-def _card(entry: CardEntry) -> Card:
-    is_made = address_of(entry.uid, entry.addresses) is not None
-    return Card(CardUid(entry.uid), entry.name, entry.created, is_made)

@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
-from mailroom.carddav.index import CardEntry
 from mailroom.carddav.replica import Replica
+from mailroom.contacts.index import CardEntry
 from mailroom.errors import ServerError, StatusError
 from mailroom.model.address import Address
 

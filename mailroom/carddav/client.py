@@ -29,7 +29,8 @@ from mailroom.carddav.discovery import (
 )
 from mailroom.carddav.exact import prove, read_card, read_exact_card
 from mailroom.carddav.multistatus import Multistatus
-from mailroom.carddav.vcard import URN_UUID, version_and_uid
+from mailroom.carddav.vcard import version_and_uid
+from mailroom.contacts.identity import URN_UUID
 from mailroom.errors import ProtocolError, StatusError, TooLargeError
 from mailroom.http import MAX_CONNECTIONS, HttpClient, Response
 

@@ -12,8 +12,8 @@ from attrs import evolve
 
 from mailroom.carddav.cards import GONE, StoredCard, card_url, etag_in, query, resource_name, strong_etag
 from mailroom.carddav.discovery import DAV, Collection, propfind
-from mailroom.carddav.members import bare_uid
 from mailroom.carddav.vcard import version_and_uid
+from mailroom.contacts.identity import bare_uid
 from mailroom.errors import PreconditionFailedError, ProtocolError, StatusError
 from mailroom.http import HttpClient
 

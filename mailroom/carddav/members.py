@@ -9,7 +9,6 @@ from mailroom.carddav.vcard import (
     KINDS,
     MEMBER,
     MEMBERS,
-    URN_UUID,
     ContentLine,
     fold,
     is_open,
@@ -17,6 +16,7 @@ from mailroom.carddav.vcard import (
     member_uid,
     unescape,
 )
+from mailroom.contacts.identity import URN_UUID, bare_uid
 from mailroom.errors import ProtocolError
 
 
@@ -108,19 +108,6 @@ class _Dialect:
 def _caret_encoded(text: str) -> str:
     """Make a text fit between quotes (RFC 6868)."""
     return text.replace("^", "^^").replace('"', "^'").replace("\n", "^n")
-
-
-def bare_uid(text: str) -> str:
-    """Reduce a reference to what all its spellings share: neither ``urn:uuid:`` nor quotes around it."""
-    text = text.strip()
-    start, end = 0, len(text)
-    while True:
-        if end - start >= len(URN_UUID) and text[start : start + len(URN_UUID)].lower() == URN_UUID:
-            start += len(URN_UUID)
-        elif end - start > 1 and text[start] == text[end - 1] == '"':
-            start, end = start + 1, end - 1
-        else:
-            return text[start:end]
 
 
 def _line_ending(raw: bytes) -> bytes:

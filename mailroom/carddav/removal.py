@@ -11,13 +11,12 @@ from attrs import frozen
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
-from mailroom.carddav.identity import address_of, group_uids
-from mailroom.carddav.index import CardEntry
-from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import read_cards
 from mailroom.carddav.replica import Group, Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
+from mailroom.contacts.identity import address_of, bare_uid, group_uids
+from mailroom.contacts.index import CardEntry
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Made, MadeCard, MadeGroup
@@ -126,14 +125,14 @@ class Remover:
 
 
 def _everything(replica: Replica) -> Iterator[CardEntry | Group]:
-    yield from (entry for _, entry in replica.cards.entries())
+    yield from (entry for _, entry in replica.resources())
     yield from replica.groups.values()
 
 
 def _find_cards(replicas: Sequence[Replica]) -> Iterator[_Found[MadeCard]]:
     groups_of = _memberships(replicas)
     for replica in replicas:
-        for resource, entry in replica.cards.entries() if replica.book.may_write else ():
+        for resource, entry in replica.resources() if replica.book.may_write else ():
             if address := address_of(entry.uid, entry.addresses):
                 uid = CardUid(bare_uid(entry.uid))
                 groups = tuple(

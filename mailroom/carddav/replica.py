@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from attrs import evolve, frozen
 
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
-from mailroom.carddav.index import CardIndex
-from mailroom.carddav.members import bare_uid
 from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
-from mailroom.carddav.vcard import CardSummary, summarize, version_and_uid
+from mailroom.carddav.vcard import summarize, version_and_uid
+from mailroom.contacts.identity import bare_uid
+from mailroom.contacts.index import CardEntry, CardIndex
+from mailroom.contacts.summary import CardSummary
 from mailroom.errors import ServerError
 
 MAX_UNREADABLE = 100
@@ -157,7 +158,7 @@ class Replica:
         No card has to be read twice for it: one request finds those that are concerned, of all cards.
         """
         for resource, uid in self._client.uids_with_urn(self.book):
-            self.cards.set_uid(resource, uid)
+            self.cards.set_uid(_key(resource), uid)
         self._may_show_other_uids = False
 
     def _note_unreadable(self, card: Unreadable) -> None:
@@ -193,6 +194,11 @@ class Replica:
         """Return the groups that bear `name`; there may be several."""
         return [group for group in self.groups.values() if group.name == name]
 
+    def resources(self) -> Iterator[tuple[str, CardEntry]]:
+        """Return every contact card that is no group, by resource name."""
+        for key, entry in self.cards.entries():
+            yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
+
     def keep_written(self, stored: StoredCard) -> None:
         """Take over a card that was written to the server since the last refresh."""
         self.keep(stored)
@@ -220,14 +226,14 @@ class Replica:
                 modified=stored.modified,
             )
         else:
-            self.cards.add(stored.name, summary, stored.created)
+            self.cards.add(_key(stored.name), summary, stored.created)
             self._may_show_other_uids |= _may_show_other_uid(stored, summary)
         return summary
 
     def _forget(self, resource: str) -> None:
         self.groups.pop(resource, None)
         self.unreadable.pop(resource, None)
-        self.cards.forget(resource)
+        self.cards.forget(_key(resource))
 
     def _is_known(self, resource: str, etag: str) -> bool:
         group = self.groups.get(resource)
@@ -250,3 +256,8 @@ def _may_show_other_uid(stored: StoredCard, summary: CardSummary) -> bool:
         return False
     version, uid = version_and_uid(stored.octets)
     return version.startswith("3") and bool(uid) and bare_uid(uid) == uid
+
+
+def _key(resource: str) -> str:
+    """Shorten a resource name to what is mostly the card's UID, so that the two can be one string."""
+    return resource.removesuffix(".vcf") if resource.endswith(".vcf") else f"{resource}/"

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from mailroom.contacts.identity import URN_UUID
+from mailroom.contacts.summary import CardSummary
 from mailroom.model.address import Address, parse_address
 from mailroom.model.names import clean_name
 
 MAX_LINE_OCTETS = 75
-URN_UUID = "urn:uuid:"
 MEMBER = "MEMBER"
 APPLE_MEMBER = "X-ADDRESSBOOKSERVER-MEMBER"
 KINDS = frozenset({"X-ADDRESSBOOKSERVER-KIND", "KIND"})
@@ -62,26 +63,6 @@ class ContentLine:
     name: str = ""
     params: str = ""
     value: str = ""
-
-
-@frozen
-class CardSummary:
-    """What Mailroom needs to know of a card.
-
-    Attributes:
-        uid: Its identifier as written, or empty.
-        name: The name it shows, as `clean_name` gives it: FN, else N, else ORG, else empty.
-        addresses: Its mail addresses in comparable form, each once.
-        is_group: Whether it stands for a contact group.
-        members: For a group, the identifiers (UID) of the cards that its lines make members, as
-            servers compare them that route mail by it.
-    """
-
-    uid: str
-    name: str
-    addresses: tuple[Address, ...]
-    is_group: bool
-    members: frozenset[str]
 
 
 def content_lines(card: bytes) -> Iterator[ContentLine]:

@@ -10,11 +10,11 @@ from mailroom.carddav.cards import StoredCard, resource_name
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.discovery import Collection
-from mailroom.carddav.identity import MAX_UIDS, card_uids, group_uids
 from mailroom.carddav.members import edit_members
 from mailroom.carddav.multistatus import read_uid_conflict
 from mailroom.carddav.replica import Group
 from mailroom.carddav.vcard import summarize
+from mailroom.contacts.identity import MAX_UIDS, card_uids, group_uids
 from mailroom.errors import PreconditionFailedError, ServerError, StatusError
 from mailroom.model.contacts import Membership, NewCard
 

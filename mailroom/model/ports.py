@@ -231,6 +231,32 @@ class Refused:
     reason: str
 
 
+@frozen
+class Joining:
+    """Who is to come into one contact group.
+
+    Attributes:
+        uids: Cards that are there.
+        new: Cards to be made for it; one whose address has a card already stands for that card.
+    """
+
+    uids: frozenset[CardUid] = frozenset()
+    new: tuple[NewCard, ...] = ()
+
+
+@frozen
+class Enrolled:
+    """What became of cards that were to come into contact groups.
+
+    Attributes:
+        cards: For the address of each new card the card, or why there is none.
+        failed: For each contact group into which not all have come who have a card, why.
+    """
+
+    cards: Mapping[Address, Card | Refused]
+    failed: Mapping[str, str]
+
+
 class AddressBook(Protocol):
     """A person's contacts, in one or more address books of which one is written.
 
@@ -267,6 +293,17 @@ class AddressBook(Protocol):
 
     def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
         """Change contact groups, by name, one write each; for each that failed, why."""
+        ...
+
+    def enrol(self, joining: Mapping[str, Joining], advance: Advance = ...) -> Enrolled:
+        """Make cards and put them, and others, into contact groups, in as few writes as there can be.
+
+        As `create` and `regroup` do by themselves. A card is in no group before it is there, and one that
+        is refused comes into none.
+
+        Args:
+            joining: Who is to come into each contact group, by its name.
+        """
         ...
 
     def create_groups(self, names: Sequence[str]) -> Mapping[str, str]:

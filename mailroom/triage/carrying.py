@@ -12,7 +12,6 @@ from mailroom.triage.decisions import sender_of
 from mailroom.triage.filing import (
     file_senders,
     file_those_with_card,
-    join_groups,
     leave_groups,
     take_cards_away,
 )
@@ -44,7 +43,6 @@ class Carrier:
         """
         # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
         file_senders(self.book, work, view, contacts, advance)
-        join_groups(self.book, work)
         if not work.filings:
             return view.marked
         self.just_archived.expect(view.marked)

@@ -6,11 +6,12 @@ A failure is noted against its sender in the work under way.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import chain
 
-from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, uids_by_group
+from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.ports import AddressBook, Advance, Contacts
+from mailroom.model.ports import AddressBook, Advance, Contacts, Enrolled, Joining
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.plan import file_sender, file_unborn, fits, shared_card_conflicts
@@ -58,35 +59,41 @@ def _reject_sharers(work: Work, view: MailView) -> None:
 
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:
-    """File all senders; those without a card get one first."""
+    """File all senders: who has no card gets one, and each group takes in who joins it."""
     without_card = file_those_with_card(work, view, contacts)
-    new_cards = [decision.new_card() for decision in without_card]
-    created = book.create(new_cards, advance) if new_cards else {}
+    joining = _joining(work, without_card)
+    enrolled = book.enrol(joining, advance) if joining else Enrolled({}, {})
     for decision in without_card:
-        card = created[decision.sender]
+        card = enrolled.cards[decision.sender]
         if isinstance(card, Card):
             work.filings[decision.sender] = file_sender(
                 decision, [card], contacts.groups, view.layout, created=True
             )
         else:
             work.fail(decision.sender, card.reason)
-
-
-def join_groups(book: AddressBook, work: Work) -> None:
-    """Put the filed senders' cards into their groups, each group in one write."""
-    joining = [filing for filing in work.filings.values() if filing.joins]
-    cards = uids_by_group((filing.group, filing.card.uid) for filing in joining if filing.card)
-    failures = _regroup(book, {group: Membership(add=uids) for group, uids in cards.items()})
-    for filing in joining:
-        if reason := failures.get(filing.group):
+    for filing in list(work.filings.values()):
+        reason = enrolled.failed.get(filing.group)
+        if reason and (filing.joins or filing.created):
             work.fail(filing.decision.sender, reason)
+
+
+def _joining(work: Work, without_card: Iterable[Decision]) -> dict[str, Joining]:
+    """Return who is to come into each contact group."""
+    filings = [filing for filing in work.filings.values() if filing.joins]
+    uids = uids_by_group((filing.group, filing.card.uid) for filing in filings if filing.card)
+    new: dict[str, list[NewCard]] = defaultdict(list)
+    for decision in without_card:
+        new[decision.category.group.name].append(decision.new_card())
+    groups = dict.fromkeys((*uids, *new))
+    return {each: Joining(uids.get(each, frozenset()), tuple(new.get(each, ()))) for each in groups}
 
 
 def leave_groups(book: AddressBook, work: Work) -> None:
     """Take the filed senders' cards out of the groups of other categories."""
     leaving = [filing for filing in work.filings.values() if filing.departures]
     cards = uids_by_group(chain.from_iterable(filing.departures for filing in leaving))
-    failures = _regroup(book, {group: Membership(remove=uids) for group, uids in cards.items()})
+    memberships = {group: Membership(remove=uids) for group, uids in cards.items()}
+    failures = book.regroup(memberships) if memberships else {}
     for filing in leaving:
         for group in filing.left_groups:
             if reason := failures.get(group):
@@ -118,7 +125,3 @@ def take_cards_away(book: AddressBook, work: Work) -> None:
             work.kept_cards[sender] = "Mailroom did not make it"
         elif stays:
             work.kept_cards[sender] = stays[0]
-
-
-def _regroup(book: AddressBook, memberships: dict[str, Membership]) -> dict[str, str]:
-    return dict(book.regroup(memberships)) if memberships else {}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mailroom.account import Account
-from mailroom.carddav.identity import UID_NAMESPACE
+from mailroom.contacts.identity import UID_NAMESPACE
 from mailroom.triage.approval import ApprovalReport, approve_people, undecided
 from mailroom.triage.old_mail import read_recipients
 from tests.support import harm, vcards

@@ -10,7 +10,7 @@ import pytest
 
 from mailroom.account import Account
 from mailroom.carddav.compose import compose_card
-from mailroom.carddav.identity import card_uids
+from mailroom.contacts.identity import card_uids
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, CardKind, NewCard

@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from attrs import define, evolve, field, frozen
 
+from mailroom.contacts.enrolling import enrol_in_two_steps
 from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Advance, Reading, Refused, Update, untold
+from mailroom.model.ports import Advance, Enrolled, Joining, Reading, Refused, Update, untold
 
 
 class CrashError(Exception):
@@ -231,6 +232,9 @@ class Book:
             if members != self.world.groups[name]:
                 self._put_group(name, members)
         return failed
+
+    def enrol(self, joining: Mapping[str, Joining], advance: Advance = untold) -> Enrolled:
+        return enrol_in_two_steps(self, joining, advance)
 
     def made(self) -> Made:
         """What was made as it is; a card whose name is another than was asked for has been changed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from attrs import define, field, frozen
 
 from mailroom.carddav.compose import compose_card
-from mailroom.carddav.identity import card_uids
+from mailroom.contacts.identity import card_uids
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardKind, NewCard
 from mailroom.sandbox.store.account import Limits

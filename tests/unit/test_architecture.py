@@ -25,8 +25,15 @@ WALLS = {
     "rules": ({"model", "output"}, "A rule's format knows what is to be written, not where it comes from."),
     "output": (set(), "What is shown and logged comes as an argument."),
     "http": ({"output"}, "HTTP knows no protocol on top of it; what it tells carries no secret."),
-    "jmap": ({"model", "http", "output"}, "JMAP fills a port; it knows neither CardDAV nor decisions."),
-    "carddav": ({"model", "http", "output"}, "CardDAV fills a port; it knows neither JMAP nor decisions."),
+    "contacts": ({"model"}, "What both address books share knows neither of their protocols."),
+    "jmap": (
+        {"contacts", "model", "http", "output"},
+        "JMAP fills ports; it knows neither CardDAV nor decisions.",
+    ),
+    "carddav": (
+        {"contacts", "model", "http", "output"},
+        "CardDAV fills a port; it knows neither JMAP nor decisions.",
+    ),
     "settings": ({"model", "http", "output"}, "Settings name things; they open nothing."),
     "service": (
         {"triage", "model", "output"},

@@ -9,8 +9,8 @@ from attrs import evolve
 
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.compose import compose_card, compose_group
-from mailroom.carddav.identity import address_of, card_uids, group_uids
 from mailroom.carddav.unchanged import SETTLING_SECONDS, alteration_of_card, is_group_unchanged
+from mailroom.contacts.identity import address_of, card_uids, group_uids
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Alteration, Card, CardKind, CardUid, MadeCard, MadeGroup, NewCard
 from mailroom.model.mail import Mailbox, MailboxId

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailroom.carddav.members import bare_uid, edit_members
-from mailroom.carddav.vcard import CardSummary, content_lines, fold, summarize, version_and_uid
+from mailroom.carddav.members import edit_members
+from mailroom.carddav.vcard import content_lines, fold, summarize, version_and_uid
+from mailroom.contacts.identity import bare_uid
+from mailroom.contacts.summary import CardSummary
 from mailroom.errors import ProtocolError
 from mailroom.model.address import Address
 

@@ -7,8 +7,9 @@ import vobject
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.carddav.compose import PersonName, compose_card, split_name
+from mailroom.carddav.compose import compose_card
 from mailroom.carddav.vcard import content_lines, summarize
+from mailroom.contacts.person_name import PersonName, split_name
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.names import clean_name, fold_name

@@ -1,4 +1,4 @@
-"""The contact cards of one address book, found by their addresses: small, since a book may have many."""
+"""The contact cards of an address book, found by their addresses: small, since a book may have many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define
 
-from mailroom.carddav.vcard import CardSummary
+from mailroom.contacts.summary import CardSummary
 from mailroom.model.address import Address
 
 
@@ -27,7 +27,7 @@ class CardEntry:
 
 
 class CardIndex:
-    """What is kept of each card, by its resource name and by its addresses."""
+    """What is kept of each card, by its addresses and by a key: what the server calls it."""
 
     def __init__(self) -> None:
         self._entries: dict[str, CardEntry] = {}
@@ -40,9 +40,8 @@ class CardIndex:
         self._by_address.clear()
 
     def entries(self) -> Iterator[tuple[str, CardEntry]]:
-        """Return every contact card that is no group, by resource name."""
-        for key, entry in self._entries.items():
-            yield (key[:-1] if key.endswith("/") else f"{key}.vcf"), entry
+        """Return every contact card that is no group, by its key."""
+        yield from self._entries.items()
 
     def addresses(self) -> Iterable[Address]:
         """Return every address that a card has."""
@@ -53,9 +52,8 @@ class CardIndex:
         found = self._by_address.get(address, ())
         return (found,) if isinstance(found, CardEntry) else found
 
-    def add(self, resource: str, summary: CardSummary, created: int) -> None:
+    def add(self, key: str, summary: CardSummary, created: int) -> None:
         """Take a card in that is not there yet."""
-        key = _key(resource)
         uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
         entry = CardEntry(uid, summary.name, summary.addresses, created)
         self._entries[key] = entry
@@ -65,22 +63,17 @@ class CardIndex:
             else:
                 self._by_address[address] = entry
 
-    def set_uid(self, resource: str, uid: str) -> None:
+    def set_uid(self, key: str, uid: str) -> None:
         """Give a card another identifier, if it is there."""
-        if entry := self._entries.get(_key(resource)):
+        if entry := self._entries.get(key):
             entry.uid = uid
 
-    def forget(self, resource: str) -> None:
+    def forget(self, key: str) -> None:
         """Take a card out, if it is there."""
-        entry = self._entries.pop(_key(resource), None)
+        entry = self._entries.pop(key, None)
         for address in entry.addresses if entry else ():
             others = tuple(other for other in self.find(address) if other is not entry)
             if others:
                 self._by_address[address] = others
             else:
                 del self._by_address[address]
-
-
-def _key(resource: str) -> str:
-    """Shorten a resource name to what is mostly the card's UID, so that the two can be one string."""
-    return resource.removesuffix(".vcf") if resource.endswith(".vcf") else f"{resource}/"
