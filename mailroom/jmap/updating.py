@@ -55,7 +55,7 @@ def update_messages(
                 raise
         else:
             _go_on(client, work, settled, len(batch))
-    return Update(Snapshot(work.state, work.messages), frozenset(work.changed), work.failed)
+    return Update(Snapshot(work.state, work.messages), work.former, work.failed)
 
 
 def _go_on(client: JmapClient, work: _Updating, settled: int, asked: int) -> None:
@@ -77,7 +77,8 @@ class _Updating:
 
     Attributes:
         pending: Messages not looked at yet, or to be looked at again.
-        attempted: How messages are if their patch was applied although no answer said so.
+        attempted: How messages were whose patch may have been applied although no answer said so.
+        former: How messages were right before they were changed.
         stale_attempts: How many writes in a row met another state than the one they were meant for.
         busy_attempts: How many of them in a row the server was too busy for.
     """
@@ -87,7 +88,7 @@ class _Updating:
     change: Callable[[Message], Change]
     pending: dict[MessageId, None] = field(init=False)
     attempted: dict[MessageId, Message] = field(init=False, factory=dict)
-    changed: set[MessageId] = field(init=False, factory=set)
+    former: dict[MessageId, Message] = field(init=False, factory=dict)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
     stale_attempts: int = field(init=False, default=0)
     busy_attempts: int = field(init=False, default=0)
@@ -109,7 +110,7 @@ class _Updating:
             if batch and (len(batch) >= most or size_bytes > max_size_bytes):
                 break
             batch[message_id] = patch
-            self.attempted[message_id] = self._target(message)
+            self.attempted[message_id] = message
         return batch
 
     def take(self, batch: Collection[MessageId], answer: EmailSet) -> int:
@@ -127,8 +128,8 @@ class _Updating:
             elif message_id not in done:
                 self.failed[message_id] = "the server does not say what became of a message"
             else:
+                self.former[message_id] = self.messages[message_id]
                 self.messages[message_id] = self._target(self.messages[message_id])
-                self.changed.add(message_id)
         self.state = answer.new_state
         return settled
 
@@ -157,8 +158,9 @@ class _Updating:
         """Return a message's patch (RFC 8620 section 5.3); None where there is nothing to do."""
         target = self._target(message)
         if message == target:
-            if self.attempted.get(message.id) == message:
-                self.changed.add(message.id)  # by a request whose answer was lost
+            was = self.attempted.get(message.id)
+            if was and self._target(was) == message:
+                self.former[message.id] = was  # by a request whose answer was lost
             return None
         if not target.mailbox_ids:
             # Never left to the server: one that keeps deleted mail for a while may destroy it here.

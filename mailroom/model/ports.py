@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
 from attrs import Factory, frozen
@@ -51,13 +51,18 @@ class Update:
 
     Attributes:
         snapshot: The messages as they are now; those that are gone are missing.
-        changed: The messages that were really changed.
+        former: The messages that were really changed, as they were right before.
         failed: Why a message could not be changed, in words for a log.
     """
 
     snapshot: Snapshot
-    changed: frozenset[MessageId]
+    former: Mapping[MessageId, Message]
     failed: dict[MessageId, str]
+
+    @property
+    def changed(self) -> Set[MessageId]:
+        """The messages that were really changed."""
+        return self.former.keys()
 
 
 class MailStore(Protocol):

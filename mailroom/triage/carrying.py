@@ -17,6 +17,7 @@ from mailroom.triage.filing import (
 )
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
+from mailroom.triage.moves import moves_of
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.plan import file_unborn
 from mailroom.triage.view import MailView, ViewReader
@@ -100,6 +101,7 @@ class Carrier:
         update = self.mail.update(snapshot, lambda message: work.swept(message, layout))
         outcome = by_sender(update, snapshot)
         work.moved += outcome.changed
+        work.moves |= moves_of(update, layout)
         for sender, reason in outcome.failed.items():
             work.fail(sender, reason)
         return update.snapshot.only(marked.messages)

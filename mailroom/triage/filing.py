@@ -117,6 +117,7 @@ def take_cards_away(book: AddressBook, work: Work) -> None:
 
     staying = book.delete_cards(uids, objection) if uids else {}
     for sender, filing in taken_back.items():
+        work.gone_cards[sender] = filing.made_cards - staying.keys()
         refused = [staying[uid] for uid in filing.made_cards if uid in staying and uid not in kept]
         stays = [kept[uid] for uid in filing.made_cards if uid in kept]
         if refused:

@@ -59,6 +59,7 @@ class Layout:
         warning: The warning label; None where warnings are off.
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
         max_mailboxes: In how many mailboxes a message may be at once; None for any number.
+        paths: The full name of every mailbox.
     """
 
     labels: dict[MailboxId, Category]
@@ -70,6 +71,7 @@ class Layout:
     warning: MailboxId | None = None
     protected: frozenset[MailboxId] = frozenset()
     max_mailboxes: int | None = None
+    paths: Mapping[MailboxId, str] = MappingProxyType({})
 
     @cached_property
     def watched(self) -> frozenset[MailboxId]:
@@ -169,6 +171,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         archive=by_role.get(ARCHIVE_ROLE),
         protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
+        paths=tree.paths,
     )
     return layout, not unfit
 

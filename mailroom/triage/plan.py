@@ -58,6 +58,12 @@ class Filing:
         return sorted({group for group, _ in self.departures})
 
     @property
+    def former_groups(self) -> list[str]:
+        """The triage groups that their cards were in before, sorted."""
+        stays = not (self.joins or self.created or self.decision.category.is_undecided)
+        return sorted({*self.left_groups, *((self.group,) if stays else ())})
+
+    @property
     def changes_contacts(self) -> bool:
         """Whether anything is to be done in the address book."""
         loses_card = self.decision.category.is_undecided and self.made_cards

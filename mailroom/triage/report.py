@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from attrs import Factory, frozen
 
 from mailroom.model.address import Address
+from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Message, MessageId
+from mailroom.triage.moves import Move, Moves
 from mailroom.triage.plan import Filing
 
 
@@ -18,11 +20,17 @@ class Filed:
     Attributes:
         messages_moved: How many of their messages got another place.
         card_kept: Why somebody on whom nothing is decided any more has a card all the same; else empty.
+        gone_cards: Those of their cards that were deleted.
+        moves: How their messages moved, as far as it is remembered; see `MAX_RECORDED_MOVES`.
+        labelled: The newest message with the label; None where no label stands for it.
     """
 
     filing: Filing
     messages_moved: int
     card_kept: str = ""
+    gone_cards: frozenset[CardUid] = frozenset()
+    moves: tuple[Move, ...] = ()
+    labelled: Message | None = None
 
 
 @frozen
@@ -84,6 +92,7 @@ class SweepReport:
 
     Attributes:
         moved: For each sender how many of their messages were moved to where they belong.
+        moves: How they moved, as far as it is remembered; see `MAX_RECORDED_MOVES`.
         failed: For each sender of whom a message could not be moved, why.
         postponed: Why nothing could be swept now; empty where it could.
         waiting: What is left in Screener; None where nobody looked.
@@ -93,6 +102,7 @@ class SweepReport:
     failed: dict[Address, str] = Factory(dict)
     postponed: str = ""
     waiting: Waiting | None = None
+    moves: Moves = Factory(dict)
 
     @property
     def says_nothing(self) -> bool:

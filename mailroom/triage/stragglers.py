@@ -15,6 +15,7 @@ from mailroom.model.ports import AddressBook, MailStore, SendersCards
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
+from mailroom.triage.moves import moves_of
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing
@@ -167,7 +168,12 @@ class Stragglers:
         self._note_swept(update.snapshot.state)
         outcome = by_sender(update, snapshot)
         waiting = count_waiting(update.snapshot.messages.values(), layout.screener)
-        return SweepReport(moved=dict(outcome.changed), failed=outcome.failed, waiting=waiting)
+        return SweepReport(
+            moved=dict(outcome.changed),
+            failed=outcome.failed,
+            waiting=waiting,
+            moves=moves_of(update, layout),
+        )
 
     def _note_swept(self, state: str) -> None:
         self._swept_state, self._unswept = state, frozenset()

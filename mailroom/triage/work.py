@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping
 from attrs import Factory, define, field
 
 from mailroom.model.address import Address
+from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Contacts, Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
+from mailroom.triage.moves import Move
 from mailroom.triage.plan import NO_CHANGE, Filing, sweep
 from mailroom.triage.report import Filed, Rejected, Report, Unmarked, Warned
 
@@ -36,6 +38,8 @@ class Work:
         refused: For each message of others whose labels or marks could not be changed, why.
         moved: For each sender how many messages were moved.
         accepted: Messages of which no warning is due: the person has taken one off before that was the same.
+        moves: How they moved, as far as it is remembered.
+        gone_cards: For each sender on whom nothing is decided any more, the cards that were deleted.
         kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
 
@@ -48,6 +52,8 @@ class Work:
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
+    moves: dict[Address, tuple[Move, ...]] = Factory(dict)
+    gone_cards: dict[Address, frozenset[CardUid]] = Factory(dict)
     kept_cards: dict[Address, str] = Factory(dict)
     accepted: frozenset[MessageId] = frozenset()
     _resting: frozenset[Address | MessageId] = field(init=False)
@@ -168,10 +174,27 @@ class Work:
         """Return how the senders would be filed, each with how many of their messages would move."""
         return tuple((filing, self.moved[sender]) for sender, filing in self.filings.items())
 
-    def filed(self) -> tuple[Filed, ...]:
-        """Say how the senders were filed of whom nothing failed."""
+    def filed(self, marked: Snapshot) -> tuple[Filed, ...]:
+        """Say how the senders were filed of whom nothing failed.
+
+        Args:
+            marked: The labelled messages.
+        """
+
+        def labelled(filing: Filing) -> Message | None:
+            return next(
+                (marked.messages[x] for x in filing.decision.message_ids if x in marked.messages), None
+            )
+
         return tuple(
-            Filed(filing, self.moved[sender], self.kept_cards.get(sender, ""))
+            Filed(
+                filing,
+                self.moved[sender],
+                self.kept_cards.get(sender, ""),
+                self.gone_cards.get(sender, frozenset()),
+                self.moves.get(sender, ()),
+                labelled(filing),
+            )
             for sender, filing in self.filings.items()
         )
 
@@ -201,7 +224,7 @@ class Work:
             return got(message_id, layout.error) or not (is_marked or message_id in told)
 
         return Report(
-            filed=self.filed(),
+            filed=self.filed(before),
             rejected=tuple(
                 Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
                 for message_id, rejection in self.rejected.items()

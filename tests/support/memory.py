@@ -97,7 +97,7 @@ class World:
         return Snapshot(str(self.writes), marked)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
-        changed, failed, now = set(), {}, {}
+        former, failed, now = {}, {}, {}
         for message_id, seen in snapshot.messages.items():
             if change(seen).applied_to(seen) == seen:
                 now[message_id] = seen  # nothing to send, so nobody learns of an outdated view
@@ -111,10 +111,10 @@ class World:
                 failed[message_id] = "there is no such mailbox"
             elif wanted != message:
                 self.write()
-                changed.add(message_id)
+                former[message_id] = message
                 message = self.messages[message_id] = wanted
             now[message_id] = message
-        return Update(Snapshot(str(self.writes), now), frozenset(changed), failed)
+        return Update(Snapshot(str(self.writes), now), former, failed)
 
     def _decided(
         self, message_id: MessageId, change: Callable[[Message], Change]

@@ -22,6 +22,10 @@ FREE = frozenset({"errors", "exits", "typed", "__version__"})
 WALLS = {
     "model": (set(), "The nouns lie below everybody: they know neither servers nor decisions."),
     "triage": ({"model"}, "Who decides knows no protocol, no log and no setting."),
+    "journal": (
+        {"triage", "model", "output"},
+        "The journal tells what was done; who does it knows no journal.",
+    ),
     "rules": ({"model", "output"}, "A rule's format knows what is to be written, not where it comes from."),
     "output": (set(), "What is shown and logged comes as an argument."),
     "http": ({"output"}, "HTTP knows no protocol on top of it; what it tells carries no secret."),
@@ -36,16 +40,27 @@ WALLS = {
     ),
     "settings": ({"model", "http", "output"}, "Settings name things; they open nothing."),
     "service": (
-        {"triage", "model", "output"},
+        {"triage", "journal", "model", "output"},
         "The service runs cycles and tells of them, whatever they talk to.",
     ),
     "sandbox": (set(), "The double shares nothing with what it is to test."),
     "account": (
-        {"carddav", "http", "jmap", "model", "settings", "triage"},
+        {"carddav", "http", "jmap", "journal", "model", "settings", "triage"},
         "Wiring knows the parts and no command.",
     ),
     "commands": (
-        {"account", "jmap", "model", "output", "rules", "sandbox", "service", "settings", "triage"},
+        {
+            "account",
+            "jmap",
+            "journal",
+            "model",
+            "output",
+            "rules",
+            "sandbox",
+            "service",
+            "settings",
+            "triage",
+        },
         "Commands ask, call and show; they speak no HTTP.",
     ),
     "cli": ({"commands", "output", "service"}, "The command line knows commands, and what tells of errors."),

@@ -159,7 +159,7 @@ class StubbornWorld(World):
         if not self.refuses:
             return super().update(snapshot, change)
         wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
-        return Update(snapshot, frozenset(), dict.fromkeys(wanted, "refused"))
+        return Update(snapshot, {}, dict.fromkeys(wanted, "refused"))
 
 
 def test_a_mark_that_the_server_does_not_take_off_is_not_forgotten() -> None:

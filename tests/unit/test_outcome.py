@@ -28,7 +28,10 @@ def update(changed: str = "", **failed: str) -> Update:
     """What became of messages by their numbers."""
     return Update(
         Snapshot("2", {}),
-        frozenset(map(MessageId, changed)),
+        {
+            MessageId(each): Message(MessageId(each), frozenset(), False, read_sender([]), "2026")
+            for each in changed
+        },
         {MessageId(number.removeprefix("m")): reason for number, reason in failed.items()},
     )
 
