@@ -101,11 +101,19 @@ class Told:
     """A message of which something is to be said.
 
     Attributes:
-        reason: What; empty where the list that it stands in says it all.
+        reason: What.
     """
 
     message: Pointer
-    reason: str = ""
+    reason: str
+
+
+@frozen
+class Misnamed:
+    """A message that got the warning label: its name is no form of what the sender's card shows."""
+
+    message: Pointer
+    name_on_card: str
 
 
 @frozen
@@ -138,7 +146,7 @@ class Entry:
     decided: tuple[Decided, ...] = ()
     swept: tuple[Swept, ...] = ()
     released: tuple[Told, ...] = ()
-    warned: tuple[Told, ...] = ()
+    warned: tuple[Misnamed, ...] = ()
     left: tuple[Told, ...] = ()
     failed: tuple[Failed, ...] = ()
     senders_left_out: int = 0
@@ -163,7 +171,7 @@ class Entry:
         swept = [Swept(x, count, report.swept.moves.get(x, ())) for x, count in report.swept.moved.items()]
         failed = [Failed(*each) for each in (*report.failed.items(), *report.swept.failed.items())]
         released = [Told(point_to(message), reason) for message, reason in report.released]
-        warned = [Told(point_to(message)) for message in report.warned]
+        warned = [Misnamed(point_to(each.message), each.name_on_card) for each in report.warned]
         left = [Told(point_to(each.message), each.reason) for each in report.rejected]
         most = MAX_RECORDED_SENDERS
         lists: tuple[Sequence[object], ...] = (decided, swept, released, warned, left, failed)
