@@ -13,9 +13,9 @@ from attrs import frozen
 from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
-from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, JmapSubjects, Push
+from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, JmapNotes, JmapSubjects, Push
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, MailHistory, MailStore, Subjects
+from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Subjects
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_URL
 from mailroom.triage.cycle import Triage
@@ -42,6 +42,7 @@ class Account:
     mail: MailStore
     history: MailHistory
     subjects: Subjects
+    notes: Notes
     book: AddressBook
     triage: Triage
     known_own: OwnAddresses
@@ -136,7 +137,16 @@ def open_account(
         sweeps_stragglers=settings.sweep_stragglers,
         clock=clock,
     )
-    return Account(jmap, mail, JmapMailHistory(jmap), JmapSubjects(jmap), book, triage, known_own)
+    return Account(
+        jmap,
+        mail,
+        JmapMailHistory(jmap),
+        JmapSubjects(jmap),
+        JmapNotes(jmap, settings.carddav_username),
+        book,
+        triage,
+        known_own,
+    )
 
 
 def open_notices(settings: Settings) -> SecretUrl | None:

@@ -8,7 +8,7 @@ from mailroom.commands.run import with_log
 from mailroom.errors import MailroomError
 from mailroom.exits import Exit
 from mailroom.output.terminal import Terminal
-from mailroom.service.journal import log_failure
+from mailroom.service.cycle_log import log_failure
 from mailroom.service.loop import run_cycle
 from mailroom.settings.settings import Settings
 

@@ -3,7 +3,16 @@
 from mailroom.jmap.client import JmapClient
 from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.mail import JmapMailStore
+from mailroom.jmap.notes import JmapNotes
 from mailroom.jmap.push import Push, PushState
 from mailroom.jmap.subjects import JmapSubjects
 
-__all__ = ["JmapClient", "JmapMailHistory", "JmapMailStore", "JmapSubjects", "Push", "PushState"]
+__all__ = [
+    "JmapClient",
+    "JmapMailHistory",
+    "JmapMailStore",
+    "JmapNotes",
+    "JmapSubjects",
+    "Push",
+    "PushState",
+]

@@ -169,7 +169,7 @@ class _Updating:
         # Paths, not the whole mailboxIds: what somebody else adds in the meantime stays.
         added = sorted(target.mailbox_ids - message.mailbox_ids)
         removed = sorted(message.mailbox_ids - target.mailbox_ids)
-        patch: Json = {_pointer(x): True for x in added} | {_pointer(x): None for x in removed}
+        patch: Json = {mailbox_pointer(x): True for x in added} | {mailbox_pointer(x): None for x in removed}
         if message.is_just_archived != target.is_just_archived:
             patch[f"keywords/{ARCHIVED_KEYWORD}"] = target.is_just_archived or None
         if message.is_warned != target.is_warned:
@@ -185,6 +185,6 @@ class _Updating:
             )
 
 
-def _pointer(mailbox_id: MailboxId) -> str:
+def mailbox_pointer(mailbox_id: MailboxId) -> str:
     """Return the patch path of a mailbox id (RFC 6901)."""
     return f"mailboxIds/{mailbox_id.replace('~', '~0').replace('/', '~1')}"

@@ -190,6 +190,7 @@ class SetError:
 
     type: str = "unknown"
     description: Words | None = None
+    properties: list[str] | None = None
 
 
 @frozen
@@ -197,6 +198,8 @@ class EmailSet:
     """The answer of Email/set (RFC 8620 section 5.3)."""
 
     new_state: str
+    created: dict[str, Any] | None = None
+    not_created: dict[str, SetError] | None = None
     updated: dict[str, Any] | None = None
     not_updated: dict[str, SetError] | None = None
 

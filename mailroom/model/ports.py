@@ -19,6 +19,7 @@ from mailroom.model.mail import (
     MessageId,
     Snapshot,
 )
+from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written
 from mailroom.model.own import OwnAddresses
 
 Advance = Callable[[int, int], None]
@@ -174,6 +175,34 @@ class Subjects(Protocol):
 
         Raises:
             ServerError: The server as a whole fails.
+        """
+        ...
+
+
+class Notes(Protocol):
+    """The messages that Mailroom itself writes. Every method raises `ServerError` when the server fails."""
+
+    def write(
+        self,
+        mailbox_id: MailboxId,
+        notes: Sequence[NewNote],
+        retiring: Retiring | None = None,
+        *,
+        old_before: str = "",
+    ) -> Written:
+        """Write notes into a mailbox, and let others leave it; one request, where that takes all of it.
+
+        Args:
+            old_before: Tell on the way which entries of that mailbox are from before this moment, RFC 3339 in
+                UTC; none where it is empty.
+        """
+        ...
+
+    def read(self, mailbox_id: MailboxId, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
+        """Read the notes of a mailbox, newest first, one request a page; an odd one stops no other.
+
+        Args:
+            since: Leave out what was written before this moment, RFC 3339 in UTC; nothing where it is empty.
         """
         ...
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from mailroom.errors import StoppedError
 from mailroom.exits import Exit
 from mailroom.output.logs import log
-from mailroom.service.journal import log_failure, log_report
+from mailroom.service.cycle_log import log_failure, log_report
 from mailroom.service.wake import Wake
 from mailroom.triage.cycle import Triage
 from mailroom.triage.report import Report

@@ -9,6 +9,7 @@ import pytest
 MODULES = (
     "test_conversations",
     "test_mail_store",
+    "test_notes",
     "test_cycle_mail",
     "test_cycle_senders",
     "test_cycle_marks",
@@ -19,6 +20,7 @@ MODULES = (
 MODULES_ON_NEWER = (
     "test_conversations",
     "test_mail_store",
+    "test_notes",
     "test_cycle_mail",
     "test_cycle_senders",
     "test_push",
@@ -35,6 +37,7 @@ MODULES_IN_MEMORY = (
     "test_cycle_marks",
     "test_cycle_senders",
     "test_mail_store",
+    "test_notes",
     "test_stragglers",
     "test_taking_back",
 )
@@ -42,6 +45,7 @@ MODULES_IN_MEMORY = (
 
 NO_VCARD = "the double makes no vCard"
 NO_REQUESTS = "the double makes no requests to be counted or refused"
+NO_BYTES = "the double has no messages as bytes"
 NO_COMMAND = "a command opens an account by its settings, and the double has none"
 NOT_IN_MEMORY = {
     "test_each_label_has_its_group_destination_and_kind_of_card": NO_VCARD,
@@ -52,6 +56,9 @@ NOT_IN_MEMORY = {
     "test_a_second_time_changes_nothing": NO_REQUESTS,
     "test_never_leaves_a_message_nowhere": NO_REQUESTS,
     "test_changes_more_messages_than_one_request_may": NO_REQUESTS,
+    "test_several_are_one_request": NO_REQUESTS,
+    "test_other_programs_read_it": NO_BYTES,
+    "test_any_subject_is_one_line": NO_BYTES,
     "test_a_contacts_server_that_is_down_postpones_it": NO_REQUESTS,
     "test_a_full_screener_is_read_by_itself": NO_REQUESTS,
     "test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment": NO_REQUESTS,

@@ -45,7 +45,7 @@ AREAS = (
             "triage/pauses": ("unit/test_pauses",),
             "triage/plan": ("unit/test_plan", "unit/test_approve"),
             "triage/renaming": ("contract/test_setup",),
-            "triage/report": ("unit/test_journal",),
+            "triage/report": ("unit/test_cycle_log",),
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
             "triage/items": ("unit/test_setup_survey",),
@@ -85,6 +85,8 @@ AREAS = (
         {
             "jmap/mail": ("contract/test_own_addresses", "unit/test_jmap_client"),
             "jmap/messages": ("unit/test_jmap_reading",),
+            "jmap/note_objects": ("contract/test_notes",),
+            "jmap/notes": ("contract/test_notes",),
             "jmap/paging": ("unit/test_jmap_reading", "unit/test_jmap_client"),
             "jmap/reading": ("unit/test_jmap_reading", "unit/test_jmap_client"),
             "jmap/updating": ("unit/test_jmap_updating", "contract/test_cycle_refusals"),

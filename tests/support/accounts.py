@@ -118,6 +118,10 @@ class AccountUnderTest(Protocol):
     def keywords_of(self, message: str) -> set[str]:
         """Return a message's keywords; none if it is gone."""
 
+    def download(self, message: str) -> bytes:
+        """Return a message as its bytes, as a mail program stores it."""
+        lacking()
+
     def destroy(self, message: str) -> None:
         """Delete a message for good."""
 

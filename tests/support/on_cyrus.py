@@ -116,6 +116,10 @@ class AccountOnCyrus(AccountOnJmap):
         message = _compose([("", self.address)], {k: v for k, v in headers.items() if v})
         return self.receive_raw(message, "Sent", read=True, at=at)
 
+    def download(self, message: str) -> bytes:
+        (found,) = self._wire.jmap("Email/get", ids=[message], properties=["blobId"])["list"]
+        return self._wire.download(found["blobId"])
+
     def deliver(self, message: bytes) -> None:
         """Hand a message in from outside, through the account's Sieve script."""
         self._server.deliver(self.address, message)

@@ -81,6 +81,9 @@ class AccountOnJames(AccountOnJmap):
         lines = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in headers.items() if them]
         return self._import(lines, ["Sent"], read=True, at=at)
 
+    def download(self, message: str) -> bytes:
+        return self._request("GET", f"/download/{self._id}/{message}")
+
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._book.put_card(name, data, book)
 

@@ -26,6 +26,7 @@ from mailroom.triage.cycle import Triage
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, Clock, Sender
 from tests.support.memory import Book, World
+from tests.support.notes_in_memory import NotesInMemory
 
 NOWHERE = "http://127.0.0.1:9/"
 
@@ -42,6 +43,7 @@ class AccountOnMemory(AccountUnderTest):
         self.address = "alex@home.example"
         inbox = Mailbox(MailboxId("inbox"), "Inbox", role="inbox")
         self._world = World((inbox,), {}, {}, {}, own=(self.address,))
+        self._notes = NotesInMemory(self._world)
         self._cards: dict[str, bytes] = {}
         self._clock = Clock()
         self.environment = {
@@ -58,7 +60,8 @@ class AccountOnMemory(AccountUnderTest):
         book: AddressBook = Book(self._world)
         own = OwnAddresses.read([self.address])
         triage = Triage(mail, book, settings.scheme, own, sweeps_stragglers=settings.sweep_stragglers)
-        return evolve(open_account(settings), mail=mail, book=book, triage=triage)
+        account = open_account(settings)
+        return evolve(account, mail=mail, notes=self._notes, book=book, triage=triage)
 
     def close(self) -> None:
         """Nothing is held."""

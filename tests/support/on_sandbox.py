@@ -8,6 +8,7 @@ from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook
 from mailroom.sandbox.store.messages import SEEN, Identity
+from mailroom.sandbox.store.rendering import composed
 from tests.support.accounts import AccountUnderTest, Clock, Sender
 
 MAX_OBJECTS = 50
@@ -96,6 +97,9 @@ class AccountOnSandbox(AccountUnderTest):
     def keywords_of(self, message: str) -> set[str]:
         found = self.store.messages.get(message)
         return set(found.keywords) if found else set()
+
+    def download(self, message: str) -> bytes:
+        return composed(self.store.messages[message])
 
     def destroy(self, message: str) -> None:
         self.store.destroy(message)

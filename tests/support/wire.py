@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any, cast
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree as ET
 
 SIEVE = "https://cyrusimap.org/ns/jmap/sieve"
@@ -68,6 +68,11 @@ class Wire:
         path = f"/jmap/upload/{self._user}/"
         answer = self._request("POST", path, data, {"Content-Type": media_type}, ok=(200, 201))
         return str(json.loads(answer)["blobId"])
+
+    def download(self, blob_id: str, media_type: str = "message/rfc822") -> bytes:
+        """Download a message, or something else."""
+        path = f"/jmap/download/{quote(self._user)}/{blob_id}/blob?accept={media_type}"
+        return self._request("GET", path, None, {}, ok=(200,))
 
     def cards(self) -> dict[str, bytes]:
         """Read the whole address book, by the last segment of each href."""

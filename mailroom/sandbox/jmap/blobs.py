@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from email.utils import formataddr
 from urllib.parse import parse_qs, unquote
 
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.store.account import SandboxAccount
-from mailroom.sandbox.store.messages import Message
+from mailroom.sandbox.store.rendering import composed
 
 UPLOAD_PATH, DOWNLOAD_PATH = "/jmap/upload/", "/jmap/download/"
 METHODS = {UPLOAD_PATH: ("POST",), DOWNLOAD_PATH: ("GET", "HEAD")}
 TEMPLATES = {
     "uploadUrl": UPLOAD_PATH + "{accountId}/",
     "downloadUrl": DOWNLOAD_PATH + "{accountId}/{blobId}/{name}?type={type}",
-}
-
-_HEADER_NAMES = {
-    "from": "From",
-    "sender": "Sender",
-    "to": "To",
-    "cc": "Cc",
-    "bcc": "Bcc",
-    "replyTo": "Reply-To",
 }
 
 
@@ -59,21 +49,12 @@ def download(account: SandboxAccount, request: Request) -> Reply:
 def _blob(account: SandboxAccount, blob_id: str) -> bytes | None:
     if blob_id in account.blobs:
         return account.blobs[blob_id]
-    message = account.messages.get(f"M{blob_id[1:].removesuffix('-1')}")
+    id, _, part = blob_id[1:].partition("-")
+    message = account.messages.get(f"M{id}")
     if message is None or blob_id[:1] != "G":
         return None
-    return message.text.encode() if blob_id.endswith("-1") else _composed(message)
-
-
-def _composed(message: Message) -> bytes:
-    headers = [
-        f"{_HEADER_NAMES[name]}: {', '.join(map(formataddr, entries))}"
-        for name, entries in message.addresses.items()
-        if name in _HEADER_NAMES
-    ]
-    headers += [f"Subject: {message.subject}", f"Message-ID: <{message.message_id}>"]
-    if message.in_reply_to:
-        headers.append(f"In-Reply-To: <{message.in_reply_to}>")
-    text = message.text.replace("\r\n", "\n").replace("\n", "\r\n")
-    lines = [*headers, "Content-Type: text/plain; charset=utf-8", "", text]
-    return "\r\n".join(lines).encode("utf-8", "replace")
+    if not part:
+        return composed(message)
+    texts = [message.text, *(each.text for each in message.attachments)]
+    is_there = part.isascii() and part.isdecimal() and 1 <= int(part) <= len(texts)
+    return texts[int(part) - 1].encode() if is_there else None

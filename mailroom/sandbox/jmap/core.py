@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from mailroom.sandbox.jmap.references import with_references
 from mailroom.sandbox.jmap.session import CORE, capabilities, session_state
 from mailroom.sandbox.store.account import SandboxAccount
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ERROR = "urn:ietf:params:jmap:error:"
 
 
@@ -91,6 +93,8 @@ def _parse(account: SandboxAccount, request: Request) -> Json:
         value = json.loads(
             request.body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant
         )
+        if _NUL.search(request.body):
+            raise ValueError("\\u0000 is not allowed")  # so says Cyrus
         if b"\\ud" in request.body.lower():
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no Unicode (RFC 7493)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Email/set: mailboxes and keywords of messages, and new messages of plain text (RFC 8621 section 4.6)."""
+"""Email/set: mailboxes and keywords of messages, and new messages (RFC 8621 section 4.6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from mailroom.sandbox.jmap.arguments import Arguments, Json
 from mailroom.sandbox.jmap.core import Context
-from mailroom.sandbox.jmap.filters import UTC_DATE
+from mailroom.sandbox.jmap.email_create import create_email
 from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES, visible_messages
 from mailroom.sandbox.jmap.references import pointer_tokens
 from mailroom.sandbox.jmap.set import Actions, SetError, invalid_properties, set_objects
@@ -23,7 +23,12 @@ def email_set(context: Context, arguments: Arguments) -> Json:
     account = context.account
 
     def create(values: Json) -> Json:
-        return _create_email(context, values)
+        mailbox_ids = _at_least_one(_members(context, "mailboxIds", values.get("mailboxIds", {})))
+        if any("mayAddItems" in account.mailboxes[id].withheld for id in mailbox_ids):
+            raise SetError("forbidden")
+        return create_email(
+            account, values, mailbox_ids, _members(context, "keywords", values.get("keywords"))
+        )
 
     def update(id: str, patch: Json) -> None:
         message = account.messages[id]
@@ -112,55 +117,3 @@ def _at_least_one(ids: set[str]) -> frozenset[str]:
     if not ids:
         raise invalid_properties("a message is in at least one mailbox", "mailboxIds")
     return frozenset(ids)
-
-
-_ADDRESS_HEADERS = ("sender", "from", "to", "cc", "bcc", "replyTo")
-_CREATABLE = {*_ADDRESS_HEADERS, "mailboxIds", "keywords", "receivedAt", "subject", "bodyValues", "textBody"}
-
-
-def _create_email(context: Context, values: Json) -> Json:
-    """Make a message of plain text."""
-    account = context.account
-    if refused := values.keys() - _CREATABLE:
-        raise invalid_properties("not for the client to set here", *sorted(refused))
-    mailbox_ids = _at_least_one(_members(context, "mailboxIds", values.get("mailboxIds", {})))
-    keywords = _members(context, "keywords", values.get("keywords"))
-    addresses = {
-        name: [(entry.get("name") or "", entry["email"]) for entry in _address_entries(name, values[name])]
-        for name in _ADDRESS_HEADERS
-        if values.get(name) is not None
-    }
-    received_at = values.get("receivedAt")
-    if received_at is not None and not (isinstance(received_at, str) and UTC_DATE.fullmatch(received_at)):
-        raise invalid_properties("not a UTCDate", "receivedAt")
-    id = account.deliver(
-        addresses.pop("from", None),
-        mailbox_ids,
-        values.get("subject") or "",
-        received_at,
-        keywords,
-        to=addresses.pop("to", None),
-        text=_body_text(values),
-        headers=addresses,
-    )
-    message = account.messages[id]
-    return {name: EMAIL_PROPERTIES[name](account, message) for name in ("id", "blobId", "threadId", "size")}
-
-
-def _address_entries(name: str, value: Any) -> list[Json]:
-    if not isinstance(value, list) or not all(
-        isinstance(entry, dict)
-        and isinstance(entry.get("email"), str)
-        and isinstance(entry.get("name", ""), str | None)
-        for entry in value
-    ):
-        raise invalid_properties("not an EmailAddress[]", name)
-    return value
-
-
-def _body_text(values: Json) -> str:
-    try:
-        parts = values.get("textBody") or []
-        return "".join(values["bodyValues"][part["partId"]]["value"] for part in parts)
-    except (LookupError, TypeError) as error:
-        raise invalid_properties("textBody does not fit bodyValues", "textBody", "bodyValues") from error

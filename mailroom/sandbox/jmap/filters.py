@@ -120,7 +120,7 @@ EMAIL_CONDITIONS: Mapping[str, Condition] = {
     "allInThreadHaveKeyword": _thread_keywords(all),
     "someInThreadHaveKeyword": _thread_keywords(any),
     "noneInThreadHaveKeyword": _thread_keywords(lambda found: not any(found)),
-    "hasAttachment": Condition(is_boolean, lambda _, v: lambda _m: not v),
+    "hasAttachment": Condition(is_boolean, lambda _, v: lambda m: bool(m.attachments) == v),
     **{name: _search(read) for name, read in _ADDRESSES.items()},
     "subject": _search(subject),
     "body": _search(_text),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mailroom.sandbox.jmap import parts
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
 from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.store.account import SandboxAccount
@@ -70,21 +71,6 @@ def _field(name: str) -> Property:
     return lambda _, m: f" {m.fields[name]}" if name in m.fields else None
 
 
-def _part(m: Message) -> Json:
-    return {
-        "partId": "1",
-        "blobId": f"G{m.id[1:]}-1",
-        "size": len(m.text.encode()),
-        "name": None,
-        "type": "text/plain",
-        "charset": "utf-8",
-        "disposition": None,
-        "cid": None,
-        "language": None,
-        "location": None,
-    }
-
-
 EMAIL_PROPERTIES: Mapping[str, Property] = {
     "id": lambda _, m: m.id,
     "blobId": lambda _, m: f"G{m.id[1:]}",
@@ -99,13 +85,13 @@ EMAIL_PROPERTIES: Mapping[str, Property] = {
     **{name: _header(name) for name in ("sender", "from", "to", "cc", "bcc", "replyTo")},
     "subject": lambda _, m: m.subject,
     "sentAt": lambda _, m: m.sent_at,
-    "hasAttachment": lambda _, _m: False,
+    "hasAttachment": lambda _, m: bool(m.attachments),
     "preview": lambda _, m: " ".join(m.text.split())[:256],
-    "bodyStructure": lambda _, m: _part(m),
+    "bodyStructure": lambda _, m: parts.structure(m),
     "bodyValues": lambda _, _m: {},
-    "textBody": lambda _, m: [_part(m)],
-    "htmlBody": lambda _, m: [_part(m)],
-    "attachments": lambda _, _m: [],
+    "textBody": lambda _, m: [parts.text_part(m)],
+    "htmlBody": lambda _, m: [parts.text_part(m)],
+    "attachments": lambda _, m: parts.attached_parts(m),
     **{f"header:{name}": _field(name) for name in ("List-Id", "List-Unsubscribe")},
 }
 _EMAIL_DEFAULTS = [x for x in EMAIL_PROPERTIES if x != "bodyStructure" and not x.startswith("header:")]
@@ -146,22 +132,22 @@ def identity_get(context: Context, arguments: Arguments) -> Json:
 
 
 def email_get(context: Context, arguments: Arguments) -> Json:
-    """RFC 8621 section 4.2; every message has one body part, of plain text."""
+    """RFC 8621 section 4.2; every message has a part of plain text, some have more behind it."""
     part_properties = arguments.strings("bodyProperties")
-    fetches_text = [
-        arguments.boolean(name, False)
-        for name in ("fetchTextBodyValues", "fetchHTMLBodyValues", "fetchAllBodyValues")
-    ]
+    fetches_text = [arguments.boolean(name, False) for name in ("fetchTextBodyValues", "fetchHTMLBodyValues")]
+    fetches_all = arguments.boolean("fetchAllBodyValues", False)
     max_bytes = arguments.integer("maxBodyValueBytes", 0, minimum=0)
     properties = dict(EMAIL_PROPERTIES)
-    if any(fetches_text):
-        properties["bodyValues"] = lambda _, m: {"1": _body_value(m.text, max_bytes)}
+    if fetches_all or any(fetches_text):
+        properties["bodyValues"] = lambda _, m: parts.values(m, max_bytes, of_all=fetches_all)
     if part_properties is not None:
-        if unknown := [name for name in part_properties if name not in _part_names()]:
+        names = frozenset(part_properties)
+        if unknown := sorted(names - parts.PART_PROPERTIES):
             raise invalid_arguments(f"unknown body properties: {', '.join(unknown)}", "bodyProperties")
-        properties["bodyStructure"] = lambda _, m: _only(_part(m), part_properties)
+        properties["bodyStructure"] = lambda _, m: parts.only(parts.structure(m), names)
+        properties["attachments"] = lambda _, m: [parts.only(x, names) for x in parts.attached_parts(m)]
         for name in ("textBody", "htmlBody"):
-            properties[name] = lambda _, m: [_only(_part(m), part_properties)]
+            properties[name] = lambda _, m: [parts.only(parts.text_part(m), names)]
     return _get(
         context,
         arguments,
@@ -178,22 +164,6 @@ def visible_messages(account: SandboxAccount) -> Mapping[str, Message]:
     if hidden := account.hidden():
         return {id: message for id, message in account.messages.items() if message.mailbox_ids - hidden}
     return account.messages
-
-
-def _part_names() -> Iterable[str]:
-    names = "partId blobId size headers name type charset disposition cid language location subParts"
-    return names.split()
-
-
-def _only(part: Json, names: Iterable[str]) -> Json:
-    return {name: part.get(name) for name in names}
-
-
-def _body_value(text: str, max_bytes: int) -> Json:
-    value = text
-    if max_bytes and len(text.encode()) > max_bytes:
-        value = text.encode()[:max_bytes].decode("utf-8", "ignore")
-    return {"value": value, "isEncodingProblem": False, "isTruncated": value != text}
 
 
 def _get(

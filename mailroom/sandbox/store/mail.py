@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from mailroom.sandbox.store.changes import ChangeLog
-from mailroom.sandbox.store.messages import SEEN, Addresses, Mailbox, Message, Timeline
+from mailroom.sandbox.store.messages import SEEN, Addresses, Attachment, Mailbox, Message, Timeline
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -115,6 +115,9 @@ class Mail:
         in_reply_to: str | None = None,
         headers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
         fields: Mapping[str, str] = MappingProxyType({}),
+        attachments: Sequence[Attachment] = (),
+        message_id: str = "",
+        sent_at: str = "",
     ) -> str:
         """Take in a message and return its id.
 
@@ -125,6 +128,9 @@ class Mail:
             in_reply_to: The id of a message whose thread it joins.
             headers: More address headers by their JMAP property, for example ``replyTo``.
             fields: Other headers by their names, for example ``List-Id``.
+            attachments: What goes along with it.
+            message_id: Its Message-ID without the angle brackets, if not one that is made here.
+            sent_at: What stands in Date, RFC 3339; the time of arrival, where it is empty.
         """
         if received_at is None:
             received_at = datetime.now(UTC)
@@ -148,15 +154,16 @@ class Mail:
                 id=id,
                 thread_id=thread_id,
                 received_at=received_at,
-                sent_at=received_at,
+                sent_at=sent_at or received_at,
                 addresses=addresses,
                 subject=subject,
                 text=text,
-                message_id=f"{id}@sandbox.example",
+                message_id=message_id or f"{id}@sandbox.example",
                 in_reply_to=self.messages[in_reply_to].message_id if in_reply_to else None,
                 fields=fields,
                 mailbox_ids=frozenset(),
                 keywords=frozenset(),
+                attachments=tuple(attachments),
             )
             self.messages[id] = message
             self.timeline.add(message.key)

@@ -20,6 +20,22 @@ def moment(date: str) -> str:
     return f"{whole}.{fraction.rstrip('0')}"
 
 
+@frozen
+class Attachment:
+    """A text that goes along with a message.
+
+    Attributes:
+        type: Its media type, of text.
+        name: The name of its file, if it has one.
+        disposition: ``attachment`` or ``inline``, where one of them is said.
+    """
+
+    text: str = field(repr=False)
+    type: str = "text/plain"
+    name: str | None = None
+    disposition: str | None = None
+
+
 @define(eq=False)
 class Message:
     """One message.
@@ -30,6 +46,8 @@ class Message:
         fields: What it has of other headers, by their names: ``List-Id`` …
         mailbox_ids: Every mailbox it is in; at least one.
         keywords: In lower case.
+        attachments: What goes along with it.
+        octets: How many bytes it has, of one that was composed here; 0 where nobody has counted.
         key: Its place in time: when it arrived and, among equals, its id.
     """
 
@@ -45,6 +63,8 @@ class Message:
     fields: Mapping[str, str]
     mailbox_ids: frozenset[str]
     keywords: frozenset[str]
+    attachments: tuple[Attachment, ...] = ()
+    octets: int = field(default=0, repr=False)
     key: tuple[str, str] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -58,7 +78,7 @@ class Message:
     @property
     def size(self) -> int:
         """Return about what the message would weigh, headers and body."""
-        return 400 + len(self.subject.encode()) + len(self.text.encode())
+        return self.octets or 400 + len(self.subject.encode()) + len(self.text.encode())
 
 
 class Timeline:

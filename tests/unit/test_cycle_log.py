@@ -11,7 +11,7 @@ import pytest
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.sender import read_sender
-from mailroom.service.journal import log_report
+from mailroom.service.cycle_log import log_report
 from mailroom.triage.report import Rejected, Report, SweepReport, Unmarked, Warned
 
 ANN = ("Ann Smith", "Ann@Post.Example")

@@ -1,0 +1,110 @@
+"""A message of Mailroom's own as JMAP has it (RFC 8621 section 4): how it is made, and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import uuid4
+
+from attrs import frozen
+
+from mailroom.errors import ProtocolError
+from mailroom.jmap.wire import Json, structure
+from mailroom.model.mail import MailboxId, MessageId
+from mailroom.model.notes import NewNote, Note, NoteKind
+
+AUTHOR = "Mailroom"
+DATA_NAME = "mailroom.json"
+MAX_DATA_BYTES = 1024 * 1024
+"""As much as is read of what goes along with a note."""
+
+SHORT_PROPERTIES = ("id", "mailboxIds", "keywords", "receivedAt", "subject", "messageId")
+"""Those that every note has."""
+
+WHOLE: Json = {
+    "properties": (*SHORT_PROPERTIES, "attachments", "bodyValues"),
+    "bodyProperties": ["partId", "name"],
+    "fetchAllBodyValues": True,
+    "maxBodyValueBytes": MAX_DATA_BYTES,
+}
+"""The arguments of an Email/get for all that is read of a note."""
+
+
+@frozen
+class BodyPart:
+    """A part of a message's body (RFC 8621 section 4.1.4)."""
+
+    part_id: str | None = None
+    name: str | None = None
+
+
+@frozen
+class BodyValue:
+    """The text of a part (RFC 8621 section 4.1.4)."""
+
+    value: str
+    is_truncated: bool = False
+
+
+@frozen
+class NoteObject:
+    """The properties that Mailroom asks for of a message of its own (RFC 8621 section 4.1)."""
+
+    id: str
+    mailbox_ids: dict[str, bool]
+    keywords: dict[str, bool] | None = None
+    received_at: str = ""
+    subject: str | None = None
+    message_id: list[str] | None = None
+    attachments: list[BodyPart] | None = None
+    body_values: dict[str, BodyValue] | None = None
+
+
+def creation(note: NewNote, mailbox_id: MailboxId, address: str) -> Json:
+    """Return the Email object to be made of a note; the server encodes what is to be encoded."""
+    parts: list[Json] = [{"partId": "text", "type": "text/plain"}]
+    values: Json = {"text": {"value": note.text}}
+    if note.data:
+        # Not application/json: only of text/* may the content come along in the same request.
+        part = {"partId": "data", "type": "text/plain", "name": DATA_NAME, "disposition": "attachment"}
+        parts.append(part)
+        values["data"] = {"value": note.data}
+    return {
+        "mailboxIds": {mailbox_id: True},
+        "keywords": {note.kind.keyword: True} | ({"$seen": True} if note.is_read else {}),
+        "from": [{"name": AUTHOR, "email": address}],
+        "to": [{"name": None, "email": address}],
+        "subject": note.subject,
+        "messageId": [f"{uuid4().hex}.mailroom@{address.rpartition('@')[2]}"],
+        "bodyStructure": {"type": "multipart/mixed", "subParts": parts} if note.data else parts[0],
+        "bodyValues": values,
+    }
+
+
+def read_notes(emails: Iterable[object], kind: NoteKind) -> Iterator[Note]:
+    """Read what the server has; what is of an odd form, or bears no such keyword, is passed over."""
+    for value in emails:
+        try:
+            email = structure(value, NoteObject, "the note")
+        except ProtocolError:
+            continue
+        keywords = email.keywords or {}
+        if keywords.get(kind.keyword):
+            yield Note(
+                id=MessageId(email.id),
+                kind=kind,
+                received_at=email.received_at,
+                subject=email.subject or "",
+                data=_data(email),
+                is_read=keywords.get("$seen", False),
+                mailbox_ids=frozenset(MailboxId(x) for x, holds in email.mailbox_ids.items() if holds),
+                message_id=(email.message_id or [""])[0],
+            )
+
+
+def _data(email: NoteObject) -> str:
+    """Return what goes along with a note, unless it is cut."""
+    for part in email.attachments or ():
+        value = (email.body_values or {}).get(part.part_id or "")
+        if part.name == DATA_NAME and value and not value.is_truncated:
+            return value.value
+    return ""
