@@ -110,7 +110,7 @@ class AccountOnSandbox(AccountUnderTest):
 
     def add_address_book(self, name: str) -> None:
         with self.store.lock:
-            self.store.books[name] = AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes)
+            self.store.add_book(AddressBook(name, name, rewrites_cards=not self.keeps_card_bytes))
 
     def protect_address_book(self) -> None:
         self.store.book.privileges = ("read",)

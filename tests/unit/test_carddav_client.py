@@ -81,7 +81,7 @@ def test_an_account_is_found_from_any_door(sandbox: Sandbox) -> None:
 
 def test_an_address_book_that_is_named_comes_first(sandbox: Sandbox) -> None:
     """Who configures its URL has chosen; the others are told too, since the rules know their contacts."""
-    sandbox.account.books["Second"] = AddressBook("Second", "Second")
+    sandbox.account.add_book(AddressBook("Second", "Second"))
     path = client(sandbox).discover()[1].url.removeprefix(sandbox.url)
     assert [(book.name, book.is_named) for book in client(sandbox, path).discover()] == [
         ("Second", True),
@@ -91,7 +91,7 @@ def test_an_address_book_that_is_named_comes_first(sandbox: Sandbox) -> None:
 
 def test_every_address_book_of_the_home_is_told(sandbox: Sandbox) -> None:
     """In the server's order, with their names; the home itself is none."""
-    sandbox.account.books["Shared & more"] = AddressBook("Shared & more", "<Shared>")
+    sandbox.account.add_book(AddressBook("Shared & more", "<Shared>"))
     assert [book.name for book in client(sandbox).discover()] == ["Personal", "<Shared>"]
 
 

@@ -60,7 +60,9 @@ class _Asked:
 
     def response(self, account: SandboxAccount, book: AddressBook, card: Card) -> str:
         properties = card_properties(account, card)
-        properties[_ADDRESS_DATA] = lambda: _as_xml(vcard_versions.shown(card, self.version), self.selection)
+        properties[_ADDRESS_DATA] = lambda: _as_xml(
+            vcard_versions.shown(card, self.version, anew=book.shows_version_4_anew), self.selection
+        )
         return property_response(FoundResource(card_path(account, book, card.name), properties), self.names)
 
 

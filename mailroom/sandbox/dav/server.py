@@ -61,9 +61,9 @@ def _dispatch(account: SandboxAccount, place: Place, request: Request) -> Reply:
         case "REPORT" if place.kind is PlaceKind.BOOK and book is not None:
             _require(account, place, "read")
             return report(account, book, request)
-        case "GET" | "HEAD" if place.kind is PlaceKind.CARD:
+        case "GET" | "HEAD" if place.kind is PlaceKind.CARD and book is not None:
             _require(account, place, "read")
-            return _get(place, request)
+            return _get(book, place.card, request)
         case "PUT" if place.kind is PlaceKind.CARD and book is not None:
             _require(account, place, "write-content", *([] if place.card else ["bind"]))
             return _put(account, book, place.name, request)
@@ -121,8 +121,7 @@ def _all(found: dav_xml.FoundResource) -> list[dav_xml.Name]:
     return [name for name in found.properties if name.startswith(f"{{{dav_xml.DAV}}}")]
 
 
-def _get(place: Place, request: Request) -> Reply:
-    card = place.card
+def _get(book: AddressBook, card: Card | None, request: Request) -> Reply:
     if card is None:
         return Reply(404)
     unless = request.headers.get("if-none-match")
@@ -130,7 +129,7 @@ def _get(place: Place, request: Request) -> Reply:
         return Reply(304, {"ETag": card.etag})
     version = vcard_versions.accepted(request.headers.get("accept", ""))
     headers = {"Content-Type": "text/vcard; charset=utf-8", "ETag": card.etag}
-    return Reply(200, headers, vcard_versions.shown(card, version))
+    return Reply(200, headers, vcard_versions.shown(card, version, anew=book.shows_version_4_anew))
 
 
 def _put(account: SandboxAccount, book: AddressBook, name: str, request: Request) -> Reply:

@@ -37,7 +37,11 @@ def email_set(context: Context, arguments: Arguments) -> Json:
         account.change(id, mailbox_ids=mailbox_ids, keywords=keywords)
 
     return set_objects(
-        context, arguments, "Email", visible_messages(account), Actions(create, update, account.destroy)
+        context,
+        arguments,
+        account.logs["Email"],
+        visible_messages(account),
+        Actions(create, update, account.destroy),
     )
 
 

@@ -47,7 +47,8 @@ def mailbox_set(context: Context, arguments: Arguments) -> Json:
         _check_destroyable(account, id, removes_messages=removes_messages)
         account.destroy_mailbox(id)
 
-    return set_objects(context, arguments, "Mailbox", account.mailboxes, Actions(create, update, destroy))
+    actions = Actions(create, update, destroy)
+    return set_objects(context, arguments, account.logs["Mailbox"], account.mailboxes, actions)
 
 
 def _check_destroyable(account: SandboxAccount, id: str, *, removes_messages: bool) -> None:

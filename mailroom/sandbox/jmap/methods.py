@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from mailroom.sandbox.jmap.arguments import Arguments, Json
+from mailroom.sandbox.jmap.contact_set import contact_card_set
+from mailroom.sandbox.jmap.contacts import (
+    address_book_get,
+    contact_card_get,
+    contact_card_query,
+    contact_changes,
+)
 from mailroom.sandbox.jmap.core import Context, Method
 from mailroom.sandbox.jmap.email_set import email_set
 from mailroom.sandbox.jmap.mailbox_set import mailbox_set
 from mailroom.sandbox.jmap.objects import changes, email_get, identity_get, mailbox_get, thread_get
 from mailroom.sandbox.jmap.query import email_query, mailbox_query, query_changes
-from mailroom.sandbox.jmap.session import CORE, MAIL, SUBMISSION
+from mailroom.sandbox.jmap.session import CONTACTS, CORE, MAIL, SUBMISSION
 
 
 def _echo(_: Context, arguments: Arguments) -> Json:
@@ -33,4 +40,11 @@ METHODS: Final[Mapping[str, Method]] = {
     "Email/queryChanges": Method(MAIL, query_changes),
     "Email/set": Method(MAIL, email_set),
     "Identity/get": Method(SUBMISSION, identity_get),
+    "AddressBook/get": Method(CONTACTS, address_book_get),
+    "AddressBook/changes": Method(CONTACTS, contact_changes("AddressBook")),
+    "ContactCard/get": Method(CONTACTS, contact_card_get),
+    "ContactCard/changes": Method(CONTACTS, contact_changes("ContactCard")),
+    "ContactCard/query": Method(CONTACTS, contact_card_query),
+    "ContactCard/queryChanges": Method(CONTACTS, query_changes),
+    "ContactCard/set": Method(CONTACTS, contact_card_set),
 }

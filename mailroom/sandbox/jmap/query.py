@@ -38,7 +38,7 @@ def mailbox_query(context: Context, arguments: Arguments) -> Json:
     found = [mailbox for mailbox in account.mailboxes.values() if matches(mailbox)]
     for key, ascending in reversed(_take_sort(arguments, _MAILBOX_SORTS)):
         found.sort(key=key, reverse=not ascending)
-    return _window(context, arguments, [mailbox.id for mailbox in found], account.logs["Mailbox"].state)
+    return window(context, arguments, [mailbox.id for mailbox in found], account.logs["Mailbox"].state)
 
 
 _EMAIL_SORTS: Mapping[str, Callable[[Message], Any]] = {
@@ -74,7 +74,7 @@ def email_query(context: Context, arguments: Arguments) -> Json:
         for id in ids:
             first.setdefault(account.messages[id].thread_id, id)
         ids = list(first.values())
-    answer = _window(context, arguments, ids, account.logs["Email"].state)
+    answer = window(context, arguments, ids, account.logs["Email"].state)
     return {**answer, "collapseThreads": collapse}
 
 
@@ -135,7 +135,7 @@ def _take_sort(
     return result
 
 
-def _window(context: Context, arguments: Arguments, ids: list[str], state: str) -> Json:
+def window(context: Context, arguments: Arguments, ids: list[str], state: str) -> Json:
     """Return the part of the result that was asked for (RFC 8620 section 5.5)."""
     position = arguments.integer("position", 0)
     anchor = arguments.string("anchor", None)

@@ -12,6 +12,7 @@ from mailroom.sandbox.store.account import SandboxAccount
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
+CONTACTS = "urn:ietf:params:jmap:contacts"
 
 
 def capabilities(account: SandboxAccount) -> Json:
@@ -27,12 +28,13 @@ def capabilities(account: SandboxAccount) -> Json:
         "maxObjectsInSet": limits.max_objects_in_set,
         "collationAlgorithms": ["i;ascii-casemap", "i;unicode-casemap"],
     }
-    return {CORE: core, MAIL: {}, **({SUBMISSION: {}} if account.offers_submission else {})}
+    more = {SUBMISSION: account.offers_submission, CONTACTS: account.offers_contacts}
+    return {CORE: core, MAIL: {}, **{name: {} for name, is_offered in more.items() if is_offered}}
 
 
 def session_state(account: SandboxAccount) -> str:
     """Return a name for what the session says."""
-    described = json.dumps([account.username, capabilities(account)])
+    described = json.dumps([account.username, account.is_read_only, capabilities(account)])
     return hashlib.sha1(described.encode()).hexdigest()[:12]  # noqa: S324
 
 
@@ -50,13 +52,15 @@ def session(account: SandboxAccount, base_url: str) -> Json:
     of_account: Json = {CORE: {}, MAIL: mail}
     if account.offers_submission:
         of_account[SUBMISSION] = {"maxDelayedSend": 0, "submissionExtensions": {}}
+    if account.offers_contacts:
+        of_account[CONTACTS] = {"maxAddressBooksPerCard": 1, "mayCreateAddressBook": False}
     return {
         "capabilities": offered,
         "accounts": {
             account.id: {
                 "name": account.username,
                 "isPersonal": True,
-                "isReadOnly": False,
+                "isReadOnly": account.is_read_only,
                 "accountCapabilities": of_account,
             }
         },

@@ -16,6 +16,7 @@ from mailroom.sandbox.jmap.arguments import (
     is_reference,
 )
 from mailroom.sandbox.jmap.core import Context
+from mailroom.sandbox.store.changes import ChangeLog
 
 
 class SetError(Exception):
@@ -33,22 +34,28 @@ def invalid_properties(description: str, *properties: str) -> SetError:
 
 @frozen
 class Actions:
-    """What a /set does to objects of one type; each may refuse with a `SetError`."""
+    """What a /set does to objects of one type; each may refuse with a `SetError`.
+
+    Attributes:
+        update: Tells what of the object the server has changed beside what was asked for; None for nothing.
+    """
 
     create: Callable[[Json], Json]
-    update: Callable[[str, Json], None]
+    update: Callable[[str, Json], Json | None]
     destroy: Callable[[str], None]
 
 
 def set_objects(
-    context: Context, arguments: Arguments, type: str, objects: Container[str], actions: Actions
+    context: Context, arguments: Arguments, log: ChangeLog, objects: Container[str], actions: Actions
 ) -> Json:
     """Answer a standard /set.
 
     Args:
+        log: The changes of objects of this type.
         objects: The ids there are, always as of now.
     """
-    log = context.account.logs[type]
+    if context.account.is_read_only:
+        raise MethodError("accountReadOnly")
     if_in_state = arguments.string("ifInState", None)
     creations, updates = arguments.objects("create"), arguments.objects("update")
     destructions = arguments.ids("destroy", None) or []
@@ -103,8 +110,7 @@ def _update(
                 raise SetError("notFound")
             if id in doomed:
                 raise SetError("willDestroy")
-            actions.update(id, patch)
-            updated[id] = None
+            updated[id] = actions.update(id, patch)
         except SetError as error:
             refused[reference] = error.body
     return updated, refused

@@ -47,10 +47,17 @@ class SandboxAccount(Mail, Contacts):
         username: The address the person has, and the user name for CardDAV.
         token: The Bearer token for JMAP; changing the attribute revokes it.
         password: The password for CardDAV; likewise.
+        offers_contacts: Whether the token's scope lets the session offer contacts.
         offers_submission: Whether the token's scope lets the session offer submission and Identity/get.
         rewrites_cards: Whether PUT stores another serialisation and tells no ETag, as on Cyrus.
+        ids_are_uids: Whether JMAP calls a card by its UID, as a plain Cyrus does and Fastmail does not.
         announces_state: Whether an event stream begins with the current state, as at Fastmail.
         rules: Where `deliver` puts a message that names no mailboxes; the Inbox where there are none.
+
+    Attributes:
+        is_read_only: Whether the token may only read.
+        contact_writes_left: How many cards may still be written over JMAP before the server refuses more
+            for a time, by ``rateLimit``; None for any number.
     """
 
     def __init__(
@@ -60,22 +67,28 @@ class SandboxAccount(Mail, Contacts):
         password: str = "sandbox-app-password",  # noqa: S107 - likewise
         *,
         limits: Limits = Limits(),
+        offers_contacts: bool = True,
         offers_submission: bool = True,
         rewrites_cards: bool = False,
+        ids_are_uids: bool = False,
         announces_state: bool = False,
         rules: Rules | None = None,
     ) -> None:
         lock = threading.RLock()
         Mail.__init__(self, username, lock)
-        Contacts.__init__(self, lock, rewrites_cards=rewrites_cards)
+        Contacts.__init__(self, self.changed, lock, rewrites_cards=rewrites_cards, ids_are_uids=ids_are_uids)
+        self.logs |= self.contact_logs
         self.id = f"u{hashlib.sha1(username.encode()).hexdigest()[:8]}"  # noqa: S324 - a name, not a secret
         self.username = username
         self.token = token
         self.password = password
         self.limits = limits
+        self.offers_contacts = offers_contacts
         self.offers_submission = offers_submission
         self.announces_state = announces_state
         self.rules = rules
+        self.is_read_only = False
+        self.contact_writes_left: int | None = None
         self.identities: list[Identity] = []
         self.blobs: dict[str, bytes] = {}
         self.add_identity("", username)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
+from enum import Enum, auto
 from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,6 +17,14 @@ from mailroom.sandbox.store.changes import ChangeLog
 ALL_PRIVILEGES = ("all", "read", "write", "write-content", "bind", "unbind")
 
 
+class Event(Enum):
+    """What can happen to a card."""
+
+    CREATED = auto()
+    UPDATED = auto()
+    DESTROYED = auto()
+
+
 @attrs.frozen(slots=False)  # a cached_property needs a __dict__
 class Card:
     """One vCard as it is stored.
@@ -24,6 +34,7 @@ class Card:
         etag: A strong entity tag, in quotes.
         created: Seconds since 1970.
         modified: Seconds since 1970.
+        id: What JMAP calls it; stays while its name does.
     """
 
     name: str
@@ -31,6 +42,7 @@ class Card:
     etag: str
     created: int
     modified: int
+    id: str = ""
 
     @cached_property
     def summary(self) -> vcards.Summary:
@@ -48,18 +60,25 @@ class AddressBook:
 
     Attributes:
         owner: The user name of whom it belongs to; None for whoever's account it is in.
+        shows_version_4_anew: Whether a card that is stored as version 4.0 is written anew for whoever asks.
         privileges: What the person may do to it (RFC 3744 section 3); told to nobody where it is empty.
     """
+
+    heard: Callable[[Event, Card], None] | None = None
+    """Told about every change, for those who keep count of several books."""
 
     def __init__(self, name: str, title: str, *, rewrites_cards: bool = False) -> None:
         self.name = name
         self.title = title
         self.rewrites_cards = rewrites_cards
         self.owner: str | None = None
+        self.shows_version_4_anew = False
         self.privileges: tuple[str, ...] = ALL_PRIVILEGES
         self.cards: dict[str, Card] = {}
         self.log = ChangeLog(f"data:,{name}-")
         self._by_uid: dict[str, str] = {}
+        self._by_id: dict[str, str] = {}
+        self._made = 0
 
     def put(self, name: str, data: bytes, created: int | None = None) -> Card:
         """Store a card, whatever it says, under `name`."""
@@ -68,15 +87,21 @@ class AddressBook:
         now = int(time.time())
         if created is None:
             created = before.created if before else now
-        card = Card(name, stored, f'"{hashlib.sha1(stored).hexdigest()}"', created, now)  # noqa: S324
+        if before is None:
+            self._made += 1
+        id = before.id if before else f"C{hashlib.sha1(self.name.encode()).hexdigest()[:4]}{self._made:x}"  # noqa: S324
+        card = Card(name, stored, f'"{hashlib.sha1(stored).hexdigest()}"', created, now, id)  # noqa: S324
         if before is not None:
             self._forget_uid(before)
+            del self.cards[name]  # the latest written stands last, as on Cyrus
             self.log.updated(name)
         else:
             self.log.created(name)
         self.cards[name] = card
+        self._by_id[card.id] = name
         if (uid := card.summary.uid) is not None:
             self._by_uid.setdefault(uid, name)
+        self._tell(Event.UPDATED if before else Event.CREATED, card)
         return card
 
     def grants(self, *privileges: str) -> bool:
@@ -88,12 +113,19 @@ class AddressBook:
 
     def delete(self, name: str) -> None:
         """Delete a card; its line in contact groups stays, as on Cyrus."""
-        self._forget_uid(self.cards.pop(name))
+        card = self.cards.pop(name)
+        self._forget_uid(card)
+        del self._by_id[card.id]
         self.log.destroyed(name)
+        self._tell(Event.DESTROYED, card)
 
     def name_of(self, uid: str) -> str | None:
         """Return which card holds a UID."""
         return self._by_uid.get(uid)
+
+    def name_of_id(self, id: str) -> str | None:
+        """Return which card has an id."""
+        return self._by_id.get(id)
 
     def groups(self) -> list[Card]:
         """Return the contact groups."""
@@ -109,6 +141,10 @@ class AddressBook:
             if card.summary.name == title:
                 return card
         raise KeyError(title)
+
+    def _tell(self, event: Event, card: Card) -> None:
+        if self.heard is not None:
+            self.heard(event, card)
 
     def _forget_uid(self, card: Card) -> None:
         uid = card.summary.uid

@@ -3,21 +3,90 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from mailroom.sandbox.store import vcards
-from mailroom.sandbox.store.addressbook import AddressBook, Card, contact_card, group_card
+from mailroom.sandbox.store.addressbook import AddressBook, Card, Event, contact_card, group_card
+from mailroom.sandbox.store.changes import ChangeLog
 
 DEFAULT_BOOK = "Default"
+CARDS, BOOKS = "ContactCard", "AddressBook"
+"""The data types of contacts, by their names in JMAP (RFC 9610)."""
 
 
 class Contacts:
-    """Contacts in memory; what they hold may be read under `lock`."""
+    """Contacts in memory; what they hold may be read under `lock`.
 
-    def __init__(self, lock: threading.RLock, *, rewrites_cards: bool) -> None:
+    Args:
+        changed: Told about every change; shares its lock.
+        ids_are_uids: Whether JMAP calls a card by its UID, as a plain Cyrus does and Fastmail does not.
+
+    Attributes:
+        contact_logs: The changes of address books and cards, by their names in JMAP.
+    """
+
+    def __init__(
+        self, changed: threading.Condition, lock: threading.RLock, *, rewrites_cards: bool, ids_are_uids: bool
+    ) -> None:
         self.lock = lock
+        self.ids_are_uids = ids_are_uids
+        self.contact_logs = {CARDS: ChangeLog(""), BOOKS: ChangeLog("")}
+        self._contacts_changed = changed
+        self.books: dict[str, AddressBook] = {}
         self.book = AddressBook(DEFAULT_BOOK, "Personal", rewrites_cards=rewrites_cards)
-        self.books = {DEFAULT_BOOK: self.book}
+        self.add_book(self.book)
+
+    def add_book(self, book: AddressBook) -> None:
+        """Give the account one more address book, with the cards that it has."""
+        with self.lock:
+            self.books[book.name] = book
+            if book.owner is not None:
+                return
+            book.heard = self._heard
+            self.contact_logs[BOOKS].created(book.name)
+            for card in book.cards.values():
+                self._heard(Event.CREATED, card)
+
+    def own_books(self) -> list[AddressBook]:
+        """Return the address books that nobody else shares with the person: those of this account in JMAP."""
+        return [book for book in self.books.values() if book.owner is None]
+
+    def own_cards(self) -> Iterator[tuple[AddressBook, Card]]:
+        """Yield the cards of those, contact groups too, in each book the latest written last."""
+        return ((book, card) for book in self.own_books() for card in book.cards.values())
+
+    def card_id(self, card: Card) -> str:
+        """Return what JMAP calls a card."""
+        return (card.summary.uid or card.id) if self.ids_are_uids else card.id
+
+    def find_card(self, id: str) -> tuple[AddressBook, Card] | None:
+        """Return the card that JMAP calls this, and where it lies."""
+        for book in self.own_books():
+            name = book.name_of(id) if self.ids_are_uids else book.name_of_id(id)
+            if name is not None:
+                return book, book.cards[name]
+        return None
+
+    def find_uid(self, uid: str) -> tuple[AddressBook, Card] | None:
+        """Return the card with a UID, and where it lies."""
+        for book in self.own_books():
+            if (name := book.name_of(uid)) is not None:
+                return book, book.cards[name]
+        return None
+
+    def touch_card(self, id: str) -> None:
+        """Count a card as changed though it is as before."""
+        with self._contacts_changed:
+            self.contact_logs[CARDS].updated(id)
+            self._contacts_changed.notify_all()
+
+    def _heard(self, event: Event, card: Card) -> None:
+        with self._contacts_changed:
+            log = self.contact_logs[CARDS]
+            {Event.CREATED: log.created, Event.UPDATED: log.updated, Event.DESTROYED: log.destroyed}[event](
+                self.card_id(card)
+            )
+            self._contacts_changed.notify_all()
 
     def put_card(self, name: str, data: bytes, created: int | None = None) -> Card:
         """Store bytes as a card in the default address book, whatever they say.

@@ -21,20 +21,36 @@ _VERSION = re.compile(r";\s*version\s*=\s*\"?([\d.]+)", re.IGNORECASE)
 _Translate = Callable[[ContentLine], str]
 
 
-def shown(card: Card, version: str) -> bytes:
-    """Return a card in a version; the very bytes where that is how it is stored."""
-    if card.summary.version not in VERSIONS or card.summary.version == version:
+def shown(card: Card, version: str, *, anew: bool = False) -> bytes:
+    """Return a card in a version; the very bytes where that is how it is stored.
+
+    Args:
+        anew: Whether version 4.0 is never the very bytes, but written anew, as by the engine since 2025.
+    """
+    stored = card.summary.version
+    if stored not in VERSIONS or (stored == version and not (anew and version == VERSION_4)):
         return card.data
-    translations = _TO_3 if version == VERSION_3 else _TO_4
-    lines, names = [], set()
+    translations = _AS_4 if stored == version else _TO_3 if version == VERSION_3 else _TO_4
+    lines: list[str] = []
+    last: list[str] = []
+    names = set()
     for text in vcards.unfold(card.data):
         line = vcards.parse(text)
-        translate = translations.get(line.name) if line else None
-        names.add(line.name if line else "")
-        if line and line.name == "END" and version == VERSION_3 and "N" not in names:
-            lines.append(f"N:{card.summary.name}")  # version 3.0 demands one
-        lines.append(translate(line) if line and translate else text)
-    return "".join(map(vcards.fold, lines)).encode()
+        name = line.name if line else ""
+        names.add(name)
+        if line and name in translations:
+            # Where they change their names, they are written anew, after all others.
+            (last if name in _MOVED[version] else lines).append(translations[name](line))
+        elif name != "END":
+            lines.append(text)
+    if version == VERSION_3 and "N" not in names:
+        last.append(f"N:{_structured_name(card)}")  # version 3.0 demands one
+    return "".join(map(vcards.fold, [*lines, *last, "END:VCARD"])).encode()
+
+
+def _structured_name(card: Card) -> str:
+    """Return the N that a card is given which has none: a group has its name as a surname."""
+    return vcards.escape(card.summary.name) if card.summary.is_group else ";;;;"
 
 
 def accepted(header: str) -> str:
@@ -69,18 +85,25 @@ def _uid_as_3(line: ContentLine) -> str:
 
 
 def _uid_as_4(line: ContentLine) -> str:
-    return _renamed(line, "UID;VALUE=TEXT", line.value)
+    return _renamed(line, "UID" if "VALUE=" in line.params.upper() else "UID;VALUE=TEXT", line.value)
 
 
 _TO_3: Mapping[str, _Translate] = {
     "VERSION": lambda _: f"VERSION:{VERSION_3}",
-    "KIND": lambda line: _renamed(line, "X-ADDRESSBOOKSERVER-KIND", line.value),
+    "KIND": lambda line: _renamed(line, "X-ADDRESSBOOKSERVER-KIND", line.value.upper()),
     "MEMBER": _member_as_3,
     "UID": _uid_as_3,
 }
 _TO_4: Mapping[str, _Translate] = {
     "VERSION": lambda _: f"VERSION:{VERSION_4}",
-    "X-ADDRESSBOOKSERVER-KIND": lambda line: _renamed(line, "KIND", line.value),
+    "KIND": lambda line: _renamed(line, "KIND", line.value.upper()),
+    "X-ADDRESSBOOKSERVER-KIND": lambda line: _renamed(line, "KIND", line.value.upper()),
     "X-ADDRESSBOOKSERVER-MEMBER": _member_as_4,
     "UID": _uid_as_4,
+}
+_AS_4 = {name: _TO_4[name] for name in ("UID", "KIND")}
+"""How a stored 4.0 is written where 4.0 is asked for."""
+_MOVED = {
+    VERSION_3: ("KIND", "MEMBER"),
+    VERSION_4: ("X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER"),
 }

@@ -1,0 +1,144 @@
+"""What JMAP says of address books and cards (RFC 9610): /get, /changes and /query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
+from mailroom.sandbox.jmap.core import Context
+from mailroom.sandbox.jmap.filters import Condition, compile_filter, is_string, take_filter
+from mailroom.sandbox.jmap.query import window
+from mailroom.sandbox.store import jscontact
+from mailroom.sandbox.store.account import SandboxAccount
+from mailroom.sandbox.store.addressbook import AddressBook, Card
+from mailroom.sandbox.store.changes import UnknownStateError
+from mailroom.sandbox.store.contacts import BOOKS, CARDS, DEFAULT_BOOK
+
+_BOOK_PROPERTIES: Mapping[str, Callable[[AddressBook], Any]] = {
+    "id": lambda book: book.name,
+    "name": lambda book: book.title,
+    "description": lambda _: None,
+    "sortOrder": lambda _: 0,
+    "isDefault": lambda book: book.name == DEFAULT_BOOK,
+    "isSubscribed": lambda _: True,
+    "shareWith": lambda _: None,
+    "myRights": lambda book: {
+        "mayRead": book.grants("read"),
+        "mayWrite": book.grants("write-content", "bind", "unbind"),
+        "mayShare": book.grants("all"),
+        "mayDelete": False,
+    },
+}
+CARD_PROPERTIES = frozenset(
+    {"@type", "version", "id", "addressBookIds", "kind", "uid", "name", "members"}
+    | {"created", "updated", "prodId", *jscontact.LISTS}
+    | {"language", "relatedTo", "speakToAs", "titles", "onlineServices", "phones", "preferredLanguages"}
+    | {"calendars", "schedulingAddresses", "addresses", "cryptoKeys", "directories", "links", "media"}
+    | {"localizations", "anniversaries", "keywords", "personalInfo"}
+)
+"""The properties of RFC 9553 section 2; of a stored card, those are told that `jscontact` reads."""
+
+
+def address_book_get(context: Context, arguments: Arguments) -> Json:
+    """RFC 9610 section 2.1."""
+    account = context.account
+    ids = arguments.ids("ids", None)
+    names = arguments.strings("properties")
+    arguments.finish()
+    if unknown := [name for name in names or () if name not in _BOOK_PROPERTIES]:
+        raise invalid_arguments(f"unknown properties: {', '.join(unknown)}", "properties")
+    books = {book.name: book for book in account.own_books()}
+    wanted = list(books) if ids is None else list(dict.fromkeys(ids))
+    read = dict.fromkeys(["id", *(names if names is not None else _BOOK_PROPERTIES)])
+    return {
+        "state": account.contact_logs[BOOKS].state,
+        "list": [{name: _BOOK_PROPERTIES[name](books[id]) for name in read} for id in wanted if id in books],
+        "notFound": [id for id in wanted if id not in books],
+    }
+
+
+def contact_card_get(context: Context, arguments: Arguments) -> Json:
+    """RFC 9610 section 3.1; where all are asked for, all are given, whatever the limit, as on Cyrus."""
+    account = context.account
+    ids = arguments.ids("ids", None)
+    names = arguments.strings("properties")
+    arguments.finish()
+    if unknown := [name for name in names or () if name not in CARD_PROPERTIES and ":" not in name]:
+        raise invalid_arguments(f"unknown properties: {', '.join(unknown)}", "properties")
+    if ids is not None and len(ids) > account.limits.max_objects_in_get:
+        raise MethodError("requestTooLarge", f"at most {account.limits.max_objects_in_get} ids")
+    if ids is None:
+        found = list(account.own_cards())
+        missing: list[str] = []
+    else:
+        wanted = list(dict.fromkeys(map(context.resolve, ids)))
+        there = {id: account.find_card(id) for id in wanted}
+        found = [place for place in there.values() if place]
+        missing = [id for id, place in there.items() if not place]
+    return {
+        "state": account.contact_logs[CARDS].state,
+        "list": [_shown(account, book, card, names) for book, card in found],
+        "notFound": missing,
+    }
+
+
+def _shown(account: SandboxAccount, book: AddressBook, card: Card, names: list[str] | None) -> Json:
+    """Return a card; its id and address book are told whether or not they were asked for."""
+    said = jscontact.shown(card.data)
+    told = {name: value for name, value in said.items() if names is None or name in names}
+    return {**told, "id": account.card_id(card), "addressBookIds": {book.name: True}}
+
+
+def contact_changes(type: str) -> Callable[[Context, Arguments], Json]:
+    """Return the /changes method of a data type of contacts (RFC 8620 section 5.2)."""
+
+    def call(context: Context, arguments: Arguments) -> Json:
+        since = arguments.string("sinceState")
+        limit = arguments.integer("maxChanges", None, minimum=1)
+        arguments.finish()
+        log = context.account.contact_logs[type]
+        # As on Cyrus, a state yet to come is taken for the present one.
+        known = log.state if since.isdigit() and int(since) > int(log.state) else since
+        try:
+            found = log.since(known, limit)
+        except UnknownStateError as error:
+            raise MethodError("cannotCalculateChanges", "invalid sinceState") from error
+        return {
+            "oldState": since,
+            "newState": found.new_state,
+            "hasMoreChanges": found.has_more,
+            "created": list(found.created),
+            "updated": list(found.updated),
+            "destroyed": list(found.destroyed),
+        }
+
+    return call
+
+
+_Found = tuple[Card, Json]
+_CONDITIONS: Mapping[str, Condition] = {
+    "uid": Condition(is_string, lambda _, v: lambda found: found[1].get("uid") == v),
+    "kind": Condition(is_string, lambda _, v: lambda found: found[1]["kind"] == v.lower()),
+    "hasMember": Condition(is_string, lambda _, v: lambda found: v in found[1].get("members", ())),
+    "email": Condition(is_string, lambda _, v: lambda found: _has_email(found[1], v)),
+}
+
+
+def _has_email(said: Json, text: str) -> bool:
+    """Whether each word of a text occurs in the addresses: a search, and not a comparison."""
+    addresses = " ".join(entry["address"] for entry in said.get("emails", {}).values()).casefold()
+    return all(word in addresses for word in text.casefold().split())
+
+
+def contact_card_query(context: Context, arguments: Arguments) -> Json:
+    """RFC 9610 section 3.3; the total is told whether or not it was asked for, as on Cyrus."""
+    account = context.account
+    filter = take_filter(arguments)
+    matches = compile_filter(account, filter, _CONDITIONS)
+    if arguments.take("sort", lambda v: v is None or isinstance(v, list), "a Comparator[]", None):
+        raise MethodError("unsupportedSort")
+    found = [(card, jscontact.shown(card.data)) for _, card in account.own_cards()]
+    ids = [account.card_id(card) for card, said in found if matches((card, said))]
+    answer = window(context, arguments, ids, account.contact_logs[CARDS].state)
+    return {**({"filter": filter} if filter else {}), "total": len(ids), **answer}
