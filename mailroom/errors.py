@@ -19,10 +19,13 @@ class UserError(MailroomError):
 
     Args:
         problems: One sentence each: what is wrong, and what to do.
+        about: What of the account it is about, which stays the same however the sentences are worded; empty
+            where it is about none.
     """
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    def __init__(self, problems: Iterable[str], about: str = "") -> None:
         self._problems = tuple(problems)
+        self.about = about
         super().__init__("; ".join(self._problems))
 
     @property

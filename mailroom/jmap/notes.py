@@ -71,9 +71,11 @@ class JmapNotes:
         ids = tuple(work.made.get(f"n{n}") for n in range(len(notes)))
         return Written(ids, frozenset(work.moved), tuple(work.problems), old)
 
-    def read(self, mailbox_id: MailboxId, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
+    def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
         """Read a mailbox's notes of a kind, newest first; see `Notes.read`."""
-        condition: Json = {"inMailbox": mailbox_id, "hasKeyword": kind.keyword}
+        condition: Json = {"hasKeyword": kind.keyword}
+        if mailbox_id is not None:
+            condition["inMailbox"] = mailbox_id
         if since:
             condition["after"] = since
         most = page_notes = min(PAGE_NOTES, self._client.session.limits.max_objects_in_get)
@@ -202,7 +204,11 @@ def _patches(mailbox_id: MailboxId, retiring: Retiring | None) -> dict[_Item, Js
 
 def _patch(note: Note, mailbox_id: MailboxId, trash: MailboxId) -> Json:
     """Return what takes a note out of a mailbox (RFC 8620 section 5.3): no message is left in none."""
-    patch: Json = {mailbox_pointer(mailbox_id): None}
+    patch: Json = {
+        mailbox_pointer(mailbox_id): None,
+        f"keywords/{note.kind.keyword}": None,
+        "keywords/$seen": True,
+    }
     # One that the person has put elsewhere as well stays there.
     return patch if note.mailbox_ids - {mailbox_id} else {mailbox_pointer(trash): True} | patch
 

@@ -97,6 +97,8 @@ class Note:
 class Retiring:
     """Notes that have had their time: each leaves a mailbox, for Trash if it is in no other.
 
+    It is a note no more, and read. One that bears its keyword in Trash was put there by the person.
+
     Attributes:
         notes: As they were read, which makes sure that no other message is moved.
         trash: The mailbox with the role trash.

@@ -198,10 +198,11 @@ class Notes(Protocol):
         """
         ...
 
-    def read(self, mailbox_id: MailboxId, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
+    def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
         """Read the notes of a mailbox, newest first, one request a page; an odd one stops no other.
 
         Args:
+            mailbox_id: None for the notes of the whole account, those that the person has deleted included.
             since: Leave out what was written before this moment, RFC 3339 in UTC; nothing where it is empty.
         """
         ...

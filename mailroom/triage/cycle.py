@@ -28,7 +28,7 @@ from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing, card_name
-from mailroom.triage.report import Forecast, Report
+from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Forecast, Report, Standing
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
@@ -140,12 +140,15 @@ class Triage:
         report = work.report(view.layout, snapshot, update, self._told, names)
         report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
         self._told = frozenset(work.rejected) | view.left_out.keys()
-        if not self._sweeps_stragglers:
-            return evolve(report, waiting=view.waiting)
-        swept = self.stragglers.sweep_after(
-            view, update.snapshot.state, has_read_contacts=contacts is not None
-        )
-        return evolve(report, swept=swept, waiting=swept.waiting or view.waiting)
+        has_read_contacts = contacts is not None
+        swept = NOTHING_SWEPT
+        if self._sweeps_stragglers:
+            swept = self.stragglers.sweep_after(
+                view, update.snapshot.state, has_read_contacts=has_read_contacts
+            )
+        problems = (*self._book.left_out(), *self._book.problems()) if has_read_contacts else None
+        standing = Standing(work.resting, self.stragglers.unswept, view.left_out, problems)
+        return evolve(report, swept=swept, waiting=swept.waiting or view.waiting, standing=standing)
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
@@ -231,7 +234,7 @@ class Triage:
         if (now := self._as_it_is_now(view, began)) is not view:
             view, work = now, self._begin(now)
         if work.has_work and (problems := self._book.problems()):
-            raise UserError(problems)
+            raise UserError(problems, ADDRESS_BOOK)
         return view, work, contacts
 
     def _as_it_is_now(self, view: MailView, began: float) -> MailView:

@@ -22,7 +22,7 @@ from mailroom.model.mail import (
 from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.items import NOTHING_RENAMED, Renamed
-from mailroom.triage.survey import problems_of, survey
+from mailroom.triage.survey import about, problems_of, survey
 
 LEAST_MAILBOXES = 2
 """A message has its label besides its place; further mailboxes of its category come to these."""
@@ -124,9 +124,10 @@ def find_layout(
     tree = MailboxTree(mailboxes)
     layout, is_whole = _resolve(tree, scheme, limits)
     paths = {name: tree.paths[x] for name, x in known.items() if x in tree.paths}
-    problems = [] if is_whole else problems_of(survey(tree, None, scheme, Renamed(mailboxes=paths)))
-    if problems := [*problems, *_hindrances(tree, layout, limits)]:
-        raise UserError(problems)
+    items = [] if is_whole else survey(tree, None, scheme, Renamed(mailboxes=paths))
+    hindrances = _hindrances(tree, layout, limits)
+    if problems := [*problems_of(items), *hindrances]:
+        raise UserError(problems, f"mailboxes {about(items)}" if items else "what the account allows")
     return layout
 
 

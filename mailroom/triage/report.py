@@ -115,6 +115,30 @@ class SweepReport:
         return sum(self.moved.values())
 
 
+NOTHING_SWEPT = SweepReport()
+
+ADDRESS_BOOK = "the address book"
+"""What a problem is about that keeps contacts from being read or written; see `UserError.about`."""
+
+
+@frozen
+class Standing:
+    """What a cycle saw of what still waits, told or not: where something is missing here, it is over.
+
+    Attributes:
+        resting: Senders and messages that were left alone, since something of theirs was refused lately.
+        unswept: Senders decided on before of whom a message could not be moved, and is tried again.
+        unreadable: For each message that the server gives in no form that can be read, why.
+        contacts: What of the contacts could not be read, and why nothing may be written to them; None where
+            nobody looked.
+    """
+
+    resting: frozenset[Address | MessageId] = frozenset()
+    unswept: frozenset[Address] = frozenset()
+    unreadable: Mapping[MessageId, str] = Factory(dict)
+    contacts: tuple[str, ...] | None = None
+
+
 @frozen
 class Report:
     """What a cycle did.
@@ -129,6 +153,7 @@ class Report:
         unreadable_contacts: What of the contacts could not be read, and why; likewise.
         swept: What became of mail of senders decided on before.
         waiting: What waits in Screener, as the cycle saw it last.
+        standing: What still waits; None where not all was looked at, as when a file is carried out.
     """
 
     filed: tuple[Filed, ...] = ()
@@ -141,6 +166,7 @@ class Report:
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()
     waiting: Waiting | None = None
+    standing: Standing | None = None
 
     @property
     def has_failures(self) -> bool:

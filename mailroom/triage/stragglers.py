@@ -98,6 +98,11 @@ class Stragglers:
         self._unswept = frozenset({*swept.failed, *held})
         return swept
 
+    @property
+    def unswept(self) -> frozenset[Address]:
+        """Senders of whom a message could not be moved, and is tried again after its pause."""
+        return self._unswept
+
     def rescue(self) -> SweepReport:
         """Sweep at once, by mail and contacts as they are now.
 

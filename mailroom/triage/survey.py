@@ -49,6 +49,14 @@ def problems_of(items: Sequence[Item]) -> list[str]:
     ]
 
 
+def about(items: Sequence[Item]) -> str:
+    """Say which mailboxes and contact groups are not as triage needs them, by their names alone."""
+    there = {State.PRESENT, State.MADE}
+    return ", ".join(
+        sorted({x.name for x in items if x.state not in there and x.kind is not Kind.SCREENER_LABEL})
+    )
+
+
 def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
     shown = ", ".join(map(repr, names))
     match len(names):

@@ -40,6 +40,7 @@ class Work:
         accepted: Messages of which no warning is due: the person has taken one off before that was the same.
         moves: How they moved, as far as it is remembered.
         gone_cards: For each sender on whom nothing is decided any more, the cards that were deleted.
+        resting: Senders and messages to which nothing is done in this cycle: they are held, or postponed.
         kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
 
@@ -56,11 +57,11 @@ class Work:
     gone_cards: dict[Address, frozenset[CardUid]] = Factory(dict)
     kept_cards: dict[Address, str] = Factory(dict)
     accepted: frozenset[MessageId] = frozenset()
-    _resting: frozenset[Address | MessageId] = field(init=False)
+    resting: frozenset[Address | MessageId] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         held = (task[0] if isinstance(task, tuple) else task for task in self.held)
-        self._resting = frozenset((*held, *self.postponed))
+        self.resting = frozenset((*held, *self.postponed))
 
     def settle(self, meant: Meant) -> None:
         """Take in of whom the labels in conversations speak."""
@@ -111,7 +112,7 @@ class Work:
     def rests(self, message: Message) -> bool:
         """Whether nothing more is to be done to a message in this cycle."""
         sender = sender_of(message)
-        return sender in self.failed or sender in self._resting or message.id in self._resting
+        return sender in self.failed or sender in self.resting or message.id in self.resting
 
     def swept(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets to where its sender's mail belongs."""

@@ -52,6 +52,10 @@ def _read(notes: Notes, account: AccountUnderTest, kind: NoteKind = ENTRY, since
     return [note for page in notes.read(_id(account, PLACE), kind, since) for note in page]
 
 
+def _everywhere(notes: Notes) -> list[Note]:
+    return [note for page in notes.read(None, NOTICE) for note in page]
+
+
 def _write(notes: Notes, account: AccountUnderTest, *new: NewNote) -> Sequence[str]:
     written = notes.write(_id(account, PLACE), new)
     assert not written.problems
@@ -168,12 +172,27 @@ class TestRetiring:
     """What becomes of notes that have had their time."""
 
     def test_it_goes_to_trash(self, account: AccountUnderTest, notes: Notes) -> None:
-        """Nothing else is changed about it, and a second time nothing is done."""
-        _write(notes, account, NewNote(ENTRY, "Filed", "Text\n"))
-        (note,) = _read(notes, account)
+        """There it is a note no more, and read: nobody takes it for one that the person has deleted."""
+        _write(notes, account, NewNote(NOTICE, "Look", "Text\n", is_read=False))
+        (note,) = _read(notes, account, NOTICE)
         assert _retire(notes, account, note).retired == {note.id}
         assert account.mailboxes_of(note.id) == {"Trash"}
-        assert not _read(notes, account)
+        assert not _everywhere(notes)
+        assert NOTICE.keyword not in account.keywords_of(note.id)
+
+    def test_one_that_the_person_has_deleted_is_a_note_until_then(
+        self, account: AccountUnderTest, notes: Notes
+    ) -> None:
+        """It is found wherever it lies, and stays there."""
+        _write(notes, account, NewNote(NOTICE, "Look", "Text\n", is_read=False))
+        (note,) = _read(notes, account, NOTICE)
+        account.place(note.id, "Trash")
+        assert not _read(notes, account, NOTICE)
+        (note,) = _everywhere(notes)
+        assert note.mailbox_ids == {account.mailbox_id("Trash")}
+        assert _retire(notes, account, note).retired == {note.id}
+        assert account.mailboxes_of(note.id) == {"Trash"}
+        assert not _everywhere(notes)
 
     def test_what_the_person_has_filed_elsewhere_stays_there(
         self, account: AccountUnderTest, notes: Notes

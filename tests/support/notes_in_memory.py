@@ -44,13 +44,13 @@ class NotesInMemory:
         old = tuple(evolve(x, data="") for x in entries if x.received_at < old_before)
         return Written(ids, frozenset(retired), old=old)
 
-    def read(self, mailbox_id: MailboxId, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
+    def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
         found = [x for x in self._found(mailbox_id, kind) if x.received_at >= since]
         yield from (found[start : start + PAGE] for start in range(0, len(found), PAGE))
 
     def _write(self, mailbox_id: MailboxId, note: NewNote) -> MessageId:
         self.world.write()
-        message_id = MessageId(f"note {len(self._written)}")
+        message_id = MessageId(f"note {self.world.writes}")
         own = read_sender([("Mailroom", self.world.own[0])])
         places, thread = frozenset({mailbox_id}), ThreadId(message_id)
         message = Message(message_id, places, note.is_read, own, self.now, thread_id=thread)
@@ -65,15 +65,16 @@ class NotesInMemory:
                 is_elsewhere = bool(message.mailbox_ids - {mailbox_id})
                 add = frozenset() if is_elsewhere else frozenset({retiring.trash})
                 change = Change(add=add, remove=frozenset({mailbox_id}))
-                self.world.messages[note.id] = change.applied_to(message)
+                self.world.messages[note.id] = evolve(change.applied_to(message), is_read=True)
+            self._written.pop(note.id, None)
         return [note.id for note in retiring.notes]
 
-    def _found(self, mailbox_id: MailboxId, kind: NoteKind) -> list[Note]:
+    def _found(self, mailbox_id: MailboxId | None, kind: NoteKind) -> list[Note]:
         """The notes of a kind in a mailbox, newest first."""
         found = []
         for message_id, (note, at) in self._written.items():
             message = self.world.messages.get(message_id)
-            if note.kind is kind and message and mailbox_id in message.mailbox_ids:
+            if note.kind is kind and message and mailbox_id in {None, *message.mailbox_ids}:
                 found.append(
                     Note(
                         message_id,
