@@ -1,0 +1,152 @@
+"""Tells the person once of each cause that needs them, in the journal; and takes that away when it is over.
+
+What was told is read off the account once after a start: by the notices there, which bear their causes'
+keys. One that the person has deleted lies in Trash, and has been told too. One that Mailroom takes away is
+no notice any more. So nobody is told twice as long as Trash keeps what was deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
+
+from attrs import frozen
+
+from mailroom.journal.needs import Need, Needs
+from mailroom.model.notes import NewNote, Note, NoteKind, Written
+from mailroom.model.ports import Notes
+from mailroom.triage.batches import batches
+from mailroom.triage.pauses import Pauses
+from mailroom.triage.words import number_of
+
+MOST_APART = 5
+"""More needs than these, at once, are told in one notice."""
+
+MOST_TOGETHER = 2_000
+"""Of so many keys one notice tells."""
+
+MAX_NOTICES = 500
+"""So many are read after a start."""
+
+SHOWN_TOGETHER = 30
+
+END = (
+    "This message goes to Trash by itself once that is settled. Delete it, if you like: "
+    "of the same thing you are told once."
+)
+
+_WRITING = "writing"
+
+
+@frozen
+class Told:
+    """What is to be told now, and what to be taken away.
+
+    Attributes:
+        notes: The new notices.
+        keys: Of each of them the keys of what it tells.
+        retiring: Notices of which everything is over.
+        over: The keys that are over.
+    """
+
+    notes: tuple[NewNote, ...] = ()
+    keys: tuple[Sequence[str], ...] = ()
+    retiring: tuple[Note, ...] = ()
+    over: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.notes or self.retiring)
+
+
+NOTHING = Told()
+
+
+class Notices:
+    """Remembers what the person was told of and still waits.
+
+    Args:
+        clock: Tells seconds; only differences count.
+    """
+
+    def __init__(self, notes: Notes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._notes = notes
+        self._pauses: Pauses[str] = Pauses(clock)
+        self._told: frozenset[str] | None = None
+
+    def plan(self, needs: Needs) -> Told:
+        """Say what is to be told and taken away; reads after a start, and where something is over.
+
+        Raises:
+            ServerError: The account could not be asked.
+        """
+        if self._pauses.holds(_WRITING):
+            return NOTHING
+        there = None
+        if self._told is None:
+            there = self._read()
+            self._told = frozenset().union(*there.values())
+        over = frozenset(filter(needs.is_over, self._told))
+        retiring: tuple[Note, ...] = ()
+        if over:  # read anew: the person may have put a notice elsewhere
+            there = self._read() if there is None else there
+            retiring = tuple(note for note, keys in there.items() if not keys & (self._told - over))
+        new = [need for key, need in needs.found.items() if key not in self._told - over]
+        tellings = list(batches(new, 1 if len(new) <= MOST_APART else MOST_TOGETHER))
+        return Told(
+            tuple(map(_notice, tellings)),
+            tuple([need.key for need in telling] for telling in tellings),
+            retiring,
+            over,
+        )
+
+    def settle(self, told: Told, written: Written, ids: Sequence[object]) -> None:
+        """Note what became of it.
+
+        Args:
+            ids: Of each new notice its id; None where it was not written.
+        """
+        done = {key for keys, made in zip(told.keys, ids, strict=True) if made for key in keys}
+        stuck = [note for note in told.retiring if note.id not in written.retired]
+        self._told = (self._told or frozenset()) - (frozenset() if stuck else told.over) | done
+        has_failed = bool(stuck or not all(ids))
+        self._pauses.settle([_WRITING] if has_failed else [], [])
+
+    def forget(self) -> None:
+        """Read anew before the next notice: nobody knows what became of the last ones."""
+        self._told = None
+
+    def _read(self) -> dict[Note, frozenset[str]]:
+        """Read the notices wherever they are, each with its keys; one that says none is left alone."""
+        pages = self._notes.read(None, NoteKind.NOTICE)
+        notes = islice((note for page in pages for note in page), MAX_NOTICES)
+        return {note: keys for note in notes if (keys := keys_of(note))}
+
+
+def keys_of(note: Note) -> frozenset[str]:
+    """Return what a notice tells of; nothing where it does not say so."""
+    try:
+        keys = json.loads(note.data)["keys"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return frozenset()
+    return frozenset(filter(_is_key, keys)) if isinstance(keys, list) else frozenset()
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _notice(needs: Sequence[Need]) -> NewNote:
+    data = json.dumps({"version": 1, "keys": [need.key for need in needs]})
+    if len(needs) == 1:
+        (need,) = needs
+        return NewNote(NoteKind.NOTICE, need.subject, f"{need.text}\n\n{END}", data, is_read=False)
+    subject = f"{number_of(len(needs), 'thing needs', 'things need')} you"
+    return NewNote(NoteKind.NOTICE, subject, f"{_list(needs)}\n\n{END}", data, is_read=False)
+
+
+def _list(needs: Collection[Need]) -> str:
+    shown = [f"* {need.subject}" for need in islice(needs, SHOWN_TOGETHER)]
+    more = len(needs) - len(shown)
+    return "\n\n".join([*shown, *([f"and {more} more"] if more else [])])
