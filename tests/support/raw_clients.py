@@ -16,6 +16,7 @@ from mailroom.sandbox import Sandbox
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
+CONTACTS = "urn:ietf:params:jmap:contacts"
 NAMESPACES = {
     "d": "DAV:",
     "c": "urn:ietf:params:xml:ns:carddav",

@@ -44,7 +44,7 @@ def contact_card_set(context: Context, arguments: Arguments) -> Json:
     def destroy(id: str) -> None:
         book, name = _place(account, id)
         if not book.grants("unbind"):
-            raise SetError("forbidden")
+            raise SetError("accountReadOnly")
         book.delete(name)
 
     actions = Actions(create, update, destroy)
@@ -125,7 +125,7 @@ def _chosen_book(account: SandboxAccount, ids: Any) -> AddressBook:
 def _update(account: SandboxAccount, id: str, patch: Json) -> Json | None:
     book, name = _place(account, id)
     if not book.grants("write-content"):
-        raise SetError("forbidden")
+        raise SetError("accountReadOnly")
     if not patch:
         account.touch_card(id)
         return None
@@ -134,7 +134,9 @@ def _update(account: SandboxAccount, id: str, patch: Json) -> Json | None:
     before.pop("updated", None)
     before["addressBookIds"] = {book.name: True}
     after = _patched(before, patch)
-    for immutable in ("id", "uid", "kind", "addressBookIds"):
+    if jscontact.GROUP in (before["kind"], after.get("kind")) and before["kind"] != after.get("kind"):
+        raise _invalid("kind")
+    for immutable in ("id", "uid", "addressBookIds"):
         if after.get(immutable) != before.get(immutable):
             raise _invalid(immutable)
     del after["addressBookIds"]
@@ -164,7 +166,7 @@ def _patched(before: Json, patch: Json) -> Json:
         for token in path:
             place = place.get(token) if isinstance(place, dict) else None
         if not isinstance(place, dict):
-            raise _invalid(pointer)
+            raise SetError("invalidPatch")
         if value is None:
             place.pop(last, None)
         else:

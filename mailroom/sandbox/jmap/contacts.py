@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
@@ -120,15 +121,22 @@ _Found = tuple[Card, Json]
 _CONDITIONS: Mapping[str, Condition] = {
     "uid": Condition(is_string, lambda _, v: lambda found: found[1].get("uid") == v),
     "kind": Condition(is_string, lambda _, v: lambda found: found[1]["kind"] == v.lower()),
-    "hasMember": Condition(is_string, lambda _, v: lambda found: v in found[1].get("members", ())),
-    "email": Condition(is_string, lambda _, v: lambda found: _has_email(found[1], v)),
+    "hasMember": Condition(is_string, lambda _, v: lambda found: _occurs(v, found[1].get("members", ()))),
+    "email": Condition(is_string, lambda _, v: lambda found: _occurs(v, _addresses(found[1]))),
 }
 
 
-def _has_email(said: Json, text: str) -> bool:
-    """Whether each word of a text occurs in the addresses: a search, and not a comparison."""
-    addresses = " ".join(entry["address"] for entry in said.get("emails", {}).values()).casefold()
-    return all(word in addresses for word in text.casefold().split())
+def _addresses(said: Json) -> list[str]:
+    return [entry["address"] for entry in said.get("emails", {}).values()]
+
+
+def _occurs(text: str, values: Iterable[str]) -> bool:
+    """Whether every word of a text occurs in the values: it is searched for, not compared, as on Cyrus."""
+    return _words(text) <= _words(" ".join(values))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def contact_card_query(context: Context, arguments: Arguments) -> Json:

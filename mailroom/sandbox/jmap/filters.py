@@ -106,6 +106,12 @@ def _thread_keywords(test: Callable[[Iterable[bool]], bool]) -> Condition:
     return Condition(is_string, compile)
 
 
+def _from_card(account: SandboxAccount, uid: str) -> Predicate:
+    return lambda message: any(
+        account.stands_for(uid, email) for _, email in message.addresses.get("from", ())
+    )
+
+
 _ADDRESSES = {name: _header(name) for name in ("from", "to", "cc", "bcc")}
 
 EMAIL_CONDITIONS: Mapping[str, Condition] = {
@@ -124,6 +130,7 @@ EMAIL_CONDITIONS: Mapping[str, Condition] = {
     **{name: _search(read) for name, read in _ADDRESSES.items()},
     "subject": _search(subject),
     "body": _search(_text),
+    "fromContactCardUid": Condition(is_string, _from_card),
     "text": _search(*_ADDRESSES.values(), subject, _text),
 }
 _UNSUPPORTED = frozenset({"header"})

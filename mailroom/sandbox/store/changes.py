@@ -74,7 +74,7 @@ class ChangeLog:
             UnknownStateError: It is not a state of this log, or a forgotten one.
         """
         digits = state.removeprefix(self._prefix)
-        if state == digits or not (digits.isascii() and digits.isdigit()):
+        if not (state.startswith(self._prefix) and digits.isascii() and digits.isdigit()):
             raise UnknownStateError(state)
         number = int(digits)
         if not self._oldest <= number <= self._latest:

@@ -133,6 +133,25 @@ class Contacts:
                 and folded in (other.casefold() for other in card.summary.emails)
             ]
 
+    def stands_for(self, uid: str, email: str) -> bool:
+        """Whether a card, or a card in a contact group, stands for an address, as the engine compares.
+
+        The address ``*@dom.example`` stands for everybody at that domain, ``*@*.dom.example`` for those
+        at the domains below it.
+        """
+        found = self.find_uid(uid)
+        if found is None:
+            return False
+        summary = found[1].summary
+        uids = summary.members if summary.is_group else (uid,)
+        cards = [place[1] for member in uids if (place := self.find_uid(member))]
+        patterns = {address.casefold() for card in cards for address in card.summary.emails}
+        folded = email.casefold()
+        _, _, domain = folded.rpartition("@")
+        above = domain.split(".")[1:]
+        parents = {f"*@*.{'.'.join(above[place:])}" for place in range(len(above))}
+        return not patterns.isdisjoint({folded, f"*@{domain}", *parents})
+
     def add_contact(self, name: str, *emails: str, groups: Collection[str] = ()) -> str:
         """Make a plain card, put it into contact groups, and return its UID."""
         uid, data = contact_card(name, *emails)

@@ -6,6 +6,7 @@ What contact groups and senders rest on is read; the rest of a card has no prope
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -43,8 +44,9 @@ def shown(data: bytes) -> Json:
     lines = list(vcards.content_lines(data))
     kind = kind_of(lines)
     card: Json = {"@type": "Card", "version": "1.0", "kind": kind}
-    if kind == GROUP:
-        card["members"] = dict.fromkeys(members(lines), True)
+    # A group without any has no such property, so that there is none to patch in either.
+    if found := dict.fromkeys(members(lines), True):
+        card["members"] = found
     for name, read in _SINGLE.items():
         if (value := read(lines)) is not None:
             card[name] = value
@@ -52,7 +54,16 @@ def shown(data: bytes) -> Json:
         entries = {property_id(line): entry(line, lines) for line in lines if line.name == property}
         if entries:
             card[name] = entries
-    return card
+    return card | _extensions(lines)
+
+
+def _extensions(lines: Iterable[ContentLine]) -> Json:
+    """Return a vendor's properties (RFC 9555 section 3.2.1)."""
+    found = {}
+    for line in lines:
+        if line.name == "JSPROP" and (pointer := parameters(line).get("JSPTR")):
+            found[pointer[0]] = json.loads(vcards.unescape(line.value))
+    return found
 
 
 def kind_of(lines: Iterable[ContentLine]) -> str:
@@ -95,7 +106,8 @@ def split(value: str, separator: str) -> list[str]:
 
 def _name(lines: Sequence[ContentLine]) -> Json | None:
     name: Json = {}
-    if (full := _value("FN")(lines)) is not None:
+    told = [line for line in lines if "DERIVED" not in parameters(line)]
+    if (full := _value("FN")(told)) is not None:
         name["full"] = full
     structured = next((line.value for line in lines if line.name == "N"), "")
     components = [
@@ -120,7 +132,7 @@ def _email(line: ContentLine, lines: Sequence[ContentLine]) -> Json:
         entry["pref"] = int(number) if number.isdigit() else 1
     labels = (x.value for x in lines if x.name == "X-ABLABEL" and line.group and x.group == line.group)
     if (label := next(labels, None)) is not None:
-        entry["label"] = vcards.unescape(label)
+        entry["label"] = re.sub(r"^_\$!<(.+)>!\$_$", r"\1", vcards.unescape(label))
     return entry
 
 

@@ -6,6 +6,7 @@ member of another account is loses whose it is. What has no property in JSContac
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -16,11 +17,10 @@ from mailroom.sandbox.store.vcards import ContentLine
 PRODUCT = "-//Mailroom//Sandbox//EN"
 
 _REWRITTEN = frozenset(
-    {"BEGIN", "END", "VERSION", "UID", "FN", "N", "REV", "CREATED", "PRODID", "X-ABLABEL"}
+    {"BEGIN", "END", "VERSION", "UID", "FN", "N", "REV", "CREATED", "PRODID", "X-ABLABEL", "JSPROP"}
     | {*jscontact.KINDS, *jscontact.MEMBERS}
     | {property for property, _ in jscontact.LISTS.values()}
 )
-_FIRST, _LAST = ("N",), ("CREATED", "REV", "FN", "PRODID")
 _OWN_PARAMS = re.compile(r";(?:PROP-ID|TYPE=pref(?=[;:]|$))[^;]*", re.IGNORECASE)
 
 
@@ -72,15 +72,18 @@ def _card(
             old = written.get((property, key)) if (before.get(property) or {}).get(key) == entry else None
             lines += _entry(property, key, number, entry, old)
     lines += _extensions(card)
-    lines += [f"{name}:{value}" for name, value in _ending(card) if value]
+    lines += _ending(card)
     return "".join(map(vcards.fold, [*lines, "END:VCARD"])).encode()
 
 
-def _ending(card: Json) -> Iterator[tuple[str, str]]:
-    yield "CREATED", re.sub("[-:]", "", card.get("created") or "")
-    yield "REV", re.sub("[-:]", "", card.get("updated") or "")
-    yield "FN", vcards.escape((card.get("name") or {}).get("full") or "No Name")
-    yield "PRODID", card.get("prodId") or ""
+def _ending(card: Json) -> Iterator[str]:
+    for property, name in (("CREATED", "created"), ("REV", "updated")):
+        if name in card:
+            yield f"{property}:{re.sub('[-:]', '', card[name])}"
+    full = (card.get("name") or {}).get("full")
+    yield "FN;DERIVED=TRUE:No Name" if full is None else f"FN:{vcards.escape(full)}"
+    if "prodId" in card:
+        yield f"PRODID:{card['prodId']}"
 
 
 def _name(name: Json) -> str | None:
@@ -135,4 +138,4 @@ def _extensions(card: Json) -> Iterator[str]:
     """Yield the lines of a vendor's properties (RFC 9555 section 3.2.1)."""
     for name, value in card.items():
         if ":" in name:
-            yield f'JSPROP;JSPTR="{name}":{vcards.escape(value)}'
+            yield f'JSPROP;JSPTR="{name}":{vcards.escape(json.dumps(value))}'

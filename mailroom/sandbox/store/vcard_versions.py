@@ -49,8 +49,9 @@ def shown(card: Card, version: str, *, anew: bool = False) -> bytes:
 
 
 def _structured_name(card: Card) -> str:
-    """Return the N that a card is given which has none: a group has its name as a surname."""
-    return vcards.escape(card.summary.name) if card.summary.is_group else ";;;;"
+    """Return the N that a card is given which has none: its name as a surname, but for organizations."""
+    kinds = (line.value.upper() for line in vcards.content_lines(card.data) if line.name == "KIND")
+    return ";;;;" if "ORG" in kinds else vcards.escape(card.summary.name)
 
 
 def accepted(header: str) -> str:
