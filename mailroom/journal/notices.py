@@ -41,7 +41,7 @@ _WRITING = "writing"
 
 
 @frozen
-class Told:
+class Telling:
     """What is to be told now, and what to be taken away.
 
     Attributes:
@@ -60,7 +60,7 @@ class Told:
         return bool(self.notes or self.retiring)
 
 
-NOTHING = Told()
+NOTHING = Telling()
 
 
 class Notices:
@@ -75,7 +75,7 @@ class Notices:
         self._pauses: Pauses[str] = Pauses(clock)
         self._told: frozenset[str] | None = None
 
-    def plan(self, needs: Needs) -> Told:
+    def plan(self, needs: Needs) -> Telling:
         """Say what is to be told and taken away; reads after a start, and where something is over.
 
         Raises:
@@ -94,14 +94,14 @@ class Notices:
             retiring = tuple(note for note, keys in there.items() if not keys & (self._told - over))
         new = [need for key, need in needs.found.items() if key not in self._told - over]
         tellings = list(batches(new, 1 if len(new) <= MOST_APART else MOST_TOGETHER))
-        return Told(
+        return Telling(
             tuple(map(_notice, tellings)),
             tuple([need.key for need in telling] for telling in tellings),
             retiring,
             over,
         )
 
-    def settle(self, told: Told, written: Written, ids: Sequence[object]) -> None:
+    def settle(self, told: Telling, written: Written, ids: Sequence[object]) -> None:
         """Note what became of it.
 
         Args:
