@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
 from mailroom.carddav.replica import Replica
+from mailroom.contacts.caution import unreadable_cards, unreadable_groups, why_unsure, why_without_groups
 from mailroom.contacts.index import CardEntry
 from mailroom.errors import ServerError, StatusError
 from mailroom.model.address import Address
@@ -23,7 +24,6 @@ DEFAULT_BOOK = "Default"
 RELIST_SECONDS = 3600.0
 """How long the list of the books, and what may be done to them, is relied on."""
 
-SHOWN_CARDS = 3
 _GONE = frozenset({404, 410})
 _FORBIDDEN = 403
 
@@ -116,12 +116,14 @@ class Books:
                 f"password with read and write access to Contacts, or set {self._url_setting} to an "
                 "address book of your own"
             )
-        found += [
-            f"the contact group {group.name!r} cannot be read: {chosen.unreadable[resource]}"
-            for resource, group in chosen.groups.items()
-            if resource in chosen.unreadable and group.name in self._groups
-        ]
-        return found
+        reasons = chosen.unreadable
+        return found + unreadable_groups(
+            {
+                group.name: reasons[resource]
+                for resource, group in chosen.groups.items()
+                if resource in reasons and group.name in self._groups
+            }
+        )
 
     def left_out(self) -> list[str]:
         """Say what is there and could not be read."""
@@ -130,13 +132,7 @@ class Books:
             for url, reason in self._unreadable.items()
         ]
         for replica in self._in_order():
-            cards = [f"{name!r} ({reason})" for name, reason in replica.unreadable.items()]
-            if cards:
-                more = f", and {len(cards) - SHOWN_CARDS} more" if len(cards) > SHOWN_CARDS else ""
-                found.append(
-                    f"contact cards in {_name_of(replica.book)} that cannot be read: "
-                    f"{', '.join(cards[:SHOWN_CARDS])}{more}"
-                )
+            found += unreadable_cards(replica.unreadable, f" in {_name_of(replica.book)}")
         return found
 
     def why_no_card(self) -> str:
@@ -150,21 +146,12 @@ class Books:
             return problems[0]
         missing = self._groups - _group_names(chosen)
         if missing and chosen.book.url not in self._complete:
-            shown = ", ".join(map(repr, sorted(missing)))
-            return (
-                f"the contact groups {shown} are missing from the address book {_name_of(chosen.book)}: "
-                "no contact card is made until they exist"
-            )
+            return why_without_groups(missing, _name_of(chosen.book))
         return self.why_unsure()
 
     def why_unsure(self) -> str:
         """Say what keeps anybody from knowing everything that is there; empty where nothing does."""
-        if left_out := self.left_out():
-            return (
-                "nothing is made while part of the address book cannot be read, because it "
-                f"may already be there: {left_out[0]}"
-            )
-        return ""
+        return why_unsure(self.left_out())
 
     def _is_list_due(self) -> bool:
         return self._listed_at is None or self._clock() - self._listed_at >= RELIST_SECONDS

@@ -6,10 +6,9 @@ import sys
 
 from mailroom.carddav.vcard import fold, summarize
 from mailroom.contacts.person_name import split_name
+from mailroom.contacts.writing import check_group_name, written_of
 from mailroom.errors import ProtocolError
-from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import CardKind, CardUid, NewCard
-from mailroom.model.names import clean_name
 
 _ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\,;"})
 
@@ -22,10 +21,8 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
     """
     import vobject  # noqa: PLC0415 - takes time and memory, and most cycles make no card
 
-    emails = spellings(card.email if parse_address(card.email) == card.address else card.address)
-    if not emails:
-        raise ProtocolError(f"the address {card.address!r} cannot be written into a contact card")
-    name = clean_name(card.name) or clean_name(emails[0])
+    written = written_of(card)
+    name = written.name
     vcard = vobject.vCard()
     vcard.add("uid").value = uid
     vcard.add("fn").value = name
@@ -45,7 +42,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
         vcard.add("x-abshowas").value = "COMPANY"
     # Fastmail refuses a card without FN and N (403); to vobject one without N is no card at all.
     vcard.add("n").value = parts
-    for email in emails:
+    for email in written.emails:
         vcard.add("email").value = email
     # vobject's own folding goes over 75 octets where characters are longer than one.
     lines: str = vcard.serialize(lineLength=sys.maxsize)
@@ -63,8 +60,7 @@ def compose_group(name: str, uid: CardUid) -> bytes:
     Raises:
         ProtocolError: No card can carry the name.
     """
-    if not name or clean_name(name) != name:
-        raise ProtocolError(f"a contact group cannot be called {name!r}")
+    check_group_name(name)
     escaped = name.translate(_ESCAPES)
     lines = (
         "BEGIN:VCARD",

@@ -20,7 +20,7 @@ from mailroom.errors import (
     TransportError,
 )
 from mailroom.http import HttpClient, Response
-from mailroom.jmap.session import CORE, MAIL, SUBMISSION, Session, check_json, read_session
+from mailroom.jmap.session import CORE, MAIL, Session, capability_of, check_json, read_session
 from mailroom.jmap.wire import (
     MAX_WORDS_CHARACTERS,
     Json,
@@ -195,13 +195,11 @@ class JmapClient:
 
     def _post(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> Response:
         # A capability that the session does not list fails the whole request (RFC 8620 section 3.6.1).
-        using = [CORE, MAIL]
-        if any(call.method.startswith("Identity/") for call in calls):
-            using.append(SUBMISSION)
+        using = sorted({CORE, MAIL, *(capability_of(call.method) for call in calls)})
         body = {
             "using": using,
             "methodCalls": [
-                [call.method, {"accountId": session.account_id, **call.arguments}, str(index)]
+                [call.method, {"accountId": session.account_of(call.method), **call.arguments}, str(index)]
                 for index, call in enumerate(calls)
             ],
         }

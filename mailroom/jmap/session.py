@@ -19,6 +19,33 @@ from mailroom.model.mail import MailLimits
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
+CONTACTS = "urn:ietf:params:jmap:contacts"
+
+_NOT_OF_MAIL = {
+    "AddressBook": CONTACTS,
+    "ContactCard": CONTACTS,
+    "Identity": SUBMISSION,
+}
+"""Which capability a type of data needs besides those that every request uses, or instead of them."""
+
+
+def capability_of(method: str) -> str:
+    """Return the capability that offers a method, by the type of data before the slash."""
+    return _NOT_OF_MAIL.get(method.partition("/")[0], MAIL)
+
+
+@frozen
+class ContactsAccount:
+    """The account that a person's contacts are in (RFC 9610); not always the one that their mail is in.
+
+    Attributes:
+        is_read_only: Whether nothing may be changed in it.
+        others: Further accounts whose contacts the session offers, such as those that are shared.
+    """
+
+    id: str
+    is_read_only: bool = False
+    others: tuple[str, ...] = ()
 
 
 @frozen
@@ -31,6 +58,7 @@ class Session:
         limits: What the server takes at once.
         mail_limits: What the account lets nobody do with its mail.
         names: The user name and the account's name; on most servers addresses of the person.
+        contacts: Where the person's contacts are; None where the session does not offer them.
     """
 
     api_url: str
@@ -40,6 +68,29 @@ class Session:
     event_source_url: str | None = None
     mail_limits: MailLimits = Factory(MailLimits)
     names: tuple[str, ...] = ()
+    contacts: ContactsAccount | None = None
+
+    def account_of(self, method: str) -> str:
+        """Return the account that a method is called on.
+
+        Raises:
+            ServerError: It is one of contacts, and the session offers none.
+        """
+        if capability_of(method) != CONTACTS:
+            return self.account_id
+        return self.require_contacts().id
+
+    def require_contacts(self) -> ContactsAccount:
+        """Return the account with the contacts.
+
+        Raises:
+            ServerError: The session offers none.
+        """
+        if self.contacts is None:
+            raise ServerError(
+                "the JMAP session offers no contacts: make an API token with access to Contacts"
+            )
+        return self.contacts
 
 
 def read_session(response: Response) -> Session:
@@ -73,7 +124,22 @@ def read_session(response: Response) -> Session:
             may_make_at_top=mail.may_create_top_level_mailbox,
         ),
         names=(value.username, account.name),
+        contacts=_contacts(value),
     )
+
+
+def _contacts(value: SessionObject) -> ContactsAccount | None:
+    """Return the account with the person's contacts; None where there is none, or only others' are shared."""
+    account_id = value.primary_accounts.get(CONTACTS)
+    if account_id is None or CONTACTS not in value.capabilities:
+        return None
+    account = value.accounts.get(account_id, AccountObject())
+    others = sorted(
+        key
+        for key, each in value.accounts.items()
+        if key != account_id and CONTACTS in each.account_capabilities
+    )
+    return ContactsAccount(account_id, account.is_read_only, tuple(others))
 
 
 def check_json(response: Response) -> None:

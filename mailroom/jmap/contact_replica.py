@@ -1,0 +1,250 @@
+"""A small copy of an account's contacts, kept in step with it by ContactCard/changes (RFC 9610 section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from attrs import frozen
+
+from mailroom.contacts.index import CardIndex
+from mailroom.errors import MethodError, ProtocolError, ServerError
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.contact_cards import PROPERTIES, ReadCard, id_of, read_card
+from mailroom.jmap.contact_wire import AddressBookGet, AddressBookObject, ContactCardChanges, ContactCardGet
+from mailroom.jmap.paging import Paging
+from mailroom.jmap.wire import Json, Query
+
+PAGE_CARDS = 1_000
+"""As objects, so many take a few megabytes for a moment."""
+
+MAX_CHANGES = 500
+MAX_CHANGES_PAGES = 1_000
+MAX_UNREADABLE = 100
+"""With more of them, it is not the cards that something is wrong with."""
+
+_BOOKS = Call("AddressBook/get", {"ids": None})
+
+
+@frozen
+class Group:
+    """A contact group.
+
+    Attributes:
+        id: What the server calls it.
+        uid: Its identifier.
+        name: What people call it.
+        members: Identifiers (UID) of its members; empty for a group that is not a triage group.
+        book_ids: The address books that it is in.
+        created: When it was made, seconds since 1970; 0 where the server does not tell.
+        modified: When it was changed last, likewise; 0 also where it was written since it was read.
+    """
+
+    id: str
+    uid: str
+    name: str
+    members: frozenset[str]
+    book_ids: frozenset[str]
+    created: int = 0
+    modified: int = 0
+
+
+class ContactReplica:
+    """The contact cards and groups of an account, in all its address books.
+
+    Args:
+        groups: The names of the triage groups; of no other group are the members kept.
+
+    Attributes:
+        cards: The contact cards that are no groups, by their ids.
+        groups: The contact groups by their ids.
+        books: The address books.
+        unreadable: Why a card that is there could not be read, by its id.
+        state: The server's name for what is known; empty where all has to be read.
+    """
+
+    def __init__(self, client: JmapClient, groups: Collection[str]) -> None:
+        self._client = client
+        self._triage_groups = groups
+        self._keeps_all_members = False
+        self._account_id = ""
+        self._page_cards = PAGE_CARDS
+        self._written: set[str] = set()
+        self.cards = CardIndex()
+        self.groups: dict[str, Group] = {}
+        self.books: tuple[AddressBookObject, ...] = ()
+        self.unreadable: dict[str, str] = {}
+        self.state = ""
+
+    def refresh(self) -> None:
+        """Read what has changed since the last time; all of it the first time, and where nothing else tells.
+
+        Raises:
+            ServerError: The contacts cannot be read.
+        """
+        account_id = self._client.session.require_contacts().id
+        if account_id != self._account_id:
+            self._account_id, self.state = account_id, ""
+        if not (self.state and self._read_changes()):
+            self._read_all()
+        self._written.clear()
+
+    def forget_state(self) -> None:
+        """Read everything anew at the next refresh."""
+        self.state = ""
+
+    def keep_all_members(self) -> None:
+        """Know from now on the members of every contact group, not only of the triage groups.
+
+        Raises:
+            ServerError: The contacts cannot be read.
+        """
+        if self._keeps_all_members:
+            return
+        ids = [group.id for group in self.groups.values() if group.name not in self._triage_groups]
+        most = self._client.session.limits.max_objects_in_get
+        self._keeps_all_members = True
+        try:
+            for start in range(0, len(ids), most):
+                arguments: Json = {"ids": ids[start : start + most], "properties": PROPERTIES}
+                (answer,) = self._client.call([Call("ContactCard/get", arguments)])
+                self._take(answer)
+        except ServerError:
+            self._keeps_all_members = False
+            raise
+
+    def uids(self) -> set[str]:
+        """Return the identifiers of everything that is there."""
+        found = {entry.uid for _, entry in self.cards.entries()}
+        return found | {group.uid for group in self.groups.values()}
+
+    def keep_written(self, card: ReadCard) -> None:
+        """Take over a card that was written to the server since the last refresh."""
+        self.keep(card)
+        self._written.add(card.id)
+
+    def keep(self, card: ReadCard) -> None:
+        """Take over a card as it is on the server now."""
+        self.forget(card.id)
+        summary = card.summary
+        if not summary.is_group:
+            self.cards.add(card.id, summary, card.created)
+            return
+        keeps_members = self._keeps_all_members or summary.name in self._triage_groups
+        self.groups[card.id] = Group(
+            id=card.id,
+            uid=summary.uid,
+            name=summary.name,
+            members=summary.members if keeps_members else frozenset(),
+            book_ids=card.book_ids,
+            created=card.created,
+            modified=card.modified,
+        )
+
+    def forget(self, card_id: str) -> None:
+        """Take a card out, if it is there."""
+        self.groups.pop(card_id, None)
+        self.unreadable.pop(card_id, None)
+        self.cards.forget(card_id)
+
+    def _read_all(self) -> None:
+        self.state = ""
+        for _ in range(MAX_READ_ATTEMPTS):
+            try:
+                if state := self._read_pages():
+                    self.state = state
+                    return
+            except ServerError as error:
+                if not is_too_large(error) or self._page_cards == 1:
+                    raise
+                self._page_cards = max(1, self._page_cards // 4)
+        raise ServerError("the contacts change faster than they can be read")
+
+    def _read_pages(self) -> str:
+        """Read page after page; return the state all of it is of, or nothing where it changed on the way."""
+        self.groups.clear()
+        self.unreadable.clear()
+        self.cards.clear()
+        paging, states = Paging("ContactCard/query"), set[str]()
+        limit = min(self._page_cards, self._client.session.limits.max_objects_in_get)
+        while True:
+            query: Json = {"position": paging.position, "limit": limit, "calculateTotal": True}
+            books, found, cards = self._client.call(
+                [_BOOKS, Call("ContactCard/query", query), _get(result_of(1, "ContactCard/query", "/ids"))]
+            )
+            self.books = tuple(books.as_record(AddressBookGet).list_)
+            page = found.as_record(Query)
+            states.add(self._take(cards).state)
+            if len(states) > 1:
+                return ""
+            paging.take(page.ids)
+            # No server has to tell the total, or to fill a page: then only an empty one is surely the last.
+            if not page.ids or (page.total is not None and paging.position >= page.total):
+                return states.pop()
+
+    def _read_changes(self) -> bool:
+        """Read what has changed; return whether that can be known."""
+        told: set[str] = set()
+        limit = min(MAX_CHANGES, self._client.session.limits.max_objects_in_get)
+        for _ in range(MAX_CHANGES_PAGES):
+            since = self.state
+            arguments: Json = {"sinceState": since, "maxChanges": limit}
+            answers = self._client.call(
+                [
+                    _BOOKS,
+                    Call("ContactCard/changes", arguments),
+                    _get(result_of(1, "ContactCard/changes", "/created")),
+                    _get(result_of(1, "ContactCard/changes", "/updated")),
+                ]
+            )
+            try:
+                changes = answers[1].as_record(ContactCardChanges)
+            except MethodError as error:
+                if error.type != "cannotCalculateChanges":
+                    raise
+                return False
+            self.books = tuple(answers[0].as_record(AddressBookGet).list_)
+            got = [self._take(answer).state for answer in answers[2:]]
+            for card_id in changes.destroyed:
+                self.forget(card_id)
+            told.update(changes.created, changes.updated)
+            is_same = changes.new_state == since
+            if not (changes.created or changes.updated or changes.destroyed):
+                # A state that the server had before it was restored may lie in its future: it tells of no
+                # change then (seen on Cyrus 3.13.7), and only what it calls the present betrays it.
+                if not is_same or set(got) != {since}:
+                    return False
+            elif is_same and changes.has_more_changes:
+                raise ProtocolError("ContactCard/changes does not come any further")
+            self.state = changes.new_state
+            if not changes.has_more_changes and set(got) == {changes.new_state}:
+                # Of what was written since the last reading, it says nothing if it is gone again already.
+                for card_id in self._written - told:
+                    self.forget(card_id)
+                return True
+        return False
+
+    def _take(self, answer: Answer) -> ContactCardGet:
+        found = answer.as_record(ContactCardGet)
+        for value in found.list_:
+            card_id = id_of(value)
+            try:
+                card = read_card(value)
+            except ProtocolError as error:
+                self._note_unreadable(card_id, str(error))
+            else:
+                if card_id:
+                    self.keep(card)
+                else:
+                    self._note_unreadable(card_id, "the server gives it no id")
+        for card_id in found.not_found or ():
+            self.forget(card_id)
+        return found
+
+    def _note_unreadable(self, card_id: str, reason: str) -> None:
+        self.unreadable[card_id] = reason
+        if len(self.unreadable) > MAX_UNREADABLE:
+            raise ServerError(f"more than {MAX_UNREADABLE} contact cards cannot be read: {reason}")
+
+
+def _get(ids: Json) -> Call:
+    return Call("ContactCard/get", {"#ids": ids, "properties": PROPERTIES})
