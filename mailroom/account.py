@@ -10,14 +10,13 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from mailroom.carddav import CardDavAddressBook
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, JmapNotes, JmapSubjects, Push
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Subjects
 from mailroom.settings.settings import Settings
-from mailroom.settings.variables import CARDDAV_URL
+from mailroom.settings.variables import CARDDAV_SECRETS, CARDDAV_URL
 from mailroom.triage.cycle import Triage
 
 JMAP, CARDDAV = "jmap", "carddav"
@@ -121,11 +120,8 @@ def open_account(
     jmap = JmapClient(
         http(settings.jmap_session_url, settings.jmap_credentials, JMAP), settings.jmap_session_url
     )
-    book = CardDavAddressBook(
-        http(settings.carddav_url, settings.carddav_credentials, CARDDAV),
-        settings.carddav_url,
-        [group.name for group in settings.scheme.groups],
-        CARDDAV_URL,
+    book = _open_book(
+        settings, jmap, lambda: http(settings.carddav_url, settings.carddav_credentials, CARDDAV)
     )
     known_own = OwnAddresses.read([settings.carddav_username], is_complete=False)
     mail = JmapMailStore(jmap)
@@ -146,6 +142,28 @@ def open_account(
         book,
         triage,
         known_own,
+    )
+
+
+def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], HttpClient]) -> AddressBook:
+    """Wire up the contacts, over the one protocol or the other; only what is used is loaded."""
+    groups = [group.name for group in settings.scheme.groups]
+
+    def over_carddav() -> AddressBook:
+        from mailroom.carddav import CardDavAddressBook  # noqa: PLC0415
+
+        return CardDavAddressBook(open_carddav(), settings.carddav_url, groups, CARDDAV_URL)
+
+    if settings.uses_carddav:
+        return over_carddav()
+    from mailroom.jmap.contacts import JmapAddressBook  # noqa: PLC0415
+
+    return JmapAddressBook(
+        jmap,
+        groups,
+        over_carddav if settings.has_carddav_credentials else None,
+        way_on="make a token with read and write access to Email and Contacts, or set "
+        f"{' and '.join(CARDDAV_SECRETS)} to reach them over CardDAV",
     )
 
 

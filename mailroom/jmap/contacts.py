@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from mailroom.contacts.view import ContactsView, find_meant
 from mailroom.errors import ServerError
 from mailroom.jmap.client import JmapClient
-from mailroom.jmap.contact_books import ContactBooks
+from mailroom.jmap.contact_books import RIGHTS_WANTED, ContactBooks
 from mailroom.jmap.contact_creation import Creation, creation_of_card, creation_of_group
 from mailroom.jmap.contact_edits import Edits, open_edits
 from mailroom.jmap.contact_removal import ContactRemover
@@ -26,12 +26,18 @@ class JmapAddressBook:
 
     Args:
         groups: The names of the triage groups. They decide which of several address books is written.
+        way_on: What a person can do where the server offers no contacts.
         beside: Opens the same contacts over a protocol that keeps members of other accounts; None where
             there is none. It is opened when a group has such members.
     """
 
     def __init__(
-        self, client: JmapClient, groups: Iterable[str], beside: Callable[[], AddressBook] | None = None
+        self,
+        client: JmapClient,
+        groups: Iterable[str],
+        beside: Callable[[], AddressBook] | None = None,
+        *,
+        way_on: str = RIGHTS_WANTED,
     ) -> None:
         names = frozenset(groups)
         self._client = client
@@ -40,6 +46,7 @@ class JmapAddressBook:
         self._writer = ContactWriter(client, self._replica)
         self._remover = ContactRemover(client, self._replica, self._books)
         self._open_beside = beside
+        self._way_on = way_on
         self._beside: AddressBook | None = None
 
     def refresh(self) -> ContactsView:
@@ -49,6 +56,8 @@ class JmapAddressBook:
             AuthenticationError: The credentials are refused.
             ServerError: The server as a whole fails, or offers no contacts.
         """
+        if self._client.session.contacts is None:
+            raise ServerError(f"the mail server offers no contacts over JMAP to this token: {self._way_on}")
         self._books.refresh()
         return self.latest()
 
@@ -70,8 +79,7 @@ class JmapAddressBook:
 
     def enrol(self, joining: Mapping[str, Joining], advance: Advance = untold) -> Enrolled:
         """Make cards, and put them and others into contact groups; see `AddressBook.enrol`."""
-        named: dict[str | None, Joining] = {**joining}
-        return self._enrol(named, advance)
+        return self._enrol(dict(joining.items()), advance)
 
     def regroup(self, memberships: Mapping[str, Membership]) -> Mapping[str, str]:
         """Change contact groups, by name, all in one write; for each that failed, why."""

@@ -8,15 +8,19 @@ from mailroom.http import Credentials
 from mailroom.settings.variables import CARDDAV_URL, JMAP_SESSION_URL, default_of
 
 
-def jmap_credentials(token: str, url: str) -> Credentials:
-    """Return what proves to the mail server at `url` who asks (RFC 6750)."""
+def jmap_credentials(token: str, url: str, scopes: str = "Email") -> Credentials:
+    """Return what proves to the mail server at `url` who asks (RFC 6750).
+
+    Args:
+        scopes: What a token has to give access to.
+    """
     return Credentials(
         f"Bearer {token}",
         name="token",
         server="mail server",
         variables=("MAILROOM_JMAP_TOKEN",),
         renewal="make a new one (Fastmail: Settings → Privacy & Security → API tokens) "
-        "with read and write access to Email",
+        f"with read and write access to {scopes}",
         address_variable=_if_set(JMAP_SESSION_URL, url),
     )
 

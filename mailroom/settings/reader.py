@@ -82,6 +82,10 @@ class Reader:
         """Read a mailbox's full name; None where the variable is empty."""
         return Name(self.text(variable, find_path_problem), variable) if self._said(variable) else None
 
+    def is_given(self, secret: str) -> bool:
+        """Whether a secret, or the file that it lies in, is named at all."""
+        return bool(self._env.str(secret, "") or self._env.str(f"{secret}_FILE", ""))
+
     def is_default(self, variable: str) -> bool:
         """Whether a variable says what it says by itself."""
         return self._said(variable) == default_of(variable)

@@ -25,7 +25,9 @@ from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
 from mailroom.settings.scheme import find_contradictions, read_scheme
 from mailroom.settings.variables import (
+    CARDDAV_SECRETS,
     CARDDAV_URL,
+    CONTACTS,
     HEALTH_HOST,
     HEALTH_PORT,
     JMAP_SESSION_URL,
@@ -47,6 +49,7 @@ class Settings:
     """What the environment says. Secrets do not show in its repr.
 
     Attributes:
+        contacts: How contacts are reached: ``carddav``, ``jmap``, or ``auto``.
         notify_url: Where the person is told of what needs them; empty where nowhere.
         misspelt: What is said of variables that are nearly settings; they change nothing.
     """
@@ -60,6 +63,7 @@ class Settings:
     health_host: str
     health_port: int
     push: str
+    contacts: str
     sweep_stragglers: bool
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
@@ -70,13 +74,25 @@ class Settings:
     @property
     def servers(self) -> dict[str, str]:
         """Whom Mailroom asks, by what they are asked for."""
-        urls = {"mail_server": self.jmap_session_url, "contacts_server": self.carddav_url}
+        contacts_url = self.carddav_url if self.uses_carddav else self.jmap_session_url
+        urls = {"mail_server": self.jmap_session_url, "contacts_server": contacts_url}
         return {name: authority_of(url) for name, url in urls.items()}
+
+    @property
+    def has_carddav_credentials(self) -> bool:
+        """Whether contacts can be reached over CardDAV."""
+        return bool(self.carddav_username and self.carddav_password)
+
+    @property
+    def uses_carddav(self) -> bool:
+        """Whether contacts are reached over CardDAV; else it is over JMAP, by the same token as mail."""
+        return self.contacts == "carddav" or (self.contacts == "auto" and self.has_carddav_credentials)
 
     @property
     def jmap_credentials(self) -> Credentials:
         """What the mail server is asked with."""
-        return jmap_credentials(self.jmap_token, self.jmap_session_url)
+        scopes = "Email" if self.uses_carddav else "Email and Contacts"
+        return jmap_credentials(self.jmap_token, self.jmap_session_url, scopes)
 
     @property
     def carddav_credentials(self) -> Credentials:
@@ -111,6 +127,9 @@ def load_settings(
     """
     given = _given(environment, dotenv)
     reader = Reader(given)
+    contacts = reader.word(CONTACTS)
+    # Half of a pair is a mistake wherever contacts are.
+    needs_carddav = needs_secrets and (contacts == "carddav" or any(map(reader.is_given, CARDDAV_SECRETS)))
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL"),
         log_level=reader.word("MAILROOM_LOG_LEVEL"),
@@ -122,9 +141,10 @@ def load_settings(
         health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         push=reader.word("MAILROOM_PUSH"),
+        contacts=contacts,
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
-        carddav_username=reader.secret("MAILROOM_CARDDAV_USERNAME", _basic_username, is_needed=needs_secrets),
-        carddav_password=reader.secret("MAILROOM_CARDDAV_PASSWORD", is_needed=needs_secrets),
+        carddav_username=reader.secret(CARDDAV_SECRETS[0], _basic_username, is_needed=needs_carddav),
+        carddav_password=reader.secret(CARDDAV_SECRETS[1], is_needed=needs_carddav),
         notify_url=reader.secret(NOTIFY_URL, find_secret_url_problem, is_needed=False),
         misspelt=misspelt(given, NAMES),
     )

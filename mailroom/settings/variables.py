@@ -10,6 +10,7 @@ from mailroom.output.logs import LOG_FORMATS
 CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
 CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
+CONTACTS: Final = "MAILROOM_CONTACTS"
 HEALTH_HOST: Final = "MAILROOM_HEALTH_HOST"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
 
@@ -38,6 +39,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_MAILBOX_PAPER_TRAIL": "",
     "MAILROOM_MAILBOX_JAIL": "",
     "MAILROOM_LABEL_TO_SCREENER": "@ToScreener",
+    CONTACTS: "auto",
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
@@ -52,6 +54,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "MAILROOM_LOG_LEVEL": ("debug", "info", "warning", "error"),
     "MAILROOM_LOG_FORMAT": LOG_FORMATS,
     "MAILROOM_PUSH": ("auto", "off"),
+    CONTACTS: ("auto", "carddav", "jmap"),
 }
 """Those that say one of a few words."""
 
@@ -61,7 +64,10 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
 }
 """Those that say a number, with the least and the most that it may be."""
 
-SECRETS: Final = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
+CARDDAV_SECRETS: Final = ("MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_PASSWORD")
+"""A pair; needed where contacts are reached over CardDAV."""
+
+SECRETS: Final = ("MAILROOM_JMAP_TOKEN", *CARDDAV_SECRETS)
 """The secrets; each may be given as a file's name in a variable that ends in _FILE."""
 
 NOTIFY_URL: Final = "MAILROOM_NOTIFY_URL"

@@ -13,7 +13,7 @@ from mailroom.errors import UserError
 from mailroom.http import Credentials, HttpClient, find_url_problem, resolve
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.settings import Settings, load_settings
-from mailroom.settings.variables import NAMES, OTHER_DEFAULTS, PUBLIC_DEFAULTS, SECRETS
+from mailroom.settings.variables import CARDDAV_SECRETS, NAMES, OTHER_DEFAULTS, PUBLIC_DEFAULTS, SECRETS
 from tests.support.nix_settings import TABLE, table
 
 GIVEN = {
@@ -106,9 +106,45 @@ def test_everything_wrong_is_told_at_once(environment: pytest.MonkeyPatch) -> No
         environment.setenv(name, value)
     for name in GIVEN:
         environment.delenv(name)
+    environment.setenv("MAILROOM_CONTACTS", "carddav")
     told = problems()
     for name in (*wrong, *GIVEN):
         assert f"{name}: " in told
+
+
+@pytest.mark.parametrize(
+    ("said", "is_paired", "is_over_carddav"),
+    [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("carddav", True, True),
+        ("jmap", True, False),
+        ("jmap", False, False),
+    ],
+)
+def test_contacts_go_over_carddav_where_its_secrets_are_set(
+    environment: pytest.MonkeyPatch, said: str, is_paired: bool, is_over_carddav: bool
+) -> None:
+    """So by itself; either way can be asked for, and over JMAP the token is the only secret."""
+    environment.setenv("MAILROOM_CONTACTS", said)
+    for name in () if is_paired else CARDDAV_SECRETS:
+        environment.delenv(name)
+    settings = load_settings()
+    assert settings.uses_carddav == is_over_carddav
+    assert ("Contacts" in settings.jmap_credentials.renewal) != is_over_carddav
+    home = "carddav" if is_over_carddav else "api"
+    assert settings.servers["contacts_server"] == f"{home}.fastmail.com"
+
+
+@pytest.mark.parametrize("missing", CARDDAV_SECRETS)
+@pytest.mark.parametrize("said", ["auto", "carddav", "jmap"])
+def test_half_a_pair_of_credentials_is_a_mistake(
+    environment: pytest.MonkeyPatch, missing: str, said: str
+) -> None:
+    """Whoever sets one of them means both; which way they meant, nobody can know."""
+    environment.setenv("MAILROOM_CONTACTS", said)
+    environment.delenv(missing)
+    assert f"{missing}: is not set" in problems()
 
 
 @pytest.mark.parametrize("name", SECRETS)
