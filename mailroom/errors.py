@@ -107,3 +107,9 @@ class MethodError(ServerError):
 
 class StoppedError(MailroomError):
     """The process was asked to stop while waiting to try again."""
+
+
+def refusal_behind(error: BaseException) -> AuthenticationError | None:
+    """Return the refusal of credentials that something failed for, if it is that."""
+    refusal = error if isinstance(error, AuthenticationError) else error.__cause__
+    return refusal if isinstance(refusal, AuthenticationError) else None

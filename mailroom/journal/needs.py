@@ -9,7 +9,7 @@ from itertools import islice
 
 from attrs import Factory, frozen
 
-from mailroom.errors import AuthenticationError, UserError
+from mailroom.errors import UserError, refusal_behind
 from mailroom.model.mail import Message
 from mailroom.triage.decisions import MAY_BE_OWN, sender_of
 from mailroom.triage.pointer import Pointer, point_to
@@ -95,8 +95,7 @@ def needs_of(report: Report) -> Needs:
 
 def needs_of_failure(error: BaseException) -> Needs | None:
     """Return what a cycle, or the start, failed for; None where no person can mend it."""
-    refusal = error if isinstance(error, AuthenticationError) else error.__cause__
-    if isinstance(refusal, AuthenticationError):
+    if refusal := refusal_behind(error):
         text = _paragraphs(refusal.advice + ".", _STANDS_STILL)
         return _only(Need(_key(NeedKind.ACCOUNT, CREDENTIALS), "Credentials are refused", text))
     if not isinstance(error, UserError):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from mailroom.errors import AuthenticationError, MailroomError
+from mailroom.errors import MailroomError, refusal_behind
 from mailroom.output.logs import log
 from mailroom.service.ntfy import Ntfy
 from mailroom.triage.report import Report
@@ -72,8 +72,7 @@ class Notifier:
 
     def note_failure(self, error: BaseException, seconds: float = 0.0) -> None:  # noqa: ARG002
         """Tell of refused credentials, if it is them that a cycle or the start failed for."""
-        refusal = error if isinstance(error, AuthenticationError) else error.__cause__
-        if isinstance(refusal, AuthenticationError):
+        if refusal := refusal_behind(error):
             self._tell(Notice("Mailroom: credentials are refused", refusal.advice))
 
     def note_end(self, failures: int) -> None:
