@@ -80,7 +80,7 @@ def _names_of(scheme: Scheme) -> Names:
         screener=scheme.screener,
         groups={group.name: [group.mailbox or "Inbox", *group.also] for group in scheme.groups},
         labels=[*scheme.labels, *([scheme.screener_label] if scheme.screener_label else [])],
-        notices=[scheme.error_label, *([scheme.warning_label] if scheme.warning_label else [])],
+        notices=[*filter(None, (scheme.error_label, scheme.warning_label, scheme.journal))],
     )
 
 

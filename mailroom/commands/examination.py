@@ -16,12 +16,16 @@ from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.items import Item, Kind, State
+from mailroom.triage.items import OPTIONAL, Item, Kind, State
 from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
 from mailroom.triage.survey import problems_of
 from mailroom.triage.waiting import judge_waiting
 
+_DOES_WITHOUT = {
+    Kind.SCREENER_LABEL: "no label takes a decision back",
+    Kind.JOURNAL: "nothing tells in your mail program what was done",
+}
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
 
@@ -126,13 +130,14 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
         yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
         return
     scheme = settings.scheme
-    missing = [x for x in seen.items if x.kind is Kind.SCREENER_LABEL and x.state is not State.PRESENT]
-    labels = len(scheme.categories) + (scheme.screener_label is not None and not missing)
+    missing = [x for x in seen.items if x.kind in OPTIONAL and x.state is not State.PRESENT]
+    takes_back = scheme.screener_label is not None and Kind.SCREENER_LABEL not in {x.kind for x in missing}
+    labels = len(scheme.categories) + takes_back
     says = f"Inbox, {scheme.screener}, destinations and {labels} triage labels exist and may be changed"
     yield Finding("mailboxes", Verdict.RIGHT, says)
     for item in missing:
         remedy = item.remedy or "`mailroom setup --apply` makes it"
-        says = f"no label takes a decision back, because {item.name!r} is missing: {remedy}"
+        says = f"{_DOES_WITHOUT[item.kind]}, because {item.name!r} is missing: {remedy}"
         yield Finding("mailboxes", Verdict.NOT_SEEN, says)
 
 

@@ -169,6 +169,11 @@ def _steps(inventory: Inventory) -> Iterator[str]:
     if inventory.other_groups:
         names = ", ".join(inventory.other_groups)
         yield f"Cards that Mailroom made are in {names}: delete what is of earlier settings; members stay."
+    if inventory.journal:
+        yield (
+            f"{inventory.journal} tells what Mailroom did, which nothing else remembers: it stays. Delete it "
+            "with its messages once you want that no more."
+        )
     yield "Revoke the API token and the app password (Fastmail: Settings → Privacy & Security)."
 
 

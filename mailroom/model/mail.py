@@ -25,6 +25,9 @@ ARCHIVE_ROLE = "archive"
 SENT_ROLE = "sent"
 
 
+TRASH_ROLE = "trash"
+
+
 PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
 ARCHIVED_KEYWORD = "$mailroom-archived"
 """The keyword (RFC 8621 section 4.1.1) behind `Message.is_just_archived`; servers keep it in lower case."""

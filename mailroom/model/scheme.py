@@ -99,6 +99,7 @@ class Scheme:
         error_label: Marks a message whose triage needs the person.
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
         screener_label: Takes a decision back; None where there is no such label.
+        journal: The mailbox that tells what was done; None where no journal is kept.
     """
 
     categories: tuple[Category, ...]
@@ -106,6 +107,7 @@ class Scheme:
     error_label: Name
     warning_label: Name | None
     screener_label: Name | None = None
+    journal: Name | None = None
 
     @cached_property
     def groups(self) -> tuple[ContactGroup, ...]:
@@ -156,4 +158,5 @@ class Scheme:
             error_label=now(self.error_label),
             warning_label=self.warning_label and now(self.warning_label),
             screener_label=self.screener_label and now(self.screener_label),
+            journal=self.journal and now(self.journal),
         )

@@ -39,6 +39,7 @@ def read_scheme(reader: Reader) -> Scheme:
         error_label=reader.name("MAILROOM_LABEL_MAILROOM_ERROR"),
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
         screener_label=reader.name_if_any("MAILROOM_LABEL_TO_SCREENER"),
+        journal=reader.path_if_any("MAILROOM_JOURNAL_MAILBOX"),
     )
 
 
@@ -91,8 +92,8 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 
     Several groups may have the same destination, written the same way; several categories the same group.
     """
-    marks = [each for each in (scheme.error_label, scheme.warning_label, scheme.screener_label) if each]
-    mailboxes = [*scheme.labels, *marks, *scheme.destinations, scheme.screener]
+    marks = [scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.journal]
+    mailboxes = [*scheme.labels, *filter(None, marks), *scheme.destinations, scheme.screener]
     titles = [category.title for category in scheme.categories]
     alike = (*_alike(titles), *_alike(group.name for group in scheme.groups), *_alike(mailboxes))
     shared = _shared_with_several_destinations(scheme)

@@ -31,6 +31,7 @@ from mailroom.settings.variables import (
     HEALTH_HOST,
     HEALTH_PORT,
     JMAP_SESSION_URL,
+    JOURNAL_DAYS,
     NAMES,
     NOTIFY_URL,
 )
@@ -50,6 +51,7 @@ class Settings:
 
     Attributes:
         contacts: How contacts are reached: ``carddav``, ``jmap``, or ``auto``.
+        journal_days: How long what was done is told in the journal.
         notify_url: Where the person is told of what needs them; empty where nowhere.
         misspelt: What is said of variables that are nearly settings; they change nothing.
     """
@@ -65,6 +67,7 @@ class Settings:
     push: str
     contacts: str
     sweep_stragglers: bool
+    journal_days: int
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
@@ -140,6 +143,7 @@ def load_settings(
         health_host=reader.text(HEALTH_HOST, find_name_problem),
         health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
+        journal_days=reader.whole_number(JOURNAL_DAYS),
         push=reader.word("MAILROOM_PUSH"),
         contacts=contacts,
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),

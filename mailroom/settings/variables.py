@@ -11,6 +11,7 @@ CATEGORIES_FILE: Final = "MAILROOM_CATEGORIES_FILE"
 CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
 CONTACTS: Final = "MAILROOM_CONTACTS"
+JOURNAL_DAYS: Final = "MAILROOM_JOURNAL_DAYS"
 HEALTH_HOST: Final = "MAILROOM_HEALTH_HOST"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
 
@@ -40,6 +41,8 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_MAILBOX_JAIL": "",
     "MAILROOM_LABEL_TO_SCREENER": "@ToScreener",
     CONTACTS: "auto",
+    "MAILROOM_JOURNAL_MAILBOX": "Mailroom",
+    JOURNAL_DAYS: "90",
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
@@ -61,6 +64,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "MAILROOM_POLL_INTERVAL": (0.1, 86_400),
     HEALTH_PORT: (0, 65_535),
+    JOURNAL_DAYS: (1, 36_500),
 }
 """Those that say a number, with the least and the most that it may be."""
 

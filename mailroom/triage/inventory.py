@@ -65,10 +65,11 @@ class Inventory:
     """What Mailroom made, and what goes with it.
 
     Attributes:
-        labels: The mailboxes that only Mailroom uses: triage labels, its marks, and Screener.
+        labels: The mailboxes that only Mailroom uses: triage labels, its marks, the journal, and Screener.
         destinations: The mailboxes that mail was filed into, by their full names; they are the person's.
         earlier_labels: Mailboxes that may be labels of earlier settings, by their full names.
         other_groups: Groups that hold cards that Mailroom made, and are not known as its own.
+        journal: The full name of the journal, where it tells of anything; the person's history.
     """
 
     cards: tuple[Listed[MadeCard], ...]
@@ -77,6 +78,7 @@ class Inventory:
     destinations: Mapping[str, Mailbox]
     earlier_labels: tuple[str, ...]
     other_groups: tuple[str, ...]
+    journal: str = ""
 
     def chosen(self, choice: Choice) -> Inventory:
         """Return what goes where the person wants that."""
@@ -113,6 +115,7 @@ def take_inventory(made: Made, tree: MailboxTree, scheme: Scheme, choice: Choice
         destinations,
         tuple(_earlier_labels(tree, {*labels, *destinations})),
         tuple(sorted({name for card in made.cards for name in card.groups} - own)),
+        next((name for name, x in labels.items() if name == scheme.journal and x.total_messages), ""),
     )
 
 
@@ -163,8 +166,9 @@ def why_label_stays(mailbox: Mailbox) -> str:
 
 
 def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
-    """Return those mailboxes that only Mailroom uses: triage labels, its marks, and Screener."""
-    names = [*scheme.labels, scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.screener]
+    """Return those mailboxes that only Mailroom uses: triage labels, its marks, the journal, and Screener."""
+    marks = (scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.journal)
+    names = [*scheme.labels, *marks, scheme.screener]
     return {str(name): mailbox for name in names if name for mailbox in tree.named(name)}
 
 

@@ -20,7 +20,12 @@ class Kind(Enum):
     ERROR_LABEL = "error label"
     WARNING_LABEL = "warning label"
     SCREENER_LABEL = "label that takes a decision back"
+    JOURNAL = "journal"
     GROUP = "contact group"
+
+
+OPTIONAL = frozenset({Kind.SCREENER_LABEL, Kind.JOURNAL})
+"""What triage works without: it does less then."""
 
 
 class State(Enum):

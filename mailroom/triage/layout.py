@@ -13,6 +13,7 @@ from mailroom.model.mail import (
     ARCHIVE_ROLE,
     INBOX_ROLE,
     PROTECTED_ROLES,
+    TRASH_ROLE,
     Mailbox,
     MailboxId,
     MailboxRights,
@@ -60,6 +61,8 @@ class Layout:
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
         max_mailboxes: In how many mailboxes a message may be at once; None for any number.
         paths: The full name of every mailbox.
+        journal: Where it is told what was done; None where there is no such mailbox, or it takes no mail.
+        trash: Where such messages go that have had their time; None where the account has no Trash.
     """
 
     labels: dict[MailboxId, Category]
@@ -72,6 +75,8 @@ class Layout:
     protected: frozenset[MailboxId] = frozenset()
     max_mailboxes: int | None = None
     paths: Mapping[MailboxId, str] = MappingProxyType({})
+    journal: MailboxId | None = None
+    trash: MailboxId | None = None
 
     @cached_property
     def watched(self) -> frozenset[MailboxId]:
@@ -173,8 +178,18 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
         paths=tree.paths,
+        journal=_journal(tree, scheme),
+        trash=by_role.get(TRASH_ROLE),
     )
     return layout, not unfit
+
+
+def _journal(tree: MailboxTree, scheme: Scheme) -> MailboxId | None:
+    """Return the mailbox for it, if messages may be put into it; where not, all else works."""
+    match tree.named(scheme.journal) if scheme.journal else ():
+        case [mailbox] if not mailbox.role and mailbox.rights.may_add:
+            return mailbox.id
+    return None
 
 
 def _hindrances(tree: MailboxTree, layout: Layout, limits: MailLimits) -> list[str]:

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
 from mailroom.model.scheme import Name, Scheme
-from mailroom.triage.items import NOTHING_RENAMED, Item, Kind, Obstacle, Renamed, State
+from mailroom.triage.items import NOTHING_RENAMED, OPTIONAL, Item, Kind, Obstacle, Renamed, State
 
 
 def survey(
@@ -40,7 +40,7 @@ def survey(
 
 def problems_of(items: Sequence[Item]) -> list[str]:
     """Say what is wrong, in sentences that say how to fix it; nothing of what triage works without."""
-    items = [item for item in items if item.kind is not Kind.SCREENER_LABEL]
+    items = [item for item in items if item.kind not in OPTIONAL]
     missing = [item for item in items if item.state is State.MISSING]
     return [
         *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind is not Kind.GROUP]),
@@ -146,6 +146,7 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
         *([(Kind.SCREENER_LABEL, scheme.screener_label)] if scheme.screener_label else []),
         (Kind.ERROR_LABEL, scheme.error_label),
         *([(Kind.WARNING_LABEL, scheme.warning_label)] if scheme.warning_label else []),
+        *([(Kind.JOURNAL, scheme.journal)] if scheme.journal else []),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact
-from tests.support.running import run_command, run_shown
+from tests.support.running import run_command, run_cycle, run_shown
 
 
 def verdicts(account: AccountUnderTest, **variables: str) -> dict[str, bool | None]:
@@ -67,6 +67,17 @@ class TestEvidence:
         assert verdicts(account)["mailboxes"] is None
         assert run_command(account.environment, "setup", "--apply").code == 0
         assert len(says(account, "mailboxes")) == 1
+
+    def test_without_a_mailbox_for_the_journal_it_says_that_nothing_is_told(
+        self, account: AccountUnderTest
+    ) -> None:
+        """All else works without it; where the setting is empty, nobody wants one."""
+        account.remove_mailbox("Mailroom")
+        (_, off) = says(account, "mailboxes")
+        assert "'Mailroom' is missing: `mailroom setup --apply` makes it" in off
+        assert verdicts(account)["mailboxes"] is None
+        assert verdicts(account, MAILROOM_JOURNAL_MAILBOX="")["mailboxes"] is True
+        assert run_cycle(account) is not None, "the service starts all the same"
 
     def test_a_refused_token_is_told_once_and_nothing_behind_it_is_ticked(
         self, account: AccountUnderTest

@@ -23,13 +23,13 @@ from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.triage.making import make_missing
 from tests.support import harm, vcards
-from tests.support.accounts import GROUPS, LABELS, AccountUnderTest, add_contact, group_card_name
+from tests.support.accounts import GROUPS, JOURNAL, LABELS, AccountUnderTest, add_contact, group_card_name
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import ONE_ATTEMPT, PROJECT, opened, run_command, settings_for
 
-MAILBOXES = ("Screener", *GROUPS[1:], *LABELS)
+MAILBOXES = ("Screener", *GROUPS[1:], *LABELS, JOURNAL)
 ENOUGH_REQUESTS = 60
 TOO_LONG = "ä" * 250  # octets are counted by servers, characters by the settings
 
@@ -84,7 +84,7 @@ class TestShowing:
         output = run_command(bare_account.environment, "setup").output.splitlines()
         assert output[0].split() == ["KIND", "NAME", "STATE"]
         column = output[0].index("STATE")
-        assert {line[column:] for line in output[1:16]} == {"missing"}
+        assert {line[column:] for line in output[1:17]} == {"missing"}
         assert max(map(len, output)) <= 80
 
 

@@ -14,11 +14,14 @@ from mailroom.contacts.identity import card_uids
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, CardKind, NewCard
+from mailroom.model.mail import MailboxId
+from mailroom.model.notes import NewNote, NoteKind
 from mailroom.triage.uninstall import remove_cards, remove_groups, remove_labels
 from tests.conftest import ADDRESS_BOOK_SERVERS, DAV_KINDS, open_account_on
 from tests.support import harm, vcards
 from tests.support.accounts import (
     GROUPS,
+    JOURNAL,
     LABELS,
     PROTECTED,
     AccountUnderTest,
@@ -107,7 +110,7 @@ class TestShowing:
         """Cards and groups are known by identifiers that nobody else makes, labels by the settings."""
         add_contact(account, "Carol", "carol@example.net", groups=["Imbox"])
         shown = told(account)
-        assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *LABELS, "Screener"}
+        assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *LABELS, JOURNAL, "Screener"}
         assert all(each["is_untouched"] for name, each in shown.items() if name != "Imbox")
 
     @pytest.mark.parametrize(
@@ -182,6 +185,14 @@ class TestTakingAway:
         done = uninstall(account)
         assert (done.code, account.state()) == (1, before)
         assert "--cards" in done.errors
+
+    def test_a_journal_that_tells_of_something_stays_and_is_named(self, account: AccountUnderTest) -> None:
+        """It is the person's history; one that is empty goes as the labels do."""
+        notes = opened(account).notes
+        notes.write(MailboxId(account.mailbox_id(JOURNAL)), [NewNote(NoteKind.ENTRY, "Filed", "Text")])
+        done = uninstall(account, "--labels")
+        assert JOURNAL in account.mailbox_names()
+        assert f"{JOURNAL} tells what Mailroom did" in done.output
 
     def test_without_a_yes_nothing_is_written(self, account: AccountUnderTest) -> None:
         """In a pipe there is nobody to ask; a program agrees by --yes."""

@@ -26,6 +26,7 @@ LABELS = (
     "@MailroomError",
     "@MailroomWarning",
 )
+JOURNAL = "Mailroom"
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
 OWN_MAILBOX = "Family"
 OWN_GROUP = "Friends"
@@ -222,7 +223,7 @@ def join(account: AccountUnderTest, group: str, *uids: str) -> None:
 
 def furnish(account: AccountUnderTest) -> None:
     """Make everything in the account that triage needs, and a mailbox and a group of the person's own."""
-    plain = dict.fromkeys(("Screener", *GROUPS[1:], *LABELS, OWN_MAILBOX))
+    plain = dict.fromkeys(("Screener", *GROUPS[1:], *LABELS, JOURNAL, OWN_MAILBOX))
     account.add_mailboxes({"Archive": "archive", **PROTECTED, **plain})
     for name in (*GROUPS, OWN_GROUP):
         account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))

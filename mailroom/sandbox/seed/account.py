@@ -38,7 +38,7 @@ class Names:
     Attributes:
         groups: The contact groups, each with every mailbox that its members' mail is in.
         labels: The triage labels, and the one that takes a decision back.
-        notices: The labels Mailroom puts on messages itself.
+        notices: The labels Mailroom puts on messages itself, and the mailbox where it tells what it did.
     """
 
     screener: str = "Screener"
@@ -49,7 +49,7 @@ class Names:
         }
     )
     labels: Sequence[str] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener")
-    notices: Sequence[str] = ("@MailroomError", "@MailroomWarning")
+    notices: Sequence[str] = ("@MailroomError", "@MailroomWarning", "Mailroom")
 
 
 def seeded_account(names: Names = Names(), now: datetime = NOW) -> SandboxAccount:
