@@ -6,7 +6,7 @@ import importlib
 import sys
 
 QUICK = ("idle", "filing", "memory", "start", "hostile")
-LONG = ("latency", "limited", "soak", "volume")
+LONG = ("events", "latency", "limited", "soak", "volume")
 
 
 def main() -> int:
