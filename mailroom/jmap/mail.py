@@ -75,7 +75,9 @@ class JmapMailStore:
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Change messages, each by one patch; see `MailStore.update`."""
-        return update_messages(self._client, self._messages, snapshot, change)
+        update = update_messages(self._client, self._messages, snapshot, change)
+        self._reader.note_changes(len(update.changed))
+        return update
 
     def create_mailboxes(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Make mailboxes; see `MailStore.create_mailboxes`."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from attrs import Factory, define, frozen
-
-from mailroom.errors import MethodError, ServerError
-from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.errors import MethodError, ProtocolError, ServerError, TooLargeError
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
     EMAIL_PROPERTIES,
@@ -16,15 +14,19 @@ from mailroom.jmap.messages import (
     Messages,
     read_message,
 )
-from mailroom.jmap.paging import Paging
-from mailroom.jmap.wire import EmailGet, Json, Query
+from mailroom.jmap.picture import CALLS_FOR_CHANGES, MAX_CHANGES, NOTHING, Picture, small_ones
+from mailroom.jmap.searching import Search, next_pages, searches_in, taken
+from mailroom.jmap.wire import Changes, EmailGet, Json
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Reading
 
 PAGE_MESSAGES = 2_000
-MESSAGES_PER_REQUEST = 8_000
 BUDGET_BYTES = 1024 * 1024
 """What is transferred again at every look without a second thought, besides usual messages."""
+
+MAX_MISSES = 5
+READINGS_WITHOUT_CHANGES = 500
+"""So many readings follow that do not ask what has changed, where that was of no use so often in a row."""
 
 _ONLY_STATE: Json = {"ids": [], "properties": ["id"]}
 
@@ -37,6 +39,9 @@ class MailReader:
     Usually one request reads everything. Where its answer is large, the ids are read first from then on:
     what is large comes in parts, and only once. A server may refuse to search several mailboxes at a
     time (``unsupportedFilter``, RFC 8620 section 5.5): then each is searched by itself.
+
+    What was read of mailboxes that are not large is remembered. From then on the same one request asks
+    what has changed (RFC 8621 section 4.3); where the server does not say all of it, all is read anew.
     """
 
     def __init__(self, client: JmapClient, mailboxes: MailboxList, messages: Messages) -> None:
@@ -46,9 +51,18 @@ class MailReader:
         self._totals: dict[MailboxId, int] = {}
         self._searches_one_by_one = False
         self._reads_ids_first = False
+        self._picture = NOTHING
+        self._misses = self._readings_without_changes = 0
+
+    def note_changes(self, messages: int) -> None:
+        """Hear how many messages were changed here; very many are not asked for one by one afterwards."""
+        if messages > MAX_CHANGES:
+            self._picture = NOTHING
 
     def read(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading:
         """Read the mailbox list and messages; see `MailStore.read`."""
+        if reading := self._read_changes(wanted, keep):
+            return reading
         changes = 0
         while changes < MAX_READ_ATTEMPTS:
             read = self._read_ids_first if self._reads_ids_first else self._read_at_once
@@ -71,26 +85,91 @@ class MailReader:
         else:
             raise error
 
+    def _read_changes(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
+        """Read what has changed, and what is not remembered, by one request; None where that cannot be."""
+        known, rest = self._picture, wanted - self._picture.mailbox_ids
+        if self._readings_without_changes:
+            self._readings_without_changes -= 1
+            return None
+        if not known.mailbox_ids & wanted or not self._fits_beside_changes(rest):
+            return None
+        self._picture = NOTHING  # until it is in step again
+        try:
+            reading = self._read_on(known, wanted, keep)
+        except (MethodError, ProtocolError, TooLargeError):
+            reading = None
+        self._misses = 0 if reading else self._misses + 1
+        if self._misses == MAX_MISSES:
+            self._misses, self._readings_without_changes = 0, READINGS_WITHOUT_CHANGES
+        return reading
+
+    def _fits_beside_changes(self, rest: frozenset[MailboxId]) -> bool:
+        """Whether mailboxes can be read by the request that asks what has changed in others."""
+        if self._reads_ids_first:
+            return not rest
+        searches = self._searches(rest)
+        expected = sum(self._totals.get(x, 0) for x in rest)
+        calls_left = self._client.session.limits.max_calls_in_request - 1 - CALLS_FOR_CHANGES
+        pages = next_pages(searches, self._totals, calls_left)
+        room = sum(page.search.page_messages for page in pages)
+        return (
+            2 * len(pages) <= calls_left
+            and len({id(page.search) for page in pages}) == len(searches)
+            and (not rest or expected < room)
+        )
+
+    def _read_on(self, known: Picture, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
+        """Bring a picture into step, and read what is not in it; None where that is not of one moment."""
+        limits = self._client.session.limits
+        asked = known.calls(1, min(MAX_CHANGES, limits.max_objects_in_get), alone=self._reads_ids_first)
+        rest = wanted - known.mailbox_ids
+        searches = self._searches(rest)
+        pages = next_pages(searches, self._totals, limits.max_calls_in_request - 1 - len(asked))
+        calls = [GET_MAILBOXES, *asked]
+        for page in pages:
+            calls += page.calls(_what_is_found(len(calls)))
+        first, *answers = self._client.call(calls)
+        mailboxes = self._noted(read_mailboxes(first))
+        if not wanted <= self._totals.keys():
+            return self._reading(mailboxes, FoundMessages())
+        changes, changed = answers[0].as_record(Changes), FoundMessages()
+        for answer in answers[1 : len(asked)]:
+            changed.take(answer.as_record(EmailGet), read_message)
+        if self._reads_ids_first:
+            changed = self._messages.read([MessageId(x) for x in (*changes.created, *changes.updated)])
+        picture = known.after(changes, changed)
+        if picture is None or not picture.agrees_with(mailboxes):
+            return None
+        small, found = small_ones(rest, self._totals, picture), FoundMessages()
+        for _, emails in taken(pages, answers[len(asked) :]):
+            found.take(emails, read_message, _or_in(small, keep))
+        if not found.states.keys() <= {picture.state} or not all(search.is_over for search in searches):
+            return None
+        self._picture = picture.joined(small, found, mailboxes)
+        return self._reading(mailboxes, self._picture.beside(found, wanted), keep)
+
     def _read_at_once(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
         """Read mailboxes and messages by the same requests; None where they changed on the way."""
         searches, found = self._searches(wanted), FoundMessages()
+        small = small_ones(wanted, self._totals)
         while True:
-            pages = self._next_pages(searches, calls_before=1)
+            most_calls = self._client.session.limits.max_calls_in_request - 1
+            pages = next_pages(searches, self._totals, most_calls)
             calls = [GET_MAILBOXES]
             for page in pages:
-                calls += page.calls({"#ids": _ids_of(len(calls)), "properties": EMAIL_PROPERTIES})
+                calls += page.calls(_what_is_found(len(calls)))
             first, *answers = self._client.call(calls)
             mailboxes = self._noted(read_mailboxes(first))
             if not wanted or not wanted <= self._totals.keys():
                 return self._reading(mailboxes, FoundMessages())
-            for _, emails in _taken(pages, answers):
-                found.take(emails, read_message, keep)
+            for _, emails in taken(pages, answers):
+                found.take(emails, read_message, _or_in(small, keep))
                 usual_bytes = BUDGET_BYTES + LARGE_MESSAGE_BYTES * len(emails.list_)
                 self._reads_ids_first |= first.response_bytes > usual_bytes
             if not _is_one_moment(searches, found):
                 return None
             if all(search.is_over for search in searches):
-                return self._reading(mailboxes, found)
+                return self._remembered(small, mailboxes, found, keep)
 
     def _read_ids_first(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
         """Read mailboxes, ids and messages one after the other; None where they changed on the way."""
@@ -98,124 +177,64 @@ class MailReader:
         if not wanted or not wanted <= self._totals.keys():
             return self._reading(mailboxes, FoundMessages())
         searches, seen = self._searches(wanted), FoundMessages()
+        small = small_ones(wanted, self._totals)
         ids: dict[MessageId, None] = {}
-        while pages := self._next_pages(searches, calls_before=0):
+        while pages := next_pages(searches, self._totals, self._client.session.limits.max_calls_in_request):
             answers = self._client.call([call for page in pages for call in page.calls(_ONLY_STATE)])
-            for query, emails in _taken(pages, answers):
+            for query, emails in taken(pages, answers):
                 ids |= dict.fromkeys(map(MessageId, query.ids))
                 seen.states |= {emails.state: None}
             if not _is_one_moment(searches, seen):
                 return None
         # Newer than the ids perhaps, but never older than the state that the reading bears.
-        found = self._messages.read(ids, lambda message: bool(message.mailbox_ids & wanted) and keep(message))
+        kept = _or_in(small, keep)
+        found = self._messages.read(ids, lambda message: bool(message.mailbox_ids & wanted) and kept(message))
         found.states = seen.states | found.states
-        return self._reading(mailboxes, found)
+        return self._remembered(small, mailboxes, found, keep)
 
-    def _searches(self, wanted: frozenset[MailboxId]) -> list[_Search]:
-        in_each = [(x, {"inMailbox": x}) for x in sorted(wanted)]
+    def _searches(self, wanted: frozenset[MailboxId]) -> list[Search]:
         page_messages = PAGE_MESSAGES
         if not self._reads_ids_first:
             # What a page finds is got in the same request, where no more are allowed.
             page_messages = min(page_messages, self._client.session.limits.max_objects_in_get)
-        if self._searches_one_by_one:
-            return [_Search((x,), condition, page_messages) for x, condition in in_each]
-        condition = {"operator": "OR", "conditions": [condition for _, condition in in_each]}
-        return [_Search(tuple(wanted), condition, page_messages)] if wanted else []
-
-    def _next_pages(self, searches: Sequence[_Search], calls_before: int) -> list[_Page]:
-        """Return the pages to ask for now: as many as one request may carry and are likely to be there."""
-        # Each page is a query, and a get of what it finds.
-        most = max(1, (self._client.session.limits.max_calls_in_request - calls_before) // 2)
-        pages: list[_Page] = []
-        room = MESSAGES_PER_REQUEST
-        for search in searches:
-            expected = sum(self._totals.get(x, 0) for x in search.mailbox_ids)
-            position, ends = search.paging.position, search.is_over
-            while not ends and len(pages) < most and (room > 0 or not pages):
-                pages.append(_Page(search, position))
-                room -= min(search.page_messages, max(0, expected - position))
-                position += search.page_messages
-                # One more page than is expected to be full: mail may have come since.
-                ends = position > expected
-        return pages
+        return searches_in(wanted, page_messages, one_by_one=self._searches_one_by_one)
 
     def _noted(self, mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
         self._totals = {mailbox.id: mailbox.total_messages for mailbox in mailboxes}
         return mailboxes
 
-    def _reading(self, mailboxes: tuple[Mailbox, ...], found: FoundMessages) -> Reading:
+    def _remembered(
+        self, small: frozenset[MailboxId], mailboxes: tuple[Mailbox, ...], found: FoundMessages, keep: Keep
+    ) -> Reading:
+        """Remember what was read of small mailboxes, where it is of one moment."""
+        is_one_moment = len(found.states) == 1
+        self._picture = NOTHING.joined(small, found, mailboxes) if is_one_moment else NOTHING
+        return self._reading(mailboxes, found, keep)
+
+    def _reading(
+        self, mailboxes: tuple[Mailbox, ...], found: FoundMessages, keep: Keep = lambda _: True
+    ) -> Reading:
         session = self._client.session
-        return Reading(
-            mailboxes,
-            Snapshot(next(iter(found.states), ""), found.messages),
-            session.mail_limits,
-            found.left_out,
-        )
+        messages = {key: each for key, each in found.messages.items() if keep(each)}
+        snapshot = Snapshot(next(iter(found.states), ""), messages)
+        return Reading(mailboxes, snapshot, session.mail_limits, found.left_out)
 
 
-@define
-class _Search:
-    """A query that is read page after page.
-
-    Attributes:
-        states: What the server called the states of the result.
-    """
-
-    mailbox_ids: Sequence[MailboxId]
-    condition: Json
-    page_messages: int
-    paging: Paging = Factory(lambda: Paging("Email/query"))
-    is_over: bool = False
-    states: frozenset[str] = frozenset()
-
-    def take(self, query: Query) -> None:
-        """Note the next page."""
-        self.states |= {query.query_state}
-        self.paging.take(query.ids)
-        if len(query.ids) < self.page_messages:
-            self.is_over = query.limit is None or len(query.ids) < query.limit or not query.ids
-            # Where it is not over, the server gives less at once than it was asked for.
-            self.page_messages = max(1, query.limit or 1)
+def _or_in(mailbox_ids: frozenset[MailboxId], keep: Keep) -> Keep:
+    return lambda message: bool(message.mailbox_ids & mailbox_ids) or keep(message)
 
 
-@frozen
-class _Page:
-    """One page of a search."""
-
-    search: _Search
-    position: int
-
-    def calls(self, get: Json) -> list[Call]:
-        """Return the calls that read the page, given what to get of its messages."""
-        query: Json = {
-            "filter": self.search.condition,
-            "sort": [{"property": "receivedAt", "isAscending": True}],  # what arrives meanwhile comes last
-            "position": self.position,
-            "limit": self.search.page_messages,
-        }
-        return [Call("Email/query", query), Call("Email/get", get)]
+def _what_is_found(index: int) -> Json:
+    """Say what to get of the messages that the query at `index` finds."""
+    return {"#ids": result_of(index, "Email/query", "/ids"), "properties": EMAIL_PROPERTIES}
 
 
-def _taken(pages: Sequence[_Page], answers: Sequence[Answer]) -> Iterator[tuple[Query, EmailGet]]:
-    """Yield what the pages hold, and note it in their searches."""
-    for page, query_answer, get_answer in zip(pages, answers[::2], answers[1::2], strict=True):
-        query, emails = query_answer.as_record(Query), get_answer.as_record(EmailGet)
-        # A page behind one that was shorter than asked for is read again from where that one ended.
-        if page.position == page.search.paging.position and not page.search.is_over:
-            page.search.take(query)
-            yield query, emails
-
-
-def _is_one_moment(searches: Sequence[_Search], found: FoundMessages) -> bool:
+def _is_one_moment(searches: Sequence[Search], found: FoundMessages) -> bool:
     """Whether what was found was so at the same time.
 
     Some servers call the same result otherwise from page to page: then the state of all mail decides.
     """
     return len(found.states) <= 1 or (len(searches) == 1 and len(searches[0].states) == 1)
-
-
-def _ids_of(index: int) -> Json:
-    return result_of(index, "Email/query", "/ids")
 
 
 def _is_unsupported_filter(error: ServerError) -> bool:

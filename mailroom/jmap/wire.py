@@ -185,6 +185,17 @@ class EmailGet:
 
 
 @frozen
+class Changes:
+    """The answer of a /changes (RFC 8620 section 5.2)."""
+
+    new_state: str
+    has_more_changes: bool
+    created: list[str]
+    updated: list[str]
+    destroyed: list[str]
+
+
+@frozen
 class SetError:
     """Why one object was not changed (RFC 8620 section 5.3)."""
 
