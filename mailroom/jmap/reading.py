@@ -207,6 +207,7 @@ class MailReader:
         self, small: frozenset[MailboxId], mailboxes: tuple[Mailbox, ...], found: FoundMessages, keep: Keep
     ) -> Reading:
         """Remember what was read of small mailboxes, where it is of one moment."""
+        small &= small_ones(small, self._totals)  # by now, one may have become large
         is_one_moment = len(found.states) == 1
         self._picture = NOTHING.joined(small, found, mailboxes) if is_one_moment else NOTHING
         return self._reading(mailboxes, found, keep)

@@ -197,6 +197,48 @@ class TestReading:
         assert sender in said
 
 
+class TestReadingAgain:
+    """`MailStore.read`, of which a store remembers what it has read."""
+
+    def test_sees_what_has_changed_as_a_first_look_does(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """Whatever came, went, was moved, labelled, read or deleted; with other mailboxes besides, too."""
+        watched, besides = ("Screener", "@ToFeed"), ("Screener", "@ToFeed", "Feed", "Inbox")
+        first, second, third = (account.receive([ANN], place) for place in ("Screener", "Inbox", "Family"))
+
+        def look() -> None:
+            for names in (watched, besides, watched):
+                fresh = opened(account).mail
+                fresh.read([])
+                assert store.read(_ids(account, *names)) == fresh.read(_ids(account, *names))
+
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: None,
+            lambda: account.receive([BOB], "Screener"),
+            lambda: label(account, second, "@ToFeed"),
+            lambda: label(account, third, "@ToFeed"),
+            lambda: account.mark_read(first),
+            lambda: account.place(first, "Feed"),
+            lambda: account.place(third, "Family"),
+            lambda: account.place(first, "Screener", "Family"),
+            lambda: account.destroy(second),
+            lambda: account.rename_mailbox("Family", "Kin"),
+        )
+        for step in steps:
+            step()
+            look()
+
+    def test_sees_its_own_changes(self, account: AccountUnderTest, store: MailStore) -> None:
+        """What the store itself has moved is where it was moved to."""
+        for _ in range(3):
+            account.receive([ANN], "Screener")
+        update = store.update(_read(store, account, "Screener"), _moving(account, "Screener", "Feed"))
+        assert len(update.changed) == 3
+        assert not _read(store, account, "Screener").messages
+        assert _read(store, account, "Screener", "Feed").messages.keys() == update.changed
+
+
 class TestUpdating:
     """`MailStore.update`."""
 

@@ -54,7 +54,7 @@ def polls_answered_with(status: int) -> Callable[[Request], Reply | None]:
     looks = count()
 
     def interceptor(request: Request) -> Reply | None:
-        is_look = all(method in request.body for method in (b"Mailbox/get", b"Email/query"))
+        is_look = all(method in request.body for method in (b"Mailbox/get", b'"Email/'))
         return Reply(status) if is_look and next(looks) else None
 
     return interceptor
