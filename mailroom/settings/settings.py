@@ -17,9 +17,11 @@ from mailroom.http import (
     find_url_problem,
     secrets_of_url,
 )
+from mailroom.model.schedule import Schedule
 from mailroom.model.scheme import Scheme
 from mailroom.output.redaction import conceal
 from mailroom.settings.credentials import carddav_credentials, jmap_credentials
+from mailroom.settings.digest import read_digest
 from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.misspelt import misspelt
 from mailroom.settings.reader import Reader, find_name_problem
@@ -52,6 +54,7 @@ class Settings:
     Attributes:
         contacts: How contacts are reached: ``carddav``, ``jmap``, or ``auto``.
         journal_days: How long what was done is told in the journal.
+        digest: When the person is told who waits in Screener; None where never.
         notify_url: Where the person is told of what needs them; empty where nowhere.
         misspelt: What is said of variables that are nearly settings; they change nothing.
     """
@@ -68,6 +71,7 @@ class Settings:
     contacts: str
     sweep_stragglers: bool
     journal_days: int
+    digest: Schedule | None
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
@@ -146,6 +150,7 @@ def load_settings(
         journal_days=reader.whole_number(JOURNAL_DAYS),
         push=reader.word("MAILROOM_PUSH"),
         contacts=contacts,
+        digest=read_digest(reader),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
         carddav_username=reader.secret(CARDDAV_SECRETS[0], _basic_username, is_needed=needs_carddav),
         carddav_password=reader.secret(CARDDAV_SECRETS[1], is_needed=needs_carddav),

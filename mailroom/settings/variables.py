@@ -12,6 +12,8 @@ CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
 CONTACTS: Final = "MAILROOM_CONTACTS"
 JOURNAL_DAYS: Final = "MAILROOM_JOURNAL_DAYS"
+DIGEST: Final = "MAILROOM_DIGEST"
+DIGEST_AT: Final = "MAILROOM_DIGEST_AT"
 HEALTH_HOST: Final = "MAILROOM_HEALTH_HOST"
 HEALTH_PORT: Final = "MAILROOM_HEALTH_PORT"
 
@@ -46,6 +48,8 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
+    DIGEST: "off",
+    DIGEST_AT: "08:00",
     JMAP_SESSION_URL: "https://api.fastmail.com/jmap/session",
     CARDDAV_URL: "https://carddav.fastmail.com/",
     HEALTH_HOST: "::",  # a probe comes from outside the pod
@@ -58,6 +62,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "MAILROOM_LOG_FORMAT": LOG_FORMATS,
     "MAILROOM_PUSH": ("auto", "off"),
     CONTACTS: ("auto", "carddav", "jmap"),
+    DIGEST: ("off", "daily", "weekly"),
 }
 """Those that say one of a few words."""
 
