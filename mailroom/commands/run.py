@@ -15,7 +15,7 @@ from mailroom.exits import Exit
 from mailroom.jmap import PushState
 from mailroom.output.logs import configure_logs, is_read_as_it_comes, log
 from mailroom.service.health import Health, HealthServer
-from mailroom.service.loop import Service
+from mailroom.service.loop import Chore, Service
 from mailroom.service.metrics import Metrics
 from mailroom.service.notifier import Notifier
 from mailroom.service.ntfy import Ntfy
@@ -111,7 +111,16 @@ def _run_service(settings: Settings) -> Exit:
             stop=stop,
             wake=wake,
             readers=[metrics, notifier] if notifier else [metrics],
+            chores=_chores(account, settings),
         ).run()
+
+
+def _chores(account: Account, settings: Settings) -> list[Chore]:
+    if settings.digest is None:
+        return []
+    from mailroom.digest.writer import Digest  # noqa: PLC0415 - most services have no use for it
+
+    return [Digest(account.triage, account.notes, account.subjects, settings.scheme, settings.digest)]
 
 
 def _notifier(settings: Settings) -> Notifier | None:

@@ -45,9 +45,8 @@ def compose_digest(
     lines = [f"{says} with {number_of(screened.messages, 'message')}, the most recent first.", ""]
     for each in strangers[:MOST_SENDERS]:
         lines += [*_lines_about(each, subjects.get(each.newest, ""), zone), ""]
-    if more := len(strangers) - MOST_SENDERS:
-        if more > 0:
-            lines += [f"And {number_of(more, 'more sender')}: `mailroom waiting` lists them all.", ""]
+    if (more := len(strangers) - MOST_SENDERS) > 0:
+        lines += [f"And {number_of(more, 'more sender')}: `mailroom waiting` lists them all.", ""]
     labels = ", ".join(scheme.labels)
     lines += [
         f"To decide on a sender, put a label on a message of theirs: {labels}.",

@@ -35,6 +35,18 @@ class CycleReader(Protocol):
         ...
 
 
+class Chore(Protocol):
+    """Something that is done after a cycle that ended well, now and then; it raises nothing."""
+
+    def do_if_due(self) -> None:
+        """Do it if it is due."""
+        ...
+
+    def seconds_until_due(self) -> float:
+        """Return in how many seconds it may be due, so that a cycle begins by then."""
+        ...
+
+
 class Service:
     """Runs cycles until it is stopped or has failed too often.
 
@@ -44,6 +56,7 @@ class Service:
         stop: Set when the process is to end; `wake` is to be stopped with it.
         wake: Called when a cycle should begin before the interval is over.
         readers: Read what becomes of each cycle, besides the log.
+        chores: Done after it.
     """
 
     def __init__(
@@ -56,6 +69,7 @@ class Service:
         stop: threading.Event,
         wake: Wake,
         readers: Collection[CycleReader] = (),
+        chores: Collection[Chore] = (),
     ) -> None:
         self._triage = triage
         self._interval_seconds = interval_seconds
@@ -64,6 +78,7 @@ class Service:
         self._stop = stop
         self._wake = wake
         self._readers = readers
+        self._chores = chores
 
     def run(self) -> Exit:
         """Run until stopped, or until it has failed too often."""
@@ -92,14 +107,21 @@ class Service:
                     self._wake.call()  # a person may be waiting; most failures are over in a moment
             else:
                 failures, is_awaited = 0, False
-                self._on_good_cycle()
-                for reader in self._readers:
-                    reader.note_report(report, time.monotonic() - began)
-            self._on_progress(self._interval_seconds)
+                self._conclude(report, time.monotonic() - began)
+            wait_seconds = min([self._interval_seconds, *(x.seconds_until_due() for x in self._chores)])
+            self._on_progress(wait_seconds)
             # While cycles fail, many changes must not use up the failures at once.
-            self._wake.wait(self._interval_seconds, pause_seconds=2.0**failures if failures else 0.0)
+            self._wake.wait(wait_seconds, pause_seconds=2.0**failures if failures else 0.0)
         log(logging.INFO, "service_stopped")
         return Exit.DONE
+
+    def _conclude(self, report: Report, seconds: float) -> None:
+        """Do what follows a cycle that ended well."""
+        self._on_good_cycle()
+        for reader in self._readers:
+            reader.note_report(report, seconds)
+        for chore in self._chores:
+            chore.do_if_due()
 
 
 def run_cycle(triage: Triage, *, is_awaited: bool = False) -> Report:

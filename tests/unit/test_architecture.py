@@ -43,6 +43,10 @@ WALLS = {
         {"triage", "journal", "model", "output"},
         "The service runs cycles and tells of them, whatever they talk to.",
     ),
+    "digest": (
+        {"triage", "model", "output"},
+        "A digest says who waits; how it gets into the account, and when it is asked for, others know.",
+    ),
     "sandbox": (set(), "The double shares nothing with what it is to test."),
     "account": (
         {"carddav", "http", "jmap", "journal", "model", "settings", "triage"},
@@ -51,6 +55,7 @@ WALLS = {
     "commands": (
         {
             "account",
+            "digest",
             "jmap",
             "journal",
             "model",
