@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, tzinfo
 
@@ -20,6 +21,9 @@ from mailroom.triage.strangers import Screened, find_strangers
 
 RETRY_SECONDS = 600.0
 """After a failure it is left alone for a while: what it looks at takes more requests than a cycle."""
+
+REMEMBERED = 8
+"""How many days are known to be done; one is enough where no clock goes back."""
 
 LEAST_WAIT_SECONDS = 60.0
 """Where the clock on the wall shows an hour twice, its next moment may lie in the first of them."""
@@ -56,7 +60,7 @@ class Digest:
         self._now = now
         self._zone = zone
         self._clock = clock
-        self._done: date | None = None
+        self._done: deque[date] = deque(maxlen=REMEMBERED)
         self._complained_of: date | None = None
         self._quiet_until = -1.0
 
@@ -70,8 +74,7 @@ class Digest:
     def do_if_due(self) -> None:
         """Write the digest if it is due and there is none; no request otherwise. Raises nothing."""
         day = self._schedule.due_day(self._now().astimezone(self._zone))
-        is_done = day is None or (self._done and self._schedule.is_done(day, [self._done]))
-        if day is None or is_done or self._clock() < self._quiet_until:
+        if day is None or self._schedule.is_done(day, self._done) or self._clock() < self._quiet_until:
             return
         try:
             self._tell(day)
@@ -80,7 +83,7 @@ class Digest:
         except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
             self._note_failure(error, day)
         else:
-            self._done = day
+            self._done.append(day)
 
     def _tell(self, day: date) -> None:
         known = next(iter(self._notes.read(None, NoteKind.DIGEST)), ())

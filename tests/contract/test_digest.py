@@ -15,8 +15,9 @@ import pytest
 
 from mailroom.account import Account
 from mailroom.digest.writer import RETRY_SECONDS, Digest
-from mailroom.model.notes import NoteKind
+from mailroom.model.mail import MailboxId
 from mailroom.model.schedule import Rhythm, Schedule
+from mailroom.model.sender import Correspondent
 from tests.support.accounts import AccountUnderTest, add_contact, label
 from tests.support.behind import behind
 from tests.support.harm import Harm, mail_write
@@ -31,6 +32,7 @@ THURSDAY = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = timedelta(days=1)
+PLACES = ("Inbox", "Trash", "Archive", "Family", "Screener")
 AN_INSTANT = timedelta(minutes=1)
 
 
@@ -64,9 +66,12 @@ class Mailroom:
 
 
 def digests(account: AccountUnderTest) -> list[str]:
-    """Every digest of the account, wherever it is; the newest first."""
-    found = opened(account).notes.read(None, NoteKind.DIGEST)
-    return [str(note.id) for page in found for note in page]
+    """Every digest that was written, wherever it is, the newest first; nothing else is from the person."""
+    there = account.mailbox_names()
+    places = [MailboxId(account.mailbox_id(name)) for name in PLACES if name in there]
+    found = opened(account).mail.read(places).snapshot.messages.values()
+    own = [x for x in found if isinstance(x.sender, Correspondent) and x.sender.address == account.address]
+    return [x.id for x in sorted(own, key=lambda x: (x.received_at, x.id), reverse=True)]
 
 
 def in_inbox(account: AccountUnderTest) -> list[str]:
