@@ -57,7 +57,6 @@ class Layout:
         labels: The category that each triage label stands for, that which takes a decision back included.
         destinations: Where the mail of each contact group belongs, by the group's name.
         archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
-        trash: Where what has had its time goes; None where the account has no such mailbox.
         warning: The warning label; None where warnings are off.
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
         max_mailboxes: In how many mailboxes a message may be at once; None for any number.
@@ -73,7 +72,6 @@ class Layout:
     error: MailboxId
     archive: MailboxId | None = None
     warning: MailboxId | None = None
-    trash: MailboxId | None = None
     protected: frozenset[MailboxId] = frozenset()
     max_mailboxes: int | None = None
     paths: Mapping[MailboxId, str] = MappingProxyType({})
@@ -177,7 +175,6 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         error=named(scheme.error_label),
         warning=named(scheme.warning_label) if scheme.warning_label else None,
         archive=by_role.get(ARCHIVE_ROLE),
-        trash=by_role.get(TRASH_ROLE),
         protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
         paths=tree.paths,
