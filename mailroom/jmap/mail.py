@@ -73,6 +73,11 @@ class JmapMailStore:
         """Read the messages that are marked; see `MailStore.warned`."""
         return self._marked(WARNED_KEYWORD, MAX_WARNED)
 
+    def those(self, message_ids: Collection[MessageId]) -> Snapshot:
+        """Read messages by their ids; see `MailStore.those`."""
+        found = self._messages.read(message_ids)
+        return Snapshot(next(iter(found.states), ""), found.messages)
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Change messages, each by one patch; see `MailStore.update`."""
         update = update_messages(self._client, self._messages, snapshot, change)

@@ -125,6 +125,19 @@ class Failed:
 
 
 @frozen
+class SetAside:
+    """A sender who is not as before, because somebody has decided on them since.
+
+    Attributes:
+        takes_back: The entries of which nothing more is to be taken back for this sender, by their ids.
+    """
+
+    address: Address
+    reason: str
+    takes_back: tuple[str, ...]
+
+
+@frozen
 class Entry:
     """What Mailroom did at one time.
 
@@ -137,6 +150,7 @@ class Entry:
         warned: Messages that got the warning label.
         left: Messages that are left to the person, each with why.
         failed: Senders, of both kinds, of whom something was left undone.
+        set_aside: Senders who are not as before although that was wanted.
         senders_left_out: How many senders and messages the entry has no room for.
     """
 
@@ -149,6 +163,7 @@ class Entry:
     warned: tuple[Misnamed, ...] = ()
     left: tuple[Told, ...] = ()
     failed: tuple[Failed, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
     senders_left_out: int = 0
 
     @classmethod
@@ -158,12 +173,14 @@ class Entry:
         cause: Cause,
         at: datetime,
         takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+        set_aside: Mapping[Address, str] = MappingProxyType({}),
     ) -> Entry:
         """Return what a report says, with no more moves than an entry holds.
 
         Args:
             at: The moment, with a time zone.
             takes_back: For each sender the entries that were taken back, by their ids.
+            set_aside: Senders whom somebody has decided on since, and why they stay as they are.
         """
         decided = [_decided(each, takes_back.get(each.filing.decision.sender, ())) for each in report.filed]
         # What a file says again and again is no news where nothing came of it.
@@ -185,6 +202,9 @@ class Entry:
             tuple(warned[:most]),
             tuple(left[:most]),
             tuple(failed[:most]),
+            tuple(
+                SetAside(each, reason, tuple(takes_back.get(each, ()))) for each, reason in set_aside.items()
+            ),
             sum(max(0, len(each) - most) for each in lists),
         )
         return _named(_within_bounds(entry))
@@ -192,7 +212,7 @@ class Entry:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was done: what failed or is left to the person alone is no entry."""
-        return not (self.decided or self.swept or self.released or self.warned)
+        return not (self.decided or self.swept or self.released or self.warned or self.set_aside)
 
     @property
     def moves_recorded(self) -> int:

@@ -75,6 +75,7 @@ def _exceeds_bounds(entry: Entry) -> bool:
         entry.warned,
         entry.left,
         entry.failed,
+        entry.set_aside,
     )
     return entry.moves_recorded > MAX_RECORDED_MOVES or max(map(len, lists)) > MAX_RECORDED_SENDERS
 

@@ -93,6 +93,10 @@ class MailStore(Protocol):
         """
         ...
 
+    def those(self, message_ids: Collection[MessageId]) -> Snapshot:
+        """Read messages by their ids, wherever they are; those that are gone are missing."""
+        ...
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Do to each message what `change`, a pure function, says of it.
 

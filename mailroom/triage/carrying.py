@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from attrs import evolve, frozen
 
 from mailroom.model.address import Address
@@ -17,8 +19,6 @@ from mailroom.triage.filing import (
 )
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
-from mailroom.triage.moves import moves_of
-from mailroom.triage.outcome import by_sender
 from mailroom.triage.plan import file_unborn
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
@@ -47,6 +47,7 @@ class Carrier:
         if not work.filings:
             return view.marked
         self.just_archived.expect(view.marked)
+        self._put_back(work, view.layout)
         snapshot = self._sweep(work, view.layout, view.marked)
         self.just_archived.note(snapshot)
         # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
@@ -78,9 +79,14 @@ class Carrier:
             work.filings[decision.sender] = file_unborn(decision, view.layout)
         if not work.filings:
             return Snapshot("", {})
-        snapshot = self._read_for(work, view.layout)
+        layout = view.layout
+        known = self._read_known(work, layout)
+        for message in known.messages.values():
+            if (sender := sender_of(message)) and work.put_back(message, layout):
+                work.moved[sender] += 1
+        snapshot = self._read_for(work, layout)
         for message in snapshot.messages.values():
-            if (sender := sender_of(message)) and work.swept(message, view.layout):
+            if (sender := sender_of(message)) and work.swept(message, layout):
                 work.moved[sender] += 1
         return snapshot
 
@@ -95,15 +101,32 @@ class Carrier:
 
         return self.reader.read_messages(mailboxes, keep)
 
+    def _read_known(self, work: Work, layout: Layout) -> Snapshot:
+        """Read the messages of which it is known where they were, and note how many stay where they are."""
+        message_ids = work.known_ways
+        snapshot = self.mail.those(message_ids) if message_ids else Snapshot("", {})
+        theirs: dict[Address, list[Message]] = defaultdict(list)
+        for message in snapshot.messages.values():
+            if sender := sender_of(message):
+                theirs[sender].append(message)
+        for sender, messages in theirs.items():
+            filing = work.filings.get(sender)
+            if filing and filing.decision.former:
+                work.staying[sender] = filing.decision.former.count_staying(messages, layout)
+        return snapshot
+
+    def _put_back(self, work: Work, layout: Layout) -> None:
+        """Move the messages of which it is known where they were back there."""
+        snapshot = self._read_known(work, layout)
+        if snapshot.messages:
+            update = self.mail.update(snapshot, lambda message: work.put_back(message, layout))
+            work.note_moves(update, snapshot, layout)
+
     def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
         """Move the filed senders' messages, and return the labelled ones as they are now."""
         snapshot = self._read_for(work, layout)
         update = self.mail.update(snapshot, lambda message: work.swept(message, layout))
-        outcome = by_sender(update, snapshot)
-        work.moved += outcome.changed
-        work.moves |= moves_of(update, layout)
-        for sender, reason in outcome.failed.items():
-            work.fail(sender, reason)
+        work.note_moves(update, snapshot, layout)
         return update.snapshot.only(marked.messages)
 
 

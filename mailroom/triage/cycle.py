@@ -205,7 +205,7 @@ class Triage:
         work = self._admit(decisions, view)
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
-        return Forecast(work.foreseen(), (), left=work.not_filed(view.marked))
+        return work.preview(view.marked)
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""
@@ -264,7 +264,7 @@ class Triage:
         decisions = read_decisions(speaking, view.layout, self._own)
         tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held)
+        return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held=held)
 
     def _settle(self, work: Work, view: MailView, contacts: Contacts) -> None:
         """Take in of whom the labels in conversations speak."""

@@ -13,6 +13,7 @@ from mailroom.model.mail import Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
+from mailroom.triage.former import Former
 from mailroom.triage.layout import Layout
 
 OWN = "the sender is one of your own addresses"
@@ -26,6 +27,7 @@ class Decision:
     Attributes:
         who: The sender as the newest labelled message shows them, with the newest name that one shows.
         message_ids: The messages that carry the label; none where no label stands for the decision.
+        former: How they and their mail were before, where that is to be so again.
         is_old: Whether it was taken before and a contact group stands for it: then what they have in the
             Inbox is where the person wants it.
     """
@@ -34,6 +36,7 @@ class Decision:
     category: Category
     message_ids: tuple[MessageId, ...] = ()
     is_old: bool = False
+    former: Former | None = None
 
     @property
     def sender(self) -> Address:

@@ -6,15 +6,21 @@ A failure is noted against its sender in the work under way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from attrs import evolve
+
+from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.ports import AddressBook, Advance, Contacts, Enrolled, Joining
+from mailroom.model.ports import AddressBook, Advance, Contacts, Enrolled, Joining, Refused
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
-from mailroom.triage.plan import file_sender, file_unborn, fits, shared_card_conflicts
+from mailroom.triage.former import Former
+from mailroom.triage.layout import Layout
+from mailroom.triage.plan import Filing, file_sender, file_unborn, fits, shared_card_conflicts
+from mailroom.triage.restoring import objection, restore_sender
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
 
@@ -24,10 +30,10 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     layout, marked = view.layout, view.marked.messages
     without_card = []
     for decision in work.hopeful_decisions:
-        cards = contacts.cards(decision.sender)
-        if cards or decision.category.is_undecided:
-            work.filings[decision.sender] = file_sender(decision, cards, contacts.groups, layout)
-        else:
+        filing = _file(decision, work, contacts, layout)
+        if filing:
+            work.filings[decision.sender] = filing
+        elif decision.sender not in work.set_aside:
             without_card.append(decision)
     _reject_sharers(work, view)
     unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
@@ -42,6 +48,20 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
             reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
             work.fail(decision.sender, f"{reason}: take each labelled message out of one")
     return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
+
+
+def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) -> Filing | None:
+    """Say how a sender is filed; None where they need a card first, or are set aside."""
+    cards, former = contacts.cards(decision.sender), decision.former
+    is_exact = former is not None and former.is_whole
+    if former and is_exact and (reason := objection(former, cards, contacts.groups, layout)):
+        work.set_aside[decision.sender] = reason
+        return None
+    if not (cards or decision.category.is_undecided):
+        return None
+    if former and is_exact:
+        return restore_sender(decision, former, cards, contacts.groups, layout)
+    return file_sender(decision, cards, contacts.groups, layout)
 
 
 def _reject_sharers(work: Work, view: MailView) -> None:
@@ -60,7 +80,10 @@ def _reject_sharers(work: Work, view: MailView) -> None:
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:
     """File all senders: who has no card gets one, and each group takes in who joins it."""
-    without_card = file_those_with_card(work, view, contacts)
+    made_again = _make_again(book, work, view, contacts)
+    without_card = file_those_with_card(work, view, book.latest() if made_again else contacts)
+    for sender in made_again & work.filings.keys():
+        work.filings[sender] = evolve(work.filings[sender], created=True)
     joining = _joining(work, without_card)
     enrolled = book.enrol(joining, advance) if joining else Enrolled({}, {})
     for decision in without_card:
@@ -72,15 +95,38 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
         else:
             work.fail(decision.sender, card.reason)
     for filing in list(work.filings.values()):
-        reason = enrolled.failed.get(filing.group)
-        if reason and (filing.joins or filing.created):
+        groups = {group for group, _ in filing.arrivals} | ({filing.group} if filing.created else set())
+        for reason in filter(None, map(enrolled.failed.get, sorted(groups))):
             work.fail(filing.decision.sender, reason)
+
+
+def _make_again(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> frozenset[Address]:
+    """Make the cards that senders had before and that are gone; return whose there are now."""
+    lost = []
+    for decision in work.hopeful_decisions:
+        cards, former = contacts.cards(decision.sender), decision.former
+        if (
+            former
+            and former.is_whole
+            and _lacks_card(decision, former, cards)
+            and not objection(former, cards, contacts.groups, view.layout)
+        ):
+            lost.append(decision)
+    made = book.create([decision.new_card() for decision in lost]) if lost else {}
+    for sender, card in made.items():
+        if isinstance(card, Refused):
+            work.fail(sender, card.reason)
+    return frozenset(made)
+
+
+def _lacks_card(decision: Decision, former: Former, cards: Sequence[Card]) -> bool:
+    is_gone = former.gone_cards > {card.uid for card in cards if card.uid in former.gone_cards}
+    return is_gone or not (cards or decision.category.is_undecided)
 
 
 def _joining(work: Work, without_card: Iterable[Decision]) -> dict[str, Joining]:
     """Return who is to come into each contact group."""
-    filings = [filing for filing in work.filings.values() if filing.joins]
-    uids = uids_by_group((filing.group, filing.card.uid) for filing in filings if filing.card)
+    uids = uids_by_group(chain.from_iterable(filing.arrivals for filing in work.filings.values()))
     new: dict[str, list[NewCard]] = defaultdict(list)
     for decision in without_card:
         new[decision.category.group.name].append(decision.new_card())
@@ -123,6 +169,8 @@ def take_cards_away(book: AddressBook, work: Work) -> None:
         if refused:
             work.fail(sender, refused[0])
         elif filing.all_cards > filing.made_cards:
-            work.kept_cards[sender] = "Mailroom did not make it"
+            former = filing.decision.former
+            was_there = former is not None and former.is_whole
+            work.kept_cards[sender] = "it was there before" if was_there else "Mailroom did not make it"
         elif stays:
             work.kept_cards[sender] = stays[0]

@@ -58,8 +58,7 @@ def moves_of(update: Update, layout: Layout, most: int = MAX_RECORDED_MOVES) -> 
         if not now or not (sender := sender_of(was)):
             continue
         way = was.mailbox_ids - layout.watched, now.mailbox_ids - layout.watched
-        if way[0] != way[1]:
-            by_sender[sender][way].append(message_id)
+        by_sender[sender][way].append(message_id)
     return {
         sender: tuple(
             Move(_places(before, layout), _places(after, layout), tuple(message_ids))

@@ -40,6 +40,7 @@ class Filing:
         made_cards: Those of their cards that Mailroom made, which go where the decision is taken back.
         destination: Where their mail belongs from now on.
         former_mailboxes: Where their mail belonged until now; what lies there is moved like that in Screener.
+        further_lines: Other groups to put cards of theirs into, where something is as it was before.
     """
 
     decision: Decision
@@ -51,11 +52,18 @@ class Filing:
     made_cards: frozenset[CardUid]
     destination: Destination
     former_mailboxes: frozenset[MailboxId]
+    further_lines: frozenset[tuple[str, CardUid]] = frozenset()
 
     @property
     def left_groups(self) -> list[str]:
         """The names of the groups to leave, sorted."""
         return sorted({group for group, _ in self.departures})
+
+    @property
+    def arrivals(self) -> frozenset[tuple[str, CardUid]]:
+        """Groups to put cards of theirs into."""
+        first = {(str(self.group), self.card.uid)} if self.joins and self.card else set()
+        return self.further_lines | first
 
     @property
     def former_groups(self) -> list[str]:
@@ -67,7 +75,7 @@ class Filing:
     def changes_contacts(self) -> bool:
         """Whether anything is to be done in the address book."""
         loses_card = self.decision.category.is_undecided and self.made_cards
-        return bool(self.created or self.joins or self.departures or loses_card)
+        return bool(self.created or self.arrivals or self.departures or loses_card)
 
     @property
     def group(self) -> Name:

@@ -23,6 +23,7 @@ class Filed:
         gone_cards: Those of their cards that were deleted.
         moves: How their messages moved, as far as it is remembered; see `MAX_RECORDED_MOVES`.
         labelled: The newest message with the label; None where no label stands for it.
+        staying: How many messages do not lie where they were before, because somebody has moved them since.
     """
 
     filing: Filing
@@ -31,6 +32,7 @@ class Filed:
     gone_cards: frozenset[CardUid] = frozenset()
     moves: tuple[Move, ...] = ()
     labelled: Message | None = None
+    staying: int = 0
 
 
 @frozen
@@ -197,6 +199,8 @@ class Forecast:
         unreadable: For each message that the server gives in no form that can be read, why.
         stragglers: Senders decided on before whose mail would be swept out of Screener.
         left: Senders who would not be filed although no label stands for it, and why.
+        set_aside: Those of them on whom somebody has decided since what was to be taken back.
+        staying: For each sender how many messages would stay where somebody has moved them since.
     """
 
     filings: tuple[tuple[Filing, int], ...]
@@ -205,6 +209,8 @@ class Forecast:
     stragglers: tuple[tuple[Filing, int], ...] = ()
     left: Mapping[Address, str] = Factory(dict)
     released: tuple[tuple[Message, str], ...] = ()
+    set_aside: Mapping[Address, str] = Factory(dict)
+    staying: Mapping[Address, int] = Factory(dict)
 
     @property
     def changes(self) -> tuple[tuple[Filing, int], ...]:

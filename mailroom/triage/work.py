@@ -15,9 +15,10 @@ from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
-from mailroom.triage.moves import Move
+from mailroom.triage.moves import Move, moves_of
+from mailroom.triage.outcome import by_sender
 from mailroom.triage.plan import NO_CHANGE, Filing, sweep
-from mailroom.triage.report import Filed, Rejected, Report, Unmarked, Warned
+from mailroom.triage.report import Filed, Forecast, Rejected, Report, Unmarked, Warned
 
 Task = tuple[Address, str] | MessageId
 """What may be refused again and again: filing a sender for a category, or marking a message."""
@@ -32,6 +33,7 @@ class Work:
         rejected: Labelled messages that are left to the person.
         released: Labelled messages of which the label does not speak: it just comes off; each with why.
         postponed: For each sender about whom nothing can be decided yet, why.
+        set_aside: For each sender who is not to be as before, because somebody decided on them since, why.
         held: What was refused lately, and is left alone in this cycle.
         filings: How senders are filed; a sender stands here until something of theirs fails.
         failed: For each sender of whom something failed, why.
@@ -41,6 +43,7 @@ class Work:
         moves: How they moved, as far as it is remembered.
         gone_cards: For each sender on whom nothing is decided any more, the cards that were deleted.
         resting: Senders and messages to which nothing is done in this cycle: they are held, or postponed.
+        staying: For each sender how many messages stay where somebody has moved them since.
         kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
     """
 
@@ -48,6 +51,7 @@ class Work:
     rejected: dict[MessageId, Rejection]
     released: dict[MessageId, Released] = Factory(dict)
     postponed: dict[Address, str] = Factory(dict)
+    set_aside: dict[Address, str] = Factory(dict)
     held: frozenset[Task] = frozenset()
     filings: dict[Address, Filing] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
@@ -55,6 +59,7 @@ class Work:
     moved: Counter[Address] = Factory(Counter)
     moves: dict[Address, tuple[Move, ...]] = Factory(dict)
     gone_cards: dict[Address, frozenset[CardUid]] = Factory(dict)
+    staying: dict[Address, int] = Factory(dict)
     kept_cards: dict[Address, str] = Factory(dict)
     accepted: frozenset[MessageId] = frozenset()
     resting: frozenset[Address | MessageId] = field(init=False)
@@ -102,7 +107,7 @@ class Work:
             for message_id, each in self.rejected.items()
             if (sender := sender_of(marked.messages[message_id]))
         }
-        return rejected | self.postponed | self.failed
+        return rejected | self.postponed | self.set_aside | self.failed
 
     def filing_of(self, message: Message) -> Filing | None:
         """Return how the message's sender is filed, if they are."""
@@ -117,7 +122,33 @@ class Work:
     def swept(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets to where its sender's mail belongs."""
         filing = self.filing_of(message)
-        return sweep(message, filing, layout) if filing else NO_CHANGE
+        if filing is None:
+            return NO_CHANGE
+        former = filing.decision.former
+        return NO_CHANGE if former and former.settles(message, layout) else sweep(message, filing, layout)
+
+    def put_back(self, message: Message, layout: Layout) -> Change:
+        """Say how a message gets back to where it was before what is taken back."""
+        filing = self.filing_of(message)
+        former = filing.decision.former if filing else None
+        if former is None or message.id not in former.ways:
+            return NO_CHANGE
+        return former.way_back(message, layout) or NO_CHANGE
+
+    @property
+    def known_ways(self) -> list[MessageId]:
+        """The messages of filed senders of which it is known where they were before."""
+        formers = (filing.decision.former for filing in self.filings.values())
+        return [message_id for former in formers if former for message_id in former.ways]
+
+    def note_moves(self, update: Update, before: Snapshot, layout: Layout) -> None:
+        """Note what became of messages that were to move."""
+        outcome = by_sender(update, before)
+        self.moved += outcome.changed
+        for sender, moves in moves_of(update, layout).items():
+            self.moves[sender] = (*self.moves.get(sender, ()), *moves)
+        for sender, reason in outcome.failed.items():
+            self.fail(sender, reason)
 
     def unlabelled(self, message: Message, layout: Layout, contacts: Contacts) -> Change:
         """Say how the label comes off a message of which it does not speak, if this is one."""
@@ -175,6 +206,11 @@ class Work:
         """Return how the senders would be filed, each with how many of their messages would move."""
         return tuple((filing, self.moved[sender]) for sender, filing in self.filings.items())
 
+    def preview(self, marked: Snapshot) -> Forecast:
+        """Say what would become of what a person says otherwise than by labels."""
+        left = self.not_filed(marked)
+        return Forecast(self.foreseen(), (), left=left, set_aside=self.set_aside, staying=self.staying)
+
     def filed(self, marked: Snapshot) -> tuple[Filed, ...]:
         """Say how the senders were filed of whom nothing failed.
 
@@ -195,6 +231,7 @@ class Work:
                 self.gone_cards.get(sender, frozenset()),
                 self.moves.get(sender, ()),
                 labelled(filing),
+                self.staying.get(sender, 0),
             )
             for sender, filing in self.filings.items()
         )

@@ -96,6 +96,10 @@ class World:
         marked = {x.id: x for x in self.messages.values() if x.is_warned}
         return Snapshot(str(self.writes), marked)
 
+    def those(self, message_ids: Collection[MessageId]) -> Snapshot:
+        found = {x: self.messages[x] for x in message_ids if x in self.messages}
+        return Snapshot(str(self.writes), found)
+
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         former, failed, now = {}, {}, {}
         for message_id, seen in snapshot.messages.items():

@@ -17,6 +17,7 @@ from mailroom.journal.entry import (
     Entry,
     Failed,
     Misnamed,
+    SetAside,
     Swept,
     Told,
     count_moves,
@@ -75,6 +76,7 @@ entries = st.builds(
     warned=st.lists(st.builds(Misnamed, pointers, texts), max_size=2).map(tuple),
     left=told,
     failed=st.lists(st.builds(Failed, addresses, texts), max_size=2).map(tuple),
+    set_aside=st.lists(st.builds(SetAside, addresses, texts, st.just(("x",))), max_size=2).map(tuple),
     senders_left_out=st.integers(0, 9),
 )
 

@@ -1,0 +1,132 @@
+"""Whatever an account looks like, what was decided last is taken back exactly, interrupted or not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import evolve
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from mailroom.journal.entry import Cause, Entry
+from mailroom.journal.form import read_entry, to_json
+from mailroom.journal.memory import take_back_last as find_last
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.own import OwnAddresses
+from mailroom.model.scheme import Scheme
+from mailroom.model.sender import read_sender
+from mailroom.triage.cycle import Triage
+from mailroom.triage.report import Report
+from tests.support.default_account import LABELS, MARKS, PLACES, SCHEME
+from tests.support.memory import Book, CrashError, World
+from tests.unit.test_triage_properties import OWN, SENDERS, run_cycle, schemes, worlds
+
+
+def entry_of(report: Report, cause: Cause = Cause.CYCLE, **further: Any) -> Entry:
+    """What the journal has of it, as it comes back from the account."""
+    entry = read_entry(to_json(Entry.of(report, cause, datetime(2026, 1, 3, tzinfo=UTC), **further)))
+    assert isinstance(entry, Entry)
+    return entry
+
+
+def take_back_last(world: World, scheme: Scheme, journal: list[Entry]) -> World:
+    """`mailroom undo --last`: the journal has the newest entry first."""
+    taking_back = find_last(journal, scheme)
+    if taking_back:
+        triage = Triage(world, Book(world), scheme, OwnAddresses.read([OWN]), sweeps_stragglers=False)
+        report = triage.apply(taking_back.decisions)
+        journal.insert(0, entry_of(report, Cause.UNDO, takes_back=taking_back.entries))
+    return world
+
+
+def places_of(world: World) -> object:
+    """The account but for Mailroom's labels and marks, which no taking back puts on again.
+
+    A card that is made again is another to whoever looks at when it was made.
+    """
+    names = frozenset((*LABELS, *MARKS))
+    where = {m.id: m.mailbox_ids - names for m in world.messages.values()}
+    return where, {uid: addresses for uid, (_, addresses) in world.cards.items()}, dict(world.groups)
+
+
+@st.composite
+def decided_worlds(draw: st.DrawFn) -> tuple[World, Scheme, str]:
+    """An account in any state that a cycle leaves, and a sender with mail who is decided on or not."""
+    world, scheme = draw(worlds()), draw(schemes)
+    for name, uids in world.groups.items():
+        world.groups[name] = uids & world.cards.keys()  # what comes back with a card of before is no memory
+    run_cycle(world, scheme)
+    who = draw(st.sampled_from((*SENDERS[:4], "eve@e.example")))
+    for number in range(draw(st.integers(1, 3))):
+        places = draw(st.sets(st.sampled_from(PLACES), min_size=1, max_size=2))
+        message_id = MessageId(f"new {number}")
+        world.messages[message_id] = Message(
+            id=message_id,
+            mailbox_ids=frozenset(map(MailboxId, places)),
+            is_read=draw(st.booleans()),
+            sender=read_sender([("Eve", who)]),
+            received_at=f"2026-01-02T00:00:0{number}Z",
+        )
+    return world, scheme, who
+
+
+def label(world: World, name: str) -> None:
+    message = world.messages[MessageId("new 0")]
+    world.messages[message.id] = evolve(message, mailbox_ids=message.mailbox_ids | {MailboxId(name)})
+
+
+def cycle_into(world: World, scheme: Scheme, journal: list[Entry]) -> None:
+    triage = Triage(world, Book(world), scheme, OwnAddresses.read([OWN]), sweeps_stragglers=False)
+    entry = entry_of(triage.run())
+    if not entry.is_empty:
+        journal.insert(0, entry)
+
+
+@given(decided_worlds(), st.data())
+def test_what_was_filed_last_is_taken_back_exactly(
+    seen: tuple[World, Scheme, str], data: st.DataObject
+) -> None:
+    """Where nobody else acts, `undo --last` leaves the account as it was, as often as there were decisions.
+
+    Strangers and senders decided on before, read mail and unread, and whatever else the account holds.
+    """
+    world, scheme, _ = seen
+    journal: list[Entry] = []
+    before = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        category = data.draw(st.sampled_from((*scheme.categories, SCHEME.undecided)))
+        known, state = len(journal), places_of(world.copy())
+        label(world, category.label)
+        cycle_into(world, scheme, journal)
+        if len(journal) > known and any(each.has_changed for each in journal[0].decided):
+            before.append(state)
+    event(f"entries: {len(before)}")
+    for state in reversed(before):
+        take_back_last(world, scheme, journal)
+        assert places_of(world) == state
+    written = world.writes
+    take_back_last(world, scheme, journal)
+    assert world.writes == written
+
+
+@given(decided_worlds(), st.data())
+def test_taking_back_the_last_interrupted_after_any_write_and_run_again_ends_the_same(
+    seen: tuple[World, Scheme, str], data: st.DataObject
+) -> None:
+    """What broke off before its own entry was written is taken back by the next run, and nothing else."""
+    world, scheme, _ = seen
+    journal: list[Entry] = []
+    for _ in range(data.draw(st.integers(1, 2))):
+        label(world, data.draw(st.sampled_from((*scheme.categories, SCHEME.undecided))).label)
+        cycle_into(world, scheme, journal)
+    undisturbed = take_back_last(world.copy(), scheme, list(journal))
+    for writes in range(undisturbed.writes + 1):
+        interrupted, theirs = world.copy(), list(journal)
+        interrupted.writes_left = writes
+        with suppress(CrashError):
+            take_back_last(interrupted, scheme, list(journal))
+        interrupted.writes_left = None
+        take_back_last(interrupted, scheme, theirs)
+        assert interrupted.state() == undisturbed.state(), f"after {writes} of {undisturbed.writes} writes"
