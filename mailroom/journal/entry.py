@@ -190,24 +190,46 @@ class Entry:
         released = [Told(point_to(message), reason) for message, reason in report.released]
         warned = [Misnamed(point_to(each.message), each.name_on_card) for each in report.warned]
         left = [Told(point_to(each.message), each.reason) for each in report.rejected]
-        most = MAX_RECORDED_SENDERS
-        lists: tuple[Sequence[object], ...] = (decided, swept, released, warned, left, failed)
+        aside = [SetAside(x, reason, tuple(takes_back.get(x, ()))) for x, reason in set_aside.items()]
         entry = cls(
             "",
             at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             cause,
-            tuple(decided[:most]),
-            tuple(swept[:most]),
-            tuple(released[:most]),
-            tuple(warned[:most]),
-            tuple(left[:most]),
-            tuple(failed[:most]),
-            tuple(
-                SetAside(each, reason, tuple(takes_back.get(each, ()))) for each, reason in set_aside.items()
-            ),
-            sum(max(0, len(each) - most) for each in lists),
+            tuple(decided),
+            tuple(swept),
+            tuple(released),
+            tuple(warned),
+            tuple(left),
+            tuple(failed),
+            tuple(aside),
         )
-        return _named(_within_bounds(entry))
+        return _named(_within_bounds(entry.shortened(MAX_RECORDED_SENDERS)))
+
+    def shortened(self, most: int) -> Entry:
+        """Return the entry with at most so many senders and messages of each kind."""
+        if self.longest <= most:
+            return self
+        return evolve(
+            self,
+            decided=self.decided[:most],
+            swept=self.swept[:most],
+            released=self.released[:most],
+            warned=self.warned[:most],
+            left=self.left[:most],
+            failed=self.failed[:most],
+            set_aside=self.set_aside[:most],
+            senders_left_out=self.senders_left_out + sum(max(0, len(each) - most) for each in self._lists),
+        )
+
+    @property
+    def longest(self) -> int:
+        """How many senders and messages it names of the kind that there are most of."""
+        return max(map(len, self._lists))
+
+    @property
+    def _lists(self) -> tuple[Sequence[object], ...]:
+        named = (self.decided, self.swept, self.released, self.warned, self.left, self.failed)
+        return (*named, self.set_aside)
 
     @property
     def is_empty(self) -> bool:

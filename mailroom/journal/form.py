@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -17,8 +17,8 @@ from mailroom.typed import exactly
 VERSION = 1
 """Goes up where an older Mailroom would misread an entry; what is merely added, it passes over."""
 
-MAX_JSON_CHARACTERS = 8_000_000
-"""Longer is no entry of Mailroom's."""
+MAX_JSON_CHARACTERS = 1_000_000
+"""As much as is read of what goes along with a note."""
 
 
 @frozen
@@ -29,8 +29,15 @@ class Broken:
 
 
 def to_json(entry: Entry) -> str:
-    """Return an entry as one line of JSON in ASCII, which `read_entry` reads."""
-    return json.dumps({"version": VERSION, **as_json(entry)}, separators=(",", ":"))
+    """Return an entry as one line of JSON in ASCII, which `read_entry` reads.
+
+    Of one that would be longer than is read, as many senders of each kind as there is room for.
+    """
+    text, most = _rendered(entry), MAX_RECORDED_SENDERS
+    while len(text) > MAX_JSON_CHARACTERS:
+        most //= 2
+        text = _rendered(entry.shortened(most))
+    return text
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
@@ -58,6 +65,10 @@ def read_entry(text: str) -> Entry | Broken:
     return Broken("it is longer than an entry can be") if _exceeds_bounds(entry) else entry
 
 
+def _rendered(entry: Entry) -> str:
+    return json.dumps({"version": VERSION, **as_json(entry)}, separators=(",", ":"))
+
+
 def _is_said(attribute: Attribute[Any], value: object) -> bool:
     """Whether a value is written: what says nothing is left out, since a phone has to load it."""
     return attribute.default is NOTHING or value != attribute.default
@@ -68,16 +79,7 @@ def _plain(_: object, __: object, value: object) -> object:
 
 
 def _exceeds_bounds(entry: Entry) -> bool:
-    lists: tuple[Sequence[object], ...] = (
-        entry.decided,
-        entry.swept,
-        entry.released,
-        entry.warned,
-        entry.left,
-        entry.failed,
-        entry.set_aside,
-    )
-    return entry.moves_recorded > MAX_RECORDED_MOVES or max(map(len, lists)) > MAX_RECORDED_SENDERS
+    return entry.moves_recorded > MAX_RECORDED_MOVES or entry.longest > MAX_RECORDED_SENDERS
 
 
 def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:

@@ -261,6 +261,18 @@ def test_an_entry_holds_no_more_moves_than_its_bound() -> None:
     assert isinstance(read_entry(to_json(entry)), Entry)
 
 
+def test_an_entry_is_never_longer_than_is_read() -> None:
+    """Whatever servers and senders call things: of the senders it says how many it leaves out."""
+    ann = Decided(Address("ann@a.example"), "ä" * 500, "Feed", "Feed", messages_moved=1)
+    entry = evolve(EMPTY, decided=(ann,) * MAX_RECORDED_SENDERS)
+    text = to_json(entry)
+    again = read_entry(text)
+    assert len(text) <= MAX_JSON_CHARACTERS
+    assert isinstance(again, Entry)
+    assert len(again.decided) + again.senders_left_out == MAX_RECORDED_SENDERS
+    assert again.decided
+
+
 def test_the_same_work_at_the_same_moment_is_the_same_entry() -> None:
     """A message that was added twice is known as one; anything else is another."""
     one, again = (entry_of_cycle(world(message(1, "ann@a.example", "Screener", "@ToFeed"))) for _ in range(2))

@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from attrs import evolve
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from mailroom.journal.entry import Cause, Entry
@@ -84,6 +85,7 @@ def cycle_into(world: World, scheme: Scheme, journal: list[Entry]) -> None:
         journal.insert(0, entry)
 
 
+@settings(max_examples=40)
 @given(decided_worlds(), st.data())
 def test_what_was_filed_last_is_taken_back_exactly(
     seen: tuple[World, Scheme, str], data: st.DataObject
@@ -111,6 +113,7 @@ def test_what_was_filed_last_is_taken_back_exactly(
     assert world.writes == written
 
 
+@pytest.mark.slow
 @given(decided_worlds(), st.data())
 def test_taking_back_the_last_interrupted_after_any_write_and_run_again_ends_the_same(
     seen: tuple[World, Scheme, str], data: st.DataObject
