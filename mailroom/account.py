@@ -80,17 +80,21 @@ class Account:
     def _do(*checks: Callable[[], None]) -> None:
         """Do all of them, and raise what they found; from a refusal of credentials where there is one."""
         problems: list[str] = []
+        about = ""
         refusal: AuthenticationError | None = None
         for check in checks:
             try:
                 check()
-            except (UserError, ServerError) as error:
+            except UserError as error:
+                problems += error.problems
+                about = about or error.about
+            except ServerError as error:
                 problems += error.problems
             except AuthenticationError as error:
                 problems += error.problems
                 refusal = refusal or error
         if problems:
-            raise UserError(problems) from refusal
+            raise UserError(problems, about) from refusal
 
 
 def open_account(

@@ -95,15 +95,15 @@ def needs_of(report: Report) -> Needs:
 
 def needs_of_failure(error: BaseException) -> Needs | None:
     """Return what a cycle, or the start, failed for; None where no person can mend it."""
+    problems = error.problems if isinstance(error, UserError) else ()
+    text = _paragraphs(*(f"* {problem}" for problem in _shown(problems)), _STANDS_STILL)
     if refusal := refusal_behind(error):
-        text = _paragraphs(refusal.advice + ".", _STANDS_STILL)
+        text = text if problems else _paragraphs(f"{refusal.advice}.", _STANDS_STILL)
         return _only(Need(_key(NeedKind.ACCOUNT, CREDENTIALS), "Credentials are refused", text))
-    if not isinstance(error, UserError):
+    if not (isinstance(error, UserError) and error.about):
         return None
-    count = number_of(len(error.problems), "thing")
-    text = _paragraphs(*(f"* {problem}" for problem in _shown(error.problems)), _STANDS_STILL)
-    subject = f"Mailroom stands still: {error.about}" if error.about else f"Mailroom stands still: {count}"
-    return _only(Need(_key(NeedKind.ACCOUNT, error.about or "setup"), subject, text))
+    subject = f"Nobody is filed: look at {error.about}"
+    return _only(Need(_key(NeedKind.ACCOUNT, error.about), subject, text))
 
 
 def _only(need: Need) -> Needs:

@@ -105,7 +105,7 @@ class Triage:
             # A group whose card cannot be read is not seen, which is not the same as not there.
             missing = [f"contact groups may be missing, or only unreadable: {each}" for each in left_out]
         if problems := [*self._book.problems(), *missing]:
-            raise UserError(problems)
+            raise UserError(problems, "the contact groups" if missing else ADDRESS_BOOK)
 
     def find_unfinished(self) -> None:
         """Find what a process that was cut off has left half finished, for the first cycle to see to.

@@ -86,7 +86,7 @@ class TestKeys:
         assert refused
         assert list(refused.found) == ["account credentials"]
 
-    @pytest.mark.parametrize("error", [ServerError("503"), ValueError("a bug")], ids=repr)
+    @pytest.mark.parametrize("error", [ServerError("503"), ValueError("a bug"), UserError(["503"])], ids=repr)
     def test_what_no_person_can_mend_is_none(self, error: Exception) -> None:
         """A server that is down comes back, or health tells."""
         assert needs_of_failure(error) is None
