@@ -14,6 +14,7 @@ from itertools import islice
 
 from attrs import frozen
 
+from mailroom.errors import ServerError
 from mailroom.journal.needs import Need, Needs
 from mailroom.model.notes import NewNote, Note, NoteKind, Written
 from mailroom.model.ports import Notes
@@ -83,44 +84,47 @@ class Notices:
         """
         if self._pauses.holds(_WRITING):
             return NOTHING
-        there = None
-        if self._told is None:
-            there = self._read()
-            self._told = frozenset().union(*there.values())
-        over = frozenset(filter(needs.is_over, self._told))
         retiring: tuple[Note, ...] = ()
-        if over:  # read anew: the person may have put a notice elsewhere
-            there = self._read() if there is None else there
-            retiring = tuple(note for note, keys in there.items() if not keys & (self._told - over))
-        new = [need for key, need in needs.found.items() if key not in self._told - over]
+        if self._told is None or any(map(needs.is_over, self._told)):
+            # Also what was read before: the person may have put a notice elsewhere since.
+            there = self._read()
+            retiring = tuple(note for note, keys in there.items() if all(map(needs.is_over, keys)))
+            self._told = frozenset().union(self._told or (), *there.values())
+        over = frozenset(filter(needs.is_over, self._told))
+        new = [need for key, need in needs.found.items() if key not in self._told]
         tellings = list(batches(new, 1 if len(new) <= MOST_APART else MOST_TOGETHER))
-        return Telling(
-            tuple(map(_notice, tellings)),
-            tuple([need.key for need in telling] for telling in tellings),
-            retiring,
-            over,
-        )
+        if not (tellings or retiring):
+            self._told -= over
+            return NOTHING
+        keys = tuple([need.key for need in telling] for telling in tellings)
+        return Telling(tuple(map(_notice, tellings)), keys, retiring, over)
 
-    def settle(self, told: Telling, written: Written, ids: Sequence[object]) -> None:
+    def settle(self, telling: Telling, written: Written, ids: Sequence[object]) -> None:
         """Note what became of it.
 
         Args:
             ids: Of each new notice its id; None where it was not written.
         """
-        done = {key for keys, made in zip(told.keys, ids, strict=True) if made for key in keys}
-        stuck = [note for note in told.retiring if note.id not in written.retired]
-        self._told = (self._told or frozenset()) - (frozenset() if stuck else told.over) | done
-        has_failed = bool(stuck or not all(ids))
-        self._pauses.settle([_WRITING] if has_failed else [], [])
+        if not telling:
+            return
+        done = {key for keys, made in zip(telling.keys, ids, strict=True) if made for key in keys}
+        is_stuck = any(note.id not in written.retired for note in telling.retiring)
+        self._told = (self._told or frozenset()) - (frozenset() if is_stuck else telling.over) | done
+        self._pauses.settle([_WRITING] if is_stuck or not all(ids) else [], [])
 
     def forget(self) -> None:
-        """Read anew before the next notice: nobody knows what became of the last ones."""
+        """Read anew before the next notice, after a pause: nobody knows what became of the last ones."""
         self._told = None
+        self._pauses.settle([_WRITING], [])
 
     def _read(self) -> dict[Note, frozenset[str]]:
         """Read the notices wherever they are, each with its keys; one that says none is left alone."""
-        pages = self._notes.read(None, NoteKind.NOTICE)
-        notes = islice((note for page in pages for note in page), MAX_NOTICES)
+        try:
+            pages = self._notes.read(None, NoteKind.NOTICE)
+            notes = list(islice((note for page in pages for note in page), MAX_NOTICES))
+        except ServerError:
+            self.forget()
+            raise
         return {note: keys for note in notes if (keys := keys_of(note))}
 
 

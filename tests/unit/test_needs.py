@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 from attrs import evolve
@@ -200,6 +200,45 @@ class TestTelling:
         now = 10_000.0
         assert _tell(world, notices, notes, needs) == 1
 
+    def test_what_the_person_deleted_for_good_is_told_again_when_it_comes_again(self) -> None:
+        """Nothing has to be taken away then; the cause was over all the same."""
+        world = _world()
+        notes = NotesInMemory(world)
+        notices = Notices(notes)
+        found = needs_of(Report(failed={ANN: "forbidden"}, standing=LOOKED))
+        assert _tell(world, notices, notes, found) == 1
+        (note,) = _all(notes)
+        del world.messages[note.id]
+        for needs, writes in ((found, 0), (needs_of(Report(standing=LOOKED)), 0), (found, 1)):
+            assert _tell(world, notices, notes, needs) == writes
+
+    def test_what_another_process_has_told_is_neither_told_again_nor_left(self) -> None:
+        """As soon as anything is read."""
+        world = _world()
+        notes = NotesInMemory(world)
+        one, other = Notices(notes), Notices(notes)
+        assert not _tell(world, other, notes, needs_of(Report(failed={}, standing=LOOKED)))
+        both = needs_of(Report(failed={ANN: "forbidden", BEN: "forbidden"}, standing=LOOKED))
+        _tell(world, one, notes, both)
+        _tell(world, other, notes, needs_of(Report(failed={ANN: "forbidden"}, standing=LOOKED)))
+        assert len(_all(notes)) == 3, "it has read nothing since"
+        _tell(world, other, notes, needs_of(Report(standing=LOOKED)))
+        assert not _all(notes)
+
+    def test_an_account_that_cannot_be_read_is_asked_less_and_less_often(self) -> None:
+        """Nothing is told meanwhile: nobody knows what was told before."""
+        now = 0.0
+        broken = _Broken(_world())
+        notices = Notices(broken, lambda: now)
+        needs = needs_of(Report(failed={ANN: "forbidden"}, standing=LOOKED))
+        for _ in range(2):
+            with pytest.raises(ServerError):
+                notices.plan(needs)
+        assert not notices.plan(needs)
+        now = 10_000.0
+        with pytest.raises(ServerError):
+            notices.plan(needs)
+
     @pytest.mark.parametrize("data", ["", "{", "[]", '{"keys": 1}', '{"keys": [1]}', "null", "[" * 100_000])
     def test_what_is_no_list_of_keys_is_left_alone(self, data: str) -> None:
         """A notice of another version, or one that somebody has made up, is not taken away."""
@@ -245,6 +284,13 @@ def test_a_cycle_says_what_is_left_alone() -> None:
     assert third.standing
     assert third.standing.resting == {ANN}
     assert not needs_of(third).is_over("write ann@example.net")
+
+
+class _Broken(NotesInMemory):
+    """Notes that cannot be read."""
+
+    def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
+        raise ServerError("503")
 
 
 class _Refusing(Book):
