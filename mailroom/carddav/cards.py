@@ -111,16 +111,30 @@ def card_in(name: str, resource: Resource) -> StoredCard:
     # XML makes one line feed of every line ending (XML 1.0 section 2.11). The length on the server
     # tells whether they all were CRLF; if not, or if characters were replaced, only GET has the bytes.
     text = "".join(resource.properties[CARD_DATA].itertext())
-    octets = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+    length = resource.text(f"{DAV}getcontentlength")
+    octets = without_added(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(), length)
     return StoredCard(
         name=name,
         etag=etag_in(resource),
         octets=octets,
         is_exact=False,
         created=_seconds(resource.text(f"{DAV}creationdate")),
-        is_as_long=str(len(octets)) == resource.text(f"{DAV}getcontentlength") and "\ufffd" not in text,
+        is_as_long=str(len(octets)) == length and "\ufffd" not in text,
         modified=_seconds_of_http(resource.text(f"{DAV}getlastmodified")),
     )
+
+
+def without_added(octets: bytes, length: str) -> bytes:
+    """Return a card without what Cyrus adds to a version 4.0 card as it hands it out, since 3.13.
+
+    It is taken away only where the card is then as long as the stored one. Besides, the value of KIND is
+    shown in capitals, whatever is stored; no reader tells them apart (RFC 6350 section 6.1.4).
+
+    Args:
+        length: How long the stored card is; empty where the server does not tell.
+    """
+    plain = octets.replace(b"\r\nUID;VALUE=TEXT:", b"\r\nUID:", 1)
+    return plain if str(len(plain)) == length else octets
 
 
 def etag_in(resource: Resource) -> str:

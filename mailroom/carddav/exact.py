@@ -10,7 +10,16 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from mailroom.carddav.cards import GONE, StoredCard, card_url, etag_in, query, resource_name, strong_etag
+from mailroom.carddav.cards import (
+    GONE,
+    StoredCard,
+    card_url,
+    etag_in,
+    query,
+    resource_name,
+    strong_etag,
+    without_added,
+)
 from mailroom.carddav.discovery import DAV, Collection, propfind
 from mailroom.carddav.vcard import version_and_uid
 from mailroom.contacts.identity import bare_uid
@@ -63,9 +72,8 @@ def read_exact_card(http: HttpClient, book: Collection, name: str) -> StoredCard
     etags = {etag, shown.etag, other.etag} - {""}
     if len(etags) > 1:
         raise PreconditionFailedError(f"{name} changed while it was read")
-    texts = [
-        text for text in dict.fromkeys((shown.octets, other.octets)) if not length or length == str(len(text))
-    ]
+    octets = dict.fromkeys(without_added(card.octets, length) for card in (shown, other))
+    texts = [text for text in octets if not length or length == str(len(text))]
     if len(texts) > 1:
         texts = _of_stored_version(http, book, name, texts)
     if not texts:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command
 
 
@@ -37,12 +38,15 @@ def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: Acc
 
 
 def test_sieve_names_groups_by_their_identifiers(account: AccountUnderTest) -> None:
-    """The script has the UIDs of the groups as they are, in the older form for servers of old contacts."""
+    """The script has the UIDs of the groups as they are, in the newer form where contacts are offered so."""
     account.put_card("Feed.vcf", vcards.group("Feed"))
-    script = run_command(account.environment, "rules", "--format", "sieve").output
-    assert '{"fromContactGroupId": "group-feed"}' in script
-    newer = ("rules", "--format", "sieve", "--sieve-dialect", "card-uid")
-    assert '{"fromContactCardUid": "group-feed"}' in run_command(account.environment, *newer).output
+    sieve = ("rules", "--format", "sieve")
+    older = run_command(account.environment, *sieve, "--sieve-dialect", "group-id").output
+    newer = run_command(account.environment, *sieve, "--sieve-dialect", "card-uid").output
+    assert '{"fromContactGroupId": "group-feed"}' in older
+    assert '{"fromContactCardUid": "group-feed"}' in newer
+    script = run_command(account.environment, *sieve).output
+    assert script == (newer if isinstance(account, AccountOnSandbox) else older)
 
 
 def test_a_file_is_written_once_and_only_forced_again(account: AccountUnderTest, tmp_path: Path) -> None:

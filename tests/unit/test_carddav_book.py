@@ -705,7 +705,7 @@ def test_a_server_that_locks_is_written_one_by_one(sandbox: Sandbox, attempts: i
     sandbox.interceptor = intercept
     members = Membership(add=frozenset({CardUid(uid)}))
     assert book.regroup({"Feed": members, "Jail": members}) == {}
-    assert sandbox.account.group_titles(uid) == ["Feed", "Jail"]
+    assert set(sandbox.account.group_titles(uid)) == {"Feed", "Jail"}
 
 
 def test_refused_credentials_are_an_authentication_error(sandbox: Sandbox, book: CardDavAddressBook) -> None:

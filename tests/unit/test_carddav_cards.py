@@ -90,6 +90,7 @@ def with_all_for_a_query(request: Request, reply: Reply) -> Reply:
 def serving(stored: bytes, *changes: Change) -> Iterator[Sandbox]:
     """An account with one group, behind what changes its answers."""
     account = SandboxAccount()
+    account.book.shows_version_4_anew = False
     account.put_card("feed.vcf", stored)
 
     def intercept(request: Request) -> Reply | None:
@@ -150,6 +151,26 @@ def test_a_group_is_written_back_as_it_is_stored(stored: str, changes: tuple[Cha
         assert book.refresh().groups(CardUid("new")) == {"Feed"}
         assert book.regroup({"Feed": Membership(remove=frozenset({CardUid("new")}))}) == {}
         assert sandbox.account.card("feed.vcf").data == STORED[stored]
+
+
+@pytest.mark.parametrize("kind", [b"GROUP", b"group"])
+@pytest.mark.parametrize("changes", [(), (without_etag_header,), (with_weak_property,)])
+def test_a_group_that_the_engine_shows_anew_is_written_back_as_it_is_stored(
+    kind: bytes, changes: tuple[Change, ...]
+) -> None:
+    """What came over JMAP is stored as 4.0 and never shown as it is stored; its length tells all the same."""
+    stored = GROUP_4.replace(b"KIND:group", b"KIND:" + kind)
+    with serving(stored, *changes) as sandbox:
+        sandbox.account.book.shows_version_4_anew = True
+        book = book_of(sandbox)
+        assert "Feed" in book.refresh().group_names()
+        assert book.regroup(ADD_NEW) == {}
+        in_capitals = stored.replace(b"KIND:group", b"KIND:GROUP")
+        head, end, tail = in_capitals.partition(b"END:VCARD")
+        assert sandbox.account.card("feed.vcf").data == head + NEW_LINE["4.0"] + end + tail
+        assert book.refresh().groups(CardUid("new")) == {"Feed"}
+        assert book.regroup({"Feed": Membership(remove=frozenset({CardUid("new")}))}) == {}
+        assert sandbox.account.card("feed.vcf").data == in_capitals
 
 
 @pytest.mark.parametrize("stored", ["3.0", "4.0"])

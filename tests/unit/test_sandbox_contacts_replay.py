@@ -146,7 +146,6 @@ def lines_of(card: str) -> list[str]:
 def account() -> SandboxAccount:
     account = SandboxAccount(ids_are_uids=True)
     account.add_mailbox("Inbox", role="inbox")
-    account.book.shows_version_4_anew = True
     return account
 
 

@@ -72,7 +72,7 @@ class AddressBook:
         self.title = title
         self.rewrites_cards = rewrites_cards
         self.owner: str | None = None
-        self.shows_version_4_anew = False
+        self.shows_version_4_anew = True
         self.privileges: tuple[str, ...] = ALL_PRIVILEGES
         self.cards: dict[str, Card] = {}
         self.log = ChangeLog(f"data:,{name}-")
