@@ -49,6 +49,7 @@ AREAS = (
             "triage/screener": ("unit/test_screener",),
             "triage/stragglers": ("contract/test_stragglers",),
             "triage/items": ("unit/test_setup_survey",),
+            "triage/strangers": ("contract/test_waiting",),
             "triage/survey": ("unit/test_setup_survey", "contract/test_setup"),
             "triage/decisions": ("unit/test_plan",),
             "triage/waiting": ("contract/test_check_waiting", "contract/test_stragglers"),
@@ -99,5 +100,15 @@ AREAS = (
             "contract/test_cycle_mail",
             "contract/test_stragglers",
         ),
+    ),
+    Area(
+        {
+            "digest/text": ("contract/test_digest",),
+            "digest/writer": ("contract/test_digest",),
+            "jmap/subjects": ("unit/test_jmap_subjects",),
+            "model/schedule": ("unit/test_schedule",),
+            "settings/digest": ("unit/test_settings_digest",),
+        },
+        tests=(),
     ),
 )

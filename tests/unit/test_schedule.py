@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from mailroom.model.schedule import Rhythm, Schedule
 
 ZONES = sorted(x for x in available_timezones() if re.match("[A-Z].*/", x) and "Etc" not in x) or ["UTC"]
-BERLIN = ZoneInfo("Europe/Berlin")
 AT = time(8)
 DAILY, WEEKLY = Schedule(Rhythm.DAILY, AT), Schedule(Rhythm.WEEKLY, AT)
 
@@ -96,10 +95,12 @@ def test_what_was_missed_is_due_while_it_is_the_same_day_or_week(
 @pytest.mark.parametrize("at", [time(2, 0), time(2, 30), time(3, 0)])
 def test_an_hour_that_is_left_out_or_comes_twice_changes_nothing(at: time) -> None:
     """In the nights in which clocks are put forward and back, there is one digest as ever, at once."""
-    schedule = Schedule(Rhythm.DAILY, at)
+    if "Europe/Berlin" not in ZONES:
+        pytest.skip("this machine has no table of zones")
+    schedule, berlin = Schedule(Rhythm.DAILY, at), ZoneInfo("Europe/Berlin")
     for day, first in ((date(2026, 3, 29), time(3, 0)), (date(2026, 10, 25), at)):
-        begin = datetime.combine(day, time(0), BERLIN).astimezone(UTC)
-        looks = [(begin + timedelta(minutes=n)).astimezone(BERLIN) for n in range(6 * 60)]
+        begin = datetime.combine(day, time(0), berlin).astimezone(UTC)
+        looks = [(begin + timedelta(minutes=n)).astimezone(berlin) for n in range(6 * 60)]
         due = [look for look in looks if schedule.due_day(look) == day]
         assert due[0].time() == max(at, first)
 
