@@ -12,7 +12,15 @@ from attrs import frozen
 
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
-from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore, JmapNotes, JmapSubjects, Push
+from mailroom.jmap import (
+    JmapClient,
+    JmapConversations,
+    JmapMailHistory,
+    JmapMailStore,
+    JmapNotes,
+    JmapSubjects,
+    Push,
+)
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Subjects
 from mailroom.settings.settings import Settings
@@ -135,6 +143,7 @@ def open_account(
         settings.scheme,
         known_own,
         sweeps_stragglers=settings.sweep_stragglers,
+        conversations=JmapConversations(jmap) if settings.replies_pass else None,
         clock=clock,
     )
     return Account(

@@ -32,6 +32,10 @@ def plan(*, as_json: bool) -> Exit:
         terminal.heading("Still in Screener, although you decided on the sender before")
         known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
+    if forecast.replies:
+        terminal.heading("Answers to you, which go from Screener to the Inbox")
+        for each in forecast.replies:
+            terminal.paragraph(f"{point_to(each.message)}: {each.reason}", "  ")
     _show_left(terminal, forecast)
     return Exit.DONE
 
@@ -106,6 +110,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
             }
             for each, messages in forecast.stragglers
         ],
+        "replies": [{**point_to(x.message).as_fields(), "reason": x.reason} for x in forecast.replies],
         "labels_that_come_off": [
             {**point_to(message).as_fields(), "reason": reason} for message, reason in forecast.released
         ],

@@ -1,6 +1,7 @@
 """JMAP (RFC 8620, RFC 8621): a person's mail. Knows nothing of triage beyond the ports it fills."""
 
 from mailroom.jmap.client import JmapClient
+from mailroom.jmap.conversations import JmapConversations
 from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.mail import JmapMailStore
 from mailroom.jmap.notes import JmapNotes
@@ -9,6 +10,7 @@ from mailroom.jmap.subjects import JmapSubjects
 
 __all__ = [
     "JmapClient",
+    "JmapConversations",
     "JmapMailHistory",
     "JmapMailStore",
     "JmapNotes",

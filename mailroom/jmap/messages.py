@@ -10,7 +10,15 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
-from mailroom.model.mail import ARCHIVED_KEYWORD, WARNED_KEYWORD, MailboxId, Message, MessageId, ThreadId
+from mailroom.model.mail import (
+    ARCHIVED_KEYWORD,
+    PASSED_KEYWORD,
+    WARNED_KEYWORD,
+    MailboxId,
+    Message,
+    MessageId,
+    ThreadId,
+)
 from mailroom.model.sender import HeaderEntry, read_sender
 
 EMAIL_PROPERTIES = ("id", "threadId", "mailboxIds", "keywords", "from", "receivedAt")
@@ -136,6 +144,7 @@ class Messages:
             is_read=now.is_read,
             is_just_archived=now.is_just_archived,
             is_warned=now.is_warned,
+            is_passed=now.is_passed,
         )
 
 
@@ -151,6 +160,7 @@ def read_message(email: EmailObject) -> Message:
         is_just_archived=keywords.get(ARCHIVED_KEYWORD, False),
         thread_id=ThreadId(email.thread_id),
         is_warned=keywords.get(WARNED_KEYWORD, False),
+        is_passed=keywords.get(PASSED_KEYWORD, False),
     )
 
 

@@ -148,6 +148,18 @@ class SubjectObject:
 
 
 @frozen
+class LetterObject(EmailObject):
+    """An email as one of its conversation (RFC 8621 section 4.1.2.3 and 4.1.3)."""
+
+    to: list[EmailAddress] | None = None
+    cc: list[EmailAddress] | None = None
+    bcc: list[EmailAddress] | None = None
+    message_id: list[str] | None = None
+    in_reply_to: list[str] | None = None
+    references: list[str] | None = None
+
+
+@frozen
 class AddressHeadersObject:
     """The properties of an old email that Mailroom asks for (RFC 8621 section 4.1)."""
 

@@ -9,6 +9,7 @@ from attrs import Factory, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.letters import Letters
 from mailroom.model.mail import (
     AddressHeaders,
     Change,
@@ -176,6 +177,23 @@ class Subjects(Protocol):
         """Read the subjects of messages, as far as they can be read; an overlong one is cut.
 
         One request where they fit. One that is gone, or too large, is missing.
+
+        Raises:
+            ServerError: The server as a whole fails.
+        """
+        ...
+
+
+class Conversations(Protocol):
+    """A person's conversations, as the server puts them together (RFC 8621 section 3)."""
+
+    def around(self, message_ids: Sequence[MessageId], sent: MailboxId) -> Letters:
+        """Read the conversations of messages, and the newest mail that was sent, in one request.
+
+        As many of the first ones as one request may carry; `Letters.asked` says which.
+
+        Args:
+            sent: Where the mail lies that the person sent.
 
         Raises:
             ServerError: The server as a whole fails.

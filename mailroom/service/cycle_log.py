@@ -10,7 +10,7 @@ from mailroom.model.mail import Message
 from mailroom.output.logs import log
 from mailroom.triage.conversations import OWN_BESIDE, PROTECTED_BESIDE
 from mailroom.triage.pointer import point_to
-from mailroom.triage.report import Filed, Report, SweepReport
+from mailroom.triage.report import Filed, RepliesReport, Report, SweepReport
 
 SHOWN_MESSAGES = 10
 """In one line of the log; there may be very many."""
@@ -61,12 +61,14 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
     for unmarked in report.unmarked:
         log(logging.ERROR, "message_failed", **_told_of(unmarked.message, unmarked.reason))
     _log_sweep(report.swept)
+    _log_replies(report.replies)
     log(
         logging.INFO if is_awaited or not report.says_nothing_new else logging.DEBUG,
         "poll_complete",
         senders_filed=sum(not each.filing.decision.category.is_undecided for each in report.filed),
         messages_moved=sum(filed.messages_moved for filed in report.filed),
         stragglers_swept=report.swept.messages_moved,
+        replies_passed=len(report.replies.passed),
         messages_rejected=len(report.rejected),
         senders_failed=len(report.failed),
     )
@@ -104,6 +106,17 @@ def _log_sweep(sweep: SweepReport) -> None:
         log(logging.WARNING, "sweep_postponed", reason=sweep.postponed)
     for sender, reason in sweep.failed.items():
         log(logging.WARNING, "straggler_failed", sender=sender, reason=reason)
+
+
+def _log_replies(replies: RepliesReport) -> None:
+    for passed in replies.passed:
+        log(logging.INFO, "reply_passed", **_told_of(passed.message, passed.reason))
+    for failed in replies.failed:
+        log(logging.WARNING, "reply_failed", **_told_of(failed.message, failed.reason))
+    if replies.postponed:
+        log(logging.WARNING, "replies_postponed", reason=replies.postponed)
+    if replies.left:
+        log(logging.INFO, "replies_looked_for", messages_left=replies.left)
 
 
 def log_failure(error: Exception, **fields: object) -> None:

@@ -45,6 +45,9 @@ class Metrics:
         self._now = now
         self._filed = Counter("mailroom_senders_filed_total", "Senders filed.", "category")
         self._moved = Counter("mailroom_messages_moved_total", "Messages moved to where they belong.")
+        self._passed = Counter(
+            "mailroom_replies_passed_total", "Messages let out of Screener because they answer the person."
+        )
         self._rejected = Counter(
             "mailroom_messages_rejected_total", "Labelled messages left to the person, each counted once."
         )
@@ -85,7 +88,7 @@ class Metrics:
         """Say 0 of what may be counted: a rate needs a number to begin with."""
         for title in categories:
             self._filed.add(0, title)
-        for counter in (self._moved, self._rejected, self._failed):
+        for counter in (self._moved, self._passed, self._rejected, self._failed):
             counter.add(0)
         for outcome in (GOOD, FAILED):
             self._cycles.add(0, outcome)
@@ -99,6 +102,7 @@ class Metrics:
                 if not category.is_undecided:
                     self._filed.add(1, category.title)
             self._moved.add(sum(x.messages_moved for x in report.filed) + report.swept.messages_moved)
+            self._passed.add(len(report.replies.passed))
             self._rejected.add(sum(each.is_new for each in report.rejected))
             self._failed.add(len(report.failed))
             self._note_cycle(GOOD, seconds)
@@ -131,9 +135,10 @@ class Metrics:
         with self._lock:
             self._push_connected.put(self._push())
             metrics = (
-                self._filed, self._moved, self._rejected, self._failed, self._cycles, self._cycle_seconds,
-                self._requests, self._request_seconds, self._last_good, self._push_connected,
-                self._screener_senders, self._screener_messages, self._screener_oldest, self._build,
+                self._filed, self._moved, self._passed, self._rejected, self._failed, self._cycles,
+                self._cycle_seconds, self._requests, self._request_seconds, self._last_good,
+                self._push_connected, self._screener_senders, self._screener_messages,
+                self._screener_oldest, self._build,
             )  # fmt: skip
             return "".join(f"{line}\n" for metric in metrics for line in metric.lines())
 

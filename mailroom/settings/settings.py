@@ -72,6 +72,7 @@ class Settings:
     sweep_stragglers: bool
     journal_days: int
     digest: Schedule | None
+    replies_pass: bool
     jmap_token: str = field(repr=False)
     carddav_username: str = field(repr=False)
     carddav_password: str = field(repr=False)
@@ -148,6 +149,7 @@ def load_settings(
         health_port=reader.whole_number(HEALTH_PORT),
         sweep_stragglers=reader.truth("MAILROOM_SWEEP_STRAGGLERS"),
         journal_days=reader.whole_number(JOURNAL_DAYS),
+        replies_pass=reader.truth("MAILROOM_REPLIES_PASS"),
         push=reader.word("MAILROOM_PUSH"),
         contacts=contacts,
         digest=read_digest(reader),

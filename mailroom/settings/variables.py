@@ -50,6 +50,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_SWEEP_STRAGGLERS": "true",
     DIGEST: "off",
     DIGEST_AT: "08:00",
+    "MAILROOM_REPLIES_PASS": "true",
     JMAP_SESSION_URL: "https://api.fastmail.com/jmap/session",
     CARDDAV_URL: "https://carddav.fastmail.com/",
     HEALTH_HOST: "::",  # a probe comes from outside the pod

@@ -15,7 +15,15 @@ from mailroom.errors import UserError
 from mailroom.model.address import Address
 from mailroom.model.mail import MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore, Update, untold
+from mailroom.model.ports import (
+    AddressBook,
+    Advance,
+    Contacts,
+    Conversations,
+    MailStore,
+    Update,
+    untold,
+)
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_incidental, find_meant
@@ -26,9 +34,10 @@ from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout, missing_groups
 from mailroom.triage.outcome import by_sender
+from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing, card_name
-from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Forecast, Report, Standing
+from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
@@ -47,6 +56,7 @@ class Triage:
         own: Addresses of the account besides those its mail store knows; they are never filed. Where
             it is not complete, the mail store is asked until it is.
         sweeps_stragglers: Whether a cycle looks after senders decided on before, too.
+        conversations: Where to see what in Screener answers the person; None where that is left there.
         max_read_along: Up to how many messages in Screener each view includes for that.
         clock: Tells seconds; only differences count.
 
@@ -62,6 +72,7 @@ class Triage:
         own: OwnAddresses,
         *,
         sweeps_stragglers: bool = True,
+        conversations: Conversations | None = None,
         max_read_along: int = MAX_READ_ALONG_MESSAGES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,16 +80,26 @@ class Triage:
         self._book = book
         self._scheme = scheme
         self._own = own
-        self._sweeps_stragglers = sweeps_stragglers
-        self._reader = ViewReader(mail, scheme, max_read_along if sweeps_stragglers else None)
+        self._looks_into_screener = sweeps_stragglers or conversations is not None
+        self._reader = ViewReader(mail, scheme, max_read_along if self._looks_into_screener else None)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
         self._just_archived = JustArchived(mail)
         self._carrier = Carrier(mail, book, self._reader, self._just_archived)
         self._told_of_book: frozenset[str] = frozenset()
+        replies = None
+        if conversations:
+            replies = Replies(mail, book, scheme, conversations, own=lambda: self._own, clock=clock)
         self.stragglers = Stragglers(
-            self._reader, mail, book, scheme, own=lambda: self._own, pauses=Pauses(clock)
+            self._reader,
+            mail,
+            book,
+            scheme,
+            own=lambda: self._own,
+            pauses=Pauses(clock),
+            replies=replies,
+            sweeps_in_cycles=sweeps_stragglers,
         )
 
     def check_mail(self) -> None:
@@ -142,7 +163,7 @@ class Triage:
         self._told = frozenset(work.rejected) | view.left_out.keys()
         has_read_contacts = contacts is not None
         swept = NOTHING_SWEPT
-        if self._sweeps_stragglers:
+        if self._looks_into_screener:
             swept = self.stragglers.sweep_after(
                 view, update.snapshot.state, has_read_contacts=has_read_contacts
             )
@@ -159,9 +180,10 @@ class Triage:
         self._settle(work, view, contacts)
         self._carrier.foresee(work, view, contacts)
         stragglers: tuple[tuple[Filing, int], ...] = ()
-        if self._sweeps_stragglers:
+        replies: tuple[Answer, ...] = ()
+        if self._looks_into_screener:
             names = _names_for(view.marked, contacts, work, layout)
-            found = self.stragglers.foresee(
+            found, replies = self.stragglers.foresee(
                 layout,
                 CardsAfter.of(contacts, work.filings.values()),
                 lambda message: message_after(message, work, view, contacts, names),
@@ -172,7 +194,9 @@ class Triage:
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
         released = work.all_released(view.marked)
-        return Forecast(work.foreseen(), rejected, view.left_out, stragglers, released=released)
+        return Forecast(
+            work.foreseen(), rejected, view.left_out, stragglers, released=released, replies=replies
+        )
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
         """Carry out decisions that a file holds, by the steps of a cycle; other senders are left to one.
@@ -217,7 +241,8 @@ class Triage:
         snapshot, misplaced = self.stragglers.read_screener(view.layout, contacts)
         left = work.left_to_the_person(view.marked, view.layout)
         messages = tuple(snapshot.messages.values())
-        return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out)
+        replies = self.stragglers.find_replies(messages, contacts, view.layout)
+        return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out, replies)
 
     def _see(self) -> tuple[MailView, Work, Contacts | None]:
         """See what the person wants, and the contacts where anything hangs on them.

@@ -13,6 +13,7 @@ from mailroom.model.mail import (
     ARCHIVE_ROLE,
     INBOX_ROLE,
     PROTECTED_ROLES,
+    SENT_ROLE,
     TRASH_ROLE,
     Mailbox,
     MailboxId,
@@ -58,6 +59,7 @@ class Layout:
         destinations: Where the mail of each contact group belongs, by the group's name.
         archive: Where read mail goes instead of the Inbox; None where the account has no such mailbox.
         warning: The warning label; None where warnings are off.
+        sent: Where the mail lies that the person sent; None where the account has no such mailbox.
         protected: Trash, Junk, Sent and Drafts, as far as there are any.
         max_mailboxes: In how many mailboxes a message may be at once; None for any number.
         paths: The full name of every mailbox.
@@ -72,6 +74,7 @@ class Layout:
     error: MailboxId
     archive: MailboxId | None = None
     warning: MailboxId | None = None
+    sent: MailboxId | None = None
     protected: frozenset[MailboxId] = frozenset()
     max_mailboxes: int | None = None
     paths: Mapping[MailboxId, str] = MappingProxyType({})
@@ -175,6 +178,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         error=named(scheme.error_label),
         warning=named(scheme.warning_label) if scheme.warning_label else None,
         archive=by_role.get(ARCHIVE_ROLE),
+        sent=by_role.get(SENT_ROLE),
         protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
         paths=tree.paths,

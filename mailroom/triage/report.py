@@ -89,6 +89,43 @@ class Waiting:
 
 
 @frozen
+class Answer:
+    """A message in Screener that answers the person.
+
+    Attributes:
+        message: As it waited there.
+        reason: Why it is one; of one that could not be moved, why not.
+    """
+
+    message: Message
+    reason: str
+
+
+@frozen
+class RepliesReport:
+    """What became of mail in Screener that answers the person.
+
+    Attributes:
+        passed: What went to the Inbox, without a card and without a decision.
+        failed: What could not be moved; it is tried again.
+        postponed: Why nothing could be seen now, where that was not told before; empty where it could.
+        left: How many messages are yet to be looked at, in the cycles that follow.
+        moves: How what was passed moved, as far as it is remembered.
+    """
+
+    passed: tuple[Answer, ...] = ()
+    failed: tuple[Answer, ...] = ()
+    postponed: str = ""
+    left: int = 0
+    moves: Moves = Factory(dict)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing was moved, nor tried."""
+        return not (self.passed or self.failed or self.postponed)
+
+
+@frozen
 class SweepReport:
     """What became of mail in Screener whose senders were decided on before.
 
@@ -98,6 +135,7 @@ class SweepReport:
         failed: For each sender of whom a message could not be moved, why.
         postponed: Why nothing could be swept now; empty where it could.
         waiting: What is left in Screener; None where nobody looked.
+        replies: What became there of mail that answers the person, of senders on whom nothing is decided.
     """
 
     moved: dict[Address, int] = Factory(dict)
@@ -105,11 +143,12 @@ class SweepReport:
     postponed: str = ""
     waiting: Waiting | None = None
     moves: Moves = Factory(dict)
+    replies: RepliesReport = RepliesReport()
 
     @property
     def says_nothing(self) -> bool:
-        """Whether nothing was swept, nor tried."""
-        return not (self.moved or self.failed or self.postponed)
+        """Whether nothing was moved, nor tried."""
+        return self.replies.says_nothing and not (self.moved or self.failed or self.postponed)
 
     @property
     def messages_moved(self) -> int:
@@ -171,6 +210,11 @@ class Report:
     standing: Standing | None = None
 
     @property
+    def replies(self) -> RepliesReport:
+        """What became of mail in Screener that answers the person."""
+        return self.swept.replies
+
+    @property
     def has_failures(self) -> bool:
         """Whether something was left undone that the next cycle tries again."""
         return bool(self.failed or self.unmarked)
@@ -201,6 +245,7 @@ class Forecast:
         left: Senders who would not be filed although no label stands for it, and why.
         set_aside: Those of them on whom somebody has decided since what was to be taken back.
         staying: For each sender how many messages would stay where somebody has moved them since.
+        replies: Mail that answers the person and would go from Screener to the Inbox.
     """
 
     filings: tuple[tuple[Filing, int], ...]
@@ -211,6 +256,7 @@ class Forecast:
     released: tuple[tuple[Message, str], ...] = ()
     set_aside: Mapping[Address, str] = Factory(dict)
     staying: Mapping[Address, int] = Factory(dict)
+    replies: tuple[Answer, ...] = ()
 
     @property
     def changes(self) -> tuple[tuple[Filing, int], ...]:
@@ -219,7 +265,6 @@ class Forecast:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no message carries a label, and none waits whose sender was decided on."""
-        return not (
-            self.filings or self.rejected or self.released or self.unreadable or self.stragglers or self.left
-        )
+        """Whether no message carries a label, and none waits that would be moved."""
+        labelled = self.filings or self.rejected or self.released or self.unreadable or self.left
+        return not (labelled or self.stragglers or self.replies)

@@ -33,12 +33,14 @@ class MisplacedMail:
         stragglers: How senders in one triage group are filed.
         in_several_groups: The groups of senders in more than one, for the person to choose from.
         in_no_group: Senders with a card that is in no triage group.
+        undecided: These, and senders without a card.
     """
 
     stragglers: dict[Address, Filing]
     in_several_groups: dict[Address, tuple[str, ...]]
     in_no_group: frozenset[Address]
     message_counts: Counter[Address]
+    undecided: frozenset[Address] = frozenset()
 
 
 def find_misplaced(
@@ -57,9 +59,11 @@ def find_misplaced(
     stragglers: dict[Address, Filing] = {}
     in_several_groups: dict[Address, tuple[str, ...]] = {}
     in_no_group: set[Address] = set()
+    strangers: set[Address] = set()
     for sender, theirs in waiting.items():
         cards = contacts.cards(sender)
         if not cards:
+            strangers.add(sender)
             continue
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
@@ -73,7 +77,8 @@ def find_misplaced(
     counts = Counter(
         {sender: len(waiting[sender]) for sender in (*stragglers, *in_several_groups, *in_no_group)}
     )
-    return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts)
+    undecided = frozenset(in_no_group | strangers)
+    return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts, undecided)
 
 
 def count_waiting(messages: Iterable[Message], screener: MailboxId) -> Waiting:

@@ -17,9 +17,10 @@ from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.moves import moves_of
 from mailroom.triage.outcome import by_sender
+from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing
-from mailroom.triage.report import SweepReport
+from mailroom.triage.report import Answer, SweepReport
 from mailroom.triage.screener import (
     MisplacedMail,
     count_waiting,
@@ -36,6 +37,8 @@ class Stragglers:
     Args:
         own: Returns the account's own addresses.
         pauses: Remembers senders of whom the server refused to move a message.
+        replies: Is told of mail in Screener of senders on whom nothing is decided; None where nobody asks.
+        sweeps_in_cycles: Whether `sweep_after` moves anything, or only tells `replies`.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Stragglers:
         *,
         own: Callable[[], OwnAddresses],
         pauses: Pauses[Address],
+        replies: Replies | None = None,
+        sweeps_in_cycles: bool = True,
     ) -> None:
         self._reader = reader
         self._mail = mail
@@ -54,13 +59,16 @@ class Stragglers:
         self._scheme = scheme
         self._own = own
         self._pauses = pauses
+        self._replies = replies
+        self._sweeps_in_cycles = sweeps_in_cycles
         self._swept_state: str | None = None
         self._unswept: frozenset[Address] = frozenset()
 
     def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         """Sweep at the end of a cycle; no request where the mail is as it was the last time.
 
-        What the server refused then is tried again as soon as its pause is over.
+        What the server refused then is tried again as soon as its pause is over. What answers the person
+        goes to the Inbox, too.
 
         What is swept is decided by contacts that were read for it, and by mail that was read before them.
 
@@ -70,6 +78,15 @@ class Stragglers:
             has_read_contacts: Whether the cycle has read the contacts, so that they are good enough
                 to see that there is nothing to sweep.
         """
+        swept = self._sweep_where_news(view, state, has_read_contacts=has_read_contacts)
+        if not self._replies:
+            return swept
+        replies = self._replies.pass_on(view)
+        waiting = swept.waiting or view.waiting
+        left = evolve(waiting, messages=max(0, waiting.messages - len(replies.passed)))
+        return evolve(swept, replies=replies, waiting=left if replies.passed else swept.waiting)
+
+    def _sweep_where_news(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         if state == self._swept_state and all(map(self._pauses.holds, self._unswept)):
             return SweepReport()
         layout = view.layout
@@ -81,9 +98,12 @@ class Stragglers:
             if not waiting.messages:
                 self._note_swept(snapshot.state)
                 return SweepReport(waiting=waiting)
-            if has_read_contacts and not self._sort(snapshot, self._book.latest(), layout).stragglers:
-                self._note_swept(snapshot.state)
-                return SweepReport(waiting=waiting)
+            if has_read_contacts:
+                misplaced = self._sort(snapshot, self._book.latest(), layout)
+                if not (misplaced.stragglers and self._sweeps_in_cycles):
+                    self._expect_replies(snapshot, misplaced, layout)
+                    self._note_swept(snapshot.state)
+                    return SweepReport(waiting=waiting)
             return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
             return SweepReport(postponed=str(error))
@@ -91,6 +111,9 @@ class Stragglers:
     def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> SweepReport:
         """Sweep, but leave alone for a while what the server refuses."""
         misplaced = self._sort(snapshot, self._book.refresh(), layout)
+        self._expect_replies(snapshot, misplaced, layout)
+        if not self._sweeps_in_cycles:
+            misplaced = evolve(misplaced, stragglers={})
         held = set(filter(self._pauses.holds, misplaced.stragglers))
         stragglers = {x: filing for x, filing in misplaced.stragglers.items() if x not in held}
         swept = self._sweep(snapshot, evolve(misplaced, stragglers=stragglers), layout)
@@ -144,8 +167,10 @@ class Stragglers:
 
     def foresee(
         self, layout: Layout, contacts: SendersCards, after: Callable[[Message], Message]
-    ) -> list[tuple[Filing, int]]:
-        """Say whose mail would be swept after a cycle, and how many messages; writes nothing.
+    ) -> tuple[list[tuple[Filing, int]], tuple[Answer, ...]]:
+        """Say whose mail would be swept after a cycle, how many messages, and which answer the person.
+
+        Writes nothing.
 
         Args:
             contacts: As they will be after it.
@@ -160,7 +185,19 @@ class Stragglers:
         moved = Counter(
             sender_of(each) for each in later.messages.values() if sweep_straggler(each, misplaced, layout)
         )
-        return [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
+        swept = [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
+        messages = list(later.messages.values())
+        return swept if self._sweeps_in_cycles else [], self.find_replies(messages, contacts, layout)
+
+    def find_replies(
+        self, messages: Collection[Message], contacts: SendersCards, layout: Layout
+    ) -> tuple[Answer, ...]:
+        """Say which messages the next cycle lets out of Screener because they answer the person.
+
+        Args:
+            messages: Those in Screener, and those with a label.
+        """
+        return self._replies.foresee(messages, contacts, layout) if self._replies else ()
 
     def _sort(self, snapshot: Snapshot, contacts: SendersCards, layout: Layout) -> MisplacedMail:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())
@@ -179,6 +216,10 @@ class Stragglers:
             waiting=waiting,
             moves=moves_of(update, layout),
         )
+
+    def _expect_replies(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> None:
+        if self._replies:
+            self._replies.expect(snapshot.messages.values(), misplaced, layout)
 
     def _note_swept(self, state: str) -> None:
         self._swept_state, self._unswept = state, frozenset()

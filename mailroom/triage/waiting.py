@@ -15,6 +15,7 @@ from mailroom.triage.decisions import sender_of
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.pointer import point_to
+from mailroom.triage.report import Answer
 from mailroom.triage.screener import MisplacedMail, count_waiting
 from mailroom.triage.words import number_of
 
@@ -31,6 +32,7 @@ class Overview:
         own: The person's own addresses.
         left: Why labelled messages are left to the person.
         unreadable: Why a message that should be among them could not be read.
+        replies: What in Screener answers the person, and goes to the Inbox with the next cycle.
     """
 
     layout: Layout
@@ -40,6 +42,7 @@ class Overview:
     misplaced: MisplacedMail
     left: Mapping[MessageId, str]
     unreadable: Mapping[MessageId, str]
+    replies: Sequence[Answer] = ()
 
 
 def judge_waiting(overview: Overview, scheme: Scheme, failed: Mapping[Address, str]) -> Iterator[Finding]:
@@ -86,6 +89,9 @@ def _left_to_the_next_cycle(overview: Overview, failed: Collection[Address]) -> 
             f"{mail_of(labelled, 'senders to be filed')} for the next cycle; if they stay, its log says why, "
             "or `mailroom run --once` does",
         )
+    if overview.replies:
+        mail = mail_of([each.message for each in overview.replies], "senders who answer you")
+        yield Finding(SUBJECT, Verdict.NOT_SEEN, f"{mail}, for the next cycle, which moves it to the Inbox")
     if marked := [x for x in rest if layout.error in x.mailbox_ids and not layout.is_labelled(x)]:
         says = f"the next cycle takes the mark off {number_of(len(marked), 'message')} without a label"
         yield Finding(SUBJECT, Verdict.NOT_SEEN, says)
@@ -94,12 +100,13 @@ def _left_to_the_next_cycle(overview: Overview, failed: Collection[Address]) -> 
 def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
     """Say whose mail lies in Screener although they are decided on or known, and what to do."""
     misplaced, screener = overview.misplaced, scheme.screener
+    passing = {each.message.id for each in overview.replies}
 
     def held(senders: Collection[Address], who: str) -> str:
         theirs = [
             x
             for x in overview.messages
-            if overview.layout.screener in x.mailbox_ids and sender_of(x) in senders
+            if overview.layout.screener in x.mailbox_ids and sender_of(x) in senders and x.id not in passing
         ]
         return f"{screener} holds {mail_of(theirs, who)}"
 
@@ -107,8 +114,9 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
         if senders := {x for x, filing in misplaced.stragglers.items() if filing.group == group.name}:
             mail = held(senders, f"members of the group {group.name!r}")
             yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
-    if misplaced.in_no_group:
-        mail = held(misplaced.in_no_group, "contacts in no triage group")
+    contacts = misplaced.in_no_group & {sender_of(x) for x in overview.messages if x.id not in passing}
+    if contacts:
+        mail = held(contacts, "contacts in no triage group")
         yield _wrong(f"{mail}: label them, or `mailroom rescue` offers to move them to the Inbox")
     for sender, groups in misplaced.in_several_groups.items():
         several = f"{sender} is in more than one triage group ({', '.join(groups)})"

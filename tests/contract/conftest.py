@@ -13,6 +13,7 @@ MODULES = (
     "test_cycle_mail",
     "test_cycle_senders",
     "test_cycle_marks",
+    "test_replies",
     "test_stragglers",
 )
 """Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
@@ -24,6 +25,7 @@ MODULES_ON_NEWER = (
     "test_cycle_mail",
     "test_cycle_senders",
     "test_push",
+    "test_replies",
     "test_removal",
     "test_taking_back",
     "test_uninstall",
@@ -38,6 +40,7 @@ MODULES_IN_MEMORY = (
     "test_cycle_senders",
     "test_mail_store",
     "test_notes",
+    "test_replies",
     "test_stragglers",
     "test_taking_back",
 )
@@ -64,6 +67,7 @@ NOT_IN_MEMORY = {
     "test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_of_the_moment": NO_REQUESTS,
     "test_it_costs_two_requests_and_an_idle_cycle_stays_one": NO_REQUESTS,
     "test_it_can_be_turned_off": NO_REQUESTS,
+    "test_looking_costs_one_request_where_new_mail_waits_and_none_where_none_does": NO_REQUESTS,
     "test_mail_of_a_sender_in_two_triage_groups": NO_COMMAND,
     "test_moves_what_a_late_rule_let_through_and_says_whose": NO_COMMAND,
     "test_a_second_time_writes_nothing": NO_COMMAND,
@@ -81,6 +85,7 @@ NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
     "test_it_costs_two_requests_and_an_idle_cycle_stays_one": MORE_REQUESTS,
     "test_a_full_screener_is_read_by_itself": MORE_REQUESTS,
+    "test_looking_costs_one_request_where_new_mail_waits_and_none_where_none_does": MORE_REQUESTS,
     "test_it_can_be_turned_off": MORE_REQUESTS,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,

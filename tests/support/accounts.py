@@ -100,8 +100,27 @@ class AccountUnderTest(Protocol):
         """Let a message with that subject arrive, and return its id."""
         lacking()
 
-    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
-        """Put a message of the person's own into Sent and return its id."""
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
+        """Put a message of the person's own into Sent and return its id.
+
+        Args:
+            reply_to: The message that it answers.
+        """
+        lacking()
+
+    def receive_naming(
+        self,
+        senders: Sequence[Sender],
+        message_ids: Sequence[str],
+        *mailboxes: str,
+        subject: str = "Something",
+        at: str = "",
+    ) -> str:
+        """Let a message arrive whose References name these Message-IDs, true or forged; return its id."""
+        lacking()
+
+    def message_id_of(self, message: str) -> str:
+        """Return the Message-ID of a message, without the angle brackets."""
         lacking()
 
     def mailbox_names(self) -> list[str]:

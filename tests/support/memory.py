@@ -10,9 +10,12 @@ from attrs import define, evolve, field, frozen
 from mailroom.contacts.enrolling import enrol_in_two_steps
 from mailroom.model.address import Address
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Advance, Enrolled, Joining, Reading, Refused, Update, untold
+
+NEWEST_SENT = 200
 
 
 class CrashError(Exception):
@@ -28,6 +31,7 @@ class World:
         writes: How much was changed, which names the state of the mail.
         card_writes: How much of that in the contacts.
         made: The cards that were made here, as they were asked for.
+        letters: What is known of messages besides; those that are gone too.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -40,6 +44,7 @@ class World:
     card_writes: int = field(default=0)
     made: dict[CardUid, NewCard] = field(factory=dict)
     limits: MailLimits = field(factory=MailLimits)
+    letters: dict[MessageId, Letter] = field(factory=dict)
 
     def __repr__(self) -> str:
         messages = "\n".join(
@@ -56,11 +61,15 @@ class World:
             dict(self.groups),
             self.own,
             made=dict(self.made),
+            letters=dict(self.letters),
         )
 
     def state(self) -> object:
         """Everything a person can see."""
-        where = {m.id: (m.mailbox_ids, m.is_just_archived, m.is_warned) for m in self.messages.values()}
+        where = {
+            m.id: (m.mailbox_ids, m.is_just_archived, m.is_warned, m.is_passed)
+            for m in self.messages.values()
+        }
         return where, dict(self.cards), dict(self.groups)
 
     def write(self) -> None:
@@ -87,6 +96,19 @@ class World:
         is_known = wanted <= {mailbox.id for mailbox in self.mailboxes}
         mailboxes = tuple(evolve(each, total_messages=self._count(each.id)) for each in self.mailboxes)
         return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}), self.limits)
+
+    def around(self, message_ids: Sequence[MessageId], sent: MailboxId) -> Letters:
+        asked = [self.messages[x] for x in message_ids if x in self.messages]
+        threads = {each.thread_id for each in asked}
+        all_sent = sorted(
+            (x for x in self.messages.values() if sent in x.mailbox_ids), key=lambda x: x.received_at
+        )
+        found = {
+            x.id: evolve(self.letters.get(x.id, Letter(x)), message=x)
+            for x in self.messages.values()
+            if x.thread_id in threads or x in all_sent[-NEWEST_SENT:]
+        }
+        return Letters(str(self.writes), frozenset(message_ids), found)
 
     def just_archived(self) -> Snapshot:
         marked = {x.id: x for x in self.messages.values() if x.is_just_archived}

@@ -82,7 +82,7 @@ class AccountOnCyrus(AccountOnJmap):
         at: str = "",
         reply_to: str = "",
     ) -> str:
-        answered = self._message_id_of(reply_to) if reply_to else ""
+        answered = [self.message_id(reply_to)] if reply_to else []
         return self.receive_raw(_compose(senders, answered=answered), *mailboxes, read=read, at=at)
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
@@ -107,18 +107,28 @@ class AccountOnCyrus(AccountOnJmap):
             raise RefusedError(f"message: {answer['notCreated']}")
         return str(answer["created"]["new"]["id"])
 
-    def _message_id_of(self, message: str) -> str:
-        (found,) = self._wire.jmap("Email/get", ids=[message], properties=["messageId"])["list"]
-        return str(found["messageId"][0])
-
-    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
         headers = {"To": recipients, "Cc": cc}
-        message = _compose([("", self.address)], {k: v for k, v in headers.items() if v})
+        answered = [self.message_id(reply_to)] if reply_to else []
+        message = _compose([("", self.address)], {k: v for k, v in headers.items() if v}, answered)
         return self.receive_raw(message, "Sent", read=True, at=at)
 
     def download(self, message: str) -> bytes:
         (found,) = self._wire.jmap("Email/get", ids=[message], properties=["blobId"])["list"]
         return self._wire.download(found["blobId"])
+
+    def receive_naming(
+        self,
+        senders: Sequence[Sender],
+        message_ids: Sequence[str],
+        *mailboxes: str,
+        subject: str = "Something",
+        at: str = "",
+    ) -> str:
+        return self.receive_raw(_compose(senders, answered=message_ids, subject=subject), *mailboxes, at=at)
+
+    def message_id_of(self, message: str) -> str:
+        return self.message_id(message)
 
     def deliver(self, message: bytes) -> None:
         """Hand a message in from outside, through the account's Sieve script."""
@@ -185,12 +195,13 @@ class AccountOnCyrus(AccountOnJmap):
 def _compose(
     senders: Sequence[Sender] | None,
     recipients: Mapping[str, Sequence[Sender]] | None = None,
-    answered: str = "",
+    answered: Sequence[str] = (),
+    subject: str = "Something",
 ) -> bytes:
-    lines = [f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
+    lines = [f"Message-ID: <{uuid4().hex}@example.net>", f"Subject: {subject}", "", "Text.", ""]
     lines[:0] = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in (recipients or {}).items()]
     if answered:
-        lines[:0] = [f"In-Reply-To: <{answered}>", f"References: <{answered}>"]
+        lines[:0] = [f"In-Reply-To: <{answered[-1]}>", f"References: {' '.join(f'<{x}>' for x in answered)}"]
     if senders is not None:
         lines.insert(0, f"From: {', '.join(map(formataddr, senders))}")
     return "\r\n".join(lines).encode("ascii")

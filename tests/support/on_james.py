@@ -72,17 +72,34 @@ class AccountOnJames(AccountOnJmap):
     ) -> str:
         header = [f"From: {', '.join(map(formataddr, senders))}"] if senders is not None else []
         if reply_to:
-            (answered,) = self.jmap("Email/get", ids=[reply_to], properties=["messageId"])["list"]
-            header.append(f"In-Reply-To: <{answered['messageId'][0]}>")
+            header.append(f"In-Reply-To: <{self.message_id_of(reply_to)}>")
         return self._import(header, mailboxes, read=read, at=at)
 
-    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
         headers = {"From": [("", self.address)], "To": recipients, "Cc": cc}
         lines = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in headers.items() if them]
+        if reply_to:
+            lines.append(f"In-Reply-To: <{self.message_id_of(reply_to)}>")
         return self._import(lines, ["Sent"], read=True, at=at)
 
     def download(self, message: str) -> bytes:
         return self._request("GET", f"/download/{self._id}/{message}")
+
+    def receive_naming(
+        self,
+        senders: Sequence[Sender],
+        message_ids: Sequence[str],
+        *mailboxes: str,
+        subject: str = "Something",
+        at: str = "",
+    ) -> str:
+        header = [f"From: {', '.join(map(formataddr, senders))}"]
+        header.append(f"References: {' '.join(f'<{x}>' for x in message_ids)}")
+        return self._import(header, mailboxes, read=False, at=at, subject=subject)
+
+    def message_id_of(self, message: str) -> str:
+        (found,) = self.jmap("Email/get", ids=[message], properties=["messageId"])["list"]
+        return str(found["messageId"][0])
 
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._book.put_card(name, data, book)
@@ -107,8 +124,17 @@ class AccountOnJames(AccountOnJmap):
         headers = {**exchange.request.headers, "authorization": self._authorization}
         exchange.reply(exchange.forward(evolve(exchange.request, headers=headers)))
 
-    def _import(self, header: Sequence[str], mailboxes: Sequence[str], *, read: bool, at: str) -> str:
-        lines = [*header, f"Message-ID: <{uuid4().hex}@example.net>", "Subject: Something", "", "Text.", ""]
+    def _import(
+        self,
+        header: Sequence[str],
+        mailboxes: Sequence[str],
+        *,
+        read: bool,
+        at: str,
+        subject: str = "Something",
+    ) -> str:
+        lines = [*header, f"Message-ID: <{uuid4().hex}@example.net>", f"Subject: {subject}"]
+        lines += ["", "Text.", ""]
         blob = self._request("POST", f"/upload/{self._id}", "\r\n".join(lines).encode(), "message/rfc822")
         email = {
             "blobId": json.loads(blob)["blobId"],

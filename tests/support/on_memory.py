@@ -9,8 +9,10 @@ from attrs import evolve
 from mailroom.account import Account, open_account
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
+from mailroom.model.letters import Letter
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
+    PASSED_KEYWORD,
     WARNED_KEYWORD,
     Mailbox,
     MailboxId,
@@ -20,7 +22,7 @@ from mailroom.model.mail import (
 )
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailStore
-from mailroom.model.sender import read_sender
+from mailroom.model.sender import read_correspondents, read_sender
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage
 from tests.support import vcards
@@ -59,7 +61,14 @@ class AccountOnMemory(AccountUnderTest):
         mail: MailStore = self._world
         book: AddressBook = Book(self._world)
         own = OwnAddresses.read([self.address])
-        triage = Triage(mail, book, settings.scheme, own, sweeps_stragglers=settings.sweep_stragglers)
+        triage = Triage(
+            mail,
+            book,
+            settings.scheme,
+            own,
+            sweeps_stragglers=settings.sweep_stragglers,
+            conversations=self._world if settings.replies_pass else None,
+        )
         account = open_account(settings)
         return evolve(account, mail=mail, notes=self._notes, book=book, triage=triage)
 
@@ -94,15 +103,62 @@ class AccountOnMemory(AccountUnderTest):
         at: str = "",
         reply_to: str = "",
     ) -> str:
-        message_id = MessageId(f"message {len(self._world.messages)}")
-        self._world.messages[message_id] = Message(
+        answers = [self.message_id_of(reply_to)] if reply_to else []
+        thread = self._message(reply_to).thread_id if reply_to else ThreadId("")
+        return self._arrive(senders or (), mailboxes, answers, read=read, at=at, thread=thread)
+
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
+        answers = [self.message_id_of(reply_to)] if reply_to else []
+        thread = self._message(reply_to).thread_id if reply_to else ThreadId("")
+        own = [("", self.address)]
+        return self._arrive(own, ["Sent"], answers, at=at, thread=thread, recipients=(*recipients, *cc))
+
+    def receive_naming(
+        self,
+        senders: Sequence[Sender],
+        message_ids: Sequence[str],
+        *mailboxes: str,
+        subject: str = "Something",
+        at: str = "",
+    ) -> str:
+        related = (
+            self._world.messages[x].thread_id
+            for x, letter in self._world.letters.items()
+            if x in self._world.messages
+            and (letter.names | letter.answers) & set(message_ids)
+            and subject == "Something"
+        )
+        thread = next(related, ThreadId(""))
+        return self._arrive(senders, mailboxes, message_ids, at=at, thread=thread)
+
+    def message_id_of(self, message: str) -> str:
+        (name,) = self._world.letters[MessageId(message)].names
+        return name
+
+    def _arrive(
+        self,
+        senders: Sequence[Sender],
+        mailboxes: Sequence[str],
+        answers: Sequence[str],
+        *,
+        thread: ThreadId,
+        at: str = "",
+        read: bool = False,
+        recipients: Sequence[Sender] = (),
+    ) -> str:
+        message_id = MessageId(f"message {len(self._world.letters)}")
+        message = Message(
             message_id,
             self._ids(mailboxes),
             read,
-            read_sender(senders or ()),
+            read_sender(senders),
             at or self._clock.next(),
-            thread_id=self._message(reply_to).thread_id if reply_to else ThreadId(message_id),
+            thread_id=thread or ThreadId(message_id),
         )
+        names = frozenset({f"{len(self._world.letters)}@memory.example"})
+        to = frozenset(each.address for each in read_correspondents(recipients))
+        self._world.letters[message_id] = Letter(message, names, frozenset(answers), to)
+        self._world.messages[message_id] = message
         self._world.writes += 1
         return message_id
 
@@ -116,7 +172,11 @@ class AccountOnMemory(AccountUnderTest):
 
     def keywords_of(self, message: str) -> set[str]:
         found = self._world.messages.get(MessageId(message))
-        marks = {ARCHIVED_KEYWORD: "is_just_archived", WARNED_KEYWORD: "is_warned"}
+        marks = {
+            ARCHIVED_KEYWORD: "is_just_archived",
+            WARNED_KEYWORD: "is_warned",
+            PASSED_KEYWORD: "is_passed",
+        }
         return {keyword for keyword, mark in marks.items() if getattr(found, mark, False)}
 
     def place(self, message: str, *mailboxes: str) -> None:

@@ -78,10 +78,26 @@ class AccountOnSandbox(AccountUnderTest):
     def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
         return self.store.deliver([sender], mailboxes, subject, at or self._clock.next())
 
-    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "") -> str:
+    def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
         arrived = at or self._clock.next()
-        own = [("", self.address)]
-        return self.store.deliver(own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc})
+        own, answered = [("", self.address)], reply_to or None
+        return self.store.deliver(
+            own, ["Sent"], "Something", arrived, to=recipients, headers={"cc": cc}, in_reply_to=answered
+        )
+
+    def receive_naming(
+        self,
+        senders: Sequence[Sender],
+        message_ids: Sequence[str],
+        *mailboxes: str,
+        subject: str = "Something",
+        at: str = "",
+    ) -> str:
+        arrived = at or self._clock.next()
+        return self.store.deliver(senders, mailboxes, subject, arrived, answers=message_ids)
+
+    def message_id_of(self, message: str) -> str:
+        return self.store.messages[message].message_id
 
     def mailbox_names(self) -> list[str]:
         return [mailbox.name for mailbox in self.store.mailboxes.values()]

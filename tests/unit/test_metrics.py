@@ -27,6 +27,7 @@ from tests.support.sized_accounts import settings_for
 NAMES = {
     "mailroom_senders_filed_total",
     "mailroom_messages_moved_total",
+    "mailroom_replies_passed_total",
     "mailroom_messages_rejected_total",
     "mailroom_senders_failed_total",
     "mailroom_cycles_total",
@@ -93,6 +94,7 @@ class TestReading:
             'mailroom_senders_filed_total{category="Feed"}': 0,
             'mailroom_senders_filed_total{category="Paper Trail"}': 0,
             "mailroom_messages_moved_total": 0,
+            "mailroom_replies_passed_total": 0,
             "mailroom_messages_rejected_total": 0,
             "mailroom_senders_failed_total": 0,
             'mailroom_cycles_total{outcome="good"}': 0,

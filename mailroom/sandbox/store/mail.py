@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,11 @@ from mailroom.sandbox.store.changes import ChangeLog
 from mailroom.sandbox.store.messages import SEEN, Addresses, Attachment, Mailbox, Message, Timeline
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def bare_subject(subject: str) -> str:
+    """Return a subject without what answering puts before it (RFC 5256 section 2.1, as far as usual)."""
+    return re.sub(r"^(?:(?:re|fwd?|aw|wg)\s*:\s*)+", "", subject.strip(), flags=re.IGNORECASE)
 
 
 class Mail:
@@ -113,6 +119,7 @@ class Mail:
         to: Sequence[tuple[str, str]] | None = None,
         text: str = "",
         in_reply_to: str | None = None,
+        answers: Sequence[str] = (),
         headers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
         fields: Mapping[str, str] = MappingProxyType({}),
         attachments: Sequence[Attachment] = (),
@@ -125,7 +132,9 @@ class Mail:
             from_: The entries of From, name and address; None where the header is missing.
             mailboxes: Where it goes; None leaves it to the account's rules.
             received_at: When; now, where it is None. Text must be RFC 3339 in UTC.
-            in_reply_to: The id of a message whose thread it joins.
+            in_reply_to: The id of a message that it answers, whose thread it joins.
+            answers: Message-IDs that its References name, whether or not there is such a message. It joins
+                the thread of one that bears or names one of them, if that has the same subject, as on Cyrus.
             headers: More address headers by their JMAP property, for example ``replyTo``.
             fields: Other headers by their names, for example ``List-Id``.
             attachments: What goes along with it.
@@ -149,7 +158,11 @@ class Mail:
                 raise ValueError("a message is in at least one mailbox")
             self._messages_made += 1
             id = f"M{self._messages_made:08x}"
-            thread_id = self.messages[in_reply_to].thread_id if in_reply_to else f"T{id[1:]}"
+            if in_reply_to:
+                answers = (*answers, self.messages[in_reply_to].message_id)
+                thread_id = self.messages[in_reply_to].thread_id
+            else:
+                thread_id = self._thread_of(frozenset(answers), subject) or f"T{id[1:]}"
             message = Message(
                 id=id,
                 thread_id=thread_id,
@@ -159,7 +172,7 @@ class Mail:
                 subject=subject,
                 text=text,
                 message_id=message_id or f"{id}@sandbox.example",
-                in_reply_to=self.messages[in_reply_to].message_id if in_reply_to else None,
+                answers=tuple(answers),
                 fields=fields,
                 mailbox_ids=frozenset(),
                 keywords=frozenset(),
@@ -260,6 +273,14 @@ class Mail:
         """Return the messages of a mailbox, oldest first."""
         with self.lock:
             return [self.messages[id] for id in self.mailboxes[self.mailbox_id(mailbox)].timeline]
+
+    def _thread_of(self, answers: frozenset[str], subject: str) -> str | None:
+        """Return the thread in which a message belongs that names these Message-IDs, if there is one."""
+        for message in self.messages.values() if answers else ():
+            is_related = message.message_id in answers or not answers.isdisjoint(message.answers)
+            if is_related and bare_subject(message.subject) == bare_subject(subject):
+                return message.thread_id
+        return None
 
     def _join_thread(self, message: Message) -> None:
         thread = self.threads.setdefault(message.thread_id, [])

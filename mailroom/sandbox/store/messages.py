@@ -45,6 +45,7 @@ class Message:
         addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
         fields: What it has of other headers, by their names: ``List-Id`` …
         mailbox_ids: Every mailbox it is in; at least one.
+        answers: The Message-IDs that its References name, the last of which stands in In-Reply-To, too.
         keywords: In lower case.
         attachments: What goes along with it.
         octets: How many bytes it has, of one that was composed here; 0 where nobody has counted.
@@ -59,7 +60,7 @@ class Message:
     subject: str
     text: str = field(repr=False)
     message_id: str
-    in_reply_to: str | None
+    answers: tuple[str, ...]
     fields: Mapping[str, str]
     mailbox_ids: frozenset[str]
     keywords: frozenset[str]

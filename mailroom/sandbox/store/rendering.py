@@ -31,8 +31,9 @@ def composed(message: Message) -> bytes:
         if name in _HEADER_NAMES
     ]
     headers += [("Subject", _words("Subject", message.subject)), ("Message-ID", f"<{message.message_id}>")]
-    if message.in_reply_to:
-        headers.append(("In-Reply-To", f"<{message.in_reply_to}>"))
+    if message.answers:
+        headers.append(("In-Reply-To", f"<{message.answers[-1]}>"))
+        headers.append(("References", " ".join(f"<{each}>" for each in message.answers)))
     headers += [(name, _words(name, text)) for name, text in message.fields.items()]
     headers.append(("MIME-Version", "1.0"))
     head = "".join(f"{name}: {value}\n" for name, value in headers)
