@@ -31,6 +31,8 @@ WISHES: Final[Mapping[str, tuple[str, ...]]] = {
 HELP_WIDTH = 79
 RULES_FORMATS: Final = ("fastmail", "sieve", "text")
 MOST_DIGITS_OF_DAYS = 5
+FURTHEST_AHEAD = timedelta(hours=14)
+"""How far a zone is ahead of UTC at the most."""
 
 
 @define
@@ -279,15 +281,19 @@ def _overview(parser: argparse.ArgumentParser) -> Exit:
 
 
 def _day(text: str) -> date:
-    """Read a day, or how many days ago it was."""
+    """Read a day, or how many days ago it was; one that has begun somewhere on earth."""
+    now = datetime.now(UTC)
     if len(text) <= MOST_DIGITS_OF_DAYS and text.isdecimal():
-        return (datetime.now(UTC) - timedelta(days=int(text))).date()
+        return (now - timedelta(days=int(text))).date()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a day (2026-01-31) nor a number of days"
         ) from None
+    if day > (now + FURTHEST_AHEAD).date():
+        raise argparse.ArgumentTypeError(f"{text} is still to come")
+    return day
 
 
 def _positive_number(text: str) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +43,7 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     """Write a text into a file in UTF-8.
 
     Args:
-        force: Whether a file that exists is overwritten.
+        force: Whether a file that exists is overwritten: what it held is there until all of the new is.
 
     Raises:
         UserError: It exists, or cannot be written; says which.
@@ -48,9 +51,41 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     if not force:
         refuse_existing(path)
     try:
+        if force and _can_be_replaced(path):
+            replace_file(path, text, mode=stat.S_IMODE(path.stat().st_mode))
+            return
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UserError([f"{path} already exists: use --force to overwrite it"]) from None
     except OSError as error:
         raise UserError([f"cannot write {path}: {why_not(error)}"]) from error
+
+
+def replace_file(path: Path, text: str, *, mode: int) -> None:
+    """Put a text where a file is, or none yet: whole or not at all.
+
+    Args:
+        path: Where it is a link, what that leads to is replaced.
+        mode: Who may do what with it then (chmod(2)).
+
+    Raises:
+        OSError: It cannot be written; it is as it was then.
+    """
+    path = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # of mode 0600
+    written = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        written.chmod(mode)
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _can_be_replaced(path: Path) -> bool:
+    """Whether it is a file, no pipe or terminal, that may be written, in a folder in which others may be."""
+    return path.is_file() and os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)

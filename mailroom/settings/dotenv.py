@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,7 +11,21 @@ from typing import Final
 from dotenv.parser import Binding, parse_stream  # comes with environs, which expands ${…}
 
 from mailroom.errors import UserError
-from mailroom.output.files import why_not
+from mailroom.output.files import replace_file, why_not
+
+_BINDING: Final = re.compile(
+    r"""
+    (?P<before>\s*(?:export[^\S\r\n]+)?)
+    (?:'[^']+'|[^=\#\s]+)[^\S\r\n]*
+    (?:
+        =[^\S\r\n]*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")(?P<close>[^\S\r\n]*\#[^\r\n]*)?
+        |(?:=[^\r\n]*?)?(?P<apart>[^\S\r\n]+\#[^\r\n]*)?
+    )
+    [^\S\r\n]*(?P<end>\r\n|\n|\r|)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What was read for a variable: with the empty lines before it, and a comment behind its value."""
 
 _PLAIN: Final = re.compile(r"[\w@%+:,./-]+", re.ASCII)
 
@@ -37,18 +49,8 @@ def write_dotenv(path: Path, values: Mapping[str, str]) -> None:
         UserError: Names the file, and why it cannot be read or written.
     """
     text = _with_values(_bindings(path), values)
-    path = path.resolve()  # where it is a link, what that leads to is written
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # of mode 0600
-        written = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(path)
-        finally:
-            written.unlink(missing_ok=True)
+        replace_file(path, text, mode=0o600)
     except OSError as error:
         raise UserError([f"{path}: cannot be written: {why_not(error)}"]) from error
 
@@ -81,13 +83,22 @@ def _with_values(bindings: Iterable[Binding], values: Mapping[str, str]) -> str:
         piece = binding.original.string
         if binding.key is not None and binding.key in values:
             value = left.pop(binding.key, None)
-            # What is read for it begins with the empty lines before it.
-            piece = piece[: len(piece) - len(piece.lstrip())]
-            piece += _line(binding.key, value) if value is not None else ""
+            piece = _replaced(piece, binding.key, value)
         text += piece
     if left and text and not text.endswith(("\n", "\r")):
         text += "\n"
     return text + "".join(_line(name, value) for name, value in left.items())
+
+
+def _replaced(piece: str, name: str, value: str | None) -> str:
+    """Say another value where one stood; what is said once already leaves its empty lines alone."""
+    stood = _BINDING.fullmatch(piece)
+    if value is None or stood is None:
+        blank = piece[: len(piece) - len(piece.lstrip())]
+        return blank + ("" if value is None else _line(name, value))
+    comment = (stood["close"] or stood["apart"] or "").strip()
+    after = f" {comment}" if comment else ""
+    return f"{stood['before']}{name}={_quoted(value)}{after}{stood['end'] or chr(10)}"
 
 
 def _line(name: str, value: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -156,7 +157,7 @@ def load_settings(
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
         carddav_username=reader.secret(CARDDAV_SECRETS[0], _basic_username, is_needed=needs_carddav),
         carddav_password=reader.secret(CARDDAV_SECRETS[1], is_needed=needs_carddav),
-        notify_url=reader.secret(NOTIFY_URL, find_secret_url_problem, is_needed=False),
+        notify_url=reader.secret(NOTIFY_URL, _find_receiver_problem, is_needed=False),
         misspelt=misspelt(given, NAMES),
     )
     if problems := _problems(reader, settings.scheme):
@@ -184,3 +185,12 @@ def _token(value: str) -> str | None:
 
 def _basic_username(value: str) -> str | None:
     return "must not contain a colon" if ":" in value else None
+
+
+def _find_receiver_problem(url: str) -> str | None:
+    if problem := find_secret_url_problem(url):
+        return problem
+    receiver = urlsplit(url)
+    if receiver.hostname == "ntfy.sh" and not receiver.path.strip("/"):
+        return "names no topic: write one behind it that nobody guesses, as https://ntfy.sh/a-name-nobody-guesses"
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -96,6 +97,16 @@ def test_a_day_is_a_date_or_a_number_of_days(day: str, capsys: pytest.CaptureFix
         main(["senders", f"--since={day}"])
     assert ended.value.code == 2
     assert "neither a day (2026-01-31) nor a number of days" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("ahead", [2, 400])
+def test_a_day_that_is_still_to_come_is_none(ahead: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has written since then; tomorrow has begun somewhere, perhaps where the person is."""
+    day = (datetime.now(UTC) + timedelta(days=ahead)).date()
+    with pytest.raises(SystemExit) as ended:
+        main(["senders", f"--since={day}"])
+    assert ended.value.code == 2
+    assert f"{day} is still to come" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("arguments", [["setup", "--app"], ["run", "--on"], ["--vers"]])

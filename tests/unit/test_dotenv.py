@@ -37,6 +37,30 @@ def test_existing_lines_stay_as_they_are(tmp_path: Path, end: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("export TOKEN=old\n", "export TOKEN=new\n"),
+        ("  export  TOKEN = 'o # l\\'d' # of March\n", "  export  TOKEN=new # of March\n"),
+        ('TOKEN="o\nld"#of March\n', "TOKEN=new #of March\n"),
+        ("TOKEN=old # of March\r\n", "TOKEN=new # of March\r\n"),
+        ("TOKEN=old#of March\n", "TOKEN=new\n"),
+        ("TOKEN= # none yet\n", "TOKEN=new # none yet\n"),
+        ("TOKEN=#1\n", "TOKEN=new\n"),
+        ("TOKEN # none yet\n", "TOKEN=new # none yet\n"),
+        ("'TOKEN'=old", "TOKEN=new\n"),
+        ("TOKEN=\n", "TOKEN=new\n"),
+    ],
+)
+def test_around_a_value_that_is_said_anew_all_stays(tmp_path: Path, before: str, after: str) -> None:
+    """Whether it is exported, the person's comment on it, and how lines end."""
+    path = tmp_path / ".env"
+    path.write_bytes(f"A=1\n\n{before}".encode())
+    write_dotenv(path, {"TOKEN": "new"})
+    assert path.read_bytes().decode() == f"A=1\n\n{after}"
+    assert read_dotenv(path) == {"A": "1", "TOKEN": "new"}
+
+
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     """A new file, and one that others could read before; where it is a link, what that leads to."""
     path, link = tmp_path / "real.env", tmp_path / ".env"

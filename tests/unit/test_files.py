@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,40 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert file.read_text() == "mine"
     write_file(file, "new", force=True)
     assert file.read_text() == "new"
+
+
+def test_what_is_overwritten_is_whole_at_every_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk leaves the old file, and nothing beside it; rights and links stay."""
+    file, link = tmp_path / "senders.txt", tmp_path / "link"
+    file.write_text("edited for an hour")
+    file.chmod(0o640)
+    link.symlink_to(file)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match="the disk is full"):
+            write_file(link, "new", force=True)
+    assert file.read_text() == "edited for an hour"
+    write_file(link, "new", force=True)
+    assert (file.read_text(), link.is_symlink()) == ("new", True)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "senders.txt"]
+
+
+def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    """A named pipe stays one, and whoever reads it gets the text."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_file(pipe, "for the reader", force=True)
+    assert os.read(reader, 100) == b"for the reader"
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_what_has_no_words_of_ours_keeps_those_of_the_system() -> None:

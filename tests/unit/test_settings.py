@@ -157,6 +157,25 @@ def test_a_secret_may_lie_in_a_file(environment: pytest.MonkeyPatch, tmp_path: P
     assert "from-a-file" in (settings.jmap_token, settings.carddav_username, settings.carddav_password)
 
 
+@pytest.mark.parametrize(
+    ("url", "is_whole"),
+    [
+        ("https://ntfy.sh", False),
+        ("https://NTFY.sh/?auth=x", False),
+        ("https://me:hush@ntfy.sh//", False),
+        ("https://ntfy.sh/a-name", True),
+        ("https://push.home.example/", True),
+    ],
+)
+def test_a_receiver_at_ntfy_needs_a_topic(environment: pytest.MonkeyPatch, url: str, is_whole: bool) -> None:
+    """Its front page takes every notice and shows it to nobody; elsewhere a front page may be one."""
+    environment.setenv("MAILROOM_NOTIFY_URL", url)
+    if is_whole:
+        assert load_settings().notify_url == url
+    else:
+        assert problems().startswith("MAILROOM_NOTIFY_URL: names no topic")
+
+
 def test_where_to_notify_may_lie_in_a_file_or_be_left_out(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
