@@ -10,8 +10,9 @@ from itertools import islice
 from attrs import Factory, frozen
 
 from mailroom.errors import UserError, refusal_behind
+from mailroom.model.address import Address
 from mailroom.model.mail import Message
-from mailroom.triage.decisions import MAY_BE_OWN, sender_of
+from mailroom.triage.decisions import MAY_BE_OWN, OWN, sender_of
 from mailroom.triage.pointer import Pointer, point_to
 from mailroom.triage.report import ADDRESS_BOOK, Rejected, Report
 from mailroom.triage.words import number_of
@@ -19,6 +20,7 @@ from mailroom.triage.words import number_of
 CREDENTIALS = "credentials"
 SHOWN_MESSAGES = 5
 SHOWN_REASONS = 10
+MAX_SHORT_CHARACTERS = 120
 
 _TRIED_AGAIN = "Mailroom tries it again by itself, after pauses of up to fifteen minutes."
 _STANDS_STILL = "Until then nobody is filed; the labels that you put on stay, and count."
@@ -114,18 +116,20 @@ def _found(report: Report) -> Iterator[Need]:
     yield from _rejected(report.rejected)
     for sender, reason in report.failed.items():
         if reason != MAY_BE_OWN:  # that waits for the server
-            subject = f"{sender} is not filed yet: {reason}"
-            yield Need(_key(NeedKind.WRITE, sender), subject, _paragraphs(_sentence(reason), _TRIED_AGAIN))
+            subject = f"{sender} is not filed yet: {_in_short(reason)}"
+            text = _paragraphs(_sentence(reason), _mail_of(sender), _TRIED_AGAIN)
+            yield Need(_key(NeedKind.WRITE, sender), subject, text)
     for unmarked in report.unmarked:
         message = unmarked.message
         subject = f"A label of a {point_to(message)} cannot be changed"
         text = _paragraphs(_sentence(unmarked.reason), _which([message]), _TRIED_AGAIN)
         yield Need(_key(NeedKind.WRITE, message.id), subject, text)
     for sender, reason in report.swept.failed.items():
-        subject = f"Mail of {sender} stays in Screener: {reason}"
+        subject = f"Mail of {sender} stays in Screener: {_in_short(reason)}"
         text = _paragraphs(
             f"You have decided on {sender}, and mail of theirs cannot be moved to where it belongs.",
             _sentence(reason),
+            _mail_of(sender),
             _TRIED_AGAIN,
         )
         yield Need(_key(NeedKind.SWEEP, sender), subject, text)
@@ -159,12 +163,12 @@ def _rejected(rejected: Iterable[Rejected]) -> Iterator[Need]:
         who = f"{sender} is not filed" if sender else f"A {point_to(messages[0])} is not filed"
         what_to_do = (
             "Nothing of theirs is moved until then; once the labels say one thing, they are filed by it."
-            if sender
+            if sender and OWN not in reasons
             else "Nobody can be filed by it: take the label off, and move the message yourself."
         )
         yield Need(
             _key(NeedKind.LABEL, subject),
-            f"{who}: {reasons[0]}",
+            f"{who}: {_in_short(reasons[0])}",
             _paragraphs(*map(_sentence, reasons), _which(messages), what_to_do),
         )
 
@@ -181,6 +185,16 @@ def _which(messages: Sequence[Message]) -> str:
 def _shown_pointer(pointer: Pointer) -> str:
     search = f"\n  Search: {pointer.search}" if pointer.search else ""
     return f"* {pointer}{search}"
+
+
+def _mail_of(sender: Address) -> str:
+    return f"* mail of {sender}\n  Search: from:{sender}"
+
+
+def _in_short(reason: str) -> str:
+    """Return what a reason says first, for one line; the text has the rest."""
+    said = reason.partition(": ")[0]
+    return said if len(said) <= MAX_SHORT_CHARACTERS else f"{said[:MAX_SHORT_CHARACTERS].rstrip()}…"
 
 
 def _shown(reasons: Sequence[str]) -> list[str]:

@@ -33,10 +33,7 @@ MAX_NOTICES = 500
 
 SHOWN_TOGETHER = 30
 
-END = (
-    "This message goes to Trash by itself once that is settled. Delete it, if you like: "
-    "of the same thing you are told once."
-)
+END = "This message goes to Trash by itself once that is settled. Delete it if you like: you are told once."
 
 _WRITING = "writing"
 
@@ -153,4 +150,4 @@ def _notice(needs: Sequence[Need]) -> NewNote:
 def _list(needs: Collection[Need]) -> str:
     shown = [f"* {need.subject}" for need in islice(needs, SHOWN_TOGETHER)]
     more = len(needs) - len(shown)
-    return "\n\n".join([*shown, *([f"and {more} more"] if more else [])])
+    return "\n".join([*shown, *([f"and {more} more"] if more else [])])
