@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 
 from attrs import frozen
@@ -85,7 +85,10 @@ class Notices:
         if self._told is None or any(map(needs.is_over, self._told)):
             # Also what was read before: the person may have put a notice elsewhere since.
             there = self._read()
-            retiring = tuple(note for note, keys in there.items() if all(map(needs.is_over, keys)))
+            doubled = _doubled(there)
+            retiring = tuple(
+                note for note, keys in there.items() if note in doubled or all(map(needs.is_over, keys))
+            )
             self._told = frozenset().union(self._told or (), *there.values())
         over = frozenset(filter(needs.is_over, self._told))
         new = [need for key, need in needs.found.items() if key not in self._told]
@@ -123,6 +126,18 @@ class Notices:
             self.forget()
             raise
         return {note: keys for note in notes if (keys := keys_of(note))}
+
+
+def _doubled(notes: Iterable[Note]) -> frozenset[Note]:
+    """Return the notes that are there already: the answer to a request was lost, and it was sent again."""
+    seen: set[str] = set()
+    doubled = []
+    for note in notes:
+        if note.message_id in seen:
+            doubled.append(note)
+        elif note.message_id:
+            seen.add(note.message_id)
+    return frozenset(doubled)
 
 
 def keys_of(note: Note) -> frozenset[str]:
