@@ -11,6 +11,9 @@ from tests.support import vcards
 from tests.support.accounts import GROUPS, LABELS, AccountUnderTest
 from tests.support.scenarios import STRAGGLER, Stage
 
+HALF_FINISHED = "$mailroom-archived"
+"""The keyword of a message that a cycle has moved and not yet seen the last of."""
+
 KEPT = frozenset({"Trash", "Sent", "Junk", "Drafts"})
 TRIAGE_LABELS = frozenset(label for label in LABELS if label.startswith("@To"))
 _MEMBER_LINES = re.compile(rb"(?im)^(?:X-ADDRESSBOOKSERVER-)?MEMBER[:;].*\r?\n(?:[ \t].*\r?\n)*")
@@ -171,7 +174,7 @@ def final_state(stage: Stage) -> dict[str, object]:
         for name, x in stage.messages.items()
     }
     # What Mailroom marks half-finished work with is gone when the work is done.
-    assert "mailroom" not in str([where for what, where in state.items() if what.startswith("message")])
+    assert not any(HALF_FINISHED in account.keywords_of(x.id) for x in stage.messages.values())
     for name, card in account.cards().items():
         if is_group(card):
             rest = without_members(card, exactly=account.keeps_card_bytes)
