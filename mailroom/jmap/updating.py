@@ -56,7 +56,7 @@ def update_messages(
                 raise
         else:
             _go_on(client, work, settled, len(batch))
-    return Update(Snapshot(work.state, work.messages), work.former, work.failed)
+    return Update(Snapshot(work.state, work.messages), work.former, work.failed, work.is_seamless)
 
 
 def _go_on(client: JmapClient, work: _Updating, settled: int, asked: int) -> None:
@@ -80,6 +80,7 @@ class _Updating:
         pending: Messages not looked at yet, or to be looked at again.
         attempted: How messages were whose patch may have been applied although no answer said so.
         former: How messages were right before they were changed.
+        is_seamless: Whether nothing else has changed since the first state.
         stale_attempts: How many writes in a row met another state than the one they were meant for.
         busy_attempts: How many of them in a row the server was too busy for.
     """
@@ -91,6 +92,7 @@ class _Updating:
     attempted: dict[MessageId, Message] = field(init=False, factory=dict)
     former: dict[MessageId, Message] = field(init=False, factory=dict)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
+    is_seamless: bool = field(init=False, default=True)
     stale_attempts: int = field(init=False, default=0)
     busy_attempts: int = field(init=False, default=0)
 
@@ -131,11 +133,13 @@ class _Updating:
             else:
                 self.former[message_id] = self.messages[message_id]
                 self.messages[message_id] = self._target(self.messages[message_id])
+        self.is_seamless &= answer.old_state in (None, self.state)
         self.state = answer.new_state
         return settled
 
     def renew(self, found: FoundMessages) -> None:
         """Go on from messages read again; those that are gone are left out."""
+        self.is_seamless = False
         for message_id in list(self.pending):
             if message_id in found.messages:
                 self.messages[message_id] = found.messages[message_id]

@@ -221,6 +221,7 @@ class EmailSet:
     """The answer of Email/set (RFC 8620 section 5.3)."""
 
     new_state: str
+    old_state: str | None = None
     created: dict[str, Any] | None = None
     not_created: dict[str, SetError] | None = None
     updated: dict[str, Any] | None = None

@@ -151,6 +151,7 @@ class Entry:
         left: Messages that are left to the person, each with why.
         failed: Senders, of both kinds, of whom something was left undone.
         set_aside: Senders who are not as before although that was wanted.
+        passed: Messages that went from Screener to the Inbox because they answer the person, each with why.
         senders_left_out: How many senders and messages the entry has no room for.
     """
 
@@ -164,6 +165,7 @@ class Entry:
     left: tuple[Told, ...] = ()
     failed: tuple[Failed, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    passed: tuple[Told, ...] = ()
     senders_left_out: int = 0
 
     @classmethod
@@ -202,6 +204,7 @@ class Entry:
             tuple(left),
             tuple(failed),
             tuple(aside),
+            tuple(Told(point_to(each.message), each.reason) for each in report.replies.passed),
         )
         return _named(_within_bounds(entry.shortened(MAX_RECORDED_SENDERS)))
 
@@ -218,6 +221,7 @@ class Entry:
             left=self.left[:most],
             failed=self.failed[:most],
             set_aside=self.set_aside[:most],
+            passed=self.passed[:most],
             senders_left_out=self.senders_left_out + sum(max(0, len(each) - most) for each in self._lists),
         )
 
@@ -229,12 +233,13 @@ class Entry:
     @property
     def _lists(self) -> tuple[Sequence[object], ...]:
         named = (self.decided, self.swept, self.released, self.warned, self.left, self.failed)
-        return (*named, self.set_aside)
+        return (*named, self.set_aside, self.passed)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was done: what failed or is left to the person alone is no entry."""
-        return not (self.decided or self.swept or self.released or self.warned or self.set_aside)
+        done = self.decided or self.swept or self.released or self.warned
+        return not (done or self.set_aside or self.passed)
 
     @property
     def moves_recorded(self) -> int:

@@ -55,11 +55,14 @@ class Update:
         snapshot: The messages as they are now; those that are gone are missing.
         former: The messages that were really changed, as they were right before.
         failed: Why a message could not be changed, in words for a log.
+        is_seamless: Whether nothing else changed between the state that it began in and this one; else mail
+            may have come that nobody has seen yet.
     """
 
     snapshot: Snapshot
     former: Mapping[MessageId, Message]
     failed: dict[MessageId, str]
+    is_seamless: bool = True
 
     @property
     def changed(self) -> Set[MessageId]:

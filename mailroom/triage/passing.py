@@ -13,7 +13,6 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, Conversations, MailStore, SendersCards, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
-from mailroom.triage.moves import moves_of
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.replies import find_answers, may_answer, pass_answer
 from mailroom.triage.report import Answer, RepliesReport
@@ -45,6 +44,10 @@ class Replies:
     Args:
         own: Returns the account's own addresses.
         clock: Tells seconds; only differences count.
+
+    Attributes:
+        state_before: The state of the mail before the last move, after which there was no other change.
+        state_after: The one after it.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Replies:
         self._rest: tuple[MessageId, ...] = ()
         self._answers: dict[MessageId, Answer] = {}
         self._state = ""
+        self.state_before: str | None = None
+        self.state_after: str | None = None
         self._told = ""
         self._has_read_contacts = False
 
@@ -139,12 +144,13 @@ class Replies:
         seen = [*snapshot.messages.values(), *view.marked.messages.values()]
         misplaced = self._sort(seen, contacts, layout)
         update = self._parts.mail.update(snapshot, lambda x: pass_answer(x, ready, misplaced, layout))
+        if update.changed and update.is_seamless:
+            self.state_before, self.state_after = self._state, update.snapshot.state
         self._settle(ready, update)
         return RepliesReport(
             passed=tuple(ready[x] for x in ready if x in update.changed),
             failed=tuple(Answer(ready[x].message, reason) for x, reason in update.failed.items()),
             left=len(self._rest),
-            moves=moves_of(update, layout),
         )
 
     def _settle(self, ready: Mapping[MessageId, Answer], update: Update) -> None:

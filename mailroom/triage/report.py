@@ -110,14 +110,12 @@ class RepliesReport:
         failed: What could not be moved; it is tried again.
         postponed: Why nothing could be seen now, where that was not told before; empty where it could.
         left: How many messages are yet to be looked at, in the cycles that follow.
-        moves: How what was passed moved, as far as it is remembered.
     """
 
     passed: tuple[Answer, ...] = ()
     failed: tuple[Answer, ...] = ()
     postponed: str = ""
     left: int = 0
-    moves: Moves = Factory(dict)
 
     @property
     def says_nothing(self) -> bool:

@@ -82,6 +82,8 @@ class Stragglers:
         if not self._replies:
             return swept
         replies = self._replies.pass_on(view)
+        if self._swept_state == self._replies.state_before:
+            self._swept_state = self._replies.state_after
         waiting = swept.waiting or view.waiting
         left = evolve(waiting, messages=max(0, waiting.messages - len(replies.passed)))
         return evolve(swept, replies=replies, waiting=left if replies.passed else swept.waiting)
@@ -207,7 +209,7 @@ class Stragglers:
 
     def _move(self, snapshot: Snapshot, change: Callable[[Message], Change], layout: Layout) -> SweepReport:
         update = self._mail.update(snapshot, change)
-        self._note_swept(update.snapshot.state)
+        self._note_swept(update.snapshot.state if update.is_seamless else None)
         outcome = by_sender(update, snapshot)
         waiting = count_waiting(update.snapshot.messages.values(), layout.screener)
         return SweepReport(
@@ -221,5 +223,5 @@ class Stragglers:
         if self._replies:
             self._replies.expect(snapshot.messages.values(), misplaced, layout)
 
-    def _note_swept(self, state: str) -> None:
+    def _note_swept(self, state: str | None) -> None:
         self._swept_state, self._unswept = state, frozenset()

@@ -243,11 +243,12 @@ class TestTheWordOfThePerson:
         account.receive([ANN], "Screener", reply_to=sent)
         account.receive([ANN], "Screener", reply_to=sent)
         count("two answers")
+        count("idle after its own write")
         account.receive([BOB], "Screener", reply_to=sent)
         count("an answer of somebody in a triage group")
         with capsys.disabled():
             print(f"\nrequests: {counts}")
-        assert counts["idle"] == counts["idle again"] == 1
+        assert counts["idle"] == counts["idle again"] == counts["idle after its own write"] == 1
         assert counts["new mail that is no answer"] == 3, "labels and Screener, contacts, conversations"
         assert counts["two answers"] == 4, "and the move"
         assert counts["an answer of somebody in a triage group"] == 3, (

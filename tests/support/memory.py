@@ -123,6 +123,7 @@ class World:
         return Snapshot(str(self.writes), found)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+        is_seamless = snapshot.state == str(self.writes)
         former, failed, now = {}, {}, {}
         for message_id, seen in snapshot.messages.items():
             if change(seen).applied_to(seen) == seen:
@@ -140,7 +141,7 @@ class World:
                 former[message_id] = message
                 message = self.messages[message_id] = wanted
             now[message_id] = message
-        return Update(Snapshot(str(self.writes), now), former, failed)
+        return Update(Snapshot(str(self.writes), now), former, failed, is_seamless)
 
     def _decided(
         self, message_id: MessageId, change: Callable[[Message], Change]

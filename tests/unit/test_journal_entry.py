@@ -31,6 +31,7 @@ from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage
 from mailroom.triage.moves import MAX_RECORDED_MOVES, Move, Place
 from mailroom.triage.pointer import Pointer
+from mailroom.triage.report import Answer, RepliesReport, Report, SweepReport
 from tests.support.default_account import GROUPS, MAILBOXES, SCHEME
 from tests.support.memory import Book, World
 
@@ -77,6 +78,7 @@ entries = st.builds(
     left=told,
     failed=st.lists(st.builds(Failed, addresses, texts), max_size=2).map(tuple),
     set_aside=st.lists(st.builds(SetAside, addresses, texts, st.just(("x",))), max_size=2).map(tuple),
+    passed=told,
     senders_left_out=st.integers(0, 9),
 )
 
@@ -230,6 +232,15 @@ def test_who_changes_category_is_told_with_the_groups_of_before() -> None:
     account.messages[MessageId("m1")] = message(1, "ann@a.example", "Jail", "@ToScreener")
     (ann,) = entry_of_cycle(account).decided
     assert (ann.former_groups, ann.group, ann.gone_cards) == (("Jail",), "", ("uid of ann@a.example",))
+
+
+def test_an_answer_to_the_person_is_told_with_why_it_went_to_the_inbox() -> None:
+    """It is no decision; a cycle that did nothing else has an entry of its own all the same."""
+    waiting = message(1, "ann@a.example", "Screener")
+    report = Report(swept=SweepReport(replies=RepliesReport(passed=(Answer(waiting, "you wrote"),))))
+    entry = Entry.of(report, Cause.CYCLE, AT)
+    assert [(each.message.message_id, each.reason) for each in entry.passed] == [("m1", "you wrote")]
+    assert (entry.is_empty, entry.decided) == (False, ())
 
 
 def test_stragglers_are_told_with_their_ways() -> None:
