@@ -8,7 +8,7 @@ from attrs import define, evolve, field
 
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import Card, CardUid
 from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot, ThreadId
 from mailroom.model.own import OwnAddresses
@@ -97,15 +97,24 @@ def test_who_may_be_the_person_is_not_taken_for_another() -> None:
 
 @define(repr=False)
 class StubbornWorld(World):
-    """An account that may refuse to change messages."""
+    """An account that may refuse to change messages.
+
+    Attributes:
+        arriving: What comes right before the next change.
+    """
 
     refuses: bool = False
+    arriving: list[Letter] = field(factory=list)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
         """Change messages, or say of each why not."""
+        wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
+        arriving, self.arriving = self.arriving if wanted else [], self.arriving if not wanted else []
+        for each in arriving:
+            self.messages[each.message.id], self.letters[each.message.id] = each.message, each
+            self.writes += 1
         if not self.refuses:
             return super().update(snapshot, change)
-        wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
         return Update(snapshot, {}, dict.fromkeys(wanted, "refused"))
 
 
@@ -181,6 +190,25 @@ def test_what_could_not_be_moved_is_tried_again_after_a_pause() -> None:
     assert [each.message.id for each in mailroom.run().replies.passed] == ["m1"]
     assert account.messages[MessageId("m1")].mailbox_ids == {"Inbox"}
     assert len(conversations.asked) == 1
+
+
+def test_what_comes_while_other_mail_is_moved_is_looked_at_in_the_next_cycle() -> None:
+    """Where nothing else comes after it, too."""
+    account = world(letter(0, ME, "Sent"), letter(1, BOB, answers=["0@x"]))
+    account.arriving = [letter(2, ANN, answers=["0@x"])]
+    mailroom = triage(account, Asked(account))
+    passed = [[each.message.id for each in mailroom.run().replies.passed] for _ in range(3)]
+    assert passed == [["m1"], ["m2"], []]
+
+
+def test_a_straggler_that_comes_while_others_are_swept_is_swept_in_the_next_cycle() -> None:
+    """Likewise."""
+    account = world(letter(1, BOB))
+    account.cards[CardUid("b")] = Card(CardUid("b"), "Bob", 1), frozenset({BOB})
+    account.groups["Feed"] = frozenset({CardUid("b")})
+    account.arriving = [letter(2, BOB)]
+    mailroom = triage(account, Asked(account))
+    assert [mailroom.run().swept.moved for _ in range(3)] == [{BOB: 1}, {BOB: 1}, {}]
 
 
 def test_without_a_mailbox_for_sent_mail_nothing_is_an_answer() -> None:
