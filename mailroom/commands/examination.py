@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -11,26 +11,11 @@ from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import AddressBook
-from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.items import OPTIONAL, Item, Kind, State
-from mailroom.triage.layout import hindrances
-from mailroom.triage.making import why_not_made
-from mailroom.triage.survey import problems_of
+from mailroom.triage.suitability import Capacity, judge_book, judge_capacity, judge_mailboxes
 from mailroom.triage.waiting import judge_waiting
-
-_DOES_WITHOUT = {
-    Kind.SCREENER_LABEL: "no label takes a decision back",
-    Kind.JOURNAL: "nothing tells in your mail program what was done",
-}
-LEAST_CALLS = 3
-"""A cycle reads the mailbox list, a query and its messages in one request."""
-
-LEAST_REQUEST_BYTES = 8_192
-"""A query of all labels, or the change of one message, with room for long names of mailboxes."""
 
 
 def examine(
@@ -94,23 +79,13 @@ def _session(seen: Inspection) -> Iterator[Finding]:
         return
     yield Finding("session", Verdict.RIGHT, f"mail of account {session.account_id} at {session.api_url}")
     limits = session.limits
-    needs = [
-        (limits.max_calls_in_request, LEAST_CALLS, "method calls per request"),
-        (limits.max_size_request, LEAST_REQUEST_BYTES, "bytes per request"),
-    ]
-    short = [
-        f"the server allows {most} {what}; Mailroom needs {least}"
-        for most, least, what in needs
-        if most < least
-    ]
-    if short:
-        yield from (Finding("limits", Verdict.WRONG, each) for each in short)
-        return
-    says = (
-        f"{limits.max_objects_in_get} messages read and {limits.max_objects_in_set} changed at once, "
-        f"{limits.max_calls_in_request} method calls per request"
+    capacity = Capacity(
+        calls=limits.max_calls_in_request,
+        size_bytes=limits.max_size_request,
+        read_at_once=limits.max_objects_in_get,
+        changed_at_once=limits.max_objects_in_set,
     )
-    yield Finding("limits", Verdict.RIGHT, says)
+    yield from judge_capacity(capacity)
 
 
 def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
@@ -120,45 +95,14 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
         else:
             yield from _not_there("mailboxes", seen.reading, "the token")
         return
-    reading = seen.reading.value
-    problems = [
-        *problems_of([item for item in seen.items if item.kind is not Kind.GROUP]),
-        *why_not_made(seen.items, seen.tree, reading.limits),
-        *hindrances(seen.tree, settings.scheme, reading.limits),
-    ]
-    if problems:
-        yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
-        return
-    scheme = settings.scheme
-    missing = [x for x in seen.items if x.kind in OPTIONAL and x.state is not State.PRESENT]
-    takes_back = scheme.screener_label is not None and Kind.SCREENER_LABEL not in {x.kind for x in missing}
-    labels = len(scheme.categories) + takes_back
-    says = f"Inbox, {scheme.screener}, destinations and {labels} triage labels exist and may be changed"
-    yield Finding("mailboxes", Verdict.RIGHT, says)
-    for item in missing:
-        remedy = item.remedy or "`mailroom setup --apply` makes it"
-        says = f"{_DOES_WITHOUT[item.kind]}, because {item.name!r} is missing: {remedy}"
-        yield Finding("mailboxes", Verdict.NOT_SEEN, says)
+    yield from judge_mailboxes(seen.items, seen.tree, seen.reading.value.limits, settings.scheme)
 
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
     if seen.contacts.value is None:
         yield from _not_there("groups", seen.contacts, "the password")
         return
-    yield from _examine("groups", lambda: list(_judge_book(account.book, seen.items, settings.scheme)))
-
-
-def _judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iterator[Finding]:
-    left_out = book.left_out()
-    yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
-    missing = problems_of([item for item in items if item.kind is Kind.GROUP])
-    verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG  # it may be among what cannot be read
-    yield from (Finding("groups", verdict, each) for each in missing)
-    problems = book.problems()
-    yield from (Finding("groups", Verdict.WRONG, each) for each in problems)
-    if not (missing or problems):
-        names = ", ".join(group.name for group in scheme.groups)
-        yield Finding("groups", Verdict.RIGHT, f"{names} are there, and the address book may be written")
+    yield from _examine("groups", lambda: list(judge_book(account.book, seen.items, settings.scheme)))
 
 
 def _not_there(subject: str, told: Told[object], credential: str) -> Iterator[Finding]:

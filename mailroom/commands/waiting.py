@@ -107,6 +107,9 @@ def _said_of_others(found: Found, scheme: Scheme) -> Iterator[str]:
     if count := others[Why.LABELLED]:
         is_labelled = f"{screener} holds {number_of(count, 'message')} of senders who bear a label"
         yield f"{is_labelled}: `mailroom plan` says what becomes of it"
+    if count := others[Why.ANSWER]:
+        answer = "answers" if count == 1 else "answer"
+        yield f"{number_of(count, 'message')} in {screener} {answer} you: to the Inbox with the next cycle"
     yield from (finding.says for finding in judge_misplaced(found.overview, scheme))
     if count := others[Why.OWN]:
         yield f"{screener} holds {number_of(count, 'message')} from your own addresses, which nobody files"

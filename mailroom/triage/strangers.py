@@ -38,6 +38,7 @@ class Why(Enum):
 
     NO_SENDER = "no one sender can be told"
     OWN = "it is from one of your own addresses"
+    ANSWER = "it answers you, and goes to the Inbox with the next cycle"
     LABELLED = "its sender bears a label, for the next cycle or for you"
     DECIDED = "its sender is decided on"
     SEVERAL_GROUPS = "its sender is in several triage groups"
@@ -69,12 +70,15 @@ def find_strangers(overview: Overview) -> Screened:
         for message in overview.messages
         if overview.layout.is_labelled(message) and (sender := sender_of(message))
     }
+    answers = {each.message.id for each in overview.replies}
     found: dict[Address, Stranger] = {}
     others: Counter[Why] = Counter()
     for message in _newest_first(_in_screener(overview.messages, overview.layout)):
         who = message.sender
         if isinstance(who, NoSender):
             others[Why.NO_SENDER] += 1
+        elif message.id in answers:
+            others[Why.ANSWER] += 1
         elif why := _why_no_stranger(who.address, overview, labelled):
             others[why] += 1
         else:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from mailroom.output.columns import display_width
+from mailroom.sandbox import Sandbox
 from tests.support.accounts import AccountUnderTest, add_contact, label
 from tests.support.behind import behind
 from tests.support.running import run_command, run_shown
+from tests.support.sized_accounts import add_senders, furnished_account
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -82,6 +84,16 @@ class TestWho:
         done = run_command(account.environment, "waiting")
         assert (done.code, done.output.splitlines()[0]) == (0, "Nobody waits in Screener.")
 
+    def test_what_answers_the_person_waits_for_nobody(self, account: AccountUnderTest) -> None:
+        """It goes to the Inbox with the next cycle; what else the same sender wrote waits."""
+        account.receive([ANN], "Screener", reply_to=account.send(ANN))
+        account.receive([ANN], "Screener", at="2026-02-01T10:00:00Z")
+        found = told(account)
+        assert [(each["email"], each["messages"]) for each in found["senders"]] == [(ANN[1], 1)]
+        assert found["others"] == [{"why": "answer", "messages": 1}]
+        said = " ".join(run_command(account.environment, "waiting").output.split())
+        assert "1 message in Screener answers you" in said
+
     def test_a_screener_that_cannot_be_seen_is_told(self, account: AccountUnderTest) -> None:
         """Who asks who waits is not told that nobody does."""
         account.rename_mailbox("Screener", "Doorstep")
@@ -134,6 +146,21 @@ class TestSubjects:
         for number in range(40):
             account.receive([("", f"s{number}@example.net")], "Screener")
         assert requests() == first
+
+
+def test_a_very_full_screener_takes_few_requests_and_subjects_of_the_most_recent_alone() -> None:
+    """Each page of messages and of subjects is one; whom nobody reads any more is listed without."""
+    account = furnished_account()
+    add_senders(account, senders=1_200, messages=2, labelled=False)
+    with Sandbox(account) as sandbox:
+        quiet = run_command(sandbox.environment(), "waiting")
+        requests = len(sandbox.requests)
+        done = run_command(sandbox.environment(), "waiting", "--subjects")
+        assert len(sandbox.requests) - requests <= requests + 2
+    assert len(quiet.output.splitlines()) == 1_200 + len(["header", "", "1200 senders wait …", "…"])
+    assert sum(line.endswith("Message 1") for line in done.output.splitlines()) == 1_000
+    assert "Subjects were read of the 1000 most recent senders only." in done.output
+    assert requests <= 20
 
 
 class TestOutput:
