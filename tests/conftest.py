@@ -28,6 +28,9 @@ settings.register_profile("quick", deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypothesis-profile=thorough
 settings.load_profile("quick")
 
+OVER_JMAP = "sandbox over JMAP"
+"""The sandbox without secrets for CardDAV. No Cyrus of Debian offers contacts over JMAP (RFC 9610)."""
+
 DAV_KINDS = ("radicale", "xandikos")
 WORKERS_PER_CORE = 2
 """Most tests wait for a server or a process about as long as they work."""
@@ -119,13 +122,15 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> AccountUnderTe
             leave_out(str(error), "MAILROOM_REQUIRE_SERVERS")
     if kind == "memory":
         return AccountOnMemory()
-    return AccountOnSandbox(rewrites_cards=kind == "sandbox that rewrites cards")
+    return AccountOnSandbox(
+        rewrites_cards=kind == "sandbox that rewrites cards", is_over_jmap=kind == OVER_JMAP
+    )
 
 
 MAIL_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in ("james", "newer cyrus")]
 
 
-@pytest.fixture(params=["memory", "sandbox", "cyrus", *MAIL_SERVERS])
+@pytest.fixture(params=["memory", "sandbox", OVER_JMAP, "cyrus", *MAIL_SERVERS])
 def bare_account(request: pytest.FixtureRequest) -> Iterator[AccountUnderTest]:
     """An account with an Inbox and nothing else, on each kind of server in turn."""
     with closing(open_account_on(request.param, request)) as account:

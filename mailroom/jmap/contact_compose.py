@@ -57,19 +57,17 @@ def compose_group(name: str, uid: CardUid, book_id: str) -> Json:
 def alteration_of_card(value: Json, address: Address) -> Alteration:
     """Say whether a card is as Mailroom wrote it.
 
-    No date betrays every change of a name, since programs that write over CardDAV need not date what they
-    write. So the name it was made with is told by the key under which its address stands; where that is
-    lost, or never was, only a name that is the address itself is known to be Mailroom's.
+    Not every property has a form over JMAP, and programs that write over CardDAV need not date what they
+    write. What one of them has written is betrayed by the key of the address, which is made of the name
+    and which hardly any keeps, or by a date of change. Where the key was never there nothing is known.
     """
     card = read_card(value)
     if address_of(card.summary.uid, [address]) is None or not _says_what_mailroom_writes(value, address):
         return Alteration.SEEN
     if card.created and card.modified - card.created > SETTLING_SECONDS:
         return Alteration.SEEN
-    name = card.summary.name
-    if next(_email_keys(name)) in value["emails"] or name in map(clean_name, _addresses(value)):
-        return Alteration.NONE
-    return Alteration.UNKNOWN
+    is_marked = bool(card.created) and next(_email_keys(card.summary.name)) in value["emails"]
+    return Alteration.NONE if is_marked else Alteration.UNKNOWN
 
 
 def is_group_unchanged(value: Json) -> bool:
@@ -158,7 +156,3 @@ def _organizations(value: Json) -> list[str]:
 def _emails(value: Json) -> Iterator[Json]:
     for entry in (value.get("emails") or {}).values():
         yield entry if isinstance(entry, dict) else {}
-
-
-def _addresses(value: Json) -> Iterator[str]:
-    return (str(email.get("address", "")) for email in _emails(value))

@@ -40,25 +40,32 @@ class Batch:
         creations: What it makes, by a name for it in this request.
         cards: Likewise, the cards.
         members: Which identifiers come into each group, and which go.
+        empty: Those of the groups that have no members. There is none to patch (RFC 8620 section 5.3), so
+            they get them all at once, in no state but the one that is known: somebody may have joined.
     """
 
     creations: dict[str, Creation] = Factory(dict)
     cards: dict[str, Json] = Factory(dict)
     members: dict[str, dict[str, bool]] = Factory(lambda: defaultdict(dict))
+    empty: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
         """How many objects it makes and changes."""
         return len(self.cards) + len(self.members)
 
-    def call(self) -> Call:
-        """Return the method call."""
-        arguments: Json = {}
+    def call(self, state: str) -> Call:
+        """Return the method call.
+
+        Args:
+            state: The one in which the contacts were read.
+        """
+        arguments: Json = {"ifInState": state} if self.empty else {}
         if self.cards:
             arguments["create"] = self.cards
         if self.members:
             arguments["update"] = {
-                group: {_pointer(uid): comes or None for uid, comes in each.items()}
+                group: {"members": each} if group in self.empty else _patch(each)
                 for group, each in self.members.items()
             }
         return Call("ContactCard/set", arguments)
@@ -72,6 +79,7 @@ class ContactWork:
         must_look: Whether others, or a request whose answer was lost, have made something.
         is_busy: Whether the server was too busy for some of the last request.
         busy_attempts: How many requests in a row it was too busy for.
+        stale_attempts: How many in a row met another state than the one they were meant for.
     """
 
     def __init__(self, replica: ContactReplica, creations: Sequence[Creation], patches: Patches) -> None:
@@ -86,11 +94,18 @@ class ContactWork:
         self.must_look = False
         self.is_busy = False
         self.busy_attempts = 0
+        self.stale_attempts = 0
 
     def next_batch(self, most: int, max_size_bytes: int) -> Batch | None:
         """Return what the next request carries; None where nothing is left to do."""
         self._settle_what_is_there()
-        batch, size_bytes = Batch(), REQUEST_OVERHEAD_BYTES
+        empty = (group.id for group in self._replica.groups.values() if not group.members)
+        batch = self._filled(Batch(empty=frozenset(empty)), most, max_size_bytes)
+        batch.empty &= batch.members.keys()
+        return batch if batch.size else None
+
+    def _filled(self, batch: Batch, most: int, max_size_bytes: int) -> Batch:
+        size_bytes = REQUEST_OVERHEAD_BYTES
         for group, members in self._patches.items():
             for uid, comes in members.items():
                 size_bytes += len(json.dumps(uid)) + 20
@@ -111,12 +126,12 @@ class ContactWork:
             batch.creations[name], batch.cards[name] = creation, card
             if creation.group_id and not self._is_member(creation.group_id, creation.uid):
                 batch.members[creation.group_id][creation.uid] = True
-        return batch if batch.size else None
+        return batch
 
     def take(self, batch: Batch, answer: ContactCardSet) -> int:
         """Note what the server did of a batch; return how many cards it has made."""
         if answer.created or answer.updated:  # it goes on: only what stands still is given up
-            self.busy_attempts = 0
+            self.busy_attempts = self.stale_attempts = 0
         self._take_groups(batch, answer)
         made = 0
         for name, creation in batch.creations.items():
@@ -141,6 +156,13 @@ class ContactWork:
                 self._retract(creation)
                 creation.give_uid_up()
         self._conflicting.clear()
+
+    def note_stale(self, most: int) -> None:
+        """Note that the contacts were in another state; give up where that happens too often."""
+        self.stale_attempts += 1
+        self.must_look = True
+        if self.stale_attempts > most:
+            self.give_up("the contacts change faster than they can be written")
 
     def give_up(self, reason: str) -> None:
         """Count everything that is not done as failed; but refused lines still go, once."""
@@ -231,6 +253,9 @@ class ContactWork:
                 self._refuse(creation, self.failed[creation.group_id])
 
 
-def _pointer(uid: str) -> str:
-    """Return the patch path of a member (RFC 6901)."""
-    return f"members/{uid.replace('~', '~0').replace('/', '~1')}"
+def _patch(members: Mapping[str, bool]) -> Json:
+    """Return a patch that names only the members that come and go (RFC 8620 section 5.3, RFC 6901)."""
+    return {
+        f"members/{uid.replace('~', '~0').replace('/', '~1')}": comes or None
+        for uid, comes in members.items()
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailroom.errors import MethodError, ServerError, TimedOutError
-from mailroom.jmap.client import JmapClient, is_too_large
+from mailroom.jmap.client import MAX_STALE_ATTEMPTS, JmapClient, is_too_large
 from mailroom.jmap.contact_creation import Creation
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardSet
@@ -51,6 +51,8 @@ class ContactWriter:
                     work.must_look = isinstance(error, TimedOutError)  # what is done, only the server knows
                 elif isinstance(error, MethodError) and error.type == "rateLimit":
                     work.is_busy = True
+                elif isinstance(error, MethodError) and error.type == "stateMismatch":
+                    work.note_stale(MAX_STALE_ATTEMPTS)
                 else:
                     work.give_up(str(error))
             self._look(work)
@@ -58,7 +60,7 @@ class ContactWriter:
         return work.failed
 
     def _send(self, work: ContactWork, batch: Batch) -> int:
-        (answer,) = self._client.call([batch.call()], once_if_slow=batch.size > 1)
+        (answer,) = self._client.call([batch.call(self._replica.state)], once_if_slow=batch.size > 1)
         return work.take(batch, answer.as_record(ContactCardSet))
 
     def _look(self, work: ContactWork) -> None:

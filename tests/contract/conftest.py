@@ -46,6 +46,28 @@ MODULES_IN_MEMORY = (
 )
 """Those that ask triage's ports; the others need a server's protocol, a command or a process."""
 
+MODULES_OVER_JMAP = (
+    "test_apply",
+    "test_approve",
+    "test_books",
+    "test_conversations",
+    "test_cycle_contacts",
+    "test_cycle_mail",
+    "test_cycle_marks",
+    "test_cycle_process",
+    "test_cycle_refusals",
+    "test_cycle_senders",
+    "test_group_forms",
+    "test_own_categories",
+    "test_reading",
+    "test_removal",
+    "test_stragglers",
+    "test_taking_back",
+    "test_undo",
+    "test_writing",
+)
+"""Those in which it counts how contacts are reached."""
+
 NO_VCARD = "the double makes no vCard"
 NO_REQUESTS = "the double makes no requests to be counted or refused"
 NO_BYTES = "the double has no messages as bytes"
@@ -114,6 +136,7 @@ LARGE = ("test_four_hundred_senders_go_from_the_list_into_their_groups",)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a server is not asked for, and mark what is slow and what James does not keep."""
     left_out = [item for item in items if _is_on_james(item) and not _is_about(item, MODULES)]
+    left_out += [item for item in items if _is_over_jmap(item) and not _is_about(item, MODULES_OVER_JMAP)]
     left_out += [item for item in items if _is_in_memory(item) and not _is_asked_of_the_double(item)]
     left_out += [item for item in items if _is_on_newer(item) and not _is_about(item, MODULES_ON_NEWER)]
     items[:] = [item for item in items if item not in left_out]
@@ -146,6 +169,10 @@ def _is_on_james(item: pytest.Item) -> bool:
 
 def _is_on_newer(item: pytest.Item) -> bool:
     return "[newer cyrus" in item.name and "bare_account" in getattr(item, "fixturenames", ())
+
+
+def _is_over_jmap(item: pytest.Item) -> bool:
+    return "[sandbox over JMAP" in item.name
 
 
 def _is_in_memory(item: pytest.Item) -> bool:

@@ -129,6 +129,8 @@ class TestTheGroup:
         add_contact(account, "Ann Smith", ANN[1], groups=["Feed"])
         account.receive([ANN], "Feed", "@ToJail")
         joins, leaves = group_card_name(account, "Jail"), group_card_name(account, "Feed")
+        if account.is_over_jmap:
+            pytest.skip("all requests look the same from outside; tests/faults cuts off at each of them")
         mailroom = opened(account)
         mailroom.begin()
         start = len(account.requests())

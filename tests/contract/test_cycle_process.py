@@ -68,7 +68,8 @@ def test_run_once_does_one_cycle_and_a_second_one_writes_nothing(account: Accoun
     assert account.state() == before
     assert not any(event["event"] == "sender_filed" for event in events(second.stdout))
     for secret in ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_PASSWORD"):
-        assert account.environment[secret] not in first.stdout + second.stdout
+        if secret in account.environment:
+            assert account.environment[secret] not in first.stdout + second.stdout
 
 
 def test_plan_tells_what_would_be_done_and_writes_nothing(account: AccountUnderTest) -> None:
@@ -128,6 +129,8 @@ def test_what_is_missing_is_named_all_at_once(account: AccountUnderTest) -> None
 @pytest.mark.parametrize("secret", ["MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_PASSWORD"])
 def test_wrong_credentials_end_the_process_at_once(account: AccountUnderTest, secret: str) -> None:
     """A credential that the server refuses is named by its variable, and not shown."""
+    if secret not in account.environment:
+        pytest.skip("over JMAP there is no other secret")
     ended = run_process(account, "run", "--once", **{secret: "wrong-secret"})
     said = ended.stdout + ended.stderr
     assert ended.returncode != 0

@@ -51,6 +51,8 @@ class AccountUnderTest(Protocol):
             ``urn:uuid:`` on Cyrus up to 3.10.
         describes_cards: Whether it tells of every card when it was made and changed last, and how long
             it is: Cyrus and the sandbox do, Radicale and Xandikos tell neither.
+        is_over_jmap: Whether Mailroom reaches the contacts over JMAP. Then all cards and groups are written
+            by one request, a group is written anew as a whole, and dates of CardDAV are not seen.
     """
 
     address: str
@@ -59,6 +61,7 @@ class AccountUnderTest(Protocol):
     max_objects: int
     member_prefix: str
     describes_cards: bool
+    is_over_jmap: bool = False
 
     def add_mailboxes(self, roles: Mapping[str, str | None]) -> None:
         """Make mailboxes at the top, each with its role if it has one."""

@@ -72,6 +72,16 @@ def group_write(request: Request) -> bool:
     return request.method == "PUT" and "if-match" in request.headers
 
 
+def cards_set(request: Request) -> bool:
+    """Choose changes of contacts over JMAP."""
+    return "ContactCard/set" in request.calls
+
+
+def contacts_reading(request: Request) -> bool:
+    """Choose questions for what has changed in the contacts, over either protocol."""
+    return report(request) or any(name.startswith("ContactCard/changes") for name in request.calls)
+
+
 def card_reading(request: Request) -> bool:
     """Choose the reading of one card."""
     return request.method == "GET" and not request.is_session
@@ -190,6 +200,32 @@ def refuse_messages(refused: Collection[str], kind: str = "forbidden") -> Plan:
         said = answer["methodResponses"][0][1]
         errors = {message: {"type": kind} for message in unlucky}
         said["notUpdated"] = (said.get("notUpdated") or {}) | errors
+        exchange.reply(_json(answer))
+
+    return plan
+
+
+def refuse_cards(text: str) -> Plan:
+    """Refuse to write the cards and to change the groups that are about `text`, over either protocol."""
+
+    def plan(exchange: Exchange) -> None:
+        if not exchange.request.is_jmap:
+            exchange.reply(Answer(403))
+            return
+        request = exchange.request.json()
+        ((_, arguments, _),) = request["methodCalls"]
+        refused: dict[str, Any] = {}
+        for name, key in (("create", "notCreated"), ("update", "notUpdated")):
+            asked = arguments.pop(name, {})
+            unlucky = {x for x, each in asked.items() if text in json.dumps([x, each])}
+            refused[key] = {x: {"type": "forbidden"} for x in unlucky}
+            arguments[name] = {x: each for x, each in asked.items() if x not in unlucky}
+        answer = json.loads(
+            exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body
+        )
+        said = answer["methodResponses"][0][1]
+        for key, errors in refused.items():
+            said[key] = (said.get(key) or {}) | errors
         exchange.reply(_json(answer))
 
     return plan

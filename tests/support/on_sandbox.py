@@ -9,6 +9,7 @@ from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook
 from mailroom.sandbox.store.messages import SEEN, Identity
 from mailroom.sandbox.store.rendering import composed
+from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support.accounts import AccountUnderTest, Clock, Sender
 
 MAX_OBJECTS = 50
@@ -20,14 +21,18 @@ class AccountOnSandbox(AccountUnderTest):
     Args:
         rewrites_cards: Whether the server stores cards in a form of its own, as Cyrus does.
         identities: Further addresses that the person sends from.
+        is_over_jmap: Whether Mailroom reaches the contacts over JMAP, with no secret for CardDAV.
     """
 
     max_objects = MAX_OBJECTS
     describes_cards = True
     member_prefix = ""
 
-    def __init__(self, *, rewrites_cards: bool = False, identities: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, rewrites_cards: bool = False, identities: Sequence[str] = (), is_over_jmap: bool = False
+    ) -> None:
         self.keeps_card_bytes = not rewrites_cards
+        self.is_over_jmap = is_over_jmap
         limits = Limits(max_objects_in_get=MAX_OBJECTS, max_objects_in_set=MAX_OBJECTS)
         self.store = SandboxAccount(limits=limits, rewrites_cards=rewrites_cards)
         self.store.book.shows_version_4_anew = False  # as the engines beside it here, up to 3.12
@@ -36,7 +41,8 @@ class AccountOnSandbox(AccountUnderTest):
         self._sandbox = Sandbox(self.store).__enter__()
         self._clock = Clock()
         self.address = self.store.username
-        self.environment = self._sandbox.environment()
+        without = CARDDAV_SECRETS if is_over_jmap else ()
+        self.environment = {x: y for x, y in self._sandbox.environment().items() if x not in without}
 
     def close(self) -> None:
         self._sandbox.close()

@@ -165,5 +165,6 @@ LISTS: Mapping[str, tuple[str, Callable[[ContentLine, Sequence[ContentLine]], Js
     "nicknames": ("NICKNAME", _nickname),
     "organizations": ("ORG", _organization),
     "emails": ("EMAIL", _email),
+    "phones": ("TEL", lambda line, _: {"number": vcards.unescape(line.value)}),
 }
 """The properties that map keys to objects: the vCard property of each, and how one line is read."""

@@ -130,6 +130,7 @@ _VALUES: Mapping[str, Callable[[Json], tuple[str, str]]] = {
     "emails": _email,
     "organizations": _organization,
     "notes": lambda entry: ("", vcards.escape(entry["note"])),
+    "phones": lambda entry: ("", vcards.escape(entry["number"])),
     "nicknames": lambda entry: ("", vcards.escape(entry["name"])),
 }
 
