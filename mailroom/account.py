@@ -195,4 +195,4 @@ def open_push(
     http = HttpClient(
         settings.jmap_session_url, settings.jmap_credentials, stop, on_answer=partial(on_answer, JMAP)
     )
-    return Push(http, settings.jmap_session_url, on_change)
+    return Push(http, settings.jmap_session_url, on_change, with_contacts=not settings.uses_carddav)

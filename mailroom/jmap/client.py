@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -40,6 +40,8 @@ MAX_READ_ATTEMPTS = 3
 
 MAX_STALE_ATTEMPTS = 5
 """How often a write is tried that meets another state than the one it was meant for."""
+
+_LOOK = "Mailbox/get"
 
 LEAST_SESSION_SECONDS = 60.0
 MAX_SESSION_STATES = 16
@@ -94,6 +96,23 @@ class Answer:
         return structure(self.arguments, record, self.call.method)
 
 
+class Companion(Protocol):
+    """What is asked for together with each look at the mailboxes, so that it takes no request of its own."""
+
+    def calls_beside(self, first: int, most: int) -> list[Call]:
+        """Return the calls to add to a request, perhaps none.
+
+        Args:
+            first: Where in the request they begin.
+            most: How many calls it may have besides.
+        """
+        ...
+
+    def hear(self, answers: Sequence[Answer]) -> None:
+        """Hear what was answered to these calls."""
+        ...
+
+
 def is_too_large(error: ServerError) -> bool:
     """Whether asking for less at once may help: our own limit was passed, or the server says so."""
     return isinstance(error, TooLargeError) or (isinstance(error, MethodError) and error.type in _TOO_LARGE)
@@ -105,6 +124,9 @@ class JmapClient:
     Args:
         clock: Seconds that never go back.
         least_seconds: How long a session counts at least that was fetched because its state had changed.
+
+    Attributes:
+        companion: What is asked for together with the mailboxes; None for nothing.
     """
 
     def __init__(
@@ -118,6 +140,7 @@ class JmapClient:
         self._session_url = session_url
         self._clock = clock
         self._least_seconds = least_seconds
+        self.companion: Companion | None = None
         self._session: Session | None = None
         # Two back ends may each have their own word for the state of one and the same session.
         self._session_states: set[str] = set()
@@ -178,6 +201,16 @@ class JmapClient:
             ServerError: No proper answer arrived.
         """
         session = self.session
+        companion = self.companion if any(call.method == _LOOK for call in calls) else None
+        wanted = len(calls)
+        if companion:
+            calls = [*calls, *companion.calls_beside(wanted, session.limits.max_calls_in_request - wanted)]
+        answers = self._send(session, calls, once_if_slow=once_if_slow)
+        if companion and len(answers) > wanted:
+            companion.hear(answers[wanted:])
+        return answers[:wanted]
+
+    def _send(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> list[Answer]:
         try:
             response = self._post(session, calls, once_if_slow=once_if_slow)
         except (StatusError, TransportError) as error:

@@ -37,6 +37,14 @@ class ContactBooks:
             ServerError: The contacts cannot be read, or the chosen book is gone.
         """
         self._replica.refresh()
+        self.settle()
+
+    def settle(self) -> None:
+        """Choose the book that is written, by what is known now.
+
+        Raises:
+            ServerError: The chosen book is gone, or none can be read.
+        """
         self._choose()
         if self._names <= self._group_names(self._chosen_id):
             self._complete.add(self._chosen_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from enum import Enum
 
 from attrs import frozen
 
@@ -18,11 +19,23 @@ PAGE_CARDS = 1_000
 """As objects, so many take a few megabytes for a moment."""
 
 MAX_CHANGES = 500
+MAX_CHANGES_BESIDE = 50
+"""So many come together with mail; where there are more, they come by themselves."""
+
 MAX_CHANGES_PAGES = 1_000
 MAX_UNREADABLE = 100
 """With more of them, it is not the cards that something is wrong with."""
 
 _BOOKS = Call("AddressBook/get", {"ids": None})
+
+
+class Read(Enum):
+    """How much of what has changed was told."""
+
+    ALL = "all"
+    PART = "part"
+    NOTHING = "nothing"
+    """Nobody can tell it: everything has to be read anew."""
 
 
 @frozen
@@ -69,6 +82,8 @@ class ContactReplica:
         self._account_id = ""
         self._page_cards = PAGE_CARDS
         self._written: set[str] = set()
+        self._told: set[str] = set()
+        self._heard: tuple[str, Sequence[Answer]] | None = None
         self.cards = CardIndex()
         self.groups: dict[str, Group] = {}
         self.books: tuple[AddressBookObject, ...] = ()
@@ -84,9 +99,45 @@ class ContactReplica:
         account_id = self._client.session.require_contacts().id
         if account_id != self._account_id:
             self._account_id, self.state = account_id, ""
+        self._heard = None
         if not (self.state and self._read_changes()):
             self._read_all()
-        self._written.clear()
+            self._forget_own_writes()
+
+    def calls_beside(self, first: int, most: int) -> list[Call]:
+        """Return the calls that ask what has changed, for a request that asks for mail; see `Companion`."""
+        session = self._client.known_session
+        is_known = self.state and session and session.contacts and session.contacts.id == self._account_id
+        calls = _calls_for_changes(self.state, first, MAX_CHANGES_BESIDE)
+        return calls if is_known and len(calls) <= most else []
+
+    def hear(self, answers: Sequence[Answer]) -> None:
+        """Keep the answers to these calls until they are wanted; see `Companion`."""
+        self._heard = self.state, answers
+
+    def forget_heard(self) -> None:
+        """Take back what was heard: something has been written since."""
+        self._heard = None
+
+    def has_heard_of_changes(self) -> bool:
+        """Whether what was heard is about other contacts than are known."""
+        if self._heard is None or self._heard[0] != self.state:
+            return False
+        try:
+            changes = self._heard[1][1].as_record(ContactCardChanges)
+        except ServerError:
+            return True
+        return changes.any or changes.new_state != self.state
+
+    def take_heard(self) -> bool:
+        """Take in what was heard; return whether that is all there is to know."""
+        heard, self._heard = self._heard, None
+        if heard is None or heard[0] != self.state:
+            return False
+        try:
+            return self._take_changes(*heard) is Read.ALL
+        except ServerError:
+            return False
 
     def forget_state(self) -> None:
         """Read everything anew at the next refresh."""
@@ -183,45 +234,45 @@ class ContactReplica:
 
     def _read_changes(self) -> bool:
         """Read what has changed; return whether that can be known."""
-        told: set[str] = set()
         limit = min(MAX_CHANGES, self._client.session.limits.max_objects_in_get)
         for _ in range(MAX_CHANGES_PAGES):
-            since = self.state
-            arguments: Json = {"sinceState": since, "maxChanges": limit}
-            answers = self._client.call(
-                [
-                    _BOOKS,
-                    Call("ContactCard/changes", arguments),
-                    _get(result_of(1, "ContactCard/changes", "/created")),
-                    _get(result_of(1, "ContactCard/changes", "/updated")),
-                ]
-            )
-            try:
-                changes = answers[1].as_record(ContactCardChanges)
-            except MethodError as error:
-                if error.type != "cannotCalculateChanges":
-                    raise
-                return False
-            self.books = tuple(answers[0].as_record(AddressBookGet).list_)
-            got = [self._take(answer).state for answer in answers[2:]]
-            for card_id in changes.destroyed:
-                self.forget(card_id)
-            told.update(changes.created, changes.updated)
-            is_same = changes.new_state == since
-            if not (changes.created or changes.updated or changes.destroyed):
-                # A state that the server had before it was restored may lie in its future: it tells of no
-                # change then (seen on Cyrus 3.13.7), and only what it calls the present betrays it.
-                if not is_same or set(got) != {since}:
-                    return False
-            elif is_same and changes.has_more_changes:
-                raise ProtocolError("ContactCard/changes does not come any further")
-            self.state = changes.new_state
-            if not changes.has_more_changes and set(got) == {changes.new_state}:
-                # Of what was written since the last reading, it says nothing if it is gone again already.
-                for card_id in self._written - told:
-                    self.forget(card_id)
-                return True
+            read = self._take_changes(self.state, self._client.call(_calls_for_changes(self.state, 0, limit)))
+            if read is not Read.PART:
+                return read is Read.ALL
         return False
+
+    def _take_changes(self, since: str, answers: Sequence[Answer]) -> Read:
+        """Take in what has changed since a state, and say how much of it that is."""
+        try:
+            changes = answers[1].as_record(ContactCardChanges)
+        except MethodError as error:
+            if error.type != "cannotCalculateChanges":
+                raise
+            return Read.NOTHING
+        self.books = tuple(answers[0].as_record(AddressBookGet).list_)
+        got = {self._take(answer).state for answer in answers[2:]}
+        for card_id in changes.destroyed:
+            self.forget(card_id)
+        self._told.update(changes.created, changes.updated)
+        is_same = changes.new_state == since
+        if not changes.any and (not is_same or got != {since}):
+            # A state that the server had before it was restored may lie in its future: it tells of no
+            # change then (seen on Cyrus 3.13.7), and only what it calls the present betrays it.
+            return Read.NOTHING
+        if changes.any and is_same and changes.has_more_changes:
+            raise ProtocolError("ContactCard/changes does not come any further")
+        self.state = changes.new_state
+        if changes.has_more_changes or got != {changes.new_state}:
+            return Read.PART
+        # Of what was written since the last reading, it says nothing if it is gone again already.
+        for card_id in self._written - self._told:
+            self.forget(card_id)
+        self._forget_own_writes()
+        return Read.ALL
+
+    def _forget_own_writes(self) -> None:
+        self._written.clear()
+        self._told.clear()
 
     def _take(self, answer: Answer) -> ContactCardGet:
         found = answer.as_record(ContactCardGet)
@@ -244,6 +295,21 @@ class ContactReplica:
         self.unreadable[card_id] = reason
         if len(self.unreadable) > MAX_UNREADABLE:
             raise ServerError(f"more than {MAX_UNREADABLE} contact cards cannot be read: {reason}")
+
+
+def _calls_for_changes(since: str, first: int, most: int) -> list[Call]:
+    """Return the calls that read what has changed since a state, and the address books.
+
+    Args:
+        first: Where in their request they begin.
+        most: How many changes may come at once.
+    """
+    return [
+        _BOOKS,
+        Call("ContactCard/changes", {"sinceState": since, "maxChanges": most}),
+        _get(result_of(first + 1, "ContactCard/changes", "/created")),
+        _get(result_of(first + 1, "ContactCard/changes", "/updated")),
+    ]
 
 
 def _get(ids: Json) -> Call:

@@ -62,6 +62,11 @@ class ContactCardChanges:
     updated: list[str] = Factory(list)
     destroyed: list[str] = Factory(list)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any change."""
+        return bool(self.created or self.updated or self.destroyed)
+
 
 @frozen
 class CardError(SetError):

@@ -60,6 +60,7 @@ class ContactWriter:
         return work.failed
 
     def _send(self, work: ContactWork, batch: Batch) -> int:
+        self._replica.forget_heard()
         (answer,) = self._client.call([batch.call(self._replica.state)], once_if_slow=batch.size > 1)
         return work.take(batch, answer.as_record(ContactCardSet))
 

@@ -45,6 +45,7 @@ class JmapAddressBook:
         self._books = ContactBooks(client, self._replica, names)
         self._writer = ContactWriter(client, self._replica)
         self._remover = ContactRemover(client, self._replica, self._books)
+        client.companion = self._replica
         self._open_beside = beside
         self._way_on = way_on
         self._beside: AddressBook | None = None
@@ -60,6 +61,17 @@ class JmapAddressBook:
             raise ServerError(f"the mail server offers no contacts over JMAP to this token: {self._way_on}")
         self._books.refresh()
         return self.latest()
+
+    def catch_up(self) -> ContactsView:
+        """Take in what the last look at the mail has shown of the contacts; see `AddressBook.catch_up`."""
+        if not self._replica.take_heard():
+            return self.refresh()
+        self._books.settle()
+        return self.latest()
+
+    def has_changed(self) -> bool:
+        """Whether the last look at the mail has shown other contacts; see `AddressBook.has_changed`."""
+        return self._replica.has_heard_of_changes()
 
     def latest(self) -> ContactsView:
         """Return the last reading with what was changed here since; see `AddressBook.latest`."""

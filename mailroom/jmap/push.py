@@ -13,13 +13,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain
 
 from attrs import frozen
 
 from mailroom.errors import AuthenticationError, MailroomError, UntrustedHostError
 from mailroom.http import HttpClient, Stream, retry_after_seconds
 from mailroom.jmap.client import JmapClient
-from mailroom.jmap.event_source import concerns, event_source_url, sendable_event_id
+from mailroom.jmap.event_source import Watched, concerns, event_source_url, sendable_event_id, watched_in
 from mailroom.jmap.session import Session
 from mailroom.jmap.sse import EventStreamParser
 from mailroom.output.logs import log
@@ -93,7 +94,8 @@ class Push:
 
     Args:
         http: A client that no other thread uses.
-        on_change: Called, in a thread of this object, when the mail has or may have changed.
+        on_change: Called, in a thread of this object, when the account has or may have changed.
+        with_contacts: Whether contacts are watched too, where the session offers them.
         clock: Seconds that never go back.
         hurry: What it waits for between attempts; set by itself, to end the wait.
     """
@@ -105,6 +107,7 @@ class Push:
         on_change: Callable[[], None],
         times: PushTimes = DEFAULT_TIMES,
         *,
+        with_contacts: bool = False,
         clock: Callable[[], float] = time.monotonic,
         hurry: threading.Event | None = None,
     ) -> None:
@@ -115,7 +118,8 @@ class Push:
         self._clock = clock
         self._state = PushState.CONNECTING
         self._told: PushState | None = None
-        self._place: tuple[str | None, str] | None = None
+        self._with_contacts = with_contacts
+        self._place: tuple[str | None, Watched] | None = None
         self._moved_at = -math.inf
         self._last_event_id = ""
         self._first_seconds = times.first_seconds
@@ -146,7 +150,7 @@ class Push:
 
         Where two back ends take turns with different sessions, not more often than `move_seconds` say.
         """
-        place = (session.event_source_url, session.account_id) if session else self._place
+        place = (session.event_source_url, self._watched_in(session)) if session else self._place
         if place == self._place:
             return
         if self._place is not None:
@@ -202,7 +206,9 @@ class Push:
         headers = {"Accept": _EVENT_STREAM, "Cache-Control": "no-store"}
         if self._last_event_id:
             headers["Last-Event-ID"] = self._last_event_id
-        url = event_source_url(session.event_source_url, self._times.ping_seconds)
+        watched = self._watched_in(session)
+        types = tuple(chain.from_iterable(watched.values()))
+        url = event_source_url(session.event_source_url, self._times.ping_seconds, types)
         with self._http.open_stream(url, headers, self._times.silence_seconds) as stream:
             self._check(stream)
             try:
@@ -210,7 +216,7 @@ class Push:
                     self._stream = stream
                 if self._hurry.is_set():
                     raise _LostError("stopped, or moved, while connecting")
-                self._hear(stream, session.account_id)
+                self._hear(stream, watched)
             finally:
                 with self._lock:
                     self._stream = None
@@ -232,13 +238,16 @@ class Push:
         asked_seconds = retry_after_seconds(stream.headers.get("retry-after")) or 0.0
         raise _LostError(reason, min(asked_seconds, self._times.rarely_seconds))
 
-    def _hear(self, stream: Stream, account_id: str) -> None:
+    def _watched_in(self, session: Session) -> Watched:
+        return watched_in(session, with_contacts=self._with_contacts)
+
+    def _hear(self, stream: Stream, watched: Watched) -> None:
         self._enter(PushState.CONNECTED)
         self._on_change()  # perhaps, while nobody listened
         parser = EventStreamParser(self._last_event_id)
         for chunk in stream.chunks():
             for event in parser.feed(chunk):
-                if concerns(event, account_id):
+                if concerns(event, watched):
                     self._on_change()
             self._last_event_id = sendable_event_id(parser.last_event_id)
             if parser.retry_seconds is not None:

@@ -327,6 +327,20 @@ class AddressBook(Protocol):
         """Read what has changed since the last time (all of it the first time)."""
         ...
 
+    def catch_up(self) -> Contacts:
+        """Return the contacts as of the last look at the mail, where both are looked at together; or refresh.
+
+        What somebody reads after that look is newer.
+        """
+        ...
+
+    def has_changed(self) -> bool:
+        """Whether the last look at the mail has shown that the contacts are others than was read. No request.
+
+        Where mail and contacts are not looked at together, nothing shows that.
+        """
+        ...
+
     def latest(self) -> Contacts:
         """Return the last reading with what was changed here since; no request but for the first."""
         ...

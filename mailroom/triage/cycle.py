@@ -255,7 +255,7 @@ class Triage:
         work = self._begin(view)
         if not (work.has_work or work.released or view.has_warnings):
             return view, work, None
-        contacts = self._book.refresh()
+        contacts = self._book.catch_up()
         if (now := self._as_it_is_now(view, began)) is not view:
             view, work = now, self._begin(now)
         if work.has_work and (problems := self._book.problems()):

@@ -65,7 +65,7 @@ class Stragglers:
         self._unswept: frozenset[Address] = frozenset()
 
     def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
-        """Sweep at the end of a cycle; no request where the mail is as it was the last time.
+        """Sweep at the end of a cycle; no request where mail and contacts are as they were the last time.
 
         What the server refused then is tried again as soon as its pause is over. What answers the person
         goes to the Inbox, too.
@@ -89,7 +89,8 @@ class Stragglers:
         return evolve(swept, replies=replies, waiting=left if replies.passed else swept.waiting)
 
     def _sweep_where_news(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
-        if state == self._swept_state and all(map(self._pauses.holds, self._unswept)):
+        is_settled = state == self._swept_state and all(map(self._pauses.holds, self._unswept))
+        if is_settled and not self._book.has_changed():
             return SweepReport()
         layout = view.layout
         try:

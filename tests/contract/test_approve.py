@@ -269,8 +269,9 @@ class TestApproving:
         before = len(account.requests())
         assert len(approve(account)) == 60
         assert len(members(account, "Imbox")) == 60
-        writes = [request for request in account.requests()[before:] if request.startswith("PUT")]
-        assert len(writes) == 60 + 2
+        if not account.is_over_jmap:
+            writes = [request for request in account.requests()[before:] if request.startswith("PUT")]
+            assert len(writes) == 60 + 2
 
     @pytest.mark.parametrize("is_done", [False, True], ids=["before the server acts", "before the answer"])
     def test_cut_off_at_any_write_and_run_again_it_ends_the_same(

@@ -18,7 +18,7 @@ from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact, furnish, join, label
 from tests.support.behind import behind
 from tests.support.dialogue import Dialogue
-from tests.support.harm import Harm, contacts_reading, mail_write
+from tests.support.harm import Harm, about_contacts_alone, mail_write
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange
 from tests.support.running import ONE_ATTEMPT, opened, run_command, settings_for
@@ -127,8 +127,7 @@ class TestInTheService:
             message = account.receive([ANN], "Screener")
 
             def down(exchange: Exchange) -> None:
-                is_about_contacts = exchange.request.is_carddav or contacts_reading(exchange.request)
-                (exchange.reset if is_about_contacts else exchange.pass_on)()
+                (exchange.reset if about_contacts_alone(exchange.request) else exchange.pass_on)()
 
             hit.proxy.plan = down
             with caplog.at_level(logging.WARNING, "mailroom"):

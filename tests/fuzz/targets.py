@@ -16,7 +16,7 @@ from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import MailroomError
 from mailroom.http import Credentials, HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
-from mailroom.jmap.event_source import concerns, event_source_url
+from mailroom.jmap.event_source import OF_MAIL, concerns, event_source_url
 from mailroom.jmap.sse import EventStreamParser
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
@@ -103,7 +103,7 @@ def event_stream(data: bytes) -> None:
     parser = EventStreamParser()
     for chunk in (data[:FIRST_CHUNK_BYTES], data[FIRST_CHUNK_BYTES:]):
         for event in parser.feed(chunk):
-            concerns(event, "a1")
+            concerns(event, {"a1": OF_MAIL})
 
 
 def state_event(data: bytes) -> None:

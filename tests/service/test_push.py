@@ -16,7 +16,7 @@ from attrs import evolve
 
 from mailroom.errors import ProtocolError
 from mailroom.http import Credentials, HttpClient
-from mailroom.jmap.event_source import concerns, event_source_url
+from mailroom.jmap.event_source import OF_MAIL, concerns, event_source_url
 from mailroom.jmap.push import DEFAULT_TIMES, Push, PushState, PushTimes
 from mailroom.jmap.session import Session
 from mailroom.jmap.sse import ServerSentEvent
@@ -24,6 +24,7 @@ from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from mailroom.service.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
+from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support.given_time import PATIENCE_SECONDS, GivenTime, NotedWaits, eventually
 from tests.support.processes import Process
 from tests.support.scripted import Received, ScriptedServer, http
@@ -204,17 +205,17 @@ class TestTheEventSource:
     )
     def test_only_changed_mail_of_the_own_account_matters(self, data: str, matters: bool) -> None:
         """Both forms of a state event count; other accounts and other data do not."""
-        assert concerns(ServerSentEvent("state", data), "a1") is matters
+        assert concerns(ServerSentEvent("state", data), {"a1": OF_MAIL}) is matters
 
     def test_other_events_do_not_matter_whatever_they_say(self) -> None:
         """A ping is a sign of life and no more."""
-        assert not concerns(ServerSentEvent("ping", "{"), "a1")
+        assert not concerns(ServerSentEvent("ping", "{"), {"a1": OF_MAIL})
 
     @pytest.mark.parametrize("data", ["", "{", "[]", "{}", '{"changed":3}', '{"changed":{"a1":null}}'])
     def test_a_state_event_that_cannot_be_read_is_an_error(self, data: str) -> None:
         """It may have told of a change, so it is not passed over."""
         with pytest.raises(ProtocolError):
-            concerns(ServerSentEvent("state", data), "a1")
+            concerns(ServerSentEvent("state", data), {"a1": OF_MAIL})
 
 
 class TestListening:
@@ -521,6 +522,44 @@ def state_of(sandbox: Sandbox) -> list[str]:
 def is_filed(sandbox: Sandbox, message: str) -> bool:
     """Wait, for much less than the time to the next poll, until a message is where its label sends it."""
     return eventually(lambda: sandbox.account.mailbox_names(message) == {"Feed"})
+
+
+def over_jmap(sandbox: Sandbox) -> dict[str, str]:
+    """The variables of a service that reaches contacts over JMAP too."""
+    return {x: y for x, y in sandbox.environment().items() if x not in CARDDAV_SECRETS} | SLOW_POLL
+
+
+class TestContactsOverJmap:
+    """Where contacts are reached over JMAP, their changes are heard of like those of mail."""
+
+    def test_a_card_put_into_a_group_by_hand_takes_effect_long_before_the_poll(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """Within a second the sender's waiting mail is where it belongs."""
+        uid = sandbox.account.add_contact("Ann", "ann@old.example")
+        waiting = sandbox.account.deliver([("", "ann@old.example")], ["Screener"])
+        with Process(over_jmap(sandbox), tmp_path) as service:
+            service.until("push_connected")
+            service.until("poll_complete")
+            assert sandbox.account.mailbox_names(waiting) == {"Screener"}
+            began = time.monotonic()
+            sandbox.account.add_member("Feed", uid)
+            assert is_filed(sandbox, waiting)
+            assert time.monotonic() - began < 1 + QUIET_SECONDS
+
+    def test_an_idle_poll_is_one_request(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """What has changed in the contacts is asked for together with the mail."""
+        variables = over_jmap(sandbox) | {"MAILROOM_POLL_INTERVAL": "0.3", "MAILROOM_PUSH": "off"}
+        with Process(variables, tmp_path) as service:
+            for _ in range(2):
+                service.until("poll_complete")
+            before = len(sandbox.requests)
+            service.until("poll_complete")
+            service.until("poll_complete")
+            asked = sandbox.requests[before:]
+        assert 1 <= len(asked) <= 3
+        assert all("ContactCard/changes" in each.calls for each in asked)
+        assert all("Mailbox/get" in each.calls for each in asked)
 
 
 class TestTheService:

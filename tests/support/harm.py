@@ -63,8 +63,8 @@ def report(request: Request) -> bool:
 
 
 def card_write(request: Request) -> bool:
-    """Choose the writing of a card or a contact group."""
-    return request.method == "PUT"
+    """Choose the writing of cards or contact groups."""
+    return request.method == "PUT" or "ContactCard/set" in request.calls
 
 
 def group_write(request: Request) -> bool:
@@ -79,7 +79,12 @@ def cards_set(request: Request) -> bool:
 
 def contacts_reading(request: Request) -> bool:
     """Choose questions for what has changed in the contacts, over either protocol."""
-    return report(request) or any(name.startswith("ContactCard/changes") for name in request.calls)
+    return report(request) or "ContactCard/changes" in request.calls
+
+
+def about_contacts_alone(request: Request) -> bool:
+    """Choose requests that ask for no mail besides, over either protocol."""
+    return request.is_carddav or request.calls[:1] == ("AddressBook/get",)
 
 
 def card_reading(request: Request) -> bool:

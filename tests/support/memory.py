@@ -221,6 +221,12 @@ class Book:
         self._seen = View(dict(self.world.cards), dict(self.world.groups))
         return self._seen
 
+    def catch_up(self) -> View:
+        return self.refresh()
+
+    def has_changed(self) -> bool:
+        return False
+
     def latest(self) -> View:
         return self._seen or self.refresh()
 
