@@ -21,6 +21,7 @@ from mailroom.jmap import (
     JmapSubjects,
     Push,
 )
+from mailroom.journal.writer import Journal
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Subjects
 from mailroom.settings.settings import Settings
@@ -50,6 +51,7 @@ class Account:
     history: MailHistory
     subjects: Subjects
     notes: Notes
+    journal: Journal
     book: AddressBook
     triage: Triage
     known_own: OwnAddresses
@@ -146,16 +148,24 @@ def open_account(
         conversations=JmapConversations(jmap) if settings.replies_pass else None,
         clock=clock,
     )
+    notes = JmapNotes(jmap, settings.carddav_username)
     return Account(
         jmap,
         mail,
         JmapMailHistory(jmap),
         JmapSubjects(jmap),
-        JmapNotes(jmap, settings.carddav_username),
+        notes,
+        open_journal(settings, notes, triage),
         book,
         triage,
         known_own,
     )
+
+
+def open_journal(settings: Settings, notes: Notes, triage: Triage) -> Journal:
+    """Wire up what tells in the account what was done."""
+    takes_back = settings.scheme.screener_label or ""
+    return Journal(notes, lambda: triage.journal, settings.journal_days, takes_back=takes_back)
 
 
 def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], HttpClient]) -> AddressBook:

@@ -12,6 +12,7 @@ from mailroom.commands.configured import configured
 from mailroom.commands.plan import filing_as_json, show_filings
 from mailroom.commands.sender_file import Line, read_senders
 from mailroom.exits import Exit
+from mailroom.journal.entry import Cause
 from mailroom.model.address import Address
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -80,7 +81,9 @@ def _question(preview: Preview) -> str:
 def _apply(account: Account, forecast: Forecast, preview: Preview) -> Report:
     """Carry all of it out: who is filed already costs nothing, and may share a card with somebody else."""
     with Progress(f"filing {number_of(len(preview.changes), 'sender')}") as progress:
-        return account.triage.apply((filing.decision for filing, _ in forecast.filings), progress.advance)
+        report = account.triage.apply((filing.decision for filing, _ in forecast.filings), progress.advance)
+        account.journal.tell_of_command(report, Cause.APPLY)
+    return report
 
 
 def _done(preview: Preview, report: Report) -> list[Filed]:

@@ -26,9 +26,10 @@ def _run_once(settings: Settings) -> Exit:
     account = open_account(settings)
     account.begin()
     try:
-        report = run_cycle(account.triage, is_awaited=True)
+        report = run_cycle(account.triage, account.journal, is_awaited=True, is_last=True)
     except MailroomError as error:
         log_failure(error)
+        account.journal.tell_failure(error)
         return Exit.FAILED
     terminal = Terminal()
     if terminal.is_terminal:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
+from mailroom.journal.entry import Cause
 from mailroom.model.address import Address
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.triage.report import Report
 
 SHOWN_CONTACTS = 10
 
@@ -29,6 +31,7 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
         account.check()
         swept = stragglers.rescue()
         contacts = stragglers.contacts_waiting()
+        account.journal.tell_of_command(Report(swept=swept), Cause.RESCUE)
     terminal = Terminal()
     moved, failed = Counter(swept.moved), dict(swept.failed)
     if not as_json:
@@ -38,6 +41,7 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
     if contacts and (yes or (not as_json and agrees(_question(contacts)))):
         with Progress("moving to the Inbox"):
             released = stragglers.release(contacts)
+            account.journal.tell_of_command(Report(swept=released), Cause.RESCUE)
         if not as_json:
             _show(terminal, released.moved, "the Inbox")
         moved += Counter(released.moved)

@@ -105,6 +105,7 @@ def _run_service(settings: Settings) -> Exit:
             listening.callback(push.stop)
         return Service(
             account.triage,
+            account.journal,
             interval_seconds,
             on_good_cycle,
             health.note_progress,

@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Protocol
 
 from mailroom.errors import StoppedError
 from mailroom.exits import Exit
+from mailroom.journal.writer import Journal
 from mailroom.output.logs import log
 from mailroom.service.cycle_log import log_failure, log_report
 from mailroom.service.wake import Wake
@@ -54,6 +56,7 @@ class Service:
         on_good_cycle: Called after each cycle that ended well.
         on_progress: Called before each cycle, and before each wait with the seconds that it may take.
         stop: Set when the process is to end; `wake` is to be stopped with it.
+        journal: Tells in the account what each cycle did.
         wake: Called when a cycle should begin before the interval is over.
         readers: Read what becomes of each cycle, besides the log.
         chores: Done after it.
@@ -62,6 +65,7 @@ class Service:
     def __init__(
         self,
         triage: Triage,
+        journal: Journal,
         interval_seconds: float,
         on_good_cycle: Callable[[], None],
         on_progress: Callable[[float], None],
@@ -72,6 +76,7 @@ class Service:
         chores: Collection[Chore] = (),
     ) -> None:
         self._triage = triage
+        self._journal = journal
         self._interval_seconds = interval_seconds
         self._on_good_cycle = on_good_cycle
         self._on_progress = on_progress
@@ -89,19 +94,14 @@ class Service:
             self._on_progress(0.0)
             began = time.monotonic()
             try:
-                report = run_cycle(self._triage, is_awaited=is_awaited)
+                report = run_cycle(self._triage, self._journal, is_awaited=is_awaited)
             except StoppedError:
                 break
             except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
                 failures += 1
                 is_awaited = True
-                log_failure(error, failures_in_a_row=failures)
-                for reader in self._readers:
-                    reader.note_failure(error, time.monotonic() - began)
+                self._tell_of(error, failures, time.monotonic() - began)
                 if failures == MAX_FAILURES_IN_A_ROW:
-                    log(logging.ERROR, "service_failed", failures_in_a_row=failures)
-                    for reader in self._readers:
-                        reader.note_end(failures)
                     return Exit.FAILED
                 if failures == 1:
                     self._wake.call()  # a person may be waiting; most failures are over in a moment
@@ -123,9 +123,30 @@ class Service:
         for chore in self._chores:
             chore.do_if_due()
 
+    def _tell_of(self, error: Exception, failures: int, seconds: float) -> None:
+        """Tell everybody why a cycle failed, and that it was one too many."""
+        log_failure(error, failures_in_a_row=failures)
+        with suppress(StoppedError):  # the next look whether to go on sees it, too
+            self._journal.tell_failure(error)
+        for reader in self._readers:
+            reader.note_failure(error, seconds)
+        if failures == MAX_FAILURES_IN_A_ROW:
+            log(logging.ERROR, "service_failed", failures_in_a_row=failures)
+            for reader in self._readers:
+                reader.note_end(failures)
 
-def run_cycle(triage: Triage, *, is_awaited: bool = False) -> Report:
-    """Run one cycle, and tell what it did; where it did nothing, only if that `is_awaited`."""
+
+def run_cycle(
+    triage: Triage, journal: Journal | None = None, *, is_awaited: bool = False, is_last: bool = False
+) -> Report:
+    """Run one cycle, and tell what it did; in the log where it did nothing, only if that `is_awaited`.
+
+    Args:
+        journal: Tells it in the account, too.
+        is_last: Whether this process runs no other.
+    """
     report = triage.run()
     log_report(report, is_awaited=is_awaited)
+    if journal:
+        journal.tell(report, is_last=is_last)
     return report

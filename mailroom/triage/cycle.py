@@ -32,7 +32,7 @@ from mailroom.triage.filing import file_those_with_card
 from mailroom.triage.foresight import CardsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
-from mailroom.triage.layout import Layout, missing_groups
+from mailroom.triage.layout import JournalPlace, Layout, missing_groups
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
@@ -101,6 +101,11 @@ class Triage:
             replies=replies,
             sweeps_in_cycles=sweeps_stragglers,
         )
+
+    @property
+    def journal(self) -> JournalPlace | None:
+        """Where it is told what was done, as of the last look at the account; None where nowhere."""
+        return self._reader.journal
 
     def check_mail(self) -> None:
         """Look whether the account has every mailbox that the scheme names, and whose account it is.

@@ -51,6 +51,18 @@ class Destination:
 
 
 @frozen
+class JournalPlace:
+    """Where it is told what was done.
+
+    Attributes:
+        trash: Where what is old goes; None where the account has no Trash.
+    """
+
+    mailbox: MailboxId
+    trash: MailboxId | None
+
+
+@frozen
 class Layout:
     """The mailboxes that triage works with, by id.
 
@@ -165,6 +177,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
             case [mailbox] if not mailbox.role:  # where it is not, all else works
                 labels[mailbox.id] = scheme.undecided
     inbox = by_role.get(INBOX_ROLE, nowhere)
+    journal = find_journal(tree, scheme)
     layout = Layout(
         screener=named(scheme.screener),
         labels=labels,
@@ -182,17 +195,17 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         protected=frozenset(x.id for x in tree.mailboxes if x.role in PROTECTED_ROLES),
         max_mailboxes=limits.max_mailboxes_per_message,
         paths=tree.paths,
-        journal=_journal(tree, scheme),
+        journal=journal.mailbox if journal else None,
         trash=by_role.get(TRASH_ROLE),
     )
     return layout, not unfit
 
 
-def _journal(tree: MailboxTree, scheme: Scheme) -> MailboxId | None:
-    """Return the mailbox for it, if messages may be put into it; where not, all else works."""
+def find_journal(tree: MailboxTree, scheme: Scheme) -> JournalPlace | None:
+    """Return the mailbox for the journal, if messages may be put into it; where not, all else works."""
     match tree.named(scheme.journal) if scheme.journal else ():
         case [mailbox] if not mailbox.role and mailbox.rights.may_add:
-            return mailbox.id
+            return JournalPlace(mailbox.id, next(iter(with_role(tree.mailboxes, TRASH_ROLE)), None))
     return None
 
 

@@ -12,7 +12,7 @@ from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
-from mailroom.triage.layout import NO_LIMITS, Layout, find_layout
+from mailroom.triage.layout import NO_LIMITS, JournalPlace, Layout, find_journal, find_layout
 from mailroom.triage.report import Waiting
 from mailroom.triage.screener import count_waiting
 
@@ -72,6 +72,12 @@ class ViewReader:
         self._layout: Layout | None = None
         self._wanted: frozenset[MailboxId] = frozenset()
         self._known: Mapping[str, MailboxId] = {}
+        self._journal: JournalPlace | None = None
+
+    @property
+    def journal(self) -> JournalPlace | None:
+        """Where the journal is, as of the last look, whatever else is missing."""
+        return self._journal
 
     def read_view(self) -> MailView:
         """See all labelled messages: one request, unless mailboxes were added, renamed or removed.
@@ -85,6 +91,7 @@ class ViewReader:
         layout = self._layout
         if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
+            self._journal = find_journal(MailboxTree(seen.mailboxes), self._scheme)
             layout = find_layout(seen.mailboxes, self._scheme, seen.limits, self._known)
             asked_for, wanted = wanted, self._wanted_for(layout, seen.mailboxes)
             if wanted != asked_for:  # it was asked before anybody knew which mailboxes the names stand for

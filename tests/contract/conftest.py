@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 MODULES = (
+    "test_journal",
     "test_conversations",
     "test_mail_store",
     "test_notes",
@@ -19,6 +20,7 @@ MODULES = (
 """Those about mail: the contacts beside James are the sandbox's, which has its own turn."""
 
 MODULES_ON_NEWER = (
+    "test_journal",
     "test_conversations",
     "test_mail_store",
     "test_notes",
@@ -33,6 +35,7 @@ MODULES_ON_NEWER = (
 """Those in which a newer engine could differ."""
 
 MODULES_IN_MEMORY = (
+    "test_journal",
     "test_conversations",
     "test_cycle_contacts",
     "test_cycle_mail",
@@ -83,6 +86,9 @@ NOT_IN_MEMORY = {
     "test_changes_more_messages_than_one_request_may": NO_REQUESTS,
     "test_several_are_one_request": NO_REQUESTS,
     "test_other_programs_read_it": NO_BYTES,
+    "test_a_person_and_other_programs_read_it": NO_BYTES,
+    "test_idle_cycles_add_nothing_and_cost_one_request": NO_REQUESTS,
+    "test_telling_costs_one_request": NO_REQUESTS,
     "test_any_subject_is_one_line": NO_BYTES,
     "test_a_contacts_server_that_is_down_postpones_it": NO_REQUESTS,
     "test_a_full_screener_is_read_by_itself": NO_REQUESTS,

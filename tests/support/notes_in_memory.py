@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from attrs import define, evolve, field
 
@@ -24,7 +25,7 @@ class NotesInMemory:
     """
 
     world: World
-    now: str = "2026-03-31T00:00:00Z"
+    now: str = field(factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     _written: dict[MessageId, tuple[NewNote, str]] = field(factory=dict, init=False)
 
     def write(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from mailroom.account import Account, open_account
+from mailroom.account import Account, open_account, open_journal
 from mailroom.model.address import parse_addresses
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.letters import Letter
@@ -70,7 +70,8 @@ class AccountOnMemory(AccountUnderTest):
             conversations=self._world if settings.replies_pass else None,
         )
         account = open_account(settings)
-        return evolve(account, mail=mail, notes=self._notes, book=book, triage=triage)
+        journal = open_journal(settings, self._notes, triage)
+        return evolve(account, mail=mail, notes=self._notes, journal=journal, book=book, triage=triage)
 
     def close(self) -> None:
         """Nothing is held."""

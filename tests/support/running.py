@@ -39,7 +39,9 @@ def run_cycle(account: AccountUnderTest, **variables: str) -> Report:
     """Do one cycle as ``mailroom run --once`` does it, but in this process."""
     mailroom = opened(account, **variables)
     mailroom.begin()
-    return mailroom.triage.run()
+    report = mailroom.triage.run()
+    mailroom.journal.tell(report, is_last=True)
+    return report
 
 
 def run_process(

@@ -1,0 +1,156 @@
+"""Writes into the account what was done and what needs the person: where there is nothing new, nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from mailroom.errors import MailroomError, StoppedError
+from mailroom.journal.entry import Cause, Entry
+from mailroom.journal.form import to_json
+from mailroom.journal.needs import needs_of, needs_of_failure
+from mailroom.journal.notices import NOTHING, Notices, Telling
+from mailroom.journal.text import subject_of, text_of
+from mailroom.model.address import Address
+from mailroom.model.notes import NewNote, Note, NoteKind, Retiring
+from mailroom.model.ports import Notes
+from mailroom.output.logs import log
+from mailroom.triage.layout import JournalPlace
+from mailroom.triage.report import Report
+
+
+def utc_now() -> datetime:
+    """Return the time by the clock of this machine."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """Tells what was done, in the account's mailbox for it, where there is one.
+
+    What is written costs one request. The entries that are old by then are found in the same one, and go to
+    Trash with the next. Where a server fails, that is logged: nothing that was done fails because it
+    cannot be told.
+
+    Args:
+        find_place: Returns where it is told, as of the last look at the account; None where nowhere.
+        days: For how long entries are kept.
+        takes_back: The label that takes a decision back; empty where there is none.
+        now: Returns the time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        notes: Notes,
+        find_place: Callable[[], JournalPlace | None],
+        days: int,
+        *,
+        takes_back: str = "",
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._notes = notes
+        self._notices = Notices(notes)
+        self._find_place = find_place
+        self._days = days
+        self._takes_back = takes_back
+        self._now = now
+        self._old: tuple[Note, ...] = ()
+
+    def tell(self, report: Report, *, is_last: bool = False) -> None:
+        """Tell what a cycle did, and what of it needs the person.
+
+        Args:
+            is_last: Whether nothing more is told, so that what is old goes at once.
+
+        Raises:
+            StoppedError: The process is to end, and the server is still waited for.
+        """
+        with self._place() as place:
+            if place:
+                self._write(place, self._entries(report, Cause.CYCLE), self._notices.plan(needs_of(report)))
+                if is_last:
+                    self._clear(place)
+
+    def tell_failure(self, error: BaseException) -> None:
+        """Tell what a cycle failed for, where a person can mend it.
+
+        Raises:
+            StoppedError: The process is to end, and the server is still waited for.
+        """
+        with self._place() as place:
+            if place and (needs := needs_of_failure(error)):
+                self._write(place, [], self._notices.plan(needs))
+
+    def tell_of_command(
+        self,
+        report: Report,
+        cause: Cause,
+        takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """Tell what a command did; what it left undone it has said itself.
+
+        Args:
+            takes_back: For each sender the entries that were taken back, by their ids.
+
+        Raises:
+            StoppedError: The process is to end, and the server is still waited for.
+        """
+        with self._place() as place:
+            if place:
+                self._write(place, self._entries(report, cause, takes_back), NOTHING)
+                self._clear(place)
+
+    @contextmanager
+    def _place(self) -> Iterator[JournalPlace | None]:
+        """Give the place for the journal; what goes wrong with it is logged, and stops nobody."""
+        try:
+            yield self._find_place()
+        except StoppedError:
+            raise
+        except MailroomError as error:
+            log(logging.WARNING, "journal_failed", reason=str(error))
+            self._notices.forget()
+        except Exception:  # a bug here must not make a cycle fail that has done its work
+            logging.getLogger("mailroom").exception("journal_failed")
+            self._notices.forget()
+
+    def _entries(
+        self,
+        report: Report,
+        cause: Cause,
+        takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+    ) -> list[NewNote]:
+        """Return the entry; none where nothing was done."""
+        entry = Entry.of(report, cause, self._now(), takes_back)
+        if entry.is_empty:
+            return []
+        text = text_of(entry, self._takes_back)
+        return [NewNote(NoteKind.ENTRY, subject_of(entry), text, to_json(entry))]
+
+    def _write(self, place: JournalPlace, entries: Sequence[NewNote], telling: Telling) -> None:
+        """Write all of it in one request.
+
+        Raises:
+            MailroomError: Nobody knows what became of it.
+        """
+        if not (entries or telling):
+            return
+        retiring, before = (*self._old, *telling.retiring), self._now() - timedelta(days=self._days)
+        written = self._notes.write(
+            place.mailbox,
+            [*entries, *telling.notes],
+            Retiring(retiring, place.trash) if retiring and place.trash else None,
+            old_before=before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        for problem in written.problems:
+            log(logging.WARNING, "journal_failed", reason=problem)
+        self._old = written.old
+        self._notices.settle(telling, written, written.ids[len(entries) :])
+
+    def _clear(self, place: JournalPlace) -> None:
+        """Let go of what is old now, since nobody comes back to do it."""
+        if self._old and place.trash:
+            self._notes.write(place.mailbox, (), Retiring(self._old, place.trash))
+            self._old = ()
