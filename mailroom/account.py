@@ -165,7 +165,13 @@ def open_account(
 def open_journal(settings: Settings, notes: Notes, triage: Triage) -> Journal:
     """Wire up what tells in the account what was done."""
     takes_back = settings.scheme.screener_label or ""
-    return Journal(notes, lambda: triage.journal, settings.journal_days, takes_back=takes_back)
+    return Journal(
+        notes,
+        lambda: triage.journal,
+        settings.journal_days,
+        on_written=triage.stragglers.note_own_write,
+        takes_back=takes_back,
+    )
 
 
 def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], HttpClient]) -> AddressBook:

@@ -69,7 +69,7 @@ class JmapNotes:
                 self._client.wait(BUSY_WAITS_SECONDS[busy_attempts])
                 busy_attempts += 1
         ids = tuple(work.made.get(f"n{n}") for n in range(len(notes)))
-        return Written(ids, frozenset(work.moved), tuple(work.problems), old)
+        return Written(ids, frozenset(work.moved), tuple(work.problems), work.states, old)
 
     def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
         """Read a mailbox's notes of a kind, newest first; see `Notes.read`."""
@@ -116,12 +116,14 @@ class _Writing:
         pending: New messages by creation id, and what is done to others by their ids.
         made: The new messages, by creation id.
         problems: Why something was not done; each reason once.
+        states: Of the mail before and after, as long as it was changed here alone.
     """
 
     pending: dict[_Item, Json]
     made: dict[str, MessageId] = field(init=False, factory=dict)
     moved: set[MessageId] = field(init=False, factory=set)
     problems: dict[str, None] = field(init=False, factory=dict)
+    states: tuple[str, str] | None = field(init=False, default=None)
 
     def next_batch(self, most: int, max_size_bytes: int) -> list[_Item]:
         """Return what the next Email/set is about: as much as one request may carry."""
@@ -146,7 +148,9 @@ class _Writing:
 
     def take(self, batch: Sequence[_Item], answer: EmailSet) -> bool:
         """Note what the server did of a batch; tell whether it was not too busy for some of it."""
-        is_busy = False
+        is_busy, before = False, self.states[0] if self.states else answer.old_state
+        is_alone = self.states is None or self.states[1] == answer.old_state
+        self.states = (before, answer.new_state) if before and is_alone else None
         for item in batch:
             refused = (answer.not_created if item.is_new else answer.not_updated) or {}
             if error := refused.get(item.key):

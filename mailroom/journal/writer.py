@@ -36,6 +36,7 @@ class Journal:
 
     Args:
         find_place: Returns where it is told, as of the last look at the account; None where nowhere.
+        on_written: Hears of the states of the mail right before and after a message was added.
         days: For how long entries are kept.
         takes_back: The label that takes a decision back; empty where there is none.
         now: Returns the time, with a time zone.
@@ -47,6 +48,7 @@ class Journal:
         find_place: Callable[[], JournalPlace | None],
         days: int,
         *,
+        on_written: Callable[[str, str], None] = lambda _before, _after: None,
         takes_back: str = "",
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -54,6 +56,7 @@ class Journal:
         self._notices = Notices(notes)
         self._find_place = find_place
         self._days = days
+        self._on_written = on_written
         self._takes_back = takes_back
         self._now = now
         self._old: tuple[Note, ...] = ()
@@ -144,6 +147,8 @@ class Journal:
             Retiring(retiring, place.trash) if retiring and place.trash else None,
             old_before=before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
+        if written.states:
+            self._on_written(*written.states)
         for problem in written.problems:
             log(logging.WARNING, "journal_failed", reason=problem)
         self._old = written.old

@@ -116,10 +116,13 @@ class Written:
         ids: The new messages, in the order of the notes; None for one that was not written.
         retired: The notes that are retired now, or were gone already.
         problems: Why something was not done, in words for a log, each reason once.
+        states: The server's names for the states of the mail right before and right after; None where others
+            may have changed it meanwhile.
         old: Entries from before the moment that was asked for, without their data; the oldest of many.
     """
 
     ids: tuple[MessageId | None, ...] = ()
     retired: frozenset[MessageId] = frozenset()
     problems: tuple[str, ...] = ()
+    states: tuple[str, str] | None = None
     old: tuple[Note, ...] = ()

@@ -124,6 +124,16 @@ class Stragglers:
         self._unswept = frozenset({*swept.failed, *held})
         return swept
 
+    def note_own_write(self, before: str, after: str) -> None:
+        """Hear that nothing changed the mail but a message of Mailroom's own: there is no more to sweep.
+
+        Args:
+            before: The state of the mail right before.
+            after: The state right after.
+        """
+        if before == self._swept_state:
+            self._swept_state = after
+
     @property
     def unswept(self) -> frozenset[Address]:
         """Senders of whom a message could not be moved, and is tried again after its pause."""

@@ -89,6 +89,7 @@ def test_a_person_and_other_programs_read_it(account: AccountUnderTest) -> None:
 def test_idle_cycles_add_nothing_and_cost_one_request(account: AccountUnderTest) -> None:
     """Nor does the entry itself bring any work."""
     account.receive([ANN], "Screener", "@ToFeed")
+    account.receive([BOB], "Screener")  # who waits is not looked at again for it
     mailroom = opened(account)
     mailroom.begin()
     cycle(mailroom)

@@ -39,11 +39,12 @@ class NotesInMemory:
         if mailbox_id not in {mailbox.id for mailbox in self.world.mailboxes}:
             problems = ("the server refused to take a message of Mailroom's own: no such mailbox",)
             return Written((None,) * len(notes), problems=problems)
+        before = str(self.world.writes)
         ids = tuple(self._write(mailbox_id, note) for note in notes)
         retired = self._retire(mailbox_id, retiring) if retiring else []
         entries = self._found(mailbox_id, NoteKind.ENTRY) if old_before else []
         old = tuple(evolve(x, data="") for x in entries if x.received_at < old_before)
-        return Written(ids, frozenset(retired), old=old)
+        return Written(ids, frozenset(retired), states=(before, str(self.world.writes)), old=old)
 
     def read(self, mailbox_id: MailboxId | None, kind: NoteKind, since: str = "") -> Iterator[Sequence[Note]]:
         found = [x for x in self._found(mailbox_id, kind) if x.received_at >= since]
