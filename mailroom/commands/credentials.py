@@ -9,17 +9,17 @@ from typing import Final
 from attrs import Factory, define, frozen
 
 from mailroom.account import Account, open_account
-from mailroom.errors import AuthenticationError, UserError
+from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.output.complaints import complain
 from mailroom.output.question import agrees, ask, ask_secretly
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
 from mailroom.settings.dotenv import read_dotenv, write_dotenv
 from mailroom.settings.settings import DOTENV, Settings, load_settings
-from mailroom.settings.variables import SECRETS
+from mailroom.settings.variables import CARDDAV_SECRETS, SECRETS
 from mailroom.triage.layout import hindrances
 
-INSTEAD: Final = f"put {', '.join(SECRETS)} into {DOTENV}"
+INSTEAD: Final = f"put {SECRETS[0]} into {DOTENV}, and {' and '.join(CARDDAV_SECRETS)} where it does not do"
 """What is to be done where nobody can be asked."""
 
 ATTEMPTS: Final = 3
@@ -38,14 +38,16 @@ def sign_in(terminal: Terminal) -> tuple[Settings, Account]:
     """
     desk = _Desk(terminal)
     complain(desk.settings().misspelt)
-    account = [desk.obtain(credentials) for credentials in (_FOR_MAIL, _FOR_CONTACTS)][-1]
+    account = desk.obtain(_FOR_MAIL)
+    if not desk.reaches_contacts(account):
+        account = desk.obtain(_FOR_CONTACTS)
     return desk.settings(), account
 
 
-def unkept_secrets() -> list[str]:
-    """Return which of the credentials a next process would have to ask for."""
-    values = _values(load_settings(os.environ, needs_secrets=False))
-    return [name for name, value in values.items() if not value]
+def unkept_secrets(used: Settings) -> list[str]:
+    """Return which of the credentials that are used a next process would have to ask for."""
+    found = _values(load_settings(os.environ, needs_secrets=False))
+    return [name for name, value in _values(used).items() if value and not found[name]]
 
 
 def _values(settings: Settings) -> dict[str, str]:
@@ -106,6 +108,27 @@ class _Desk:
                 self.terminal.paragraph(credentials.comes_from)
             self._ask(typable)
         raise UserError([f"{' and '.join(typable)} could not be used: start again when you have others"])
+
+    def reaches_contacts(self, account: Account) -> bool:
+        """Whether the token does for contacts too, so that no password is needed.
+
+        Raises:
+            UserError: It does not, and the settings want no other way.
+        """
+        settings = self.settings()
+        if settings.contacts == "carddav" or any(_values(settings)[name] for name in CARDDAV_SECRETS):
+            return False
+        try:
+            with Progress("trying the token for contacts"):
+                _try_contacts(account, settings)
+        except (UserError, ServerError) as error:
+            if settings.contacts == "jmap":
+                raise
+            for problem in error.problems:
+                self.terminal.paragraph(problem, "✗ ", RED)
+            return False
+        self.terminal.paragraph("it does for contacts too: no password is needed", "✓ ", GREEN)
+        return True
 
     def _tried(self, credentials: _Credentials) -> Account | None:
         """Try credentials; return the account, or None where some are not set yet."""
@@ -175,13 +198,13 @@ _FOR_MAIL: Final = _Credentials(
     names=(_TOKEN,),
     accepted="the mail server accepts the token",
     comes_from="At Fastmail, under Settings → Privacy & Security → API tokens, make one with read and write "
-    "access to Email, and to Submission, which tells Mailroom all your own addresses.",
+    "access to Email and Contacts, and to Submission, which tells Mailroom all your own addresses.",
     attempt=_try_mail,
 )
 _FOR_CONTACTS: Final = _Credentials(
     names=(_USERNAME, _PASSWORD),
     accepted="the contacts server accepts the user name and the password",
-    comes_from="At Fastmail, under Settings → Privacy & Security → App passwords, make one with access "
-    "to Contacts.",
+    comes_from="Start again with such a token, or go on over CardDAV. At Fastmail, under Settings → Privacy "
+    "& Security → App passwords, make one with access to Contacts.",
     attempt=_try_contacts,
 )

@@ -12,6 +12,7 @@ from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.settings.settings import Settings
+from mailroom.settings.variables import CARDDAV_SECRETS
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.suitability import Capacity, judge_book, judge_capacity, judge_mailboxes
@@ -31,7 +32,7 @@ def examine(
         *_credentials("token", seen.reading, "the mail server accepts it"),
         *_session(seen),
         *_mailboxes(settings, seen),
-        *_credentials("password", seen.contacts, "the contacts server accepts it, and the user name"),
+        *_way_to_contacts(settings, seen),
         *_groups(account, settings, seen),
     ]
     tree = seen.tree
@@ -71,6 +72,19 @@ def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Fi
         yield Finding(subject, Verdict.RIGHT, accepted)
 
 
+def _way_to_contacts(settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    """Say over which protocol contacts are reached, and which secrets that does not need."""
+    if not settings.uses_carddav:
+        if seen.contacts.value is not None:
+            yield Finding("contacts", Verdict.RIGHT, "reached over JMAP, with the same token as mail")
+        return
+    says = "the contacts server accepts it, and the user name: contacts are reached over CardDAV"
+    session = seen.session.value
+    if session and session.contacts and not session.contacts.is_read_only:
+        says += f"; the token would do alone, so that {' and '.join(CARDDAV_SECRETS)} could go"
+    yield from _credentials("password", seen.contacts, says)
+
+
 def _session(seen: Inspection) -> Iterator[Finding]:
     session = seen.session.value
     if session is None:
@@ -100,7 +114,8 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
     if seen.contacts.value is None:
-        yield from _not_there("groups", seen.contacts, "the password")
+        credential = "the password" if settings.uses_carddav else "the token"
+        yield from _not_there("groups", seen.contacts, credential)
         return
     yield from _examine("groups", lambda: list(judge_book(account.book, seen.items, settings.scheme)))
 

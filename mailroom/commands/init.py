@@ -94,7 +94,7 @@ def _lead(*, only_credentials: bool, form: str, output: Path) -> Exit:
             terminal.paragraph(f"This is to be settled first; {GOES_ON}.")
             return Exit.FAILED
     terminal.line()
-    if unkept := unkept_secrets():
+    if unkept := unkept_secrets(settings):
         terminal.paragraph(
             f"Everything is ready but what you typed, which `mailroom run` would not find: set "
             f"{', '.join(unkept)}, or put them into {DOTENV}. Then `mailroom run` starts the service, and "

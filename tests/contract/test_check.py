@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact
+from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command, run_cycle, run_shown
 
 
@@ -37,6 +38,27 @@ SUBJECTS = (
     *("settings", "token", "session", "limits", "mailboxes", "password", "groups"),
     *("rules", "waiting"),
 )
+
+
+class TestWayToContacts:
+    """Over which protocol contacts are reached is said, and what that does not need."""
+
+    def test_is_said_with_the_secrets_that_could_go(self, account: AccountUnderTest) -> None:
+        """Over CardDAV where its pair is set; where the token would do too, that pair could go."""
+        (over_carddav,) = says(account, "password")
+        assert "over CardDAV" in over_carddav
+        is_offered = isinstance(account, AccountOnSandbox)
+        assert ("MAILROOM_CARDDAV_PASSWORD could go" in over_carddav) == is_offered
+        assert says(account, "contacts") == []
+
+    def test_over_jmap_the_token_is_all(self, account: AccountUnderTest) -> None:
+        """Where it is not offered, that is said with what to do, and nothing is ticked."""
+        one = {"MAILROOM_CONTACTS": "jmap"}
+        is_offered = isinstance(account, AccountOnSandbox)
+        over_jmap = ["reached over JMAP, with the same token as mail"]
+        assert says(account, "contacts", **one) == (over_jmap if is_offered else [])
+        assert verdicts(account, **one)["groups"] is is_offered
+        assert says(account, "password", **one) == []
 
 
 class TestEvidence:

@@ -62,11 +62,23 @@ class Newcomer:
         return {key: value for key, value in self.account.environment.items() if key.endswith("URL")}
 
     @property
+    def credentials(self) -> list[tuple[str, str]]:
+        """The questions about credentials: none about a password where the token does for contacts too."""
+        token, username, password = (self.account.environment[name] for name in SECRETS)
+        asked = [(KEEP, "y"), (TOKEN, token)]
+        if isinstance(self.account, AccountOnSandbox):
+            return asked
+        return [*asked, (USERNAME, username), (PASSWORD, password)]
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """The questions after them, in turn, and what they answer."""
+        return [(MAKE, "y"), (ALL_THE_SAME, ""), (ADD, "y"), (IN_FORCE, "")]
+
+    @property
     def answers(self) -> list[tuple[str, str]]:
         """Every question, in turn, and what they answer."""
-        token, username, password = (self.account.environment[name] for name in SECRETS)
-        asked = [(KEEP, "y"), (TOKEN, token), (USERNAME, username), (PASSWORD, password)]
-        return [*asked, (MAKE, "y"), (ALL_THE_SAME, ""), (ADD, "y"), (IN_FORCE, "")]
+        return [*self.credentials, *self.steps]
 
     def begins(self, variables: Mapping[str, str] | None = None) -> Dialogue:
         """Type the command."""
@@ -156,7 +168,7 @@ def test_what_was_typed_and_is_kept_nowhere_is_told_at_the_end(newcomer: Newcome
     with newcomer.begins(dict(newcomer.account.environment) | {SECRETS[0]: ""}) as dialogue:
         dialogue.answers(KEEP, "n")
         dialogue.answers(TOKEN, token)
-        for question, answer in newcomer.answers[4:]:
+        for question, answer in newcomer.steps:
             dialogue.answers(question, answer)
         code, shown = dialogue.ends()
     assert code == 0
@@ -181,12 +193,13 @@ def _closed(dialogue: Dialogue) -> None:
 def test_broken_off_at_any_question_it_goes_on_there(newcomer: Newcomer) -> None:
     """By Ctrl-C or a closed window; only what was typed and not yet tried is asked again."""
     answers = newcomer.answers
-    again = {1: KEEP, 3: USERNAME, 6: ALL_THE_SAME}  # of what leads to something, and has not led there yet
+    # Of what leads to something, and has not led there yet.
+    again = {TOKEN: KEEP, PASSWORD: USERNAME, ADD: ALL_THE_SAME}
     ways = cycle([_ctrl_c, _closed])
     for at, (question, answer) in enumerate(answers):
         with newcomer.begins() as dialogue:
-            if at in again:
-                dialogue.answers(again[at], dict(answers)[again[at]])
+            if question in again:
+                dialogue.answers(again[question], dict(answers)[again[question]])
             shown = dialogue.answers(question, answer)
             assert not [each for each, _ in answers[:at] if each in shown], f"asked again at {question}"
             if question != IN_FORCE:
@@ -210,7 +223,7 @@ def test_a_network_that_fails_is_told_and_the_next_start_goes_on(newcomer: Newco
     assert "Traceback" not in shown
     assert "`mailroom init` goes on" in " ".join(shown.split())
     with newcomer.begins(account.environment) as dialogue:
-        for question, answer in newcomer.answers[4:]:
+        for question, answer in newcomer.steps:
             dialogue.answers(question, answer)
         assert dialogue.ends()[0] == 0
     assert groups_of(account, ANN[1]) == ["Imbox"]
@@ -221,7 +234,7 @@ def test_a_second_time_it_asks_nothing_that_is_done_and_writes_nothing(newcomer:
     """Once mail waits in Screener, not even whether the rules are in force."""
     account = newcomer.account
     with newcomer.begins(account.environment) as dialogue:
-        for question, answer in newcomer.answers[4:-1]:
+        for question, answer in newcomer.steps[:-1]:
             dialogue.answers(question, answer)
         dialogue.reads(IN_FORCE)
         newcomer.puts_rules_in_force()
@@ -240,7 +253,7 @@ def test_mail_in_screener_alone_gives_the_rules_no_tick(newcomer: Newcomer) -> N
     """Somebody may have put it there by hand."""
     account = newcomer.account
     with newcomer.begins(account.environment) as dialogue:
-        for question, answer in newcomer.answers[4:-1]:
+        for question, answer in newcomer.steps[:-1]:
             dialogue.answers(question, answer)
         dialogue.reads(IN_FORCE)
     assert "Screener" in account.mailbox_names(), "so the account knows it, too"
@@ -293,7 +306,7 @@ def test_without_a_category_for_people_it_names_no_command_that_refuses(newcomer
 def test_who_goes_on_with_the_password_reads_where_it_is_made(newcomer: Newcomer) -> None:
     """The text on the token, which was asked for before, is not on the screen any more."""
     has_token = {name: newcomer.account.environment[name] for name in (*newcomer.servers, SECRETS[0])}
-    with newcomer.begins(has_token) as dialogue:
+    with newcomer.begins({**has_token, "MAILROOM_CONTACTS": "carddav"}) as dialogue:
         shown = " ".join(dialogue.reads(KEEP).split())
         assert "Settings → Privacy & Security → App passwords" in shown
 

@@ -25,8 +25,57 @@ NAMES = ("MAILROOM_JMAP_TOKEN", "MAILROOM_CARDDAV_USERNAME", "MAILROOM_CARDDAV_P
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
+    """An account whose token gives no access to contacts."""
+    account = seeded_account()
+    account.offers_contacts = False
+    with Sandbox(account) as sandbox:
         yield sandbox
+
+
+def test_where_the_token_does_for_contacts_too_no_password_is_asked_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """One secret is typed, tried on both and kept; the next time nothing is asked."""
+    sandbox.account.offers_contacts = True
+    token = sandbox.account.token
+    with begun(sandbox, tmp_path) as dialogue:
+        dialogue.answers(KEEP, "y")
+        dialogue.answers(TOKEN, token)
+        code, shown = dialogue.ends()
+    assert code == 0
+    assert "no password is needed" in " ".join(shown.split())
+    assert read_dotenv(tmp_path / ".env") == {NAMES[0]: token}
+    with begun(sandbox, tmp_path) as dialogue:
+        assert dialogue.ends()[0] == 0
+    with begun(sandbox, tmp_path, MAILROOM_CONTACTS="carddav") as dialogue:
+        dialogue.reads(USERNAME)
+
+
+def test_a_token_without_contacts_is_told_before_a_password_is_asked_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A better token would do alone; who wants no other way than that is not asked for a password."""
+    with begun(sandbox, tmp_path, MAILROOM_JMAP_TOKEN=sandbox.account.token) as dialogue:
+        told = " ".join(dialogue.reads(KEEP).split())
+    assert "offers no contacts over JMAP to this token" in told
+    assert "Email and Contacts" in told
+    only = {"MAILROOM_CONTACTS": "jmap", "MAILROOM_JMAP_TOKEN": sandbox.account.token}
+    with begun(sandbox, tmp_path, **only) as dialogue:
+        code, shown = dialogue.ends()
+    assert code == 1
+    assert "offers no contacts over JMAP" in " ".join(shown.split())
+
+
+def test_half_of_a_pair_is_completed_by_asking(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Who has set a user name wants CardDAV, whatever the token does."""
+    account = sandbox.account
+    account.offers_contacts = True
+    half = {NAMES[0]: account.token, NAMES[1]: account.username}
+    with begun(sandbox, tmp_path, **half) as dialogue:
+        dialogue.answers(KEEP, "y")
+        dialogue.answers(PASSWORD, account.password)
+        assert dialogue.ends()[0] == 0
+    assert read_dotenv(tmp_path / ".env") == {NAMES[2]: account.password}
 
 
 def servers(sandbox: Sandbox) -> dict[str, str]:
