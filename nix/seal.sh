@@ -47,7 +47,7 @@ ask() {
   printf '%s: ' "$1" >&2
   read -rs answer || fail "no answer."
   printf '\n' >&2
-  [ -n "$answer" ] || fail "$1 is empty."
+  [ -n "$answer" ] || [ "${2:-}" = optional ] || fail "$1 is empty."
 }
 # read -s is quiet only while it reads: what is typed or pasted before its question would be shown.
 if [ -t 0 ]; then
@@ -56,12 +56,15 @@ if [ -t 0 ]; then
   stty -echo
 fi
 say "Nothing that you type is shown."
-ask "MAILROOM_JMAP_TOKEN (Settings > Privacy & Security > API tokens, scope Email)"
+ask "MAILROOM_JMAP_TOKEN (Settings > Privacy & Security > API tokens, scopes Email and Contacts)"
 token=$answer
-ask "MAILROOM_CARDDAV_USERNAME (your Fastmail address)"
+ask "MAILROOM_CARDDAV_USERNAME (Enter: none, the token does for contacts too; for CardDAV: your address)" optional
 username=$answer
-ask "MAILROOM_CARDDAV_PASSWORD (Settings > Privacy & Security > App passwords, access Contacts)"
-password=$answer
+password=
+if [ -n "$username" ]; then
+  ask "MAILROOM_CARDDAV_PASSWORD (Settings > Privacy & Security > App passwords, access Contacts)"
+  password=$answer
+fi
 unset answer
 
 kind=SopsSecret
@@ -74,11 +77,10 @@ sealed=$(
     jq -nR --arg kind "$kind" 'input as $token | input as $username | input as $password
     | "mailroom-secrets" as $name
     | {"app.kubernetes.io/name": "mailroom", "app.kubernetes.io/part-of": "mailroom"} as $labels
-    | {
+    | ((if $username == "" then {} else {
         MAILROOM_CARDDAV_PASSWORD: $password,
-        MAILROOM_CARDDAV_USERNAME: $username,
-        MAILROOM_JMAP_TOKEN: $token
-      } as $stringData
+        MAILROOM_CARDDAV_USERNAME: $username
+      } end) + {MAILROOM_JMAP_TOKEN: $token}) as $stringData
     | {name: $name, namespace: "mailroom", labels: $labels} as $metadata
     | if $kind == "Secret"
       then {apiVersion: "v1", kind: $kind, metadata: $metadata, stringData: $stringData}
@@ -91,12 +93,14 @@ sealed=$(
       end' |
     sops encrypt --filename-override "$file" --input-type json --output-type yaml /dev/stdin
 )
+asked='mac|MAILROOM_JMAP_TOKEN'
+[ -z "$username" ] || asked="$asked|MAILROOM_CARDDAV_(USERNAME|PASSWORD)"
 unset token username password
 
 # What else was sealed there (where to notify) cannot be taken along unseen: not everybody who seals can open it.
 left_out=$(
   grep -oE '^ +[A-Za-z0-9_.-]+: ENC\[' "$file" 2> /dev/null | sed -E 's/^ +([^:]+):.*/\1/' |
-    grep -vxE 'mac|MAILROOM_(JMAP_TOKEN|CARDDAV_USERNAME|CARDDAV_PASSWORD)' || true
+    grep -vxE "$asked" || true
 )
 printf '%s\n' "$sealed" > "$file"
 

@@ -58,7 +58,7 @@ def test_an_overlay_is_taken_as_it_stands(kubernetes: Kubernetes, overlay: str) 
         rolled_out(kubernetes, namespace)
         opened(kubernetes, namespace)
         secret = kubernetes.get("secret", "mailroom-secrets", namespace)
-        assert set(secret["data"]) == set(SECRETS)
+        assert set(secret["data"]) == set(SECRETS[:1])
 
         again = kubernetes.kubectl("apply", *source, given=given)
         # kubectl compares a Secret's stringData with what the server never shows

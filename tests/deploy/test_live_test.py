@@ -75,6 +75,19 @@ def test_it_does_without_an_image_where_there_is_no_nix(account: AccountOnSandbo
     assert everything(account) == before
 
 
+def test_it_does_with_the_token_alone(account: AccountOnSandbox, tmp_path: Path) -> None:
+    """Contacts are reached over JMAP then, and what was made over it is taken away over it."""
+    account.environment = {
+        name: value for name, value in account.environment.items() if "CARDDAV" not in name
+    }
+    before = sorted(account.cards()), members(account, "Feed"), len(account.store.messages)
+    code, shown = at_the_terminal(account, tmp_path, "yes", **{NIX_VARIABLE: "no-such-program"})
+    assert code == 0, shown
+    assert [line for line in STEPS if f"PASS  {line}" in shown] == list(STEPS)
+    assert "Taken away again: the message, the contact group's line (Feed), the contact card." in shown
+    assert (sorted(account.cards()), members(account, "Feed"), len(account.store.messages)) == before
+
+
 def test_without_a_yes_nothing_happens(account: AccountOnSandbox, tmp_path: Path) -> None:
     """Before it asks, it has written nothing; after any other answer it writes nothing."""
     before = everything(account), account.state()

@@ -146,6 +146,13 @@ def test_a_secret_is_a_file_outside_the_store(flake: Path, file: str) -> None:
     assert "services.mailroom.secrets.MAILROOM_JMAP_TOKEN must be the absolute path" in told
 
 
+def test_the_token_alone_is_enough(flake: Path) -> None:
+    """Contacts are reached with it, too; no other credential is loaded."""
+    token = {SECRETS[0]: FILES[SECRETS[0]]}
+    text, _ = asked(flake, {"enable": True, "secrets": token})
+    assert set(re.findall(r"^LoadCredential=(.*?):", text, re.M)) == {SECRETS[0]}
+
+
 @pytest.mark.parametrize("name", OPTIONAL_SECRETS)
 def test_a_secret_that_may_be_missing_is_loaded_where_it_is_given(flake: Path, name: str) -> None:
     """Nobody has to have it (the other tests do not), and it comes the way of the others."""

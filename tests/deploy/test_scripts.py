@@ -87,6 +87,27 @@ def test_sealing_anew_rolls_the_pod(tree: Path, environment: dict[str, str]) -> 
     assert templates[0] != templates[1]
 
 
+def test_one_secret_is_enough_where_no_user_name_is_typed(tree: Path, environment: dict[str, str]) -> None:
+    """Enter in its place: the token alone is sealed, no password is asked for, and what went is told."""
+    token = TYPED["MAILROOM_JMAP_TOKEN"]
+    sealed(tree, environment, by=script("seal"))
+    told = run(*script("seal"), given=f"{token}\n\n", environment=environment, folder=tree).stderr
+    assert "MAILROOM_CARDDAV_PASSWORD (Settings" not in told
+    assert "not any more: MAILROOM_CARDDAV_PASSWORD, MAILROOM_CARDDAV_USERNAME." in told
+    assert opened(tree, environment) == {"MAILROOM_JMAP_TOKEN": token}
+
+
+def test_half_of_a_pair_is_not_sealed(tree: Path, environment: dict[str, str]) -> None:
+    """Who types a user name is asked for the password, and an empty one seals nothing."""
+    file = tree / "kustomize/overlays/home/secrets.enc.yaml"
+    before = file.read_bytes()
+    given = "fmu1-a\nsomeone@example.com\n\n"
+    refused = run(*script("seal"), given=given, environment=environment, folder=tree, expect=1)
+    assert "MAILROOM_CARDDAV_PASSWORD" in refused.stderr
+    assert "is empty" in refused.stderr
+    assert file.read_bytes() == before
+
+
 def test_seal_says_what_else_was_sealed_there(tree: Path, environment: dict[str, str]) -> None:
     """Where to notify is not among its questions: that it is gone, and how it comes back, is told."""
     file = "kustomize/overlays/home/secrets.enc.yaml"

@@ -63,18 +63,18 @@ def still_the_example() -> None:
 @pytest.mark.deploy
 @pytest.mark.usefixtures("still_the_example")
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_what_is_applied_opens_into_the_three_secrets(overlay: str) -> None:
-    """Real sops accepts what kubectl sends, seal included, and finds what the code asks for."""
+def test_what_is_applied_opens_into_the_one_secret(overlay: str) -> None:
+    """Real sops accepts what kubectl sends, seal included, and finds the token, which is enough."""
     yaml = module("yaml")
     (sent,) = (manifest for manifest in rendered(overlay) if "sops" in manifest)
     assert sent["kind"] == ("Secret" if overlay == "flux" else "SopsSecret")
-    assert set(opened(yaml.safe_dump(sent, sort_keys=False))) == set(SECRETS)
+    assert set(opened(yaml.safe_dump(sent, sort_keys=False))) == {SECRETS[0]}
 
 
 @pytest.mark.deploy
 @pytest.mark.usefixtures("still_the_example")
 @pytest.mark.parametrize("overlay", ["home", "flux"])
-def test_where_to_notify_is_sealed_beside_the_three(overlay: str, tmp_path: Path) -> None:
+def test_where_to_notify_is_sealed_beside_the_token(overlay: str, tmp_path: Path) -> None:
     """A line below the token, as docs/cluster.md says, is sealed, and opens where it is applied."""
     shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
     shutil.copy(ROOT / ".sops.yaml", tmp_path)
@@ -86,7 +86,7 @@ def test_where_to_notify_is_sealed_beside_the_three(overlay: str, tmp_path: Path
     assert "topic-of-mine" not in (tmp_path / file).read_text()
     (sent,) = (manifest for manifest in rendered(overlay, tmp_path) if "sops" in manifest)
     values = opened(module("yaml").safe_dump(sent, sort_keys=False))
-    assert values.keys() == {*SECRETS, name}
+    assert values.keys() == {SECRETS[0], name}
     assert values[name] == value
 
 

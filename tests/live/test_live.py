@@ -21,7 +21,7 @@ from mailroom.account import open_account
 from mailroom.errors import MailroomError, UserError
 from mailroom.settings.dotenv import read_dotenv
 from mailroom.settings.settings import Settings, load_settings
-from mailroom.settings.variables import OTHER_DEFAULTS, PUBLIC_DEFAULTS
+from mailroom.settings.variables import CARDDAV_SECRETS, OTHER_DEFAULTS, PUBLIC_DEFAULTS
 from tests.live.person import Person
 from tests.live.traces import Traces
 from tests.support.containers import STOP_SECONDS, Container, RunningService, load, write_archive
@@ -72,8 +72,9 @@ def test_the_five_steps_on_a_real_account(tmp_path: Path) -> None:
         (category,) = (each for each in settings.scheme.categories if each.title == CATEGORY)
         group = category.group
         traces = Traces(account, settings, category)
+        name = settings.carddav_username or next(iter(account.jmap.session.names), "?")
         person.tell(
-            f"\nThis works on the account of {settings.carddav_username}. It will\n"
+            f"\nThis works on the account of {name}. It will\n"
             f"  - put one message from {traces.sender} into {settings.scheme.screener},\n"
             f"    labelled {category.label},\n"
             f"  - let Mailroom make a contact card for that sender, add it to the group {group.name},\n"
@@ -145,14 +146,16 @@ def _settings() -> Settings:
 def _environment(settings: Settings) -> dict[str, str]:
     """What the service gets: the person's settings, a short interval, a port of its own."""
     names = (*PUBLIC_DEFAULTS, *OTHER_DEFAULTS)
+    for_contacts = dict(
+        zip(CARDDAV_SECRETS, (settings.carddav_username, settings.carddav_password), strict=True)
+    )
     said = {**read_dotenv(Path(".env")), **os.environ}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     return {
         **{name: value for name in names if (value := said.get(name))},
         "MAILROOM_JMAP_TOKEN": settings.jmap_token,
-        "MAILROOM_CARDDAV_USERNAME": settings.carddav_username,
-        "MAILROOM_CARDDAV_PASSWORD": settings.carddav_password,
+        **{name: value for name, value in for_contacts.items() if value},
         "MAILROOM_POLL_INTERVAL": "5",
         "MAILROOM_HEALTH_HOST": "127.0.0.1",
         "MAILROOM_HEALTH_PORT": str(port),

@@ -33,7 +33,9 @@ def described(name: str) -> dict[str, Any]:
 def table() -> str:
     """Return the whole of the file."""
     settings = {name: described(name) for name in sorted((*PUBLIC_DEFAULTS, *OTHER_DEFAULTS))}
-    content = {"settings": settings, "secrets": SECRETS, "optionalSecrets": OPTIONAL_SECRETS}
+    token, *for_carddav = SECRETS
+    optional = (*for_carddav, *OPTIONAL_SECRETS)
+    content = {"settings": settings, "secrets": [token], "optionalSecrets": optional}
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -9,11 +9,7 @@ let
         services.mailroom = {
           enable = true;
           settings.MAILROOM_POLL_INTERVAL = 60;
-          secrets = {
-            MAILROOM_JMAP_TOKEN = "/run/secrets/mailroom-token";
-            MAILROOM_CARDDAV_USERNAME = "/run/secrets/mailroom-username";
-            MAILROOM_CARDDAV_PASSWORD = "/run/secrets/mailroom-password";
-          };
+          secrets.MAILROOM_JMAP_TOKEN = "/run/secrets/mailroom-token";
         };
       }
     ];
