@@ -19,7 +19,7 @@ from mailroom.sandbox.jmap.set import Actions, SetError, set_objects
 from mailroom.sandbox.store import jscontact, jscontact_written
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook
-from mailroom.sandbox.store.contacts import CARDS, DEFAULT_BOOK
+from mailroom.sandbox.store.contacts import CARDS, DEFAULT_BOOK, Contacts
 from mailroom.sandbox.store.mail import TIME_FORMAT
 
 _WRITABLE = frozenset(
@@ -31,34 +31,34 @@ _RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{15,199}")
 
 def contact_card_set(context: Context, arguments: Arguments) -> Json:
     """RFC 9610 section 3.5; of a card, those properties may be written that `jscontact` reads."""
-    account = context.account
+    contacts = context.contacts
 
     def create(values: Json) -> Json:
-        _spend(account)
-        return _create(account, values)
+        _spend(context.account)
+        return _create(contacts, values)
 
     def update(id: str, patch: Json) -> Json | None:
-        _spend(account)
-        return _update(account, id, patch)
+        _spend(context.account)
+        return _update(contacts, id, patch)
 
     def destroy(id: str) -> None:
-        book, name = _place(account, id)
+        book, name = _place(contacts, id)
         if not book.grants("unbind"):
             raise SetError("accountReadOnly")
         book.delete(name)
 
     actions = Actions(create, update, destroy)
-    return set_objects(context, arguments, account.contact_logs[CARDS], _Ids(account), actions)
+    return set_objects(context, arguments, contacts.contact_logs[CARDS], _Ids(contacts), actions)
 
 
 class _Ids:
     """The ids of all cards, as of now."""
 
-    def __init__(self, account: SandboxAccount) -> None:
-        self._account = account
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
 
     def __contains__(self, id: object) -> bool:
-        return self._account.find_card(str(id)) is not None
+        return self._contacts.find_card(str(id)) is not None
 
 
 def _invalid(*properties: str) -> SetError:
@@ -75,8 +75,8 @@ def _spend(account: SandboxAccount) -> None:
     account.contact_writes_left -= 1
 
 
-def _place(account: SandboxAccount, id: str) -> tuple[AddressBook, str]:
-    found = account.find_card(id)
+def _place(contacts: Contacts, id: str) -> tuple[AddressBook, str]:
+    found = contacts.find_card(id)
     if found is None:
         raise SetError("notFound")
     return found[0], found[1].name
@@ -86,14 +86,14 @@ def _now() -> str:
     return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
-def _create(account: SandboxAccount, values: Json) -> Json:
+def _create(contacts: Contacts, values: Json) -> Json:
     card = dict(values)
     told: Json = {}
     if "uid" not in card:
         card["uid"] = told["uid"] = str(uuid4())
-    book = account.books[DEFAULT_BOOK]
+    book = contacts.books[DEFAULT_BOOK]
     if "addressBookIds" in card:
-        book = _chosen_book(account, card.pop("addressBookIds"))
+        book = _chosen_book(contacts, card.pop("addressBookIds"))
     else:
         told["addressBookIds"] = {book.name: True}
     if not book.grants("write-content", "bind"):
@@ -105,29 +105,29 @@ def _create(account: SandboxAccount, values: Json) -> Json:
     if "created" not in card:
         card["created"] = told["created"] = _now()
     _check(card)
-    if account.find_uid(card["uid"]) is not None:
+    if contacts.find_uid(card["uid"]) is not None:
         raise _invalid("uid")
     if card.get("kind") == jscontact.GROUP and "members" not in card:
         told["members"] = {}
     stem = card["uid"] if _RESOURCE.fullmatch(card["uid"]) else str(uuid4())
     stored = book.put(f"{stem}.vcf", jscontact_written.made(card))
-    return {**told, "id": account.card_id(stored)}
+    return {**told, "id": contacts.card_id(stored)}
 
 
-def _chosen_book(account: SandboxAccount, ids: Any) -> AddressBook:
+def _chosen_book(contacts: Contacts, ids: Any) -> AddressBook:
     if isinstance(ids, dict) and len(ids) == 1 and list(ids.values()) == [True]:
-        for book in account.own_books():
+        for book in contacts.own_books():
             if book.name in ids:
                 return book
     raise _invalid("addressBookIds")
 
 
-def _update(account: SandboxAccount, id: str, patch: Json) -> Json | None:
-    book, name = _place(account, id)
+def _update(contacts: Contacts, id: str, patch: Json) -> Json | None:
+    book, name = _place(contacts, id)
     if not book.grants("write-content"):
         raise SetError("accountReadOnly")
     if not patch:
-        account.touch_card(id)
+        contacts.touch_card(id)
         return None
     data = book.cards[name].data
     before = jscontact.shown(data)

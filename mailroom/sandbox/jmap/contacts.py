@@ -11,10 +11,9 @@ from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.jmap.filters import Condition, compile_filter, is_string, take_filter
 from mailroom.sandbox.jmap.query import window
 from mailroom.sandbox.store import jscontact
-from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.addressbook import AddressBook, Card
 from mailroom.sandbox.store.changes import UnknownStateError
-from mailroom.sandbox.store.contacts import BOOKS, CARDS, DEFAULT_BOOK
+from mailroom.sandbox.store.contacts import BOOKS, CARDS, DEFAULT_BOOK, Contacts
 
 _BOOK_PROPERTIES: Mapping[str, Callable[[AddressBook], Any]] = {
     "id": lambda book: book.name,
@@ -43,17 +42,17 @@ CARD_PROPERTIES = frozenset(
 
 def address_book_get(context: Context, arguments: Arguments) -> Json:
     """RFC 9610 section 2.1."""
-    account = context.account
+    contacts = context.contacts
     ids = arguments.ids("ids", None)
     names = arguments.strings("properties")
     arguments.finish()
     if unknown := [name for name in names or () if name not in _BOOK_PROPERTIES]:
         raise invalid_arguments(f"unknown properties: {', '.join(unknown)}", "properties")
-    books = {book.name: book for book in account.own_books()}
+    books = {book.name: book for book in contacts.own_books()}
     wanted = list(books) if ids is None else list(dict.fromkeys(ids))
     read = dict.fromkeys(["id", *(names if names is not None else _BOOK_PROPERTIES)])
     return {
-        "state": account.contact_logs[BOOKS].state,
+        "state": contacts.contact_logs[BOOKS].state,
         "list": [{name: _BOOK_PROPERTIES[name](books[id]) for name in read} for id in wanted if id in books],
         "notFound": [id for id in wanted if id not in books],
     }
@@ -61,34 +60,34 @@ def address_book_get(context: Context, arguments: Arguments) -> Json:
 
 def contact_card_get(context: Context, arguments: Arguments) -> Json:
     """RFC 9610 section 3.1; where all are asked for, all are given, whatever the limit, as on Cyrus."""
-    account = context.account
+    contacts = context.contacts
     ids = arguments.ids("ids", None)
     names = arguments.strings("properties")
     arguments.finish()
     if unknown := [name for name in names or () if name not in CARD_PROPERTIES and ":" not in name]:
         raise invalid_arguments(f"unknown properties: {', '.join(unknown)}", "properties")
-    if ids is not None and len(ids) > account.limits.max_objects_in_get:
-        raise MethodError("requestTooLarge", f"at most {account.limits.max_objects_in_get} ids")
+    if ids is not None and len(ids) > context.account.limits.max_objects_in_get:
+        raise MethodError("requestTooLarge", f"at most {context.account.limits.max_objects_in_get} ids")
     if ids is None:
-        found = list(account.own_cards())
+        found = list(contacts.own_cards())
         missing: list[str] = []
     else:
         wanted = list(dict.fromkeys(map(context.resolve, ids)))
-        there = {id: account.find_card(id) for id in wanted}
+        there = {id: contacts.find_card(id) for id in wanted}
         found = [place for place in there.values() if place]
         missing = [id for id, place in there.items() if not place]
     return {
-        "state": account.contact_logs[CARDS].state,
-        "list": [_shown(account, book, card, names) for book, card in found],
+        "state": contacts.contact_logs[CARDS].state,
+        "list": [_shown(contacts, book, card, names) for book, card in found],
         "notFound": missing,
     }
 
 
-def _shown(account: SandboxAccount, book: AddressBook, card: Card, names: list[str] | None) -> Json:
+def _shown(contacts: Contacts, book: AddressBook, card: Card, names: list[str] | None) -> Json:
     """Return a card; its id and address book are told whether or not they were asked for."""
     said = jscontact.shown(card.data)
     told = {name: value for name, value in said.items() if names is None or name in names}
-    return {**told, "id": account.card_id(card), "addressBookIds": {book.name: True}}
+    return {**told, "id": contacts.card_id(card), "addressBookIds": {book.name: True}}
 
 
 def contact_changes(type: str) -> Callable[[Context, Arguments], Json]:
@@ -98,7 +97,7 @@ def contact_changes(type: str) -> Callable[[Context, Arguments], Json]:
         since = arguments.string("sinceState")
         limit = arguments.integer("maxChanges", None, minimum=1)
         arguments.finish()
-        log = context.account.contact_logs[type]
+        log = context.contacts.contact_logs[type]
         # As on Cyrus, a state yet to come is taken for the present one.
         known = log.state if since.isdigit() and int(since) > int(log.state) else since
         try:
@@ -141,12 +140,12 @@ def _words(text: str) -> set[str]:
 
 def contact_card_query(context: Context, arguments: Arguments) -> Json:
     """RFC 9610 section 3.3; the total is told whether or not it was asked for, as on Cyrus."""
-    account = context.account
+    contacts = context.contacts
     filter = take_filter(arguments)
-    matches = compile_filter(account, filter, _CONDITIONS)
+    matches = compile_filter(context.account, filter, _CONDITIONS)
     if arguments.take("sort", lambda v: v is None or isinstance(v, list), "a Comparator[]", None):
         raise MethodError("unsupportedSort")
-    found = [(card, jscontact.shown(card.data)) for _, card in account.own_cards()]
-    ids = [account.card_id(card) for card, said in found if matches((card, said))]
-    answer = window(context, arguments, ids, account.contact_logs[CARDS].state)
+    found = [(card, jscontact.shown(card.data)) for _, card in contacts.own_cards()]
+    ids = [contacts.card_id(card) for card, said in found if matches((card, said))]
+    answer = window(context, arguments, ids, contacts.contact_logs[CARDS].state)
     return {**({"filter": filter} if filter else {}), "total": len(ids), **answer}

@@ -12,8 +12,9 @@ from attrs import define, field, frozen
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, is_id
 from mailroom.sandbox.jmap.references import with_references
-from mailroom.sandbox.jmap.session import CORE, capabilities, session_state
+from mailroom.sandbox.jmap.session import CONTACTS, CORE, account_capabilities, capabilities, session_state
 from mailroom.sandbox.store.account import SandboxAccount
+from mailroom.sandbox.store.contacts import Contacts
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ERROR = "urn:ietf:params:jmap:error:"
@@ -34,10 +35,14 @@ class Context:
     Attributes:
         created_ids: The creation ids of this request so far, and what became of them.
         responses: The responses of this request so far.
+        contacts: The contacts that the method which is called now is about.
+        is_read_only: Whether nothing may be changed in the account it is called for.
     """
 
     account: SandboxAccount
     created_ids: dict[str, str]
+    contacts: Contacts = field(init=False)
+    is_read_only: bool = field(default=False, init=False)
     responses: list[list[Any]] = field(factory=list)
 
     def resolve(self, id: str) -> str:
@@ -151,6 +156,17 @@ def _call(context: Context, method: Method | None, given: Json) -> Json:
     if method.capability == CORE:
         return method.call(context, arguments)
     account_id = arguments.string("accountId")
-    if account_id != context.account.id:
-        raise MethodError("accountNotFound")
+    _choose_account(context, method.capability, account_id)
     return {"accountId": account_id, **method.call(context, arguments)}
+
+
+def _choose_account(context: Context, capability: str, account_id: str) -> None:
+    """Let the context be about an account, where it is there and has what the method is about."""
+    offered = account_capabilities(context.account)
+    if account_id not in offered:
+        raise MethodError("accountNotFound")
+    if capability not in offered[account_id]:
+        raise MethodError("accountNotSupportedByMethod")
+    holder = context.account.contacts_in(account_id) if capability == CONTACTS else context.account
+    context.contacts = holder or context.account
+    context.is_read_only = context.contacts.is_read_only

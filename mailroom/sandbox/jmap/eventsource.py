@@ -12,6 +12,9 @@ from attrs import frozen
 
 from mailroom.sandbox.store.account import SandboxAccount
 
+_States = Mapping[tuple[str, str], str]
+"""The states that a client knows, by account and data type."""
+
 
 class InvalidQueryError(ValueError):
     """The query of the event source's URL makes no sense."""
@@ -57,18 +60,18 @@ def events(
         last_event_id: The last event the client has seen; older than now, it is caught up at once.
     """
     # Not a generator itself: "this moment" is when it is called, before the client is answered.
-    known: Mapping[str, str] = _states(account, wanted)
+    known: _States = _states(account, wanted)
     if last_event_id is not None and last_event_id != _event_id(known):
         known = _parse_event_id(last_event_id, known)
     elif account.announces_state and last_event_id is None:
         # As Fastmail does: first the states as they are, of the type connect.
-        greeting = _state_event(account, known, {}, "connect")
+        greeting = _state_event(known, {}, "connect")
         return chain([greeting], _following(account, wanted, known, is_closing))
     return _following(account, wanted, known, is_closing)
 
 
 def _following(
-    account: SandboxAccount, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
+    account: SandboxAccount, wanted: Subscription, known: _States, is_closing: Callable[[], bool]
 ) -> Iterator[str]:
     while True:
         event = _next_event(account, wanted, known, is_closing)
@@ -81,15 +84,15 @@ def _following(
 
 
 def _next_event(
-    account: SandboxAccount, wanted: Subscription, known: Mapping[str, str], is_closing: Callable[[], bool]
-) -> tuple[str, str, Mapping[str, str]] | None:
+    account: SandboxAccount, wanted: Subscription, known: _States, is_closing: Callable[[], bool]
+) -> tuple[str, str, _States] | None:
     """Wait for the next event; None where the sandbox closes."""
     due = time.monotonic() + wanted.ping_seconds if wanted.ping_seconds else None
     with account.changed:
         while not is_closing():
             now = _states(account, wanted)
             if now != known:
-                return "state", _state_event(account, now, known, "change"), now
+                return "state", _state_event(now, known, "change"), now
             remaining_seconds = None if due is None else due - time.monotonic()
             if remaining_seconds is not None and remaining_seconds <= 0:
                 return "ping", _event("ping", {"interval": wanted.ping_seconds}), known
@@ -97,28 +100,32 @@ def _next_event(
     return None
 
 
-def _states(account: SandboxAccount, wanted: Subscription) -> dict[str, str]:
+def _states(account: SandboxAccount, wanted: Subscription) -> _States:
     with account.lock:
-        return {
-            type: log.state
-            for type, log in account.logs.items()
-            if wanted.types is None or type in wanted.types
-        }
+        states = account.states()
+    return {
+        (id, type): state
+        for (id, type), state in states.items()
+        if wanted.types is None or type in wanted.types
+    }
 
 
-def _event_id(states: Mapping[str, str]) -> str:
+def _event_id(states: _States) -> str:
     return ".".join(states.values())
 
 
-def _parse_event_id(event_id: str, now: Mapping[str, str]) -> dict[str, str]:
+def _parse_event_id(event_id: str, now: _States) -> _States:
     """Return the states the client knows; for an id of another making, none."""
     states = event_id.split(".")
     return dict(zip(now, states, strict=True)) if len(states) == len(now) else {}
 
 
-def _state_event(account: SandboxAccount, now: Mapping[str, str], known: Mapping[str, str], kind: str) -> str:
-    changed = {type: state for type, state in now.items() if known.get(type) != state}
-    data = {"@type": "StateChange", "type": kind, "changed": {account.id: changed}}
+def _state_event(now: _States, known: _States, kind: str) -> str:
+    changed: dict[str, dict[str, str]] = {}
+    for (id, type), state in now.items():
+        if known.get((id, type)) != state:
+            changed.setdefault(id, {})[type] = state
+    data = {"@type": "StateChange", "type": kind, "changed": changed}
     return f"id: {_event_id(now)}\n{_event('state', data)}"
 
 

@@ -34,13 +34,14 @@ def capabilities(account: SandboxAccount) -> Json:
 
 def session_state(account: SandboxAccount) -> str:
     """Return a name for what the session says."""
-    described = json.dumps([account.username, account.is_read_only, capabilities(account)])
+    described = json.dumps(
+        [account.username, account.is_read_only, capabilities(account), account_capabilities(account)]
+    )
     return hashlib.sha1(described.encode()).hexdigest()[:12]  # noqa: S324
 
 
-def session(account: SandboxAccount, base_url: str) -> Json:
-    """Return the session object (RFC 8620 section 2)."""
-    offered = capabilities(account)
+def account_capabilities(account: SandboxAccount) -> dict[str, Json]:
+    """Return by the id of each account what it has: the person's, and those of others' contacts."""
     mail: Json = {
         "maxMailboxesPerEmail": None,
         "maxMailboxDepth": None,
@@ -49,22 +50,34 @@ def session(account: SandboxAccount, base_url: str) -> Json:
         "emailQuerySortOptions": ["receivedAt", "sentAt", "size", "from", "subject"],
         "mayCreateTopLevelMailbox": True,
     }
-    of_account: Json = {CORE: {}, MAIL: mail}
+    found: dict[str, Json] = {account.id: {CORE: {}, MAIL: mail}}
     if account.offers_submission:
-        of_account[SUBMISSION] = {"maxDelayedSend": 0, "submissionExtensions": {}}
+        found[account.id][SUBMISSION] = {"maxDelayedSend": 0, "submissionExtensions": {}}
     if account.offers_contacts:
-        of_account[CONTACTS] = {"maxAddressBooksPerCard": 1, "mayCreateAddressBook": False}
+        for id in (account.contacts_id, *account.shared_contacts):
+            offered = {"maxAddressBooksPerCard": 1, "mayCreateAddressBook": False}
+            found.setdefault(id, {CORE: {}})[CONTACTS] = offered
+    return found
+
+
+def _account(account: SandboxAccount, id: str, offered: Json) -> Json:
+    shared = account.shared_contacts.get(id)
+    return {
+        "name": id if shared else account.username,
+        "isPersonal": shared is None,
+        "isReadOnly": (shared or account).is_read_only,
+        "accountCapabilities": offered,
+    }
+
+
+def session(account: SandboxAccount, base_url: str) -> Json:
+    """Return the session object (RFC 8620 section 2)."""
+    offered = capabilities(account)
+    primary = {CONTACTS: account.contacts_id}
     return {
         "capabilities": offered,
-        "accounts": {
-            account.id: {
-                "name": account.username,
-                "isPersonal": True,
-                "isReadOnly": account.is_read_only,
-                "accountCapabilities": of_account,
-            }
-        },
-        "primaryAccounts": {name: account.id for name in offered if name != CORE},
+        "accounts": {id: _account(account, id, what) for id, what in account_capabilities(account).items()},
+        "primaryAccounts": {name: primary.get(name, account.id) for name in offered if name != CORE},
         "username": account.username,
         "apiUrl": f"{base_url}/jmap/api/",
         **{name: base_url + template for name, template in TEMPLATES.items()},

@@ -54,7 +54,7 @@ def set_objects(
         log: The changes of objects of this type.
         objects: The ids there are, always as of now.
     """
-    if context.account.is_read_only:
+    if context.is_read_only:
         raise MethodError("accountReadOnly")
     if_in_state = arguments.string("ifInState", None)
     creations, updates = arguments.objects("create"), arguments.objects("update")

@@ -55,7 +55,9 @@ class SandboxAccount(Mail, Contacts):
         rules: Where `deliver` puts a message that names no mailboxes; the Inbox where there are none.
 
     Attributes:
-        is_read_only: Whether the token may only read.
+        is_read_only: Whether the token may only read; of shared contacts, each has it for itself.
+        contacts_id: The JMAP account that their contacts are in, where it is not that of their mail.
+        shared_contacts: Contacts of other people that the session offers too, by their JMAP accounts.
         contact_writes_left: How many cards may still be written over JMAP before the server refuses more
             for a time, by ``rateLimit``; None for any number.
     """
@@ -87,11 +89,33 @@ class SandboxAccount(Mail, Contacts):
         self.offers_submission = offers_submission
         self.announces_state = announces_state
         self.rules = rules
-        self.is_read_only = False
+        self.contacts_id = self.id
+        self.shared_contacts: dict[str, Contacts] = {}
         self.contact_writes_left: int | None = None
         self.identities: list[Identity] = []
         self.blobs: dict[str, bytes] = {}
         self.add_identity("", username)
+
+    def share_contacts(self, id: str) -> Contacts:
+        """Let the session offer another person's contacts too, as an account of this id; return them."""
+        with self.lock:
+            contacts = Contacts(self.changed, self.lock, rewrites_cards=False, ids_are_uids=self.ids_are_uids)
+            self.shared_contacts[id] = contacts
+            return contacts
+
+    def contacts_in(self, id: str) -> Contacts | None:
+        """Return the contacts of a JMAP account; None where it has none."""
+        return self if id == self.contacts_id else self.shared_contacts.get(id)
+
+    def states(self) -> dict[tuple[str, str], str]:
+        """Return the state of each data type in each JMAP account."""
+        found = {
+            (self.contacts_id if type in self.contact_logs else self.id, type): log.state
+            for type, log in self.logs.items()
+        }
+        for id, contacts in self.shared_contacts.items():
+            found |= {(id, type): log.state for type, log in contacts.contact_logs.items()}
+        return found
 
     def add_identity(self, name: str, email: str) -> str:
         """Let the person send from one more address; return the identity's id."""

@@ -22,6 +22,7 @@ class Contacts:
         ids_are_uids: Whether JMAP calls a card by its UID, as a plain Cyrus does and Fastmail does not.
 
     Attributes:
+        is_read_only: Whether nothing of it may be changed.
         contact_logs: The changes of address books and cards, by their names in JMAP.
     """
 
@@ -30,6 +31,7 @@ class Contacts:
     ) -> None:
         self.lock = lock
         self.ids_are_uids = ids_are_uids
+        self.is_read_only = False
         self.contact_logs = {CARDS: ChangeLog(""), BOOKS: ChangeLog("")}
         self._contacts_changed = changed
         self.books: dict[str, AddressBook] = {}
