@@ -10,7 +10,8 @@ from collections.abc import Collection
 from mailroom.contacts.caution import unreadable_cards, unreadable_groups, why_unsure, why_without_groups
 from mailroom.errors import ServerError
 from mailroom.jmap.client import JmapClient
-from mailroom.jmap.contact_replica import ContactReplica, Group
+from mailroom.jmap.contact_groups import Group
+from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import AddressBookObject
 
 RIGHTS_WANTED = "make an API token with read and write access to Contacts"

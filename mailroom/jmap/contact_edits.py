@@ -8,7 +8,8 @@ from attrs import Factory, define
 
 from mailroom.contacts.identity import bare_uid
 from mailroom.jmap.client import JmapClient
-from mailroom.jmap.contact_replica import ContactReplica, Group
+from mailroom.jmap.contact_groups import Group
+from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_shares import why_not_patched
 from mailroom.model.contacts import Membership
 

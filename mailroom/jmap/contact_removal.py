@@ -17,7 +17,8 @@ from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, Call, Jm
 from mailroom.jmap.contact_books import ContactBooks
 from mailroom.jmap.contact_cards import read_card
 from mailroom.jmap.contact_compose import alteration_of_card, is_group_unchanged
-from mailroom.jmap.contact_replica import ContactReplica, Group
+from mailroom.jmap.contact_groups import Group
+from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardGet, ContactCardSet
 from mailroom.jmap.wire import Json
 from mailroom.model.contacts import CardUid, Made, MadeCard, MadeGroup

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from enum import Enum
-
-from attrs import frozen
 
 from mailroom.contacts.index import CardIndex
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.contact_cards import PROPERTIES, ReadCard, id_of, read_card
+from mailroom.jmap.contact_changes import GET_BOOKS, Read, calls_for_changes, get_cards
+from mailroom.jmap.contact_groups import Group
 from mailroom.jmap.contact_wire import AddressBookGet, AddressBookObject, ContactCardChanges, ContactCardGet
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import Json, Query
@@ -25,40 +24,6 @@ MAX_CHANGES_BESIDE = 50
 MAX_CHANGES_PAGES = 1_000
 MAX_UNREADABLE = 100
 """With more of them, it is not the cards that something is wrong with."""
-
-_BOOKS = Call("AddressBook/get", {"ids": None})
-
-
-class Read(Enum):
-    """How much of what has changed was told."""
-
-    ALL = "all"
-    PART = "part"
-    NOTHING = "nothing"
-    """Nobody can tell it: everything has to be read anew."""
-
-
-@frozen
-class Group:
-    """A contact group.
-
-    Attributes:
-        id: What the server calls it.
-        uid: Its identifier.
-        name: What people call it.
-        members: Identifiers (UID) of its members; empty for a group that is not a triage group.
-        book_ids: The address books that it is in.
-        created: When it was made, seconds since 1970; 0 where the server does not tell.
-        modified: When it was changed last, likewise; 0 also where it was written since it was read.
-    """
-
-    id: str
-    uid: str
-    name: str
-    members: frozenset[str]
-    book_ids: frozenset[str]
-    created: int = 0
-    modified: int = 0
 
 
 class ContactReplica:
@@ -108,7 +73,7 @@ class ContactReplica:
         """Return the calls that ask what has changed, for a request that asks for mail; see `Companion`."""
         session = self._client.known_session
         is_known = self.state and session and session.contacts and session.contacts.id == self._account_id
-        calls = _calls_for_changes(self.state, first, MAX_CHANGES_BESIDE)
+        calls = calls_for_changes(self.state, first, MAX_CHANGES_BESIDE)
         return calls if is_known and len(calls) <= most else []
 
     def hear(self, answers: Sequence[Answer]) -> None:
@@ -220,7 +185,11 @@ class ContactReplica:
         while True:
             query: Json = {"position": paging.position, "limit": limit, "calculateTotal": True}
             books, found, cards = self._client.call(
-                [_BOOKS, Call("ContactCard/query", query), _get(result_of(1, "ContactCard/query", "/ids"))]
+                [
+                    GET_BOOKS,
+                    Call("ContactCard/query", query),
+                    get_cards(result_of(1, "ContactCard/query", "/ids")),
+                ]
             )
             self.books = tuple(books.as_record(AddressBookGet).list_)
             page = found.as_record(Query)
@@ -236,7 +205,7 @@ class ContactReplica:
         """Read what has changed; return whether that can be known."""
         limit = min(MAX_CHANGES, self._client.session.limits.max_objects_in_get)
         for _ in range(MAX_CHANGES_PAGES):
-            read = self._take_changes(self.state, self._client.call(_calls_for_changes(self.state, 0, limit)))
+            read = self._take_changes(self.state, self._client.call(calls_for_changes(self.state, 0, limit)))
             if read is not Read.PART:
                 return read is Read.ALL
         return False
@@ -295,22 +264,3 @@ class ContactReplica:
         self.unreadable[card_id] = reason
         if len(self.unreadable) > MAX_UNREADABLE:
             raise ServerError(f"more than {MAX_UNREADABLE} contact cards cannot be read: {reason}")
-
-
-def _calls_for_changes(since: str, first: int, most: int) -> list[Call]:
-    """Return the calls that read what has changed since a state, and the address books.
-
-    Args:
-        first: Where in their request they begin.
-        most: How many changes may come at once.
-    """
-    return [
-        _BOOKS,
-        Call("ContactCard/changes", {"sinceState": since, "maxChanges": most}),
-        _get(result_of(first + 1, "ContactCard/changes", "/created")),
-        _get(result_of(first + 1, "ContactCard/changes", "/updated")),
-    ]
-
-
-def _get(ids: Json) -> Call:
-    return Call("ContactCard/get", {"#ids": ids, "properties": PROPERTIES})

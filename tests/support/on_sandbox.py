@@ -41,7 +41,8 @@ class AccountOnSandbox(AccountUnderTest):
         self._sandbox = Sandbox(self.store).__enter__()
         self._clock = Clock()
         self.address = self.store.username
-        without = CARDDAV_SECRETS if is_over_jmap else ()
+        self.secrets = {x: self._sandbox.environment()[x] for x in CARDDAV_SECRETS}
+        without = self.secrets if is_over_jmap else {}
         self.environment = {x: y for x, y in self._sandbox.environment().items() if x not in without}
 
     def close(self) -> None:

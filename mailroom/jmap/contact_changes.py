@@ -1,0 +1,41 @@
+"""The calls that ask what has changed in an account's contacts (RFC 9610), and how much they tell."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from mailroom.jmap.client import Call, result_of
+from mailroom.jmap.contact_cards import PROPERTIES
+from mailroom.jmap.wire import Json
+
+GET_BOOKS: Final = Call("AddressBook/get", {"ids": None})
+
+
+class Read(Enum):
+    """How much of what has changed was told."""
+
+    ALL = "all"
+    PART = "part"
+    NOTHING = "nothing"
+    """Nobody can tell it: everything has to be read anew."""
+
+
+def calls_for_changes(since: str, first: int, most: int) -> list[Call]:
+    """Return the calls that read what has changed since a state, and the address books.
+
+    Args:
+        first: Where in their request they begin.
+        most: How many changes may come at once.
+    """
+    return [
+        GET_BOOKS,
+        Call("ContactCard/changes", {"sinceState": since, "maxChanges": most}),
+        get_cards(result_of(first + 1, "ContactCard/changes", "/created")),
+        get_cards(result_of(first + 1, "ContactCard/changes", "/updated")),
+    ]
+
+
+def get_cards(ids: Json) -> Call:
+    """Return the call that reads cards which an earlier call of the same request has found."""
+    return Call("ContactCard/get", {"#ids": ids, "properties": PROPERTIES})
