@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailroom.account import open_account
 from mailroom.commands.check import check_at_the_end
 from mailroom.commands.run import with_log
-from mailroom.errors import MailroomError
+from mailroom.errors import MailroomError, UserError
 from mailroom.exits import Exit
 from mailroom.output.terminal import Terminal
 from mailroom.service.cycle_log import log_failure
@@ -24,7 +24,11 @@ def run_once() -> Exit:
 
 def _run_once(settings: Settings) -> Exit:
     account = open_account(settings)
-    account.begin()
+    try:
+        account.begin()
+    except UserError as error:
+        account.journal.tell_failure(error)
+        raise
     try:
         report = run_cycle(account.triage, account.journal, is_awaited=True, is_last=True)
     except MailroomError as error:

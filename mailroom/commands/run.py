@@ -6,7 +6,7 @@ import linecache
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_notices, open_push
@@ -138,5 +138,7 @@ def _is_ready(account: Account, stop: threading.Event, notifier: Notifier | None
         if not stop.is_set():
             if notifier:
                 notifier.note_failure(error)
+            with suppress(StoppedError):
+                account.journal.tell_failure(error)
             raise
     return not stop.is_set()

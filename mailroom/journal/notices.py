@@ -8,6 +8,7 @@ no notice any more. So nobody is told twice as long as Trash keeps what was dele
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
@@ -18,6 +19,7 @@ from mailroom.errors import ServerError
 from mailroom.journal.needs import Need, Needs
 from mailroom.model.notes import NewNote, Note, NoteKind, Written
 from mailroom.model.ports import Notes
+from mailroom.output.logs import log
 from mailroom.triage.batches import batches
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.words import number_of
@@ -76,15 +78,19 @@ class Notices:
     def plan(self, needs: Needs) -> Telling:
         """Say what is to be told and taken away; reads after a start, and where something is over.
 
-        Raises:
-            ServerError: The account could not be asked.
+        Nothing, after a pause again, where the account cannot be read: nobody knows what was told.
         """
         if self._pauses.holds(_WRITING):
             return NOTHING
         retiring: tuple[Note, ...] = ()
         if self._told is None or any(map(needs.is_over, self._told)):
             # Also what was read before: the person may have put a notice elsewhere since.
-            there = self._read()
+            try:
+                there = self._read()
+            except ServerError as error:
+                log(logging.WARNING, "journal_failed", reason=str(error))
+                self.forget()
+                return NOTHING
             doubled = _doubled(there)
             retiring = tuple(
                 note for note, keys in there.items() if note in doubled or all(map(needs.is_over, keys))
@@ -119,12 +125,8 @@ class Notices:
 
     def _read(self) -> dict[Note, frozenset[str]]:
         """Read the notices wherever they are, each with its keys; one that says none is left alone."""
-        try:
-            pages = self._notes.read(None, NoteKind.NOTICE)
-            notes = list(islice((note for page in pages for note in page), MAX_NOTICES))
-        except ServerError:
-            self.forget()
-            raise
+        pages = self._notes.read(None, NoteKind.NOTICE)
+        notes = islice((note for page in pages for note in page), MAX_NOTICES)
         return {note: keys for note in notes if (keys := keys_of(note))}
 
 

@@ -10,40 +10,31 @@ import pytest
 
 from mailroom.account import Account
 from mailroom.errors import UserError
-from mailroom.journal.needs import Needs, needs_of, needs_of_failure
-from mailroom.journal.notices import MOST_APART, Notices
+from mailroom.journal.notices import MOST_APART
 from mailroom.model.mail import MailboxId
-from mailroom.model.notes import Note, NoteKind, Retiring
+from mailroom.model.notes import Note, NoteKind
 from tests.support import harm
-from tests.support.accounts import AccountUnderTest, unlabel
+from tests.support.accounts import JOURNAL, AccountUnderTest, unlabel
 from tests.support.behind import Behind, behind
 from tests.support.harm import Harm
 from tests.support.proxy import Exchange
 from tests.support.running import opened
 
 ANN, BEN = ("Ann", "ann@example.net"), ("Ben", "ben@example.net")
-PLACE = "Family"
+PLACE = JOURNAL
 
 
 class Teller:
     """A process that runs cycles and tells what needs the person."""
 
     def __init__(self, account: AccountUnderTest, mailroom: Account | None = None) -> None:
-        self.account = account
         self.mailroom = mailroom or opened(account)
-        self.notices = Notices(self.mailroom.notes)
 
     def cycle(self) -> None:
         try:
-            needs: Needs | None = needs_of(self.mailroom.triage.run())
+            self.mailroom.journal.tell(self.mailroom.triage.run())
         except UserError as error:
-            needs = needs_of_failure(error)
-        if needs and (telling := self.notices.plan(needs)):
-            retiring = Retiring(telling.retiring, MailboxId(self.account.mailbox_id("Trash")))
-            place = MailboxId(self.account.mailbox_id(PLACE))
-            written = self.mailroom.notes.write(place, telling.notes, retiring)
-            assert not written.problems
-            self.notices.settle(telling, written, written.ids)
+            self.mailroom.journal.tell_failure(error)
 
 
 @pytest.fixture
@@ -263,3 +254,42 @@ class TestCauses:
         account.add_mailboxes({"@ToFeed": None})
         teller.cycle()
         assert not notices(account)
+
+    def test_what_the_start_fails_for(self, account: AccountUnderTest) -> None:
+        """A service that cannot start is restarted again and again, and tells once."""
+        account.remove_mailbox("@ToFeed")
+        for _ in range(2):
+            teller = Teller(account)
+            with pytest.raises(UserError) as failure:
+                teller.mailroom.begin()
+            teller.mailroom.journal.tell_failure(failure.value)
+        (notice,) = notices(account)
+        assert "@ToFeed" in notice.subject
+        account.add_mailboxes({"@ToFeed": None})
+        Teller(account).cycle()
+        assert not notices(account)
+
+
+class TestWithout:
+    """Where it cannot be told."""
+
+    def test_without_a_mailbox_for_it_all_else_goes_on(self, account: AccountUnderTest) -> None:
+        """No cycle fails, and no request is made for it."""
+        account.remove_mailbox(PLACE)
+        conflict(account)
+        teller = Teller(account)
+        teller.cycle()
+        before = len(account.requests())
+        teller.cycle()
+        assert len(account.requests()) == before + 1
+
+    def test_without_trash_it_stays(self, account: AccountUnderTest) -> None:
+        """Nothing is destroyed: what cannot go to Trash is left where it is, and no cycle fails."""
+        account.remove_mailbox("Trash")
+        message = conflict(account)
+        teller = Teller(account)
+        teller.cycle()
+        unlabel(account, message, "@ToFeed", "@ToJail")
+        for _ in range(3):
+            teller.cycle()
+        assert len(notices(account)) == 1
