@@ -16,6 +16,7 @@ from mailroom.output.logs import log
 from mailroom.service.cycle_log import log_failure, log_report
 from mailroom.service.wake import Wake
 from mailroom.triage.cycle import Triage
+from mailroom.triage.lookout import Look
 from mailroom.triage.report import Report
 
 MAX_FAILURES_IN_A_ROW = 10
@@ -89,12 +90,12 @@ class Service:
         """Run until stopped, or until it has failed too often."""
         failures = 0
         is_awaited = True  # whoever starts it, or has seen it fail, hears of the first cycle that ends well
+        look: Look | None = None
         while not self._stop.is_set():
-            self._wake.clear()
             self._on_progress(0.0)
             began = time.monotonic()
             try:
-                report = run_cycle(self._triage, self._journal, is_awaited=is_awaited)
+                report = run_cycle(self._triage, self._journal, look, is_awaited=is_awaited)
             except StoppedError:
                 break
             except Exception as error:  # noqa: BLE001 - a bug in one cycle must not end the service either
@@ -111,9 +112,17 @@ class Service:
             wait_seconds = min([self._interval_seconds, *(x.seconds_until_due() for x in self._chores)])
             self._on_progress(wait_seconds)
             # While cycles fail, many changes must not use up the failures at once.
-            self._wake.wait(wait_seconds, pause_seconds=2.0**failures if failures else 0.0)
+            pause_seconds = 2.0**failures if failures else 0.0
+            look = self._wake.wait(wait_seconds, pause_seconds, self._look)
         log(logging.INFO, "service_stopped")
         return Exit.DONE
+
+    def _look(self) -> Look | None:
+        """Look ahead; what stands against it is the cycle's to meet."""
+        try:
+            return self._triage.look()
+        except Exception:  # noqa: BLE001 - told by the cycle, which looks itself then
+            return None
 
     def _conclude(self, report: Report, seconds: float) -> None:
         """Do what follows a cycle that ended well."""
@@ -137,15 +146,21 @@ class Service:
 
 
 def run_cycle(
-    triage: Triage, journal: Journal | None = None, *, is_awaited: bool = False, is_last: bool = False
+    triage: Triage,
+    journal: Journal | None = None,
+    look: Look | None = None,
+    *,
+    is_awaited: bool = False,
+    is_last: bool = False,
 ) -> Report:
     """Run one cycle, and tell what it did; in the log where it did nothing, only if that `is_awaited`.
 
     Args:
         journal: Tells it in the account, too.
+        look: What was seen just before.
         is_last: Whether this process runs no other.
     """
-    report = triage.run()
+    report = triage.run(look)
     log_report(report, is_awaited=is_awaited)
     if journal:
         journal.tell(report, is_last=is_last)

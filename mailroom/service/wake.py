@@ -6,12 +6,20 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 QUIET_SECONDS = 0.15
 """One tap of a person makes several changes: how long to wait for the next of them."""
 
 MAX_DELAY_SECONDS = 1.0
 """How long changes that do not cease can put a cycle off."""
+
+LOOK_SECONDS = 0.03
+"""How soon after a change is looked, while it is waited for the next: most of a burst comes at once."""
+
+MAX_LOOKS = 2
+
+T = TypeVar("T")
 
 
 class Wake:
@@ -46,17 +54,22 @@ class Wake:
             self._first_call = min(self._first_call, self._latest_call)
             self._condition.notify_all()
 
-    def clear(self) -> None:
-        """Forget all calls: the cycle that begins now sees what they were about."""
-        with self._condition:
-            self._first_call = self._latest_call = math.inf
-
-    def wait(self, interval_seconds: float, pause_seconds: float = 0.0) -> None:
-        """Return when the next cycle is due.
+    def wait(
+        self,
+        interval_seconds: float,
+        pause_seconds: float = 0.0,
+        look: Callable[[], T | None] = lambda: None,
+    ) -> T | None:
+        """Return when the next cycle is due, and forget all calls: the cycle sees what they were about.
 
         Args:
             pause_seconds: For how long no call counts, as after a failure.
+            look: Looks ahead after a call, so that the time until the next is not lost.
+
+        Returns:
+            What the last look has seen; None where there was none, or a call has come since it began.
         """
+        seen, looks, looked_at = None, 0, -math.inf
         with self._condition:
             began = self._clock()
             if self._latest_call <= began:
@@ -65,7 +78,24 @@ class Wake:
             while not self._is_stopped:
                 called = min(self._latest_call + QUIET_SECONDS, self._first_call + MAX_DELAY_SECONDS)
                 due = min(max(called, began + pause_seconds), began + interval_seconds)
-                remaining_seconds = due - self._clock()
-                if remaining_seconds <= 0:
-                    return
-                self._condition.wait(remaining_seconds)
+                now = self._clock()
+                if due <= now:
+                    break
+                may_look = self._latest_call >= looked_at and looks < MAX_LOOKS and not pause_seconds
+                look_at = self._latest_call + LOOK_SECONDS if may_look else math.inf
+                if look_at <= now:
+                    looks, looked_at = looks + 1, now
+                    seen = self._unlocked(look)
+                else:
+                    self._condition.wait(min(due, look_at) - now)
+            is_current = self._latest_call < looked_at
+            self._first_call = self._latest_call = math.inf
+            return seen if is_current else None
+
+    def _unlocked(self, look: Callable[[], T | None]) -> T | None:
+        """Look while others may call."""
+        self._condition.release()
+        try:
+            return look()
+        finally:
+            self._condition.acquire()

@@ -26,13 +26,14 @@ from mailroom.model.ports import (
 )
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
-from mailroom.triage.conversations import find_incidental, find_meant
-from mailroom.triage.decisions import Decision, admit, read_decisions, sender_of
+from mailroom.triage.conversations import find_meant
+from mailroom.triage.decisions import Decision, admit, sender_of
 from mailroom.triage.filing import file_those_with_card
 from mailroom.triage.foresight import CardsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import JournalPlace, Layout, missing_groups
+from mailroom.triage.lookout import Look, Lookout
 from mailroom.triage.outcome import by_sender
 from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
@@ -42,11 +43,7 @@ from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
 from mailroom.triage.warnings import find_accepted
-from mailroom.triage.work import Task, Work, task_of
-
-MAX_VIEW_AGE_SECONDS = 1.0
-"""How old the view of the labels may be when the first write follows. Reading the contacts' changes takes
-a moment, and a person who takes a label off in it is no slower than the write; a whole book takes long."""
+from mailroom.triage.work import Task, Work
 
 
 class Triage:
@@ -79,24 +76,24 @@ class Triage:
         self._mail = mail
         self._book = book
         self._scheme = scheme
-        self._own = own
         self._looks_into_screener = sweeps_stragglers or conversations is not None
         self._reader = ViewReader(mail, scheme, max_read_along if self._looks_into_screener else None)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()
         self._just_archived = JustArchived(mail)
+        self._lookout = Lookout(self._reader, mail, book, own=own, pauses=self._pauses, clock=clock)
         self._carrier = Carrier(mail, book, self._reader, self._just_archived)
         self._told_of_book: frozenset[str] = frozenset()
         replies = None
         if conversations:
-            replies = Replies(mail, book, scheme, conversations, own=lambda: self._own, clock=clock)
+            replies = Replies(mail, book, scheme, conversations, own=lambda: self._lookout.own, clock=clock)
         self.stragglers = Stragglers(
             self._reader,
             mail,
             book,
             scheme,
-            own=lambda: self._own,
+            own=lambda: self._lookout.own,
             pauses=Pauses(clock),
             replies=replies,
             sweeps_in_cycles=sweeps_stragglers,
@@ -115,7 +112,7 @@ class Triage:
             AuthenticationError: The credentials are refused.
             ServerError: The server could not be asked.
         """
-        self._read_view()
+        self._lookout.read_view()
 
     def check_book(self) -> None:
         """Look whether the address book may be written, and has every contact group that the scheme names.
@@ -142,15 +139,26 @@ class Triage:
         """
         self._just_archived.find()
 
-    def run(self) -> Report:
+    def look(self) -> Look:
+        """See what a cycle begins with, a moment before it; writes nothing.
+
+        Raises:
+            UserError, ServerError: As `run`.
+        """
+        return self._lookout.look()
+
+    def run(self, look: Look | None = None) -> Report:
         """Do one cycle.
+
+        Args:
+            look: What is there, where that was seen just before and nothing has been heard of since.
 
         Raises:
             UserError: A mailbox that the scheme names has gone, or may not be changed; or there is work,
                 and the address book may not be written.
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
-        view, work, contacts = self._see()
+        view, work, contacts = self._lookout.see(look or self._lookout.look())
         self._just_archived.tidy(view)
         names: dict[Address, str] = {}
         snapshot = view.marked
@@ -178,9 +186,9 @@ class Triage:
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
-        view = self._read_view()
+        view = self._lookout.read_view()
         layout = view.layout
-        work = self._begin(view)
+        work = self._lookout.begin(view)
         contacts = self._book.refresh()
         self._settle(work, view, contacts)
         self._carrier.foresee(work, view, contacts)
@@ -216,11 +224,11 @@ class Triage:
             ServerError: A server as a whole failed; what is not done is done by the same decisions again.
         """
         began = self._clock()
-        view = self._read_view()
+        view = self._lookout.read_view()
         contacts = self._book.refresh()
         if problems := self._book.problems():
             raise UserError(problems)
-        view = self._as_it_is_now(view, began)
+        view = self._lookout.as_it_is_now(view, began)
         work = self._admit(decisions, view)
         snapshot = self._carrier.carry_out(work, view, contacts, advance)
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
@@ -230,7 +238,7 @@ class Triage:
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""
-        view = self._read_view()
+        view = self._lookout.read_view()
         work = self._admit(decisions, view)
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
@@ -238,8 +246,8 @@ class Triage:
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""
-        view = self._read_view()
-        work = self._begin(view)
+        view = self._lookout.read_view()
+        work = self._lookout.begin(view)
         contacts = self._book.refresh()
         self._settle(work, view, contacts)
         file_those_with_card(work, view, contacts)
@@ -247,29 +255,9 @@ class Triage:
         left = work.left_to_the_person(view.marked, view.layout)
         messages = tuple(snapshot.messages.values())
         replies = self.stragglers.find_replies(messages, contacts, view.layout)
-        return Overview(view.layout, messages, contacts, self._own, misplaced, left, view.left_out, replies)
-
-    def _see(self) -> tuple[MailView, Work, Contacts | None]:
-        """See what the person wants, and the contacts where anything hangs on them.
-
-        Raises:
-            UserError: There is work, and the address book may not be written.
-        """
-        began = self._clock()
-        view = self._read_view()
-        work = self._begin(view)
-        if not (work.has_work or work.released or view.has_warnings):
-            return view, work, None
-        contacts = self._book.catch_up()
-        if (now := self._as_it_is_now(view, began)) is not view:
-            view, work = now, self._begin(now)
-        if work.has_work and (problems := self._book.problems()):
-            raise UserError(problems, ADDRESS_BOOK)
-        return view, work, contacts
-
-    def _as_it_is_now(self, view: MailView, began: float) -> MailView:
-        """Look a second time where the first is too long ago: a label may have come off, or on, since."""
-        return self._read_view() if self._clock() - began > MAX_VIEW_AGE_SECONDS else view
+        return Overview(
+            view.layout, messages, contacts, self._lookout.own, misplaced, left, view.left_out, replies
+        )
 
     def _with_what_is_unreadable(self, report: Report, view: MailView, *, has_read_contacts: bool) -> Report:
         """Add what could not be read and has not been told before."""
@@ -280,22 +268,6 @@ class Triage:
         new, self._told_of_book = sorted(left_out - self._told_of_book), left_out
         return evolve(report, unreadable=unreadable, unreadable_contacts=tuple(new))
 
-    def _read_view(self) -> MailView:
-        """See the labelled messages, and learn the own addresses where they are not all known yet."""
-        view = self._reader.read_view()
-        if not self._own.is_complete:
-            self._own = self._own.joined(self._mail.own_addresses())
-        return view
-
-    def _begin(self, view: MailView) -> Work:
-        marked = view.marked.messages
-        incidental = find_incidental(marked.values(), view.layout, self._own)
-        speaking = [message for message in marked.values() if message.id not in incidental]
-        decisions = read_decisions(speaking, view.layout, self._own)
-        tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
-        held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held=held)
-
     def _settle(self, work: Work, view: MailView, contacts: Contacts) -> None:
         """Take in of whom the labels in conversations speak."""
         marked = view.marked.messages
@@ -304,7 +276,7 @@ class Triage:
         work.settle(find_meant(work.decisions, marked, view.layout, contacts, silent))
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
-        admitted = admit(decisions, view.marked.messages.values(), view.layout, self._own)
+        admitted = admit(decisions, view.marked.messages.values(), view.layout, self._lookout.own)
         return Work(admitted.taken, {}, postponed=admitted.postponed)
 
     def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.mail import ARCHIVED_KEYWORD
-from mailroom.triage.cycle import MAX_VIEW_AGE_SECONDS
+from mailroom.triage.lookout import MAX_VIEW_AGE_SECONDS
 from tests.support import harm
 from tests.support.accounts import AccountUnderTest, add_contact, contacts, groups_of, label, unlabel
 from tests.support.behind import Behind, behind
@@ -238,6 +238,29 @@ class TestTakenBack:
         assert hit.account.mailboxes_of(stays) == {"Feed"}
         assert groups_of(hit.account, ANN[1]) == []
         assert len(contacts(hit.account)) == 1
+
+    def test_what_was_seen_long_before_the_cycle_is_looked_at_again(self, hit: Behind) -> None:
+        """A look ahead counts for a moment: a label that has come off since is not worked off."""
+        mailroom = hit.mailroom()
+        mailroom.begin()
+        taken_back = hit.account.receive([ANN], "Screener", "@ToFeed")
+        look = mailroom.triage.look()
+        unlabel(hit.account, taken_back, "@ToFeed")
+        hit.now += 2 * MAX_VIEW_AGE_SECONDS
+        assert not mailroom.triage.run(look).filed
+        assert hit.account.mailboxes_of(taken_back) == {"Screener"}
+        assert not contacts(hit.account)
+
+    def test_what_was_seen_just_before_the_cycle_is_not_asked_for_again(self, hit: Behind) -> None:
+        """By a look ahead the cycle has the labels and the contacts: it begins with what it writes."""
+        mailroom = hit.mailroom()
+        mailroom.begin()
+        message = hit.account.receive([ANN], "Screener", "@ToFeed")
+        look = mailroom.triage.look()
+        before = len(hit.proxy.requests)
+        assert mailroom.triage.run(look).filed
+        assert hit.proxy.requests[before].is_write
+        assert hit.account.mailboxes_of(message) == {"Feed"}
 
     def test_in_the_usual_case_it_costs_nothing(self, hit: Behind) -> None:
         """A cycle that reads contacts in a moment looks once."""

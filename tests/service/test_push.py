@@ -23,7 +23,7 @@ from mailroom.jmap.sse import ServerSentEvent
 from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.seed.account import seeded_account
-from mailroom.service.wake import MAX_DELAY_SECONDS, QUIET_SECONDS, Wake
+from mailroom.service.wake import LOOK_SECONDS, MAX_DELAY_SECONDS, MAX_LOOKS, QUIET_SECONDS, Wake
 from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support.given_time import PATIENCE_SECONDS, GivenTime, NotedWaits, eventually
 from tests.support.processes import Process
@@ -467,12 +467,74 @@ class TestWake:
     def test_a_call_during_the_cycle_leads_to_the_next(self, wake: Wake, time_given: GivenTime) -> None:
         """What was called before the cycle is done with; what was called since is not."""
         wake.call()
-        wake.clear()
         wake.wait(60)
-        assert time_given.now == 60
-        wake.call()
+        assert time_given.now == pytest.approx(QUIET_SECONDS)
         wake.wait(60)
         assert time_given.now == pytest.approx(60 + QUIET_SECONDS)
+        wake.call()
+        wake.wait(60)
+        assert time_given.now == pytest.approx(60 + 2 * QUIET_SECONDS)
+
+    def test_it_is_looked_while_it_is_waited_for_more(self, wake: Wake, time_given: GivenTime) -> None:
+        """A moment after a call; what was seen then is what the cycle begins with, where no more came."""
+        looked: list[float] = []
+
+        def look() -> str:
+            looked.append(time_given.now)
+            return f"look {len(looked)}"
+
+        time_given.at(10, wake.call)
+        time_given.at(10.01, wake.call)  # of the same burst
+        assert wake.wait(60, look=look) == "look 1"
+        assert looked == [pytest.approx(10.01 + LOOK_SECONDS)]
+        assert time_given.now == pytest.approx(10.01 + QUIET_SECONDS)
+
+    def test_what_was_seen_before_a_later_call_is_not_what_is_there(
+        self, wake: Wake, time_given: GivenTime
+    ) -> None:
+        """It is looked again, but not for every call of many: then the cycle looks itself."""
+        looked: list[float] = []
+
+        def look() -> int:
+            looked.append(time_given.now)
+            return len(looked)
+
+        time_given.at(1, wake.call)
+        time_given.at(1.1, wake.call)
+        assert wake.wait(60, look=look) == 2
+        for number in range(1, 6):
+            time_given.at(10 + number / 10, wake.call)
+        assert wake.wait(60, look=look) is None
+        assert len(looked) == 2 + MAX_LOOKS
+        assert time_given.now == pytest.approx(10.5 + QUIET_SECONDS)
+
+    def test_a_call_while_it_looks_is_heard(self, wake: Wake, time_given: GivenTime) -> None:
+        """What is seen may be older than what has changed; and others may call at any time."""
+        looks = count()
+
+        def look() -> str:
+            if next(looks) == 0:
+                caller = threading.Thread(target=wake.call)
+                caller.start()
+                caller.join(PATIENCE_SECONDS)
+                assert not caller.is_alive()
+                return "too old"
+            return "of now"
+
+        time_given.at(1, wake.call)
+        assert wake.wait(60, look=look) == "of now"
+        assert next(looks) == 2
+
+    def test_without_a_call_nobody_looks_ahead(self, wake: Wake, time_given: GivenTime) -> None:
+        """Neither before a poll, nor while calls do not count because of a failure."""
+
+        def look() -> str:
+            raise AssertionError
+
+        assert wake.wait(60, look=look) is None
+        wake.call()
+        assert wake.wait(60, 4, look) is None
+        assert time_given.now == 64
 
     def test_without_a_call_the_interval_counts(self, wake: Wake, time_given: GivenTime) -> None:
         """Polling is the safety net."""
@@ -497,13 +559,11 @@ class TestWake:
         wake.call()
         waiting.join(PATIENCE_SECONDS)
         assert not waiting.is_alive()
-        wake.clear()
         waiting = threading.Thread(target=wake.wait, args=(600,))
         waiting.start()
         wake.stop()
         waiting.join(PATIENCE_SECONDS)
         assert not waiting.is_alive()
-        wake.clear()
         wake.wait(600)
 
 

@@ -73,8 +73,8 @@ class Rig:
 
 
 def cycle(mailroom: Account) -> Report:
-    """Do a cycle as the service does it."""
-    return mailroom.triage.run()
+    """Do a cycle as the service does it, which looks while it waits whether more is to come."""
+    return mailroom.triage.run(mailroom.triage.look())
 
 
 @contextmanager
