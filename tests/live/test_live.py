@@ -157,6 +157,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "MAILROOM_JMAP_TOKEN": settings.jmap_token,
         **{name: value for name, value in for_contacts.items() if value},
         "MAILROOM_POLL_INTERVAL": "5",
+        "MAILROOM_JOURNAL_MAILBOX": "",  # what is taken away again is nothing to be told of
         "MAILROOM_HEALTH_HOST": "127.0.0.1",
         "MAILROOM_HEALTH_PORT": str(port),
     }

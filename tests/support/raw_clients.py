@@ -70,7 +70,7 @@ class RawHttp:
 class RawJmap(RawHttp):
     """Speaks JMAP."""
 
-    using = (CORE, MAIL)
+    using: tuple[str, ...] = (CORE, MAIL)
 
     def post(self, body: Any, **headers: str | None) -> Answer:
         """Send a request object, or bytes as they are."""

@@ -240,6 +240,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "name": _is_name,
     "emails": _objects("label", "pref", "contexts", needs="address"),
     "organizations": _objects("units", needs="name"),
+    "phones": _objects(needs="number"),
     "notes": _objects(needs="note"),
     "nicknames": _objects(needs="name"),
 }
