@@ -38,6 +38,13 @@ def call_waiting(options: argparse.Namespace) -> Exit:
     return waiting(with_subjects=options.subjects, as_json=options.json)
 
 
+def call_history(options: argparse.Namespace) -> Exit:
+    """Call `mailroom history`."""
+    from mailroom.commands.history import history
+
+    return history(since=options.since, sender=options.sender, as_json=options.json)
+
+
 def call_check(options: argparse.Namespace) -> Exit:
     """Call `mailroom check`."""
     from mailroom.commands.check import check
@@ -79,7 +86,7 @@ def call_undo(options: argparse.Namespace) -> Exit:
     """Call `mailroom undo`."""
     from mailroom.commands.undo import undo
 
-    return undo(options.addresses, yes=options.yes, as_json=options.json)
+    return undo(options.addresses, last=options.last, yes=options.yes, as_json=options.json)
 
 
 def call_rescue(options: argparse.Namespace) -> Exit:

@@ -21,7 +21,7 @@ from mailroom.output.usage import CommandLineParser
 Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Look": ("demo", "check", "plan", "waiting", "senders"),
+    "Look": ("demo", "check", "plan", "waiting", "history", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
     "Run": ("run", "apply", "undo", "rescue"),
     "Leave": ("uninstall",),
@@ -108,6 +108,13 @@ def _add_what_looks(commands: _Commands) -> None:
         action="store_true",
         help="with the subject of the newest message of each; read on a terminal only, without this option",
     )
+    history = commands.add(
+        calls.call_history, "show what was done, newest first; changes nothing", " --since 7d", json=True
+    )
+    history.add_argument(
+        "--since", type=_day, metavar="DAY", help="from this day on (2026-01-31), or of so many days (7d)"
+    )
+    history.add_argument("--sender", metavar="ADDRESS", help="only what was done to this sender")
     senders = commands.add(
         calls.call_senders,
         "show who writes to you, what they are filed as, and what may fit them",
@@ -211,7 +218,10 @@ def _add_what_runs(commands: _Commands) -> None:
         calls.call_undo, "take decisions about senders back: their mail waits in Screener again",
         " news@example.com", json=True, asks=True,
     )  # fmt: skip
-    undo.add_argument("addresses", nargs="+", metavar="ADDRESS", help="a sender's address")
+    undo.add_argument("addresses", nargs="*", metavar="ADDRESS", help="a sender's address")
+    undo.add_argument(
+        "--last", action="store_true", help="what was done last, exactly as it was before; needs the journal"
+    )
     rescue = commands.add(
         calls.call_rescue, "move mail out of Screener whose sender you decided on before", "", json=True
     )
@@ -282,9 +292,9 @@ def _overview(parser: argparse.ArgumentParser) -> Exit:
 
 def _day(text: str) -> date:
     """Read a day, or how many days ago it was; one that has begun somewhere on earth."""
-    now = datetime.now(UTC)
-    if len(text) <= MOST_DIGITS_OF_DAYS and text.isdecimal():
-        return (now - timedelta(days=int(text))).date()
+    now, number = datetime.now(UTC), text.removesuffix("d")
+    if len(number) <= MOST_DIGITS_OF_DAYS and number.isdecimal():
+        return (now - timedelta(days=int(number))).date()
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -1,30 +1,53 @@
-"""`mailroom undo`: takes decisions about senders back, as the label does."""
+"""`mailroom undo`: takes decisions about senders back, as the label does, or what was done last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailroom.account import open_account
+from attrs import frozen
+
+from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
+from mailroom.commands.journaled import CAUSES, moment, open_entries, why_no_journal
 from mailroom.commands.plan import filing_as_json, show_filings
 from mailroom.errors import UserError
 from mailroom.exits import Exit
+from mailroom.journal.entry import Cause, Entry
+from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
 from mailroom.model.address import Address, parse_address
 from mailroom.model.scheme import Scheme
-from mailroom.model.sender import Correspondent
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
-from mailroom.triage.decisions import Decision
 from mailroom.triage.plan import Filing
-from mailroom.triage.report import Forecast, Report
+from mailroom.triage.report import Filed, Forecast, Report
 from mailroom.triage.words import number_of
 
 
-def undo(texts: Sequence[str], *, yes: bool, as_json: bool) -> Exit:
+@frozen
+class Preview:
+    """What is to be taken back, and what that would change."""
+
+    taking_back: TakingBack
+    forecast: Forecast
+
+    @property
+    def changes(self) -> tuple[tuple[Filing, int], ...]:
+        """The filings that would change anything."""
+        return self.forecast.changes
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to be done but to note that an entry is taken back."""
+        is_left_otherwise = self.forecast.left.keys() - self.forecast.set_aside.keys()
+        return bool(self.taking_back.entry and not self.changes and not is_left_otherwise)
+
+
+def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     """Show what would be taken back, and after a yes take it back.
 
     Args:
         texts: The senders' addresses.
+        last: Whether it is what was done last that the journal remembers and that still stands.
 
     Returns:
         1 if a decision still stands.
@@ -33,27 +56,36 @@ def undo(texts: Sequence[str], *, yes: bool, as_json: bool) -> Exit:
         UserError: Names every text that is no address, or what is wrong with the account.
     """
     settings = configured()
-    decisions = _decisions(texts, settings.scheme)
+    addresses = _addresses(texts, last=last)
     account = open_account(settings)
     terminal = Terminal()
     with Progress("reading the account"):
         account.check()
-        forecast = account.triage.foresee(decisions)
-    changes = forecast.changes
+        taking_back = _find(account, settings.scheme, addresses)
+        forecast = account.triage.foresee(taking_back.decisions if taking_back else ())
+    if taking_back is None:
+        if as_json:
+            terminal.json(_as_json(None, forecast, Report()))
+        else:
+            terminal.line("The journal remembers nothing that is left to take back.")
+        return Exit.DONE
+    preview = Preview(taking_back, forecast)
     if not as_json:
-        _show(terminal, changes, forecast)
+        _show(terminal, preview)
     report = Report()
-    if changes and (yes or (not as_json and agrees(_question(changes)))):
+    if preview.is_settled or (
+        preview.changes and (yes or (not as_json and agrees(_question(preview.changes, taking_back))))
+    ):
         with Progress("taking back"):
-            report = account.triage.apply(filing.decision for filing, _ in changes)
+            report = _take_back(account, preview)
         if not as_json:
-            _conclude(terminal, report)
+            _conclude(terminal, report, preview)
     if as_json:
-        terminal.json(_as_json(changes, forecast, report))
+        terminal.json(_as_json(taking_back, forecast, report))
     return Exit.FAILED if forecast.left or report.failed else Exit.DONE
 
 
-def _decisions(texts: Sequence[str], scheme: Scheme) -> list[Decision]:
+def _addresses(texts: Sequence[str], *, last: bool) -> list[Address]:
     addresses: dict[Address, None] = {}
     problems = []
     for text in texts:
@@ -61,30 +93,86 @@ def _decisions(texts: Sequence[str], scheme: Scheme) -> list[Decision]:
             addresses[address] = None
         else:
             problems.append(f"{text!r} is not an address: name senders as ann@example.com")
+    if last and texts:
+        problems.append("--last takes back what was done last: name no senders besides")
+    elif not (last or texts):
+        problems.append("name the senders, or ask for what was done last with --last")
     if problems:
         raise UserError(problems)
-    return [Decision(Correspondent(each, each, ""), scheme.undecided) for each in addresses]
+    return list(addresses)
 
 
-def _question(changes: Sequence[tuple[Filing, int]]) -> str:
+def _find(account: Account, scheme: Scheme, addresses: Sequence[Address]) -> TakingBack | None:
+    """Return what is to be taken back: of these senders, or else the last.
+
+    Raises:
+        UserError: There is no journal that would know the last.
+    """
+    entries = open_entries(account, scheme)
+    if addresses:
+        return take_back_senders(addresses, entries or (), scheme)
+    if entries is None:
+        raise UserError([f"nothing knows what was done last: {why_no_journal(scheme)}"])
+    return take_back_last(entries, scheme)
+
+
+def _take_back(account: Account, preview: Preview) -> Report:
+    """Carry it out, and tell it: of the last entry all, so that none of it is taken back again."""
+    taking_back = preview.taking_back
+    decisions = taking_back.decisions
+    if not taking_back.entry:
+        decisions = tuple(filing.decision for filing, _ in preview.changes)
+    report = account.triage.apply(decisions)
+    account.journal.tell_of_command(report, Cause.UNDO, taking_back.entries)
+    return report
+
+
+def _question(changes: Sequence[tuple[Filing, int]], taking_back: TakingBack) -> str:
     messages = sum(n for _, n in changes)
-    moving = f", and move {number_of(messages, 'message')} to Screener" if messages else ""
+    where = "back" if taking_back.entry else "to Screener"
+    moving = f", and move {number_of(messages, 'message')} {where}" if messages else ""
     return f"Take back what was decided about {number_of(len(changes), 'sender')}{moving}?"
 
 
-def _show(terminal: Terminal, changes: Sequence[tuple[Filing, int]], forecast: Forecast) -> None:
+def _show(terminal: Terminal, preview: Preview) -> None:
+    forecast, changes = preview.forecast, preview.changes
+    if entry := preview.taking_back.entry:
+        terminal.line(f"Done last, and not taken back: {moment(entry.at)}, by {CAUSES[entry.cause]}.")
+        if entry.moves_left_out:
+            terminal.paragraph(
+                f"Of {number_of(entry.moves_left_out, 'message')} the journal does not say where they were: "
+                "they move by the rules for senders who change category.",
+                "! ",
+                YELLOW,
+            )
     if changes:
         show_filings(terminal, changes)
         terminal.line()
     changed = {filing.decision.sender for filing, _ in changes}
     for filing, _ in forecast.filings:
         if filing.decision.sender not in changed:
-            terminal.line(f"Nothing is decided about {filing.decision.sender}.")
+            terminal.line(_unchanged(filing))
+    for sender, count in forecast.staying.items():
+        if count:
+            terminal.paragraph(_staying(sender, count), "  ! ", YELLOW)
     for sender, reason in forecast.left.items():
         terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
 
 
-def _conclude(terminal: Terminal, report: Report) -> None:
+def _unchanged(filing: Filing) -> str:
+    sender = filing.decision.sender
+    if filing.decision.former and filing.decision.former.is_whole:
+        return f"Nothing is left to take back about {sender}."
+    return f"Nothing is decided about {sender}."
+
+
+def _staying(sender: Address, count: int) -> str:
+    return f"{number_of(count, 'message')} of {sender} stay where somebody has moved them since"
+
+
+def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
+    if not preview.changes:
+        return
     moved = sum(each.messages_moved for each in report.filed)
     terminal.line(
         f"Taken back: {number_of(len(report.filed), 'sender')}. Moved: {number_of(moved, 'message')}."
@@ -96,20 +184,29 @@ def _conclude(terminal: Terminal, report: Report) -> None:
             )
             terminal.paragraph(f"{said}: {each.card_kept}", "  ! ", YELLOW)
     for sender, reason in report.failed.items():
-        terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+        if sender not in preview.forecast.left:
+            terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
 
 
-def _as_json(changes: Sequence[tuple[Filing, int]], forecast: Forecast, report: Report) -> dict[str, object]:
+def _as_json(taking_back: TakingBack | None, forecast: Forecast, report: Report) -> dict[str, object]:
+    entry = taking_back.entry if taking_back else None
     return {
-        "changes": [filing_as_json(filing, messages) for filing, messages in changes],
+        "entry": _entry_as_json(entry) if entry else None,
+        "changes": [filing_as_json(filing, messages) for filing, messages in forecast.changes],
         "left_to_you": dict(forecast.left),
-        "taken_back": [
-            {
-                "sender": each.filing.decision.sender,
-                "messages_moved": each.messages_moved,
-                "card_kept": each.card_kept or None,
-            }
-            for each in report.filed
-        ],
+        "taken_back": [_filed_as_json(each) for each in report.filed],
         "failed": dict(report.failed),
+    }
+
+
+def _entry_as_json(entry: Entry) -> dict[str, object]:
+    return {"id": entry.id, "at": entry.at, "by": entry.cause.value, "moves_left_out": entry.moves_left_out}
+
+
+def _filed_as_json(filed: Filed) -> dict[str, object]:
+    return {
+        "sender": filed.filing.decision.sender,
+        "messages_moved": filed.messages_moved,
+        "messages_staying": filed.staying,
+        "card_kept": filed.card_kept or None,
     }

@@ -143,7 +143,7 @@ class Entry:
 
     Attributes:
         id: Follows from all the rest, so that an entry that is there twice is known as one.
-        at: When it was done, RFC 3339 in UTC.
+        at: When it was done, RFC 3339 in UTC with milliseconds, so that text order is time order.
         decided: Senders who were filed, or on whom nothing is decided any more.
         swept: Mail of others that got to where it belongs.
         released: Messages whose label just came off, each with why.
@@ -175,27 +175,29 @@ class Entry:
         cause: Cause,
         at: datetime,
         takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
-        set_aside: Mapping[Address, str] = MappingProxyType({}),
     ) -> Entry:
         """Return what a report says, with no more moves than an entry holds.
 
         Args:
             at: The moment, with a time zone.
             takes_back: For each sender the entries that were taken back, by their ids.
-            set_aside: Senders whom somebody has decided on since, and why they stay as they are.
         """
         decided = [_decided(each, takes_back.get(each.filing.decision.sender, ())) for each in report.filed]
         # What a file says again and again is no news where nothing came of it.
         decided = [each for each in decided if each.has_changed or each.label or each.takes_back]
         swept = [Swept(x, count, report.swept.moves.get(x, ())) for x, count in report.swept.moved.items()]
-        failed = [Failed(*each) for each in (*report.failed.items(), *report.swept.failed.items())]
+        failed = [
+            Failed(sender, reason)
+            for sender, reason in (*report.failed.items(), *report.swept.failed.items())
+            if sender not in report.set_aside
+        ]
         released = [Told(point_to(message), reason) for message, reason in report.released]
         warned = [Misnamed(point_to(each.message), each.name_on_card) for each in report.warned]
         left = [Told(point_to(each.message), each.reason) for each in report.rejected]
-        aside = [SetAside(x, reason, tuple(takes_back.get(x, ()))) for x, reason in set_aside.items()]
+        aside = [SetAside(x, reason, tuple(takes_back.get(x, ()))) for x, reason in report.set_aside.items()]
         entry = cls(
             "",
-            at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             cause,
             tuple(decided),
             tuple(swept),

@@ -234,7 +234,7 @@ class Triage:
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        return Report(filed=work.filed(view.marked), failed=work.not_filed(view.marked))
+        return work.report_of_file(view.marked)
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""

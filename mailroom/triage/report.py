@@ -191,6 +191,8 @@ class Report:
             that the cycle before has not told.
         unreadable_contacts: What of the contacts could not be read, and why; likewise.
         swept: What became of mail of senders decided on before.
+        set_aside: Senders of whom something was to be taken back and on whom somebody has decided since; they
+            stand in `failed`, too.
         waiting: What waits in Screener, as the cycle saw it last.
         standing: What still waits; None where not all was looked at, as when a file is carried out.
     """
@@ -204,6 +206,7 @@ class Report:
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()
+    set_aside: dict[Address, str] = Factory(dict)
     waiting: Waiting | None = None
     standing: Standing | None = None
 

@@ -211,6 +211,10 @@ class Work:
         left = self.not_filed(marked)
         return Forecast(self.foreseen(), (), left=left, set_aside=self.set_aside, staying=self.staying)
 
+    def report_of_file(self, marked: Snapshot) -> Report:
+        """Say what became of it."""
+        return Report(filed=self.filed(marked), failed=self.not_filed(marked), set_aside=self.set_aside)
+
     def filed(self, marked: Snapshot) -> tuple[Filed, ...]:
         """Say how the senders were filed of whom nothing failed.
 

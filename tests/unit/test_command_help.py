@@ -15,6 +15,7 @@ COMMANDS = (
     "check",
     "plan",
     "waiting",
+    "history",
     "senders",
     "init",
     "setup",

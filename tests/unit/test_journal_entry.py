@@ -216,7 +216,7 @@ def test_an_entry_says_who_was_filed_why_and_what_moved() -> None:
         (("Screener",), ("Feed",)): ("m1", "m2"),
         (("Family", "Inbox"), ("Family", "Feed")): ("m3",),
     }
-    assert (ann.messages_moved, entry.moves_left_out, entry.at) == (3, 0, "2026-11-26T09:00:00Z")
+    assert (ann.messages_moved, entry.moves_left_out, entry.at) == (3, 0, "2026-11-26T09:00:00.000Z")
     assert not entry.is_empty
 
 

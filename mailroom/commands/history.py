@@ -1,0 +1,165 @@
+"""`mailroom history`: what the journal says was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from attrs import evolve, frozen
+
+from mailroom.account import open_account
+from mailroom.commands.configured import configured
+from mailroom.commands.journaled import CAUSES, moment, open_entries, why_no_journal
+from mailroom.errors import UserError
+from mailroom.exits import Exit
+from mailroom.journal.entry import Cause, Decided, Entry, Swept
+from mailroom.journal.form import as_json as entry_as_json
+from mailroom.model.address import Address, parse_address
+from mailroom.model.scheme import Scheme
+from mailroom.output.terminal import YELLOW, Progress, Terminal
+from mailroom.triage.words import number_of
+
+LEAST_DONE_WIDTH = 20
+
+
+@frozen
+class Happened:
+    """One line of the history."""
+
+    at: str
+    sender: str
+    done: str
+    messages: str
+    by: str
+
+
+def history(*, since: date | None, sender: str | None, as_json: bool) -> Exit:
+    """List what was done, newest first; reads only.
+
+    Args:
+        since: From which day on, in UTC; all that is there where it is None.
+        sender: Only what was done to this one.
+
+    Returns:
+        1 if there is no journal.
+
+    Raises:
+        UserError: `sender` is no address.
+    """
+    address = read_address(sender) if sender else None
+    settings = configured()
+    account = open_account(settings)
+    with Progress("reading the journal"):
+        found = open_entries(account, settings.scheme, f"{since}T00:00:00Z" if since else "")
+        entries = [] if found is None else list(found)
+    if address:
+        entries = [each for entry in entries if (each := only_of(entry, address))]
+    terminal = Terminal()
+    broken = found.broken if found else []
+    if as_json:
+        terminal.json(
+            {
+                "journal": None if found is None else settings.scheme.journal,
+                "entries": [entry_as_json(entry) for entry in entries],
+                "unreadable": [{"at": at, "reason": reason} for at, reason in broken],
+            }
+        )
+    elif found is None:
+        terminal.paragraph(f"{_capital(why_no_journal(settings.scheme))}.")
+    else:
+        _show(terminal, entries, broken, settings.scheme)
+    return Exit.FAILED if found is None else Exit.DONE
+
+
+def read_address(text: str) -> Address:
+    """Read a sender's address.
+
+    Raises:
+        UserError: It is none.
+    """
+    if address := parse_address(text):
+        return address
+    raise UserError([f"{text!r} is not an address: name a sender as ann@example.com"])
+
+
+def only_of(entry: Entry, address: Address) -> Entry | None:
+    """Return what an entry says of one sender; None where it says nothing."""
+    only = evolve(
+        entry,
+        decided=tuple(each for each in entry.decided if each.address == address),
+        swept=tuple(each for each in entry.swept if each.address == address),
+        released=tuple(each for each in entry.released if each.message.sender == address),
+        warned=tuple(each for each in entry.warned if each.message.sender == address),
+        left=tuple(each for each in entry.left if each.message.sender == address),
+        failed=tuple(each for each in entry.failed if each.address == address),
+        set_aside=tuple(each for each in entry.set_aside if each.address == address),
+    )
+    return only if only.longest else None
+
+
+def show_lines(terminal: Terminal, lines: Sequence[Happened]) -> None:
+    """Show lines of the history."""
+    rows = [(each.at, each.sender, each.done, each.messages, each.by) for each in lines]
+    terminal.table(
+        ("WHEN", "SENDER", "DONE", "MAIL", "BY"),
+        rows,
+        yielding=("DONE", "SENDER", "BY"),
+        least={"DONE": LEAST_DONE_WIDTH, "WHEN": len("2026-11-26 09:00")},
+    )
+
+
+def lines_of(entry: Entry) -> Iterator[Happened]:
+    """Return what an entry says, a line for each sender and message."""
+    at, by = moment(entry.at), CAUSES[entry.cause]
+    for each in entry.decided:
+        yield Happened(
+            at, each.address, _decided(each, entry), str(each.messages_moved), _label(each, entry) or by
+        )
+    for swept in entry.swept:
+        yield Happened(at, swept.address, f"moved{_where(swept)}", str(swept.messages_moved), by)
+    for told in entry.released:
+        yield Happened(at, told.message.sender or "–", f"label taken off: {told.reason}", "", by)
+    for warned in entry.warned:
+        says = f"warned: {warned.message.name!r}, card: {warned.name_on_card!r}"
+        yield Happened(at, warned.message.sender or "–", says, "", by)
+    for told in entry.left:
+        yield Happened(at, told.message.sender or "–", f"left to you: {told.reason}", "", by)
+    for failed in entry.failed:
+        yield Happened(at, failed.address, f"failed: {failed.reason}", "", by)
+    for aside in entry.set_aside:
+        yield Happened(at, aside.address, f"left: {aside.reason}", "", by)
+
+
+def _label(decided: Decided, entry: Entry) -> str:
+    return decided.label if entry.cause is Cause.CYCLE else ""
+
+
+def _decided(decided: Decided, entry: Entry) -> str:
+    now = decided.category if decided.group else "undecided"
+    former = [group for group in decided.former_groups if group != decided.group]
+    was = f" (was {', '.join(former)})" if former else ""
+    again = " again" if entry.cause is Cause.UNDO else ""
+    return f"{now}{again}{was}"
+
+
+def _where(swept: Swept) -> str:
+    names = sorted({place.name for move in swept.moves for place in move.after})
+    return f" to {', '.join(names)}" if names else ""
+
+
+def _show(
+    terminal: Terminal, entries: Sequence[Entry], broken: Sequence[tuple[str, str]], scheme: Scheme
+) -> None:
+    lines = [line for entry in entries for line in lines_of(entry)]
+    if lines:
+        show_lines(terminal, lines)
+    else:
+        terminal.line(f"{scheme.journal} holds nothing of it.")
+    if left_out := sum(entry.senders_left_out for entry in entries):
+        terminal.paragraph(f"{number_of(left_out, 'line')} more had no room in the journal.", "! ", YELLOW)
+    for at, reason in broken:
+        terminal.paragraph(f"the entry of {moment(at)} cannot be read: {reason}", "! ", YELLOW)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
