@@ -18,12 +18,13 @@ from mailroom.jmap import (
     JmapMailHistory,
     JmapMailStore,
     JmapNotes,
+    JmapSearch,
     JmapSubjects,
     Push,
 )
 from mailroom.journal.writer import Journal
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Subjects
+from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Search, Subjects
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS, CARDDAV_URL
 from mailroom.triage.cycle import Triage
@@ -50,6 +51,7 @@ class Account:
     mail: MailStore
     history: MailHistory
     subjects: Subjects
+    search: Search
     notes: Notes
     journal: Journal
     book: AddressBook
@@ -154,6 +156,7 @@ def open_account(
         mail,
         JmapMailHistory(jmap),
         JmapSubjects(jmap),
+        JmapSearch(jmap),
         notes,
         open_journal(settings, notes, triage),
         book,

@@ -45,6 +45,13 @@ def call_history(options: argparse.Namespace) -> Exit:
     return history(since=options.since, sender=options.sender, as_json=options.json)
 
 
+def call_why(options: argparse.Namespace) -> Exit:
+    """Call `mailroom why`."""
+    from mailroom.commands.why import why
+
+    return why(options.what, as_json=options.json)
+
+
 def call_check(options: argparse.Namespace) -> Exit:
     """Call `mailroom check`."""
     from mailroom.commands.check import check

@@ -6,7 +6,6 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from attrs import Factory, define
 
 from mailroom import __version__
 from mailroom.cli import calls
+from mailroom.cli.values import day, positive_number
 from mailroom.exits import Exit
 from mailroom.output.streams import write
 from mailroom.output.usage import CommandLineParser
@@ -21,7 +21,7 @@ from mailroom.output.usage import CommandLineParser
 Command = Callable[[argparse.Namespace], Exit]
 
 WISHES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Look": ("demo", "check", "plan", "waiting", "history", "senders"),
+    "Look": ("demo", "check", "plan", "waiting", "history", "why", "senders"),
     "Set up": ("init", "setup", "approve", "rules", "categories"),
     "Run": ("run", "apply", "undo", "rescue"),
     "Leave": ("uninstall",),
@@ -30,9 +30,6 @@ WISHES: Final[Mapping[str, tuple[str, ...]]] = {
 
 HELP_WIDTH = 79
 RULES_FORMATS: Final = ("fastmail", "sieve", "text")
-MOST_DIGITS_OF_DAYS = 5
-FURTHEST_AHEAD = timedelta(hours=14)
-"""How far a zone is ahead of UTC at the most."""
 
 
 @define
@@ -112,9 +109,20 @@ def _add_what_looks(commands: _Commands) -> None:
         calls.call_history, "show what was done, newest first; changes nothing", " --since 7d", json=True
     )
     history.add_argument(
-        "--since", type=_day, metavar="DAY", help="from this day on (2026-01-31), or of so many days (7d)"
+        "--since", type=day, metavar="DAY", help="from this day on (2026-01-31), or of so many days (7d)"
     )
     history.add_argument("--sender", metavar="ADDRESS", help="only what was done to this sender")
+    why = commands.add(
+        calls.call_why,
+        "show what is known of a sender, what was decided, and what comes next; changes nothing",
+        " news@example.com",
+        json=True,
+    )
+    why.add_argument(
+        "what",
+        metavar="ADDRESS|MESSAGE-ID",
+        help="a sender's address, or a message by its Message-ID in quotes: '<…@…>'",
+    )
     senders = commands.add(
         calls.call_senders,
         "show who writes to you, what they are filed as, and what may fit them",
@@ -158,7 +166,7 @@ def _add_what_sets_up(commands: _Commands) -> None:
         "--correspondents", action="store_true", required=True, help="everybody you have sent mail to"
     )
     approve.add_argument(
-        "--limit", type=_positive_number, metavar="N", help="only the N people you have written to most often"
+        "--limit", type=positive_number, metavar="N", help="only the N people you have written to most often"
     )
     approve.add_argument(
         "--include",
@@ -245,7 +253,7 @@ def _add_what_leaves(commands: _Commands) -> None:
 def _add_senders_options(senders: argparse.ArgumentParser) -> None:
     senders.add_argument(
         "--since",
-        type=_day,
+        type=day,
         metavar="DAY",
         help="count mail from this day on (2026-01-31), or of so many days (30); default: 90",
     )
@@ -288,26 +296,3 @@ def _description(summaries: Mapping[str, str]) -> str:
 def _overview(parser: argparse.ArgumentParser) -> Exit:
     write(sys.stdout, parser.format_help())
     return Exit.DONE
-
-
-def _day(text: str) -> date:
-    """Read a day, or how many days ago it was; one that has begun somewhere on earth."""
-    now, number = datetime.now(UTC), text.removesuffix("d")
-    if len(number) <= MOST_DIGITS_OF_DAYS and number.isdecimal():
-        return (now - timedelta(days=int(number))).date()
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a day (2026-01-31) nor a number of days"
-        ) from None
-    if day > (now + FURTHEST_AHEAD).date():
-        raise argparse.ArgumentTypeError(f"{text} is still to come")
-    return day
-
-
-def _positive_number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number

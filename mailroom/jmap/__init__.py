@@ -6,6 +6,7 @@ from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.mail import JmapMailStore
 from mailroom.jmap.notes import JmapNotes
 from mailroom.jmap.push import Push, PushState
+from mailroom.jmap.search import JmapSearch
 from mailroom.jmap.subjects import JmapSubjects
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "JmapMailHistory",
     "JmapMailStore",
     "JmapNotes",
+    "JmapSearch",
     "JmapSubjects",
     "Push",
     "PushState",

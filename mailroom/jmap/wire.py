@@ -140,6 +140,13 @@ class EmailObject:
 
 
 @frozen
+class NamedObject:
+    """The Message-ID of an email (RFC 8621 section 4.1.2.3)."""
+
+    message_id: list[str] | None = None
+
+
+@frozen
 class SubjectObject:
     """What an email is about (RFC 8621 section 4.1.1): null where it has no Subject."""
 

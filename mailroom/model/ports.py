@@ -204,6 +204,26 @@ class Conversations(Protocol):
         ...
 
 
+class Search(Protocol):
+    """Finds messages wherever they lie; only for a person who asks. What is very new may not be found yet."""
+
+    def named(self, message_id: str) -> Sequence[Message]:
+        """Find the messages with this Message-ID, given without its angle brackets.
+
+        Raises:
+            ServerError: The server could not be asked, or does not look for that.
+        """
+        ...
+
+    def of_sender(self, sender: Address, most: int) -> Sequence[Message]:
+        """Find a sender's newest messages, about so many at most, the newest first.
+
+        Raises:
+            ServerError: The server could not be asked.
+        """
+        ...
+
+
 class Notes(Protocol):
     """The messages that Mailroom itself writes. Every method raises `ServerError` when the server fails."""
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "plan",
     "waiting",
     "history",
+    "why",
     "senders",
     "init",
     "setup",

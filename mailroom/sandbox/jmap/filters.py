@@ -112,6 +112,17 @@ def _from_card(account: SandboxAccount, uid: str) -> Predicate:
     )
 
 
+def _is_header(value: Any) -> bool:
+    return isinstance(value, list) and len(value) in (1, 2) and all(map(is_string, value))
+
+
+def _with_header(_: SandboxAccount, value: list[str]) -> Predicate:
+    name, *text = value
+    if name.lower() != "message-id" or not text:
+        raise MethodError("unsupportedFilter", "header")
+    return lambda message: text[0].casefold() in f"<{message.message_id}>".casefold()
+
+
 _ADDRESSES = {name: _header(name) for name in ("from", "to", "cc", "bcc")}
 
 EMAIL_CONDITIONS: Mapping[str, Condition] = {
@@ -131,9 +142,9 @@ EMAIL_CONDITIONS: Mapping[str, Condition] = {
     "subject": _search(subject),
     "body": _search(_text),
     "fromContactCardUid": Condition(is_string, _from_card),
+    "header": Condition(_is_header, _with_header),
     "text": _search(*_ADDRESSES.values(), subject, _text),
 }
-_UNSUPPORTED = frozenset({"header"})
 
 
 def take_filter(arguments: Arguments) -> Json | None:
@@ -154,8 +165,6 @@ def compile_filter(
         return _compile_operator(account, filter, conditions)
     tests = []
     for name, value in filter.items():
-        if name in _UNSUPPORTED and conditions is EMAIL_CONDITIONS:
-            raise MethodError("unsupportedFilter", name)
         condition = conditions.get(name)
         if condition is None or not condition.accepts(value):
             raise invalid_arguments(f"filter: {name} is unknown or not of its type", "filter")
