@@ -1,0 +1,90 @@
+"""`mailroom history`, on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailroom.model.mail import MailboxId
+from mailroom.model.notes import NewNote, NoteKind
+from tests.support.accounts import AccountUnderTest, label
+from tests.support.running import open_mailroom, run_command, run_shown
+
+ANN = ("Ann Example", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+
+
+def cycle(account: AccountUnderTest) -> None:
+    """Run one cycle as the service does, with what it tells in the journal."""
+    done = run_command(account.environment, "run", "--once")
+    assert done.code == 0, done.errors
+
+
+def told(account: AccountUnderTest, *arguments: str) -> Any:
+    """What the command says for programs."""
+    return run_command(account.environment, "history", "--json", *arguments).json()
+
+
+def rows(account: AccountUnderTest, *arguments: str) -> list[list[str]]:
+    """The lines behind the header, without when it was."""
+    done = run_command(account.environment, "history", *arguments)
+    assert done.code == 0, done.errors
+    return [line.split()[2:] for line in done.output.splitlines()[1:]]
+
+
+def test_says_who_was_filed_newest_first(account: AccountUnderTest) -> None:
+    """As what, how much mail moved, and by which label; what was swept and taken back, too."""
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    account.receive([ANN], "Screener")
+    cycle(account)
+    label(account, message, "@ToJail")
+    cycle(account)
+    assert run_command(account.environment, "undo", "--last", "--yes").code == 0
+    assert rows(account) == [
+        [ANN[1], "Feed", "again", "(was", "Jail)", "2", "`mailroom", "undo`"],
+        [ANN[1], "Jail", "(was", "Feed)", "2", "@ToJail"],
+        [ANN[1], "moved", "to", "Feed", "1", "service"],
+        [ANN[1], "Feed", "1", "@ToFeed"],
+    ]
+
+
+def test_fits_eighty_columns_and_a_pipe(account: AccountUnderTest) -> None:
+    """On a terminal it is cut, in a pipe all is there."""
+    long = ("Ann", f"ann.{'x' * 50}@example.net")
+    account.receive([long], "Screener", "@ToPaperTrail")
+    cycle(account)
+    shown = run_shown(account.environment, "history").output
+    assert max(map(len, shown.splitlines())) <= 80
+    assert long[1] in run_command(account.environment, "history").output
+
+
+def test_only_one_sender_and_only_from_a_day_on(account: AccountUnderTest) -> None:
+    """What is said of others is left out, and so are entries of before."""
+    for sender in (ANN, BOB):
+        account.receive([sender], "Screener", "@ToFeed")
+    cycle(account)
+    assert [row[0] for row in rows(account, "--sender", "Ann@Example.net")] == [ANN[1]]
+    assert len(told(account, "--since", "7d")["entries"]) == 1
+    assert told(account, "--since", "2099-01-01")["entries"] == []
+    assert "holds nothing of it" in run_command(account.environment, "history", "--sender", "x@y.example").output
+    assert run_command(account.environment, "history", "--sender", "nobody").code == 1
+
+
+def test_an_entry_that_is_broken_is_left_out_alone(account: AccountUnderTest) -> None:
+    """It is told that there is one, and why it cannot be read."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    broken = NewNote(NoteKind.ENTRY, "Filed nobody", "", '{"version":1,"id":3}')
+    open_mailroom(account).notes.write(MailboxId(account.mailbox_id("Mailroom")), [broken])
+    found = told(account)
+    assert [x["decided"][0]["address"] for x in found["entries"]] == [ANN[1]]
+    assert len(found["unreadable"]) == 1
+    assert "cannot be read" in run_command(account.environment, "history").output
+
+
+def test_without_a_journal_it_says_so(account: AccountUnderTest) -> None:
+    """Off is another matter than missing."""
+    off = run_command(account.environment, "history", MAILROOM_JOURNAL_MAILBOX="")
+    assert (off.code, "journal is off" in off.output) == (1, True)
+    missing = run_command(account.environment, "history", MAILROOM_JOURNAL_MAILBOX="Nowhere")
+    assert (missing.code, "setup --apply" in missing.output) == (1, True)

@@ -1,0 +1,222 @@
+"""`mailroom undo --last`, and what else the journal's memory restores, on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.accounts import (
+    AccountUnderTest,
+    add_contact,
+    contacts_of,
+    groups_of,
+    join,
+    label,
+    members,
+)
+from tests.support.running import Done, run_command
+
+ANN = ("Ann Example", "ann@example.net")
+BOB = ("Bob", "bob@example.net")
+
+
+def cycle(account: AccountUnderTest) -> None:
+    """Run one cycle as the service does, with what it tells in the journal."""
+    done = run_command(account.environment, "run", "--once")
+    assert done.code == 0, done.errors
+
+
+def undo(account: AccountUnderTest, *arguments: str) -> Done:
+    done = run_command(account.environment, "undo", "--yes", *(arguments or ["--last"]))
+    assert done.code in {0, 1}, done.errors
+    return done
+
+
+def undo_json(account: AccountUnderTest) -> Any:
+    return undo(account, "--last", "--json").json()
+
+
+def where(account: AccountUnderTest, messages: Sequence[str]) -> list[set[str]]:
+    return [account.mailboxes_of(each) for each in messages]
+
+
+def groups_as_they_are(account: AccountUnderTest) -> dict[str, list[str]]:
+    return {group: sorted(members(account, group)) for group in ("Imbox", "Feed", "Paper Trail", "Jail")}
+
+
+def test_a_stranger_is_undecided_again(account: AccountUnderTest) -> None:
+    """Mail waits again where it waited, the card that was made goes, and what lay elsewhere is untouched."""
+    messages = [
+        account.receive([ANN], "Screener"),
+        account.receive([ANN], "Screener", read=True),
+        account.receive([ANN], "Inbox", read=True),
+        account.receive([ANN], "Feed", "Family"),
+        account.receive([ANN], "Archive"),
+    ]
+    before, cards = where(account, messages), account.cards().keys()
+    label(account, messages[0], "@ToFeed")
+    cycle(account)
+    assert where(account, messages) != before
+    done = undo(account)
+    assert (done.code, done.errors) == (0, "")
+    assert "Taken back: 1 sender. Moved: 3 messages." in done.output
+    assert where(account, messages) == before
+    assert account.cards().keys() == cards
+    assert contacts_of(account, ANN[1]) == []
+
+
+def test_who_changed_category_is_where_they_were_read_mail_out_of_the_archive_too(
+    account: AccountUnderTest,
+) -> None:
+    """Each message goes back to where it was, and the sender into the group of before."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    messages = [
+        account.receive([ANN], "Feed", read=True),
+        account.receive([ANN], "Feed"),
+        account.receive([ANN], "Jail"),
+    ]
+    before, groups = where(account, messages), groups_as_they_are(account)
+    label(account, messages[1], "@ToImbox")
+    cycle(account)
+    assert account.mailboxes_of(messages[0]) == {"Archive"}
+    assert groups_of(account, ANN[1]) == ["Imbox"]
+    assert undo(account).code == 0
+    assert where(account, messages) == before
+    assert groups_as_they_are(account) == groups
+
+
+def test_a_second_time_it_takes_back_the_one_before(account: AccountUnderTest) -> None:
+    """What is taken back is told in the journal, too; then nothing is left."""
+    message = account.receive([ANN], "Screener")
+    before, cards = account.mailboxes_of(message), account.cards().keys()
+    for each, place in (("@ToFeed", "Feed"), ("@ToJail", "Jail")):
+        label(account, message, each)
+        cycle(account)
+        assert account.mailboxes_of(message) == {place}
+    undo(account)
+    assert (account.mailboxes_of(message), groups_of(account, ANN[1])) == ({"Feed"}, ["Feed"])
+    undo(account)
+    assert (account.mailboxes_of(message), account.cards().keys()) == (before, cards)
+    state = account.state()
+    assert "nothing that is left to take back" in undo(account).output
+    assert account.state() == state
+
+
+def test_taking_back_by_a_label_is_taken_back_as_well(account: AccountUnderTest) -> None:
+    """The card is made again, and the sender is in the group of before."""
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    label(account, message, "@ToScreener")
+    cycle(account)
+    assert contacts_of(account, ANN[1]) == []
+    assert undo(account).code == 0
+    assert (account.mailboxes_of(message), groups_of(account, ANN[1])) == ({"Feed"}, ["Feed"])
+
+
+def test_what_somebody_has_moved_since_stays_and_is_told(account: AccountUnderTest) -> None:
+    """A message in another place than the journal says is the person's by now; so is one they deleted."""
+    messages = [account.receive([ANN], "Screener") for _ in range(4)]
+    label(account, messages[0], "@ToFeed")
+    cycle(account)
+    account.place(messages[1], "Family")
+    account.place(messages[2], "Trash")
+    account.destroy(messages[3])
+    done = undo(account)
+    assert "2 messages of ann@example.net stay where somebody has moved them since" in done.output
+    assert where(account, messages) == [{"Screener"}, {"Family"}, {"Trash"}, set()]
+
+
+def test_what_the_person_has_added_since_stays(account: AccountUnderTest) -> None:
+    """It still lies where it was put, and goes back from there."""
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    account.place(message, "Feed", "Family")
+    undo(account)
+    assert account.mailboxes_of(message) == {"Screener", "Family"}
+
+
+def test_mail_that_came_since_follows_its_sender(account: AccountUnderTest) -> None:
+    """It lies where it does because of the decision that is taken back."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    came = account.receive([ANN], "Feed", at="2099-01-01T00:00:00Z")
+    undo(account)
+    assert account.mailboxes_of(came) == {"Screener"}
+
+
+def test_who_was_decided_on_since_stays_and_the_one_before_is_next(account: AccountUnderTest) -> None:
+    """Somebody has put them into another group by hand: nothing of theirs is touched, and it is told once."""
+    add_contact(account, *ANN, groups=[])
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    account.receive([BOB], "Screener", "@ToJail")
+    cycle(account)
+    second = account.receive([BOB], "Jail", "@ToImbox")
+    cycle(account)
+    (uid,) = contacts_of(account, BOB[1])
+    join(account, uid, "Feed")
+    done = undo(account)
+    assert done.code == 1
+    assert "somebody has changed their contact groups since" in done.output
+    assert account.mailboxes_of(second) == {"Inbox"}
+    assert account.mailboxes_of(message) == {"Feed"}
+    assert undo_json(account)["entry"]["at"]
+    assert account.mailboxes_of(message) == {"Screener"}
+
+
+def test_a_card_that_was_there_before_stays(account: AccountUnderTest) -> None:
+    """It leaves the group alone, and it is said what that means."""
+    uid = add_contact(account, *ANN, groups=["Friends"])
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    assert "stays a contact" in undo(account).output
+    assert contacts_of(account, ANN[1]) == [uid]
+    assert groups_of(account, ANN[1]) == ["Friends"]
+
+
+def test_only_after_a_yes(account: AccountUnderTest) -> None:
+    """Without a terminal and without --yes it shows what it would do, and is an error."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    before = account.state()
+    done = run_command(account.environment, "undo", "--last")
+    assert (done.code, "--yes" in done.errors) == (1, True)
+    assert account.state() == before
+
+
+def test_without_a_journal_nobody_knows_the_last(account: AccountUnderTest) -> None:
+    """It is said how to get one; `undo ADDRESS` works all the same."""
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    off = {"MAILROOM_JOURNAL_MAILBOX": ""}
+    assert run_command(account.environment, "run", "--once", **off).code == 0
+    done = run_command(account.environment, "undo", "--last", "--yes", **off)
+    assert (done.code, "the journal is off" in done.errors) == (1, True)
+    missing = {"MAILROOM_JOURNAL_MAILBOX": "Nowhere"}
+    done = run_command(account.environment, "undo", "--last", "--yes", **missing)
+    assert (done.code, "'Nowhere'" in done.errors) == (1, True)
+    assert run_command(account.environment, "undo", ANN[1], "--yes", **off).code == 0
+    assert account.mailboxes_of(message) == {"Screener"}
+
+
+@pytest.mark.parametrize("arguments", [["--last", ANN[1]], []], ids=["both", "neither"])
+def test_either_senders_or_the_last(account: AccountUnderTest, arguments: Sequence[str]) -> None:
+    """One of the two has to be said, and not both."""
+    done = run_command(account.environment, "undo", "--yes", *arguments)
+    assert (done.code, "--last" in done.errors) == (1, True)
+
+
+def test_naming_the_sender_restores_as_exactly_what_the_journal_remembers(account: AccountUnderTest) -> None:
+    """Through several decisions: read mail out of the Archive again, back to Screener where it waited."""
+    message = account.receive([ANN], "Screener", read=True)
+    other = account.receive([ANN], "Screener")
+    label(account, other, "@ToFeed")
+    cycle(account)
+    label(account, other, "@ToImbox")
+    cycle(account)
+    assert account.mailboxes_of(message) == {"Archive"}
+    assert undo(account, ANN[1]).code == 0
+    assert where(account, [message, other]) == [{"Screener"}, {"Screener"}]
+    assert contacts_of(account, ANN[1]) == []
+    assert "nothing that is left to take back" in undo(account).output

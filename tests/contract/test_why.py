@@ -1,0 +1,106 @@
+"""`mailroom why`, on the sandbox and on real Cyrus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.running import run_command, run_shown
+
+ANN = ("Ann Example", "ann@example.net")
+
+
+def told(account: AccountUnderTest, what: str) -> Any:
+    """What the command says for programs, once the server's search knows all mail."""
+    account.settle()
+    done = run_command(account.environment, "why", "--json", what)
+    assert done.code == 0, done.errors
+    return done.json()
+
+
+def cycle(account: AccountUnderTest) -> None:
+    """Run one cycle as the service does, with what it tells in the journal."""
+    assert run_command(account.environment, "run", "--once").code == 0
+
+
+def message_id_of(account: AccountUnderTest, message: str) -> str:
+    """The Message-ID as a mail program shows it."""
+    return f"<{account.message_id_of(message)}>"
+
+
+def test_a_stranger_is_undecided(account: AccountUnderTest) -> None:
+    """Their mail waits, and a label on it says what the next cycle does."""
+    message = account.receive([ANN], "Screener")
+    found = told(account, ANN[1])
+    assert (found["cards"], found["filed_as"], found["mailboxes"]) == ([], [], {"Screener": 1})
+    assert "Screener" in found["new_mail"]
+    assert (found["next_cycle"], found["journal"]) == ([], [])
+    label(account, message, "@ToFeed")
+    (says,) = told(account, ANN[1])["next_cycle"]
+    assert says == "files them as Feed, by the label @ToFeed, and moves 1 message"
+
+
+def test_who_was_filed_is_told_with_what_was_decided(account: AccountUnderTest) -> None:
+    """Card, group, the rule that applies, where mail lies, and the journal's entries."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    account.receive([ANN], "Archive")
+    cycle(account)
+    found = told(account, ANN[1])
+    assert [(x["made_by_mailroom"], x["groups"]) for x in found["cards"]] == [(True, ["Feed"])]
+    assert (found["filed_as"], found["mailboxes"]) == (["Feed"], {"Feed": 1, "Archive": 1})
+    assert found["new_mail"] == "goes to Feed, by your rule for the contact group Feed"
+    assert [x["decided"][0]["category"] for x in found["journal"]] == ["Feed"]
+    shown = run_shown(account.environment, "why", ANN[1]).output
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "decided on: in the contact group Feed" in shown
+
+
+def test_a_contact_in_no_triage_group_goes_to_the_inbox(account: AccountUnderTest) -> None:
+    """Which is not the same as undecided."""
+    add_contact(account, *ANN, groups=["Friends"])
+    found = told(account, ANN[1])
+    assert found["new_mail"] == "goes to the Inbox: they are a contact"
+    assert [x["groups"] for x in found["cards"]] == [["Friends"]]
+
+
+def test_a_message_is_found_by_its_message_id(account: AccountUnderTest) -> None:
+    """As a mail program shows it; what became of it is told besides what is known of its sender."""
+    message = account.receive([ANN], "Screener", "@ToFeed")
+    account.receive([ANN], "Screener")
+    cycle(account)
+    text = message_id_of(account, message)
+    found = told(account, text)
+    assert found["sender"] == ANN[1]
+    assert (found["message"]["id"], found["message"]["mailboxes"]) == (message, ["Feed"])
+    assert "moved from Screener to Feed" in run_command(account.environment, "why", text).output
+
+
+def test_a_message_without_one_sender_says_why_nobody_is_decided_on(account: AccountUnderTest) -> None:
+    """It is no error: that is what there is to know."""
+    message = account.receive([ANN, ("Bob", "bob@example.net")], "Screener")
+    found = told(account, message_id_of(account, message))
+    assert found["sender"] is None
+    assert "2 senders" in found["reason"]
+
+
+@pytest.mark.parametrize("text", ["<nothing@like.this>", "nobody", "<>"])
+def test_what_is_neither_is_an_error_in_words(account: AccountUnderTest, text: str) -> None:
+    """A Message-ID of which there is no message, or no address."""
+    done = run_command(account.environment, "why", text)
+    assert (done.code, bool(done.errors)) == (1, True)
+
+
+def test_an_address_in_brackets_is_an_address_where_no_message_is_called_so(account: AccountUnderTest) -> None:
+    """Mail programs show senders that way, too."""
+    add_contact(account, *ANN)
+    assert told(account, f"<{ANN[1]}>")["sender"] == ANN[1]
+
+
+def test_without_a_journal_all_else_is_told(account: AccountUnderTest) -> None:
+    """And that nobody knows what was decided when."""
+    account.receive([ANN], "Screener")
+    done = run_command(account.environment, "why", ANN[1], MAILROOM_JOURNAL_MAILBOX="")
+    assert done.code == 0
+    assert "the journal is off" in done.output
