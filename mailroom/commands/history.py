@@ -88,6 +88,7 @@ def only_of(entry: Entry, address: Address) -> Entry | None:
         entry,
         decided=tuple(each for each in entry.decided if each.address == address),
         swept=tuple(each for each in entry.swept if each.address == address),
+        passed=tuple(each for each in entry.passed if each.message.sender == address),
         released=tuple(each for each in entry.released if each.message.sender == address),
         warned=tuple(each for each in entry.warned if each.message.sender == address),
         left=tuple(each for each in entry.left if each.message.sender == address),
@@ -117,6 +118,8 @@ def lines_of(entry: Entry) -> Iterator[Happened]:
         )
     for swept in entry.swept:
         yield Happened(at, swept.address, f"moved{_where(swept)}", str(swept.messages_moved), by)
+    for told in entry.passed:
+        yield Happened(at, told.message.sender or "–", f"to the Inbox: {told.reason}", "1", by)
     for told in entry.released:
         yield Happened(at, told.message.sender or "–", f"label taken off: {told.reason}", "", by)
     for warned in entry.warned:

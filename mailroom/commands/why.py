@@ -37,8 +37,8 @@ class Known:
 
     Attributes:
         message: The message that was asked about; None where the sender was.
-        cards: Each of their cards with all contact groups that it is in.
-        groups: Those of these groups that stand for a decision.
+        cards: Each of their cards with the triage groups that it is in.
+        groups: These groups.
         places: For each mailbox how many of the messages that a search finds lie there.
         entries: What the journal says of them, newest first; None where there is no journal.
         next_: What the next cycle does, in words.
@@ -216,7 +216,7 @@ def _cards(known: Known) -> str:
     said = []
     for card, groups in known.cards:
         made = " (made by Mailroom)" if card.is_made else ""
-        said.append(f"{card.name or card.uid}{made}, in {', '.join(groups) or 'no group'}")
+        said.append(f"{card.name or card.uid}{made}, in {', '.join(groups) or 'no triage group'}")
     return "; ".join(said)
 
 

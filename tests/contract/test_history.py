@@ -7,7 +7,7 @@ from typing import Any
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NewNote, NoteKind
 from tests.support.accounts import AccountUnderTest, label
-from tests.support.running import open_mailroom, run_command, run_shown
+from tests.support.running import opened, run_command, run_shown
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -66,7 +66,9 @@ def test_only_one_sender_and_only_from_a_day_on(account: AccountUnderTest) -> No
     assert [row[0] for row in rows(account, "--sender", "Ann@Example.net")] == [ANN[1]]
     assert len(told(account, "--since", "7d")["entries"]) == 1
     assert told(account, "--since", "2099-01-01")["entries"] == []
-    assert "holds nothing of it" in run_command(account.environment, "history", "--sender", "x@y.example").output
+    assert (
+        "holds nothing of it" in run_command(account.environment, "history", "--sender", "x@y.example").output
+    )
     assert run_command(account.environment, "history", "--sender", "nobody").code == 1
 
 
@@ -75,7 +77,7 @@ def test_an_entry_that_is_broken_is_left_out_alone(account: AccountUnderTest) ->
     account.receive([ANN], "Screener", "@ToFeed")
     cycle(account)
     broken = NewNote(NoteKind.ENTRY, "Filed nobody", "", '{"version":1,"id":3}')
-    open_mailroom(account).notes.write(MailboxId(account.mailbox_id("Mailroom")), [broken])
+    opened(account).notes.write(MailboxId(account.mailbox_id("Mailroom")), [broken])
     found = told(account)
     assert [x["decided"][0]["address"] for x in found["entries"]] == [ANN[1]]
     assert len(found["unreadable"]) == 1

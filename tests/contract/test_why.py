@@ -62,7 +62,7 @@ def test_a_contact_in_no_triage_group_goes_to_the_inbox(account: AccountUnderTes
     add_contact(account, *ANN, groups=["Friends"])
     found = told(account, ANN[1])
     assert found["new_mail"] == "goes to the Inbox: they are a contact"
-    assert [x["groups"] for x in found["cards"]] == [["Friends"]]
+    assert ([x["groups"] for x in found["cards"]], found["filed_as"]) == ([[]], [])
 
 
 def test_a_message_is_found_by_its_message_id(account: AccountUnderTest) -> None:
@@ -92,7 +92,9 @@ def test_what_is_neither_is_an_error_in_words(account: AccountUnderTest, text: s
     assert (done.code, bool(done.errors)) == (1, True)
 
 
-def test_an_address_in_brackets_is_an_address_where_no_message_is_called_so(account: AccountUnderTest) -> None:
+def test_an_address_in_brackets_is_an_address(
+    account: AccountUnderTest,
+) -> None:
     """Mail programs show senders that way, too."""
     add_contact(account, *ANN)
     assert told(account, f"<{ANN[1]}>")["sender"] == ANN[1]

@@ -145,6 +145,10 @@ class AccountUnderTest(Protocol):
         """Return a message as its bytes, as a mail program stores it."""
         lacking()
 
+    def settle(self) -> None:
+        """Wait until searches by header find all mail, where the server's do so later."""
+        return
+
     def destroy(self, message: str) -> None:
         """Delete a message for good."""
 

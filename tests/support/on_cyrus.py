@@ -54,6 +54,9 @@ class AccountOnCyrus(AccountOnJmap):
     def jmap(self, method: str, **arguments: Any) -> dict[str, Any]:
         return self._wire.jmap(method, **arguments)
 
+    def settle(self) -> None:
+        self._server.settle()
+
     def close(self) -> None:
         """There is nothing to let go of: the account ends with its server."""
 
