@@ -1,0 +1,148 @@
+"""`mailroom undo --last` may break off anywhere; run again it ends the same, and then writes nothing."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from mailroom.commands.journaled import open_entries
+from mailroom.errors import MailroomError
+from mailroom.journal.entry import Cause
+from mailroom.journal.memory import take_back_last
+from mailroom.model.scheme import Name
+from mailroom.triage.report import Report
+from tests.conftest import open_account_on
+from tests.faults.test_kill import kill
+from tests.support.accounts import JOURNAL, AccountUnderTest
+from tests.support.default_account import SCHEME as DEFAULT_SCHEME
+from tests.support.interrupted import Rig, cut_off, rig
+from tests.support.processes import Process
+from tests.support.proxy import Exchange
+from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox, Scenario
+
+FILING = ("new senders", "change of mind")
+"""Scenarios whose cycle files senders: strangers, and others from one category into another."""
+
+SCHEME = evolve(DEFAULT_SCHEME, journal=Name(JOURNAL))
+
+KILLS = 30
+
+
+def cramped() -> AccountUnderTest:
+    """Open an account whose limits turn each reading and each change into several requests."""
+    return FaultyAccountOnSandbox(CRAMPED)
+
+
+def file(each: Rig) -> None:
+    """Let a cycle file the senders, and tell it in the journal."""
+    mailroom = each.mailroom()
+    mailroom.begin()
+    mailroom.journal.tell(mailroom.triage.run(), is_last=True)
+
+
+def undo(each: Rig) -> Report:
+    """Do what the command does; in a Mailroom of its own."""
+    mailroom = each.mailroom()
+    mailroom.check()
+    entries = open_entries(mailroom, SCHEME)
+    assert entries is not None
+    taking_back = take_back_last(entries, SCHEME)
+    if taking_back is None:
+        return Report()
+    mailroom.triage.foresee(taking_back.decisions)
+    report = mailroom.triage.apply(taking_back.decisions)
+    mailroom.journal.tell_of_command(report, Cause.UNDO, taking_back.entries)
+    return report
+
+
+def cut_off_everywhere(
+    open_account: Callable[[], AccountUnderTest], scenario: Scenario, *, applied: bool
+) -> None:
+    """Break it off at each of its requests in turn, and look how the next run ends."""
+    with rig(open_account(), scenario) as quiet:
+        file(quiet)
+        begin = len(quiet.proxy.requests)
+        assert undo(quiet).filed
+        requests = len(quiet.proxy.requests) - begin
+        assert quiet.writes_of(lambda: undo(quiet)) == [], "a second run wrote something"
+        expected = quiet.final()
+    for at in range(requests):
+        with rig(open_account(), scenario) as each:
+            file(each)
+            each.proxy.plan = cut_off(len(each.proxy.requests) + at, applied=applied)
+            is_done = False
+            with suppress(MailroomError):
+                is_done = not undo(each).failed
+            each.proxy.plan = Exchange.pass_on
+            assert is_done or not undo(each).failed
+            each.proxy.check()
+            assert each.final() == expected, f"cut off at request {at} of {requests}"
+            undo(each)  # the entry itself may have been lost: then it is told now, and nothing else done
+            assert each.final() == expected, f"cut off at request {at} of {requests}, and run once more"
+            assert each.writes_of(partial(undo, each)) == [], f"request {at}: a further run wrote"
+
+
+@pytest.mark.parametrize(
+    "applied",
+    [
+        pytest.param(False, id="before it is sent on", marks=pytest.mark.slow),
+        pytest.param(True, id="after it is applied"),
+    ],
+)
+@pytest.mark.parametrize("name", [FILING[1], pytest.param(FILING[0], marks=pytest.mark.slow)])
+def test_cut_off_at_any_request_the_next_run_ends_the_same(name: str, applied: bool) -> None:
+    """Whichever request is the last one, all is as it was before, and nothing is taken back twice."""
+    cut_off_everywhere(FaultyAccountOnSandbox, SCENARIOS[name], applied=applied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("name", FILING)
+def test_the_same_holds_where_each_step_takes_several_requests(name: str, applied: bool) -> None:
+    """Half a reading and half a change are no other matter."""
+    cut_off_everywhere(cramped, SCENARIOS[name], applied=applied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("applied", [False, True])
+def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureRequest) -> None:
+    """On Cyrus, too, it may be cut off at any request."""
+    cut_off_everywhere(lambda: open_account_on("cyrus", request), SCENARIOS[FILING[1]], applied=applied)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_next_run_ends_the_same(tmp_path: Path) -> None:
+    """Wherever SIGKILL meets the process of the command, the same command again finishes its work."""
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    killed = 0
+    expected: dict[str, tuple[dict[str, object], int]] = {}
+    for number in range(KILLS):
+        name = FILING[number % len(FILING)]
+        if name not in expected:
+            with rig(cramped(), SCENARIOS[name]) as quiet:
+                file(quiet)
+                begin = len(quiet.proxy.requests)
+                undo(quiet)
+                expected[name] = quiet.final(), len(quiet.proxy.requests) - begin
+        final, requests = expected[name]
+        with rig(cramped(), SCENARIOS[name]) as each:
+            file(each)
+            at = len(each.proxy.requests) + dice.randrange(requests)
+            with Process(each.environment(), tmp_path, "undo", "--last", "--yes") as process:
+                each.proxy.plan = partial(kill, process, at, dice.uniform(0, 0.02))
+                killed += process.exit_code() == -signal.SIGKILL
+            each.proxy.plan = Exchange.pass_on
+            undo(each)
+            assert each.final() == final, f"kill {number}, {name!r}, at request {at}"
+            undo(each)
+            assert each.writes_of(partial(undo, each)) == []
+    assert killed > KILLS / 2
