@@ -73,7 +73,6 @@ entries = st.builds(
     st.sampled_from(Cause),
     decided=st.lists(decided, max_size=2).map(tuple),
     swept=st.lists(st.builds(Swept, addresses, st.integers(0, 9), moves), max_size=2).map(tuple),
-    passed=told,
     released=told,
     warned=st.lists(st.builds(Misnamed, pointers, texts), max_size=2).map(tuple),
     left=told,
