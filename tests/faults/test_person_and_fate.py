@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -15,6 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
+from mailroom.journal.entry import Cause, Entry
+from mailroom.journal.memory import take_back_last
+from mailroom.model.address import Address
 from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.triage.report import Report
 from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
@@ -29,6 +34,7 @@ from tests.support.proxy import Exchange, Plan, Proxy, Request
 from tests.support.running import settings_for
 from tests.support.scenarios import CRAMPED, FaultyAccountOnSandbox
 
+BEGINNING = datetime(2026, 6, 1, tzinfo=UTC)
 CYCLES_UNTIL_QUIET = 2
 EXAMPLES_IN_CI = 1_000
 
@@ -114,6 +120,7 @@ class PersonAndFate(RuleBasedStateMachine):
         self.schedule: list[tuple[Moment, Act | Blow]] = []
         self.blows: list[tuple[str, int]] = []
         self.moments = Counter[str]()
+        self.entries: list[Entry] = []
         self.proxy.plan = self.fate
         self.restart()
 
@@ -167,16 +174,43 @@ class PersonAndFate(RuleBasedStateMachine):
         """A cycle follows on another, and again anything may happen."""
         self.run_cycle(schedule)
 
+    @rule(schedule=schedules)
+    def undo_last(self, schedule: Schedule) -> None:
+        """The person takes back what the journal has last, while anything may happen."""
+        taking_back = take_back_last(self.entries, self.settings.scheme)
+        if taking_back is None:
+            return
+        seen["takings back"] += 1
+        self.witness.taken_back.update(
+            each.sender for each in taking_back.decisions if each.category.is_undecided
+        )
+        report = self.work(schedule, lambda: self.mailroom.triage.apply(taking_back.decisions))
+        self.note(report, Cause.UNDO, taking_back.entries)
+
     def run_cycle(self, schedule: Schedule) -> Report | None:
         """Let the service do a cycle while the schedule is carried out; None where it broke off."""
         seen["cycles"] += 1
+        report = self.work(schedule, lambda: cycle(self.mailroom))
+        self.note(report, Cause.CYCLE, {})
+        return report
+
+    def note(
+        self, report: Report | None, cause: Cause, takes_back: Mapping[Address, tuple[str, ...]]
+    ) -> None:
+        """Keep what the journal has of it; of what broke off, it has nothing."""
+        if report is not None:
+            moment = BEGINNING + timedelta(minutes=len(self.entries))
+            self.entries.insert(0, Entry.of(report, cause, moment, takes_back))
+
+    def work(self, schedule: Schedule, do: Callable[[], Report]) -> Report | None:
+        """Let Mailroom do something while the schedule is carried out; None where it broke off."""
         self.moments.clear()
         self.schedule = list(schedule)
         self.person.disturbed.clear()
         self.witness.moment()
         report: Report | None = None
         try:
-            report = cycle(self.mailroom)
+            report = do()
             seen["senders filed"] += len(report.filed)
             seen["senders failed"] += len(report.failed)
         except MailroomError as error:
