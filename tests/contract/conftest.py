@@ -30,7 +30,9 @@ MODULES_ON_NEWER = (
     "test_replies",
     "test_removal",
     "test_taking_back",
+    "test_undo_last",
     "test_uninstall",
+    "test_why",
 )
 """Those in which a newer engine could differ."""
 
@@ -67,6 +69,7 @@ MODULES_OVER_JMAP = (
     "test_stragglers",
     "test_taking_back",
     "test_undo",
+    "test_undo_last",
     "test_writing",
 )
 """Those in which it counts how contacts are reached."""
