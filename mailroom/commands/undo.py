@@ -73,9 +73,8 @@ def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     if not as_json:
         _show(terminal, preview)
     report = Report()
-    if preview.is_settled or (
-        preview.changes and (yes or (not as_json and agrees(_question(preview.changes, taking_back))))
-    ):
+    is_wanted = yes or not as_json
+    if is_wanted and (preview.is_settled or (preview.changes and (yes or agrees(_question(preview))))):
         with Progress("taking back"):
             report = _take_back(account, preview)
         if not as_json:
@@ -127,11 +126,11 @@ def _take_back(account: Account, preview: Preview) -> Report:
     return report
 
 
-def _question(changes: Sequence[tuple[Filing, int]], taking_back: TakingBack) -> str:
-    messages = sum(n for _, n in changes)
-    where = "back" if taking_back.entry else "to Screener"
+def _question(preview: Preview) -> str:
+    messages = sum(n for _, n in preview.changes)
+    where = "back" if preview.taking_back.entry else "to Screener"
     moving = f", and move {number_of(messages, 'message')} {where}" if messages else ""
-    return f"Take back what was decided about {number_of(len(changes), 'sender')}{moving}?"
+    return f"Take back what was decided about {number_of(len(preview.changes), 'sender')}{moving}?"
 
 
 def _show(terminal: Terminal, preview: Preview) -> None:

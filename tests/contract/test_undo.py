@@ -56,5 +56,7 @@ def test_programs_read_what_became_of_each(account: AccountUnderTest) -> None:
     account.receive([ANN], "Screener", "@ToFeed")
     run_cycle(account)
     shown = run_command(account.environment, "undo", "--json", "--yes", ANN[1]).json()
-    assert shown["taken_back"] == [{"sender": ANN[1], "messages_moved": 1, "card_kept": None}]
+    assert shown["taken_back"] == [
+        {"sender": ANN[1], "messages_moved": 1, "messages_staying": 0, "card_kept": None}
+    ]
     assert (shown["failed"], shown["left_to_you"]) == ({}, {})

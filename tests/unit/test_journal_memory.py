@@ -98,7 +98,8 @@ def test_how_all_was_before_is_what_the_entry_says() -> None:
     (decision,) = taking_back.decisions
     former = decision.former
     assert former
-    assert (decision.category.title, former.groups, former.later_groups) == ("Jail", {"Jail"}, {"Feed"})
+    assert decision.category.title == "Jail"
+    assert (former.groups, former.later_groups) == (frozenset({"Jail"}), frozenset({"Feed"}))
     assert former.ways == {M1: Way(ids("Screener"), ids("Archive")), M2: Way(ids("Jail"), ids("Feed"))}
     assert (former.until, former.is_whole) == ("2026-11-26T09:00:01Z", True)
 
