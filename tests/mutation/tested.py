@@ -103,6 +103,13 @@ AREAS = (
     ),
     Area(
         {
+            "journal/needs": ("unit/test_needs", "contract/test_notices"),
+            "journal/notices": ("unit/test_needs", "contract/test_notices"),
+        },
+        tests=(),
+    ),
+    Area(
+        {
             "digest/text": ("contract/test_digest",),
             "digest/writer": ("contract/test_digest",),
             "jmap/subjects": ("unit/test_jmap_subjects",),
