@@ -111,7 +111,7 @@ AREAS = (
     Area(
         {
             "digest/text": ("contract/test_digest",),
-            "digest/writer": ("contract/test_digest",),
+            "digest/writer": ("unit/test_digest", "contract/test_digest"),
             "jmap/subjects": ("unit/test_jmap_subjects",),
             "model/schedule": ("unit/test_schedule",),
             "settings/digest": ("unit/test_settings_digest",),
