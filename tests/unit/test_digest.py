@@ -18,6 +18,7 @@ from mailroom.model.schedule import Rhythm, Schedule
 from mailroom.service.loop import Service
 from mailroom.service.wake import Wake
 from tests.support.accounts import furnish
+from tests.support.given_time import GivenTime
 from tests.support.on_memory import AccountOnMemory
 from tests.support.running import opened, settings_for
 
@@ -94,19 +95,6 @@ def test_when_the_service_is_stopped_nothing_is_told(caplog: pytest.LogCaptureFi
     assert (notes.asked, caplog.records) == (2, [])
 
 
-class Noted(Wake):
-    """Ends the service at its first wait, and knows how long that would have been."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__()
-        self.seconds = 0.0
-        self._end = stop
-
-    def wait(self, interval_seconds: float, pause_seconds: float = 0.0) -> None:
-        self.seconds = interval_seconds
-        self._end.set()
-
-
 class Counted:
     """Something that is due in an hour."""
 
@@ -122,12 +110,21 @@ class Counted:
 @pytest.mark.parametrize(("poll_seconds", "expected"), [(86_400.0, 3_600.0), (300.0, 300.0)])
 def test_a_cycle_begins_by_then(poll_seconds: float, expected: float) -> None:
     """Also where the poll interval is a day; a shorter one stays as it is. It is looked at after a cycle."""
-    account, stop, chore = AccountOnMemory(), threading.Event(), Counted()
+    account, stop, chore, clock = AccountOnMemory(), threading.Event(), Counted(), GivenTime()
     furnish(account)
-    wake = Noted(stop)
-    waits: list[float] = []
+    wake = Wake(clock.clock, clock)
+    begins: list[float] = []
+
+    def note(seconds: float) -> None:
+        if not seconds:
+            begins.append(clock.now)
+        if len(begins) == 2:
+            stop.set()
+            wake.stop()
+
+    parts = opened(account)
     service = Service(
-        opened(account).triage, poll_seconds, lambda: None, waits.append, stop=stop, wake=wake, chores=[chore]
+        parts.triage, parts.journal, poll_seconds, lambda: None, note, stop=stop, wake=wake, chores=[chore]
     )
     assert service.run() == Exit.DONE
-    assert (wake.seconds, waits, chore.times) == (expected, [0.0, expected], 1)
+    assert (begins, chore.times) == ([0.0, expected], 2)
