@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from mailroom.journal.entry import Cause, Decided, Entry, Swept, count_moves
+from mailroom.model.notes import one_line
 from mailroom.triage.moves import Move, Place
 from mailroom.triage.pointer import Pointer
 from mailroom.triage.words import number_of
@@ -102,10 +103,15 @@ def _section(title: str, items: Sequence[T], lines: Callable[[T], Iterable[str]]
     """Return a heading and what stands below it; nothing where there is nothing."""
     if not items:
         return ""
-    blocks = ["\n".join(lines(each)) for each in islice(items, most)]
+    blocks = ["\n".join(map(_line, lines(each))) for each in islice(items, most)]
     if len(items) > most:
         blocks.append(f"and {len(items) - most} more")
     return "\n\n".join([title.upper(), *blocks])
+
+
+def _line(text: str) -> str:
+    """Return what is one line although others chose a part of it."""
+    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
 
 
 def _filed(decided: Decided, cause: Cause) -> Iterator[str]:

@@ -74,7 +74,9 @@ class Rig:
 
 def cycle(mailroom: Account) -> Report:
     """Do a cycle as the service does it, which looks while it waits whether more is to come."""
-    return mailroom.triage.run(mailroom.triage.look())
+    report = mailroom.triage.run(mailroom.triage.look())
+    mailroom.journal.tell(report)
+    return report
 
 
 @contextmanager
