@@ -14,7 +14,7 @@ from mailroom.model.notes import NewNote, Note, NoteKind
 
 AUTHOR = "Mailroom"
 DATA_NAME = "mailroom.json"
-MAX_DATA_BYTES = 1024 * 1024
+MAX_DATA_BYTES = 4 * 1024 * 1024
 """As much as is read of what goes along with a note."""
 
 SHORT_PROPERTIES = ("id", "mailboxIds", "keywords", "receivedAt", "subject", "messageId")

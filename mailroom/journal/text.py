@@ -43,6 +43,7 @@ def subject_of(entry: Entry) -> str:
         _listed("Filed", [f"{each.address} → {each.category}" for each in filed]),
         _listed("Taken back", [str(each.address) for each in back]),
         f"Moved {number_of(messages, 'message')} of {number_of(swept, 'sender')}" if swept else "",
+        f"Let {number_of(len(entry.passed), 'answer')} through" if entry.passed else "",
         f"Label taken off {number_of(len(entry.released), 'message')}" if entry.released else "",
         f"{number_of(len(entry.warned), 'name differs', 'names differ')}" if entry.warned else "",
         f"{number_of(len(entry.failed), 'sender')} not done" if entry.failed else "",
@@ -64,6 +65,12 @@ def text_of(entry: Entry, takes_back: str = "") -> str:
         _section("Taken back", back, lambda each: _taken_back(each, entry.cause), SHOWN_SENDERS),
         _section("Moved to where it belongs", entry.swept, lambda x: _swept(x, entry.cause), SHOWN_SENDERS),
         _section(
+            "Answers to you, let through to the Inbox",
+            entry.passed,
+            lambda each: _about(each.message, each.reason),
+            SHOWN_MESSAGES,
+        ),
+        _section(
             "Label taken off, nothing else",
             entry.released,
             lambda each: _about(each.message, each.reason),
@@ -76,6 +83,12 @@ def text_of(entry: Entry, takes_back: str = "") -> str:
             SHOWN_MESSAGES,
         ),
         _section("Left to you", entry.left, lambda each: _about(each.message, each.reason), SHOWN_MESSAGES),
+        _section(
+            "Not taken back, for you have decided since",
+            entry.set_aside,
+            lambda each: [str(each.address), f"  {each.reason}"],
+            SHOWN_SENDERS,
+        ),
         _section(
             "Not done; Mailroom tries again by itself",
             entry.failed,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from mailroom.errors import MailroomError, StoppedError
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import to_json
-from mailroom.journal.needs import needs_of, needs_of_failure
+from mailroom.journal.needs import Needs, needs_of, needs_of_failure
 from mailroom.journal.notices import NOTHING, Notices, Telling
 from mailroom.journal.text import subject_of, text_of
 from mailroom.model.address import Address
@@ -72,7 +72,7 @@ class Journal:
         """
         with self._place() as place:
             if place:
-                self._write(place, self._entries(report, Cause.CYCLE), self._notices.plan(needs_of(report)))
+                self._write(place, self._entries(report, Cause.CYCLE), self._plan(needs_of(report)))
                 if is_last:
                     self._clear(place)
 
@@ -84,7 +84,7 @@ class Journal:
         """
         with self._place() as place:
             if place and (needs := needs_of_failure(error)):
-                self._write(place, [], self._notices.plan(needs))
+                self._write(place, [], self._plan(needs))
 
     def tell_of_command(
         self,
@@ -131,6 +131,16 @@ class Journal:
             return []
         text = text_of(entry, self._takes_back)
         return [NewNote(NoteKind.ENTRY, subject_of(entry), text, to_json(entry))]
+
+    def _plan(self, needs: Needs) -> Telling:
+        """Return what is to be told of these; nothing where the server does not say what was told before."""
+        try:
+            return self._notices.plan(needs)
+        except StoppedError:
+            raise
+        except MailroomError as error:
+            log(logging.WARNING, "journal_failed", reason=str(error))
+            return NOTHING
 
     def _write(self, place: JournalPlace, entries: Sequence[NewNote], telling: Telling) -> None:
         """Write all of it in one request.

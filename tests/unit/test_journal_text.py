@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from mailroom.journal.entry import Cause, Decided, Entry, Failed, Swept, Told
+from mailroom.journal.entry import Cause, Decided, Entry, Failed, SetAside, Swept, Told
 from mailroom.journal.text import MAX_SUBJECT_CHARACTERS, subject_of, text_of
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
@@ -88,16 +88,22 @@ def test_everything_else_is_told_each_under_its_heading() -> None:
         EMPTY,
         swept=(Swept(Address("ann@a.example"), 3, (Move((SCREENER,), (FEED,), (MessageId("m"),) * 3),)),),
         released=(Told(NEWS, "of the person's own"),),
+        passed=(Told(NEWS, "it answers what you sent"),),
+        set_aside=(SetAside(Address("eve@e.example"), "is in Jail by now", ("1",)),),
         left=(Told(NEWS, "two labels"),),
         failed=(Failed(Address("bob@b.example"), "the server is full"),),
         senders_left_out=7,
     )
     subject = subject_of(entry)
-    assert subject == "Moved 3 messages of 1 sender; Label taken off 1 message; 1 sender not done"
+    assert subject == (
+        "Moved 3 messages of 1 sender; Let 1 answer through; Label taken off 1 message; 1 sender not done"
+    )
     text = text_of(entry)
     for said in (
         "ann@a.example\n  Why: decided on before\n  Moved: 3 messages from Screener to Feed",
         "LABEL TAKEN OFF, NOTHING ELSE\n\nMessage of 2026-03-01 from Shop <news@shop.example>\n  of the",
+        "THROUGH TO THE INBOX\n\nMessage of 2026-03-01 from Shop <news@shop.example>\n  it answers",
+        "DECIDED SINCE\n\neve@e.example\n  is in Jail by now",
         "LEFT TO YOU\n\nMessage of 2026-03-01",
         "MAILROOM TRIES AGAIN BY ITSELF\n\nbob@b.example\n  the server is full",
         "And 7 more that are not listed.",
