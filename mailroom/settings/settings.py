@@ -47,6 +47,12 @@ WAY_ON: Final = (
 )
 """What is said where a secret is missing."""
 
+HALF_A_PAIR: Final = (
+    f"of {' and '.join(CARDDAV_SECRETS)} only one is set: set both, or take this one out too, where the token "
+    "does for contacts"
+)
+"""What is said besides where one secret of two is missing."""
+
 
 @frozen
 class Settings:
@@ -138,7 +144,8 @@ def load_settings(
     reader = Reader(given)
     contacts = reader.word(CONTACTS)
     # Half of a pair is a mistake wherever contacts are.
-    needs_carddav = needs_secrets and (contacts == "carddav" or any(map(reader.is_given, CARDDAV_SECRETS)))
+    of_pair = [reader.is_given(name) for name in CARDDAV_SECRETS]
+    needs_carddav = needs_secrets and (contacts == "carddav" or any(of_pair))
     settings = Settings(
         poll_interval_seconds=reader.number("MAILROOM_POLL_INTERVAL"),
         log_level=reader.word("MAILROOM_LOG_LEVEL"),
@@ -161,7 +168,8 @@ def load_settings(
         misspelt=misspelt(given, NAMES),
     )
     if problems := _problems(reader, settings.scheme):
-        raise UserError([*problems, *settings.misspelt, *([WAY_ON] if reader.lacks_secret else [])])
+        half = [HALF_A_PAIR] if needs_carddav and any(of_pair) and not all(of_pair) else []
+        raise UserError([*problems, *settings.misspelt, *half, *([WAY_ON] if reader.lacks_secret else [])])
     conceal(settings.jmap_token, settings.carddav_password, *secrets_of_url(settings.notify_url))
     if settings.carddav_password:
         conceal(settings.carddav_credentials.authorization.partition(" ")[2])

@@ -144,7 +144,9 @@ def test_half_a_pair_of_credentials_is_a_mistake(
     """Whoever sets one of them means both; which way they meant, nobody can know."""
     environment.setenv("MAILROOM_CONTACTS", said)
     environment.delenv(missing)
-    assert f"{missing}: is not set" in problems()
+    told = problems()
+    assert f"{missing}: is not set" in told
+    assert "set both, or take this one out too" in told
 
 
 @pytest.mark.parametrize("name", SECRETS)
