@@ -48,8 +48,8 @@ WAY_ON: Final = (
 """What is said where a secret is missing."""
 
 HALF_A_PAIR: Final = (
-    f"of {' and '.join(CARDDAV_SECRETS)} only one is set: set both, or take this one out too, where the token "
-    "does for contacts"
+    f"of {' and '.join(CARDDAV_SECRETS)} only one is set: set both, or take this one out too, where the "
+    "token does for contacts"
 )
 """What is said besides where one secret of two is missing."""
 
