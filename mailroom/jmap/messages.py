@@ -12,7 +12,7 @@ from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
-    PASSED_KEYWORD,
+    SETTLED_KEYWORD,
     WARNED_KEYWORD,
     MailboxId,
     Message,
@@ -144,7 +144,7 @@ class Messages:
             is_read=now.is_read,
             is_just_archived=now.is_just_archived,
             is_warned=now.is_warned,
-            is_passed=now.is_passed,
+            is_settled=now.is_settled,
         )
 
 
@@ -160,7 +160,7 @@ def read_message(email: EmailObject) -> Message:
         is_just_archived=keywords.get(ARCHIVED_KEYWORD, False),
         thread_id=ThreadId(email.thread_id),
         is_warned=keywords.get(WARNED_KEYWORD, False),
-        is_passed=keywords.get(PASSED_KEYWORD, False),
+        is_settled=keywords.get(SETTLED_KEYWORD, False),
     )
 
 

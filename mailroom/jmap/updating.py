@@ -13,7 +13,7 @@ from mailroom.jmap.messages import FoundMessages, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
-    PASSED_KEYWORD,
+    SETTLED_KEYWORD,
     WARNED_KEYWORD,
     Change,
     MailboxId,
@@ -179,8 +179,8 @@ class _Updating:
             patch[f"keywords/{ARCHIVED_KEYWORD}"] = target.is_just_archived or None
         if message.is_warned != target.is_warned:
             patch[f"keywords/{WARNED_KEYWORD}"] = target.is_warned or None
-        if target.is_passed and not message.is_passed:
-            patch[f"keywords/{PASSED_KEYWORD}"] = True
+        if target.is_settled and not message.is_settled:
+            patch[f"keywords/{SETTLED_KEYWORD}"] = True
         return patch
 
     def _note_refusal(self, message_id: MessageId, error: SetError) -> None:

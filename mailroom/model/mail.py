@@ -32,8 +32,8 @@ PROTECTED_ROLES = frozenset({"trash", "junk", "sent", "drafts"})
 ARCHIVED_KEYWORD = "$mailroom-archived"
 """The keyword (RFC 8621 section 4.1.1) behind `Message.is_just_archived`; servers keep it in lower case."""
 
-PASSED_KEYWORD = "$mailroom-passed"
-"""The keyword behind `Message.is_passed`."""
+SETTLED_KEYWORD = "$mailroom-settled"
+"""The keyword behind `Message.is_settled`."""
 
 WARNED_KEYWORD = "$mailroom-warned"
 """The keyword behind `Message.is_warned`."""
@@ -109,8 +109,8 @@ class Message:
             mark of its own, since a person archives messages too.
         is_warned: Whether Mailroom has put the warning label onto it and not taken it off again: where the
             label is gone, the person took it off.
-        is_passed: Whether Mailroom has let it out of Screener once because it answers the person: a mark
-            that stays, so that a message which the person puts back there is left there.
+        is_settled: Whether Mailroom has let it out of Screener once because it answers the person, or their
+            label has put it there: a mark that stays, so that it is left where they put it from then on.
     """
 
     id: MessageId
@@ -121,7 +121,7 @@ class Message:
     is_just_archived: bool = False
     thread_id: ThreadId = ThreadId("")
     is_warned: bool = False
-    is_passed: bool = False
+    is_settled: bool = False
 
 
 @frozen
@@ -170,18 +170,18 @@ class Change:
         remove: Mailboxes to take it out of.
         is_just_archived: The mark to set (True) or to take off (False); None leaves it as it is.
         is_warned: Likewise.
-        is_passed: Whether to set this mark; nothing takes it off.
+        is_settled: Whether to set this mark; nothing takes it off.
     """
 
     add: frozenset[MailboxId] = frozenset()
     remove: frozenset[MailboxId] = frozenset()
     is_just_archived: bool | None = None
     is_warned: bool | None = None
-    is_passed: bool = False
+    is_settled: bool = False
 
     def __bool__(self) -> bool:
         marks = (self.is_just_archived, self.is_warned)
-        return bool(self.add or self.remove or any(mark is not None for mark in marks) or self.is_passed)
+        return bool(self.add or self.remove or any(mark is not None for mark in marks) or self.is_settled)
 
     def applied_to(self, message: Message) -> Message:
         """Return the message as it is afterwards."""
@@ -190,7 +190,7 @@ class Change:
             mailbox_ids=(message.mailbox_ids - self.remove) | self.add,
             is_just_archived=_marked(message.is_just_archived, self.is_just_archived),
             is_warned=_marked(message.is_warned, self.is_warned),
-            is_passed=message.is_passed or self.is_passed,
+            is_settled=message.is_settled or self.is_settled,
         )
 
 

@@ -56,6 +56,7 @@ def conclude(
         # The label is off, or another decision is open now: no mark stands for more than one decision.
         is_just_archived=False if message.is_just_archived else None,
         is_warned=_warned_mark(message, add, remove, layout),
+        is_settled=any(layout.labels[x].is_undecided for x in here & remove & layout.labels.keys()),
     )
 
 

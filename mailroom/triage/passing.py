@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 from attrs import frozen
 
@@ -71,7 +72,7 @@ class Replies:
         self.state_before: str | None = None
         self.state_after: str | None = None
         self._told = ""
-        self._has_read_contacts = False
+        self._misplaced: MisplacedMail | None = None
 
     def expect(self, messages: Iterable[Message], misplaced: MisplacedMail, layout: Layout) -> None:
         """Take in which messages may be answers, of those in Screener, and were not looked at yet.
@@ -79,23 +80,25 @@ class Replies:
         Args:
             misplaced: By contacts that were read in this cycle.
         """
-        self._has_read_contacts = True
+        self._misplaced = misplaced
         new = _newest_first(x for x in messages if may_answer(x, misplaced, layout))[:MAX_REMEMBERED]
         self._rest = tuple(x for x in new if x not in self._looked_at)
 
     def pass_on(self, view: MailView) -> RepliesReport:
         """Look at what is left, and move what answers the person; no request where nothing is left."""
         layout = view.layout
-        has_read_contacts, self._has_read_contacts = self._has_read_contacts, False
-        # Whoever labels a message has said where it belongs.
-        self._remember(x.id for x in view.marked.messages.values() if layout.is_labelled(x))
+        misplaced, self._misplaced = self._misplaced, None
         try:
             self._look(layout)
             ready = {x: each for x, each in self._answers.items() if not self._moves.holds(x)}
             if not ready:
                 return RepliesReport(left=len(self._rest))
-            contacts = self._parts.book.latest() if has_read_contacts else self._parts.book.refresh()
-            return self._move(ready, view, contacts)
+            if misplaced is None:
+                waiting = [each.message for each in ready.values()]
+                misplaced = self._sort(
+                    [*waiting, *view.marked.messages.values()], self._parts.book.refresh(), layout
+                )
+            return self._move(ready, misplaced, layout)
         except ServerError as error:
             self._looks.settle([_LOOK], ())
             told, self._told = self._told, str(error)
@@ -137,12 +140,9 @@ class Replies:
         return find_answers(letters.asked, letters.letters, sent, self._own())
 
     def _move(
-        self, ready: Mapping[MessageId, Answer], view: MailView, contacts: SendersCards
+        self, ready: Mapping[MessageId, Answer], misplaced: MisplacedMail, layout: Layout
     ) -> RepliesReport:
-        layout = view.layout
         snapshot = Snapshot(self._state, {x: each.message for x, each in ready.items()})
-        seen = [*snapshot.messages.values(), *view.marked.messages.values()]
-        misplaced = self._sort(seen, contacts, layout)
         update = self._parts.mail.update(snapshot, lambda x: pass_answer(x, ready, misplaced, layout))
         if update.changed and update.is_seamless:
             self.state_before, self.state_after = self._state, update.snapshot.state
@@ -165,10 +165,13 @@ class Replies:
 
     def _remember(self, message_ids: Iterable[MessageId]) -> None:
         new = dict.fromkeys(message_ids)
-        self._looked_at |= new
+        self._looked_at = _bounded(self._looked_at | new)
         self._rest = tuple(x for x in self._rest if x not in new)
-        for message_id in list(self._looked_at)[: max(0, len(self._looked_at) - MAX_REMEMBERED)]:
-            del self._looked_at[message_id]
+
+
+def _bounded(memory: dict[MessageId, None]) -> dict[MessageId, None]:
+    """Forget the oldest beyond `MAX_REMEMBERED`."""
+    return dict(islice(memory.items(), max(0, len(memory) - MAX_REMEMBERED), None))
 
 
 def _newest_first(messages: Iterable[Message]) -> Sequence[MessageId]:

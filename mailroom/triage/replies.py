@@ -34,7 +34,7 @@ def may_answer(message: Message, misplaced: MisplacedMail, layout: Layout) -> bo
     return (
         layout.screener in message.mailbox_ids
         and sender_of(message) in misplaced.undecided
-        and not message.is_passed
+        and not message.is_settled
         and not layout.is_labelled(message)
         and not layout.is_protected(message)
     )
@@ -71,7 +71,7 @@ def pass_answer(
     if message.id not in answers or not may_answer(message, misplaced, layout):
         return NO_CHANGE
     here = message.mailbox_ids
-    return Change(add=frozenset({layout.inbox}) - here, remove=frozenset({layout.screener}), is_passed=True)
+    return Change(add=frozenset({layout.inbox}) - here, remove=frozenset({layout.screener}), is_settled=True)
 
 
 def _names_of_what_answers(yours: Iterable[Letter], letters: Collection[Letter]) -> frozenset[str]:

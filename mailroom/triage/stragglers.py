@@ -199,8 +199,8 @@ class Stragglers:
             sender_of(each) for each in later.messages.values() if sweep_straggler(each, misplaced, layout)
         )
         swept = [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
-        messages = list(later.messages.values())
-        return swept if self._sweeps_in_cycles else [], self.find_replies(messages, contacts, layout)
+        answers = self.find_replies(list(later.messages.values()), contacts, layout)
+        return swept if self._sweeps_in_cycles else [], answers
 
     def find_replies(
         self, messages: Collection[Message], contacts: SendersCards, layout: Layout

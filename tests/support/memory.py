@@ -66,10 +66,7 @@ class World:
 
     def state(self) -> object:
         """Everything a person can see."""
-        where = {
-            m.id: (m.mailbox_ids, m.is_just_archived, m.is_warned, m.is_passed)
-            for m in self.messages.values()
-        }
+        where = {m.id: (m.mailbox_ids, m.is_just_archived, m.is_warned) for m in self.messages.values()}
         return where, dict(self.cards), dict(self.groups)
 
     def write(self) -> None:

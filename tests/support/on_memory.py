@@ -12,7 +12,7 @@ from mailroom.model.contacts import Card, CardUid
 from mailroom.model.letters import Letter
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
-    PASSED_KEYWORD,
+    SETTLED_KEYWORD,
     WARNED_KEYWORD,
     Mailbox,
     MailboxId,
@@ -176,7 +176,7 @@ class AccountOnMemory(AccountUnderTest):
         marks = {
             ARCHIVED_KEYWORD: "is_just_archived",
             WARNED_KEYWORD: "is_warned",
-            PASSED_KEYWORD: "is_passed",
+            SETTLED_KEYWORD: "is_settled",
         }
         return {keyword for keyword, mark in marks.items() if getattr(found, mark, False)}
 

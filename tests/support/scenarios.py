@@ -42,11 +42,13 @@ class StagedMessage:
     Attributes:
         sender: The address it is from, in lower case; empty where it has none, or more than one.
         mailboxes: Where it lay at first.
+        is_answer: Whether it answers mail that the person sent.
     """
 
     id: str
     sender: str
     mailboxes: frozenset[str]
+    is_answer: bool = False
 
 
 @define
@@ -64,11 +66,12 @@ class Stage:
         *mailboxes: str,
         read: bool = False,
         reply_to: str = "",
+        is_answer: bool = False,
     ) -> str:
         """Let a message arrive, and return its id."""
         message = self.account.receive(senders, *mailboxes, read=read, reply_to=reply_to)
         sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
-        self.messages[name] = StagedMessage(message, sender, frozenset(mailboxes))
+        self.messages[name] = StagedMessage(message, sender, frozenset(mailboxes), is_answer)
         return message
 
 
@@ -259,6 +262,25 @@ def conversations(stage: Stage) -> None:
     stage.mail("of two", [ANN, CAROL], "Screener", "@ToJail", reply_to=fourth)
 
 
+def answers(stage: Stage) -> None:
+    """Answers to the person: of strangers, of a contact, of people decided on, labelled or thrown away."""
+    account = stage.account
+    add_contact(account, BOB[0], BOB[1], groups=["Friends"])
+    add_contact(account, DAN[0], DAN[1], groups=["Jail"])
+    before = stage.mail("Ann's, before", [ANN], "Screener")
+    sent = account.send(ANN, BOB, reply_to=before)
+    stage.mail("Ann's answer", [ANN], "Screener", reply_to=sent, is_answer=True)
+    stage.mail("Ann's answer, kept", [ANN], "Screener", "Family", reply_to=sent, is_answer=True)
+    stage.mail("Ann's further one", [ANN], "Screener", reply_to=before, is_answer=True)
+    stage.mail("Bob's answer", [BOB], "Screener", reply_to=sent, is_answer=True)
+    stage.mail("Dan's answer, labelled", [DAN], "Jail", "@ToFeed", reply_to=sent)
+    stage.mail("Dan's answer, waiting", [DAN], "Screener", reply_to=sent)
+    stage.mail("Eve's answer, labelled", [EVE], "Screener", "@ToFeed", reply_to=sent)
+    stage.mail("Eve's answer, waiting", [EVE], "Screener", reply_to=sent)
+    stage.mail("Carol's answer, put back", [CAROL], "Inbox", "@ToScreener", reply_to=sent)
+    stage.mail("an answer, thrown away", [CAROL], "Screener", "Trash", reply_to=sent)
+
+
 def named_in_a_file(stage: Stage) -> None:
     """Senders whom a file names: new, changed, known, filed so already; labels on two of them."""
     account = stage.account
@@ -293,6 +315,7 @@ SCENARIOS: dict[str, Scenario] = {
         change_of_mind,
         taken_back,
         conversations,
+        answers,
         read_and_put_away,
         trouble,
         cards,
