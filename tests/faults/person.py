@@ -52,12 +52,16 @@ class Person:
 
     Attributes:
         senders: The sender's address of each message.
+        sent: What the person sent.
+        answers: What answers it.
         cards: Every card as the person last wrote it; those that are gone are missing.
         disturbed: Addresses whose contacts the person has touched since the set was last cleared.
     """
 
     account: FaultyAccountOnSandbox
     senders: dict[str, str] = field(factory=dict)
+    sent: list[str] = field(factory=list)
+    answers: set[str] = field(factory=set)
     cards: dict[str, bytes] = field(factory=dict)
     disturbed: set[str] = field(factory=set)
     _numbers: count[int] = field(factory=count)
@@ -72,6 +76,23 @@ class Person:
         shown = name if other % 4 else "Somebody Else"
         message = self.account.receive([(shown, email)], PLACES[other % len(PLACES)], read=bool(which % 2))
         self.senders[message] = email.lower()
+
+    def write(self, which: int, other: int) -> None:
+        """The person sends a mail to somebody."""
+        self.sent.append(self.account.send(SENDERS[which % len(SENDERS)]))
+
+    def be_answered(self, which: int, other: int) -> None:
+        """Somebody answers the person, or says that they do."""
+        name, email = SENDERS[which % len(SENDERS)]
+        is_true = bool(self.sent and other % 3)
+        named = (
+            self.account.message_id_of(self.sent[other % len(self.sent)])
+            if is_true
+            else "made-up@far.example"
+        )
+        message = self.account.receive_naming([(name, email)], [named], "Screener")
+        self.senders[message] = email.lower()
+        self.answers |= {message} if is_true else set()
 
     def label(self, which: int, other: int) -> None:
         """The person puts a label on."""
@@ -221,8 +242,9 @@ ACTS: dict[str, Callable[[Person, int, int], None]] = {
     each.__name__: each
     for each in (
         Person.arrive, Person.label, Person.arrive_and_label, Person.unlabel, Person.move, Person.read,
-        Person.destroy, Person.add_card, Person.edit_card, Person.delete_card, Person.merge_cards,
-        Person.rename_group, Person.regroup, Person.rename_mailbox, Person.forget,
+        Person.destroy, Person.write, Person.be_answered, Person.add_card, Person.edit_card,
+        Person.delete_card, Person.merge_cards, Person.rename_group, Person.regroup,
+        Person.rename_mailbox, Person.forget,
     )
 }  # fmt: skip
 

@@ -76,7 +76,16 @@ MOMENTS: dict[str, Choice] = {
 
 NUMBERS = st.integers(0, 9)
 # Between cycles most acts should be about triage; in mid-cycle they should get in its way.
-BETWEEN = ("arrive_and_label",) * 5 + ("arrive", "label", "delete_card", "add_card", "regroup")
+BETWEEN = ("arrive_and_label",) * 5 + (
+    "arrive",
+    "label",
+    "delete_card",
+    "add_card",
+    "regroup",
+    "write",
+    "be_answered",
+    "be_answered",
+)
 AMID = (
     "move",
     "move",
@@ -212,6 +221,7 @@ class PersonAndFate(RuleBasedStateMachine):
         try:
             report = do()
             seen["senders filed"] += len(report.filed)
+            seen["answers passed"] += len(report.replies.passed)
             seen["senders failed"] += len(report.failed)
         except MailroomError as error:
             seen[f"ended by {type(error).__name__}"] += 1
@@ -269,7 +279,7 @@ class PersonAndFate(RuleBasedStateMachine):
                 waiting = [
                     message
                     for message, where in moment.mail.items()
-                    if self.person.senders[message] == sender
+                    if self.person.senders.get(message) == sender
                     and "Screener" in where
                     and not where & PROTECTED
                 ]

@@ -6,7 +6,7 @@ from collections import Counter
 
 from attrs import define, field, frozen
 
-from mailroom.model.mail import ARCHIVED_KEYWORD, WARNED_KEYWORD
+from mailroom.model.mail import ARCHIVED_KEYWORD, SETTLED_KEYWORD, WARNED_KEYWORD
 from mailroom.sandbox.store.messages import SEEN
 from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
 from tests.support.accounts import GROUPS, LABELS
@@ -98,6 +98,8 @@ class Witness:
         assert "Family" not in changed, "mail in a mailbox of the person's own was moved"
         if before & PROTECTED:
             assert changed <= set(LABELS), "protected mail was moved"
+        if message in self.person.answers and changed <= {"Screener", "Inbox"} and "Inbox" in after:
+            return  # it answers the person, so that no decision is needed
         if sender not in self.decided:
             assert changed <= MARKS, f"mail of {sender}, whom nobody decided on, was moved"
         if sender in self.person.disturbed:
@@ -147,7 +149,11 @@ class Witness:
 
 def _check_keywords(message: str, before: Moment, after: Moment) -> None:
     changed = before.keywords[message] ^ after.keywords[message]
-    assert changed <= {ARCHIVED_KEYWORD, WARNED_KEYWORD}, f"{message} got or lost the keywords {changed}"
+    marks = {ARCHIVED_KEYWORD, WARNED_KEYWORD, SETTLED_KEYWORD}
+    assert changed <= marks, f"{message} got or lost the keywords {changed}"
+    assert SETTLED_KEYWORD not in before.keywords[message] - after.keywords[message], (
+        f"{message} is open again"
+    )
     if WARNED_KEYWORD in changed:
         was_warned, is_warned = (WARNED_KEYWORD in x.keywords[message] for x in (before, after))
         labels = ["@MailroomWarning" in x.mail[message] for x in (before, after)]
