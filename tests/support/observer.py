@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 
 from tests.support import vcards
@@ -84,6 +85,11 @@ class Observer:
             for uid in values(card, "UID")
         }
         self.checks = 0
+
+    def expect_undecided(self, senders: Collection[str]) -> None:
+        """Know on whom nothing is to be decided any more, from now on or soon."""
+        self._undecided |= {*senders}
+        self._taken_back |= {*senders}
 
     def check(self) -> None:
         """Raise AssertionError where something is wrong."""
