@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import open_account_on
+from tests.conftest import OVER_JMAP, open_account_on
 from tests.support.accounts import AccountUnderTest
 from tests.support.scenarios import FaultyAccountOnSandbox
 
 
-@pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sandbox", OVER_JMAP, pytest.param("cyrus", marks=pytest.mark.slow)])
 def faulty_account(request: pytest.FixtureRequest) -> AccountUnderTest:
     """A new account, not yet furnished; whoever plays a scenario on it closes it."""
     if request.param == "cyrus":
         return open_account_on("cyrus", request)
-    return FaultyAccountOnSandbox()
+    return FaultyAccountOnSandbox(is_over_jmap=request.param == OVER_JMAP)

@@ -79,9 +79,13 @@ def cut_off_everywhere(open_account: Callable[[], AccountUnderTest], folder: Pat
         pytest.param(True, id="after it is applied"),
     ],
 )
-def test_cut_off_at_any_request_the_next_run_ends_the_same(applied: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_over_jmap", [False, True], ids=["CardDAV", "JMAP"])
+def test_cut_off_at_any_request_the_next_run_ends_the_same(
+    applied: bool, is_over_jmap: bool, tmp_path: Path
+) -> None:
     """Whichever request is the last one, the same file again ends where one run alone would have."""
-    cut_off_everywhere(FaultyAccountOnSandbox, tmp_path, applied=applied)
+    open_account = partial(FaultyAccountOnSandbox, is_over_jmap=is_over_jmap)
+    cut_off_everywhere(open_account, tmp_path, applied=applied)
 
 
 @pytest.mark.slow

@@ -29,6 +29,13 @@ CHOICES: dict[str, Choice] = {
     "new cards and groups": harm.card_write,
     "contact groups": harm.group_write,
 }
+OVER_JMAP: dict[str, Choice] = {
+    "any request": harm.any_request,
+    "reading of contacts": harm.contacts_reading,
+    "changes of contacts": harm.cards_set,
+}
+"""What harm may come to where contacts are reached over JMAP; mail goes as it does beside CardDAV."""
+
 IN_PASSING: dict[str, Plan] = {
     "the request is lost": harm.lose_request,
     "the answer is lost": harm.lose_answer,
@@ -79,9 +86,9 @@ TIMES = 20
 
 
 @cache
-def undisturbed() -> dict[str, object]:
+def undisturbed(*, is_over_jmap: bool = False) -> dict[str, object]:
     """Return where the scenario leads to when nobody does harm."""
-    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as quiet:
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), SCENARIO, IMPATIENT) as quiet:
         quiet.run()
         return quiet.final()
 
@@ -90,14 +97,28 @@ def undisturbed() -> dict[str, object]:
 @pytest.mark.parametrize("kind", IN_PASSING)
 def test_what_passes_within_a_moment_is_recovered_from_within_the_cycle(kind: str, choice: str) -> None:
     """Harm that comes twice in a row is made good by sending the request again; nobody has to wait."""
-    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
+    assert_recovered(IN_PASSING[kind], CHOICES[choice])
+
+
+@pytest.mark.parametrize(
+    "choice", [pytest.param(x, marks=pytest.mark.slow if "any" in x else []) for x in OVER_JMAP]
+)
+@pytest.mark.parametrize("kind", IN_PASSING)
+def test_so_it_is_where_contacts_are_reached_over_jmap(kind: str, choice: str) -> None:
+    """Also where nobody knows whether the cards are made."""
+    assert_recovered(IN_PASSING[kind], OVER_JMAP[choice], is_over_jmap=True)
+
+
+def assert_recovered(plan: Plan, choice: Choice, *, is_over_jmap: bool = False) -> None:
+    """Do harm twice in a row, and look whether the cycle is as if there had been none."""
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        hit.proxy.plan = done = Harm(IN_PASSING[kind], CHOICES[choice], times=2)
+        hit.proxy.plan = done = Harm(plan, choice, times=2)
         report = hit.run(mailroom)
         assert done.hits == 2
         assert not report.has_failures
-        assert hit.final() == undisturbed()
+        assert hit.final() == undisturbed(is_over_jmap=is_over_jmap)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +134,31 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
     kind: str, plan: Plan, choice: str
 ) -> None:
     """Harm without end does no damage, is told in Mailroom's own errors, and leaves the rest for later."""
-    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
+    assert_harmless(kind, plan, CHOICES[choice])
+
+
+@pytest.mark.parametrize("choice", OVER_JMAP)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(x, marks=[] if x in ("403", "requestTooLarge", "half of the text") else pytest.mark.slow)
+        for x in LASTING | LASTING_FOR_TEXT | LASTING_FOR_JMAP
+    ],
+)
+def test_what_lasts_does_no_damage_where_contacts_are_reached_over_jmap(kind: str, choice: str) -> None:
+    """Cards and groups are changed by one request, and fail together."""
+    plan = (LASTING | LASTING_FOR_TEXT | LASTING_FOR_JMAP)[kind]
+    if choice == "any request" and kind in LASTING_FOR_JMAP:
+        pytest.skip("the session is no method")
+    assert_harmless(kind, plan, OVER_JMAP[choice], is_over_jmap=True)
+
+
+def assert_harmless(kind: str, plan: Plan, choice: Choice, *, is_over_jmap: bool = False) -> None:
+    """Do harm without end, and look whether one more cycle leads to where one without it had led."""
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), SCENARIO, IMPATIENT) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        hit.proxy.plan = lasting = Harm(plan, CHOICES[choice])
+        hit.proxy.plan = lasting = Harm(plan, choice)
         error = hit.attempt(mailroom)
         assert lasting.hits
         if kind == "401":
@@ -124,7 +166,7 @@ def test_what_lasts_ends_the_cycle_in_a_typed_error_or_fails_senders(
         hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
-        assert hit.final() == undisturbed()
+        assert hit.final() == undisturbed(is_over_jmap=is_over_jmap)
         assert hit.writes_of(lambda: hit.run(mailroom)) == []
 
 

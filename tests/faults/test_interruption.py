@@ -20,9 +20,14 @@ applied_or_not = pytest.mark.parametrize(
 OpenAccount = Callable[[], AccountUnderTest]
 
 
-def cramped() -> AccountUnderTest:
+on_both_ways = pytest.mark.parametrize(
+    "is_over_jmap", [pytest.param(False, id="CardDAV"), pytest.param(True, id="JMAP")]
+)
+
+
+def cramped(*, is_over_jmap: bool) -> AccountUnderTest:
     """Open an account whose limits turn each reading and each change into several requests."""
-    return FaultyAccountOnSandbox(CRAMPED)
+    return FaultyAccountOnSandbox(CRAMPED, is_over_jmap=is_over_jmap)
 
 
 def undisturbed(open_account: OpenAccount, scenario: Scenario) -> tuple[dict[str, object], int, int]:
@@ -54,29 +59,38 @@ def assert_a_new_process_resumes(open_account: OpenAccount, name: str, *, applie
 
 
 @applied_or_not
-def test_a_process_cut_off_in_its_cycle_is_resumed_by_the_next_one(applied: bool) -> None:
+@on_both_ways
+def test_a_process_cut_off_in_its_cycle_is_resumed_by_the_next_one(applied: bool, is_over_jmap: bool) -> None:
     """The quick one of these proofs: on a server with usual limits, at each request after the start."""
-    _, to_start, _ = undisturbed(FaultyAccountOnSandbox, SCENARIOS[EVERYTHING])
-    assert_a_new_process_resumes(FaultyAccountOnSandbox, EVERYTHING, applied=applied, first=to_start)
+    open_account = partial(FaultyAccountOnSandbox, is_over_jmap=is_over_jmap)
+    _, to_start, _ = undisturbed(open_account, SCENARIOS[EVERYTHING])
+    assert_a_new_process_resumes(open_account, EVERYTHING, applied=applied, first=to_start)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 @applied_or_not
-def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
+@on_both_ways
+def test_a_process_cut_off_at_any_request_is_resumed_by_the_next_one(
+    name: str, applied: bool, is_over_jmap: bool
+) -> None:
     """Whichever request is the last one of a process, a new process ends where one alone would have."""
-    assert_a_new_process_resumes(cramped, name, applied=applied, first=0)
+    open_account = partial(cramped, is_over_jmap=is_over_jmap)
+    assert_a_new_process_resumes(open_account, name, applied=applied, first=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 @applied_or_not
-def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(name: str, applied: bool) -> None:
+@on_both_ways
+def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(
+    name: str, applied: bool, is_over_jmap: bool
+) -> None:
     """Whichever request is the last one of a cycle, the next cycle of the same process finishes it."""
-    scenario = SCENARIOS[name]
-    expected, to_start, requests = undisturbed(cramped, scenario)
+    scenario, open_account = SCENARIOS[name], partial(cramped, is_over_jmap=is_over_jmap)
+    expected, to_start, requests = undisturbed(open_account, scenario)
     for at in range(to_start, requests):
-        with rig(cramped(), scenario) as each:
+        with rig(open_account(), scenario) as each:
             mailroom = each.mailroom()
             mailroom.begin()
             each.proxy.plan = cut_off(at, applied=applied)

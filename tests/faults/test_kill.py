@@ -68,12 +68,16 @@ def kill_at_random(
 
 
 @pytest.mark.slow
-def test_killed_a_hundred_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("is_over_jmap", [False, True], ids=["CardDAV", "JMAP"])
+def test_killed_a_hundred_times(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], is_over_jmap: bool
+) -> None:
     """Wherever SIGKILL meets the process, all is well at that moment, and the next one finishes its work."""
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     names = [list(SCENARIOS)[number % len(SCENARIOS)] for number in range(KILLS)]
-    ends = kill_at_random(lambda: FaultyAccountOnSandbox(CRAMPED), names, random.Random(seed), tmp_path)
+    open_account = partial(FaultyAccountOnSandbox, CRAMPED, is_over_jmap=is_over_jmap)
+    ends = kill_at_random(open_account, names, random.Random(seed), tmp_path)
     with capsys.disabled():
         print(f"\nkill -9 on the sandbox, seed {seed}: {dict(ends)}")
     assert ends["killed"] > KILLS / 2

@@ -336,7 +336,7 @@ CRAMPED = Limits(
 class FaultyAccountOnSandbox(AccountOnSandbox):
     """An account on a sandbox, with limits of its own and access to what it holds."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        super().__init__()
+    def __init__(self, limits: Limits | None = None, *, is_over_jmap: bool = False) -> None:
+        super().__init__(is_over_jmap=is_over_jmap)
         if limits:
             self.store.limits = limits

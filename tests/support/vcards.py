@@ -56,6 +56,16 @@ def members(card: bytes) -> list[str]:
     return [reference.removeprefix("urn:uuid:").strip('"') for reference in references]
 
 
+def said_of_group(card: bytes) -> set[tuple[str, str]]:
+    """Return what a contact group says besides who is in it, in whatever version and order.
+
+    A label that belongs to no line is no saying.
+    """
+    lines = without_members(card)
+    apart = ("KIND", "MEMBER", "VERSION", "REV", "PRODID", "X-ABLABEL")
+    return {(line.name, line.value) for line in lines if not line.name.endswith(apart)}
+
+
 def without_members(card: bytes) -> list[Property]:
     """Everything a group's card says but who is in it (and when it was written)."""
     return sorted(each for each in properties(card) if each.name not in (*MEMBER_PROPERTIES, "REV"))
