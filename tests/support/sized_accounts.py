@@ -51,6 +51,6 @@ def settings_for(environment: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
-def mailroom_on(sandbox: Sandbox) -> Iterator[Account]:
-    """Wire Mailroom to a sandbox."""
-    yield open_account(settings_for(sandbox.environment()))
+def mailroom_on(sandbox: Sandbox, way: str = "carddav") -> Iterator[Account]:
+    """Wire Mailroom to a sandbox, contacts over CardDAV or over JMAP."""
+    yield open_account(settings_for(sandbox.environment() | {"MAILROOM_CONTACTS": way}))
