@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from mailroom.cli.parser import command_line
+from mailroom.cli.calls import start_service
 from mailroom.errors import MailroomError, OutputError
 from mailroom.exits import Exit
 from mailroom.output.complaints import complain
 from mailroom.output.streams import prepare_streams, settle_streams, tell, write
 
+SERVICE = ["run"]
+"""What a container says; no parser is loaded for it, whose weight the service would carry for years."""
+
 
 def main(arguments: Sequence[str] | None = None) -> Exit:
     """Run the command line; return the process's exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     prepare_streams()
     try:
-        return _run_command(_options(arguments))
+        is_service, call = (True, start_service) if words == SERVICE else _read(words)
+        return _run_command(call, "cannot start" if is_service else "")
     except OutputError as error:
         if not isinstance(error.__cause__, BrokenPipeError):  # whoever read the output has seen enough
             complain(error.problems)
@@ -32,20 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> Exit:
         settle_streams()
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _read(words: Sequence[str]) -> tuple[bool, Callable[[], Exit]]:
+    """Return whether a command line starts a service or one cycle of it, and what to call."""
+    from mailroom.cli.parser import command_line  # noqa: PLC0415 - see SERVICE
+
     try:
-        return command_line().read(arguments)
+        options = command_line().read(words)
     except SystemExit:
         write(sys.stdout, "")  # the help may not have gone out yet
         raise
+    return options.command == "run", partial(options.call, options)
 
 
-def _run_command(options: argparse.Namespace) -> Exit:
+def _run_command(call: Callable[[], Exit], introduction: str) -> Exit:
     try:
-        code: Exit = options.call(options)
-        return code
+        return call()
     except OutputError:
         raise
     except MailroomError as error:
-        complain(error.problems, "cannot start" if options.command == "run" else "")
+        complain(error.problems, introduction)
     return Exit.FAILED

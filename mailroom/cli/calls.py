@@ -5,9 +5,22 @@ Each command is imported when it is asked for: the service must not carry the ot
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from mailroom.exits import Exit
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def start_service() -> Exit:
+    """Call `mailroom run` without options."""
+    from mailroom.service.signals import hold_signals
+
+    hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop
+    from mailroom.commands.run import run
+
+    return run()
 
 
 def call_run(options: argparse.Namespace) -> Exit:
@@ -16,12 +29,7 @@ def call_run(options: argparse.Namespace) -> Exit:
         from mailroom.commands.once import run_once
 
         return run_once()
-    from mailroom.service.signals import hold_signals
-
-    hold_signals()  # what follows takes a while on a small machine; a stop meanwhile is a stop
-    from mailroom.commands.run import run
-
-    return run()
+    return start_service()
 
 
 def call_plan(options: argparse.Namespace) -> Exit:
