@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -118,3 +121,17 @@ def test_an_option_is_written_in_full(arguments: list[str], capsys: pytest.Captu
         main(arguments)
     assert ended.value.code == 2
     assert arguments[-1] in capsys.readouterr().err
+
+
+def test_the_service_loads_no_parser() -> None:
+    """What a container says is known beforehand; the weight of a parser would be carried for years."""
+    code = (
+        "import sys; from mailroom.cli import main; "
+        "code = main(['run']); print('argparse' in sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILROOM_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, env=kept, cwd="/"
+    )
+    assert done.returncode == 1, "no setting is there"
+    assert done.stderr.endswith("False\n")
