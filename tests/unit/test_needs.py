@@ -11,8 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.journal.needs import Needs, needs_of, needs_of_failure
-from mailroom.journal.notices import MOST_APART, MOST_TOGETHER, SHOWN_TOGETHER, Notices, keys_of
+from mailroom.journal.needs import SHOWN_MESSAGES, Needs, needs_of, needs_of_failure
+from mailroom.journal.notices import (
+    MOST_APART,
+    MOST_TOGETHER,
+    NOTHING,
+    SHOWN_TOGETHER,
+    Notices,
+    keys_of,
+)
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId
@@ -70,6 +77,16 @@ class TestKeys:
         assert need.key == key
         assert need.subject
         assert need.text
+
+    def test_of_many_messages_the_newest_are_shown(self) -> None:
+        """And how many more there are; of few that are all, nothing is said of more."""
+        many = needs_of(Report(rejected=rejected(*map(message, range(9)))))
+        few = needs_of(Report(rejected=rejected(*map(message, range(SHOWN_MESSAGES)))))
+        ((long,), (short,)) = (needs.found.values() for needs in (many, few))
+        assert long.text.count("Search: ") == short.text.count("Search: ") == SHOWN_MESSAGES
+        assert f"and {9 - SHOWN_MESSAGES} more" in long.text
+        assert "more" not in short.text
+        assert "2026-03-09" in long.text
 
     def test_what_waits_for_the_server_alone_needs_nobody(self) -> None:
         """It may be an own address: the server will say."""
@@ -177,7 +194,8 @@ class TestTelling:
         assert _tell(world, notices, notes, needs_of(Report(standing=LOOKED))) == 2
         assert not _all(notes)
         telling = Notices(notes).plan(needs_of(Report(failed=failed)))
-        assert telling.notes[0].text.count("\n* ") < SHOWN_TOGETHER
+        assert telling.notes[0].text.count("* ") == SHOWN_TOGETHER
+        assert f"and {MOST_TOGETHER - SHOWN_TOGETHER} more" in telling.notes[0].text
         assert len(telling.notes[0].text) < 10_000
 
     def test_few_are_each_by_themselves(self) -> None:
@@ -232,7 +250,7 @@ class TestTelling:
         notices = Notices(broken, lambda: now)
         needs = needs_of(Report(failed={ANN: "forbidden"}, standing=LOOKED))
         for _ in range(5):
-            assert not notices.plan(needs)
+            assert notices.plan(needs) == NOTHING
         assert broken.asked == 2
         now = 10_000.0
         assert not notices.plan(needs)
