@@ -188,7 +188,10 @@ class Work:
         """Return why labelled messages are not worked off, where that needs the person."""
         left = {x: rejection.reason for x, rejection in self.rejected.items() if not rejection.drops_label}
         reasons = self.postponed | self.failed
+        coming_off = {message.id for message, _ in self.all_released(marked)}
         for message in marked.messages.values():
+            if message.id in coming_off:
+                continue
             if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
                 left[message.id] = reasons[sender]
         return left

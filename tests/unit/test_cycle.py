@@ -19,6 +19,8 @@ from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
 from mailroom.triage.decisions import Decision
+from mailroom.triage.layout import find_layout
+from mailroom.triage.work import Work
 from tests.support.default_account import FEED, GROUPS, MAILBOXES, SCHEME
 from tests.support.memory import Book, View, World
 from tests.support.sized_accounts import furnished_account, settings_for
@@ -209,6 +211,16 @@ def test_a_label_that_the_server_does_not_take_off_is_not_told_as_taken_off() ->
     assert [(each.message.id, each.reason) for each in report.unmarked] == [("m1", "refused")]
     assert report.failed == {BOB: "refused"}
     assert account.writes == 0
+
+
+def test_a_message_whose_label_comes_off_is_not_left_to_the_person_too() -> None:
+    """Although something of its sender failed elsewhere: a forecast tells each message once."""
+    off, stays = message(1, ANN, "Screener", "@ToFeed"), message(2, ANN, "Screener", "@ToFeed")
+    marked = Snapshot("", {x.id: x for x in (off, stays)})
+    work = Work((), {}, {off.id: (off, "the label speaks of another")}, failed={ANN: "refused"})
+    layout = find_layout(MAILBOXES, SCHEME)
+    assert work.left_to_the_person(marked, layout) == {stays.id: "refused"}
+    assert work.all_released(marked) == ((off, "the label speaks of another"),)
 
 
 def test_a_mark_that_an_earlier_process_left_does_not_meet_a_later_label() -> None:
