@@ -107,8 +107,11 @@ def question_about(people: Sequence[Tally], scheme: Scheme) -> str:
 
 def add_people(people: Sequence[Tally], account: Account, scheme: Scheme) -> ApprovalReport:
     """Put people into the contact group for them, with progress shown."""
-    with Progress(f"adding to {approving_category(scheme).group.name}") as progress:
-        return approve_people(people, account.book, scheme, progress.advance)
+    category = approving_category(scheme)
+    with Progress(f"adding to {category.group.name}") as progress:
+        report = approve_people(people, account.book, scheme, progress.advance)
+        account.journal.tell_of_approval(report, category)
+    return report
 
 
 def _among(written_to: Collection[Address], addresses: Sequence[str]) -> frozenset[Address]:

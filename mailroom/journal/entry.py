@@ -12,6 +12,8 @@ from attrs import evolve, frozen
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
+from mailroom.model.scheme import Category
+from mailroom.triage.approval import ApprovalReport
 from mailroom.triage.moves import MAX_RECORDED_MOVES, Move
 from mailroom.triage.pointer import Pointer, point_to
 from mailroom.triage.report import Filed, Report
@@ -197,7 +199,7 @@ class Entry:
         aside = [SetAside(x, reason, tuple(takes_back.get(x, ()))) for x, reason in report.set_aside.items()]
         entry = cls(
             "",
-            at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            _moment(at),
             cause,
             tuple(decided),
             tuple(swept),
@@ -209,6 +211,30 @@ class Entry:
             tuple(Told(point_to(each.message), each.reason) for each in report.replies.passed),
         )
         return _named(_within_bounds(entry.shortened(MAX_RECORDED_SENDERS)))
+
+    @classmethod
+    def of_approval(cls, report: ApprovalReport, category: Category, at: datetime) -> Entry:
+        """Return what approving people did, all of whom were put into one category.
+
+        Args:
+            at: The moment, with a time zone.
+        """
+        group = str(category.group.name)
+        decided = tuple(
+            Decided(
+                who.address,
+                who.name,
+                str(category.title),
+                group,
+                joined=((group, uid),),
+                card_uid=uid,
+                is_card_new=who.address in report.made,
+            )
+            for who, uid in report.joined.items()
+        )
+        failed = tuple(Failed(*each) for each in report.failed.items())
+        entry = cls("", _moment(at), Cause.APPROVE, decided, failed=failed)
+        return _named(entry.shortened(MAX_RECORDED_SENDERS))
 
     def shortened(self, most: int) -> Entry:
         """Return the entry with at most so many senders and messages of each kind."""
@@ -256,6 +282,10 @@ class Entry:
             each.messages_moved for each in self.swept
         )
         return moved - self.moves_recorded
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def count_moves(moves: Sequence[Move]) -> int:

@@ -17,7 +17,9 @@ from mailroom.journal.text import subject_of, text_of
 from mailroom.model.address import Address
 from mailroom.model.notes import NewNote, Note, NoteKind, Retiring
 from mailroom.model.ports import Notes
+from mailroom.model.scheme import Category
 from mailroom.output.logs import log
+from mailroom.triage.approval import ApprovalReport
 from mailroom.triage.layout import JournalPlace
 from mailroom.triage.report import Report
 
@@ -105,6 +107,17 @@ class Journal:
                 self._write(place, self._entries(report, cause, takes_back), NOTHING)
                 self._clear(place)
 
+    def tell_of_approval(self, report: ApprovalReport, category: Category) -> None:
+        """Tell who was put into the category for people whom the person has written to.
+
+        Raises:
+            StoppedError: The process is to end, and the server is still waited for.
+        """
+        with self._place() as place:
+            if place:
+                self._write(place, self._notes_of(Entry.of_approval(report, category, self._now())), NOTHING)
+                self._clear(place)
+
     @contextmanager
     def _place(self) -> Iterator[JournalPlace | None]:
         """Give the place for the journal; what goes wrong with it is logged, and stops nobody."""
@@ -126,7 +139,9 @@ class Journal:
         takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
     ) -> list[NewNote]:
         """Return the entry; none where nothing was done."""
-        entry = Entry.of(report, cause, self._now(), takes_back)
+        return self._notes_of(Entry.of(report, cause, self._now(), takes_back))
+
+    def _notes_of(self, entry: Entry) -> list[NewNote]:
         if entry.is_empty:
             return []
         text = text_of(entry, self._takes_back)

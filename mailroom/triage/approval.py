@@ -11,6 +11,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Membership, NewCard, choose_card
 from mailroom.model.ports import AddressBook, Advance, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
+from mailroom.model.sender import Correspondent
 from mailroom.triage.automatic import why_automatic
 from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.correspondence import WEIGHT_DIGITS, Tally
@@ -79,11 +80,15 @@ class ApprovalReport:
 
     Attributes:
         approved: Who is in the group now.
+        joined: Who was put into it, as they were written to, and with which card.
+        made: Whose card was made for it.
         decided: Who was in triage groups meanwhile, and in which; their decision stands.
         failed: Why somebody is not.
     """
 
     approved: list[Address] = Factory(list)
+    joined: dict[Correspondent, CardUid] = Factory(dict)
+    made: set[Address] = Factory(set)
     decided: dict[Address, tuple[str, ...]] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
 
@@ -181,6 +186,7 @@ def _approve_batch(batch: Sequence[Tally], book: AddressBook, scheme: Scheme, re
         made = book.create(approval.new_cards)
         failed = {address: card.reason for address, card in made.items() if isinstance(card, Refused)}
         report.failed |= failed
+        report.made |= made.keys() - failed.keys()
         rest = [tally for tally in batch if tally.who.address not in failed]
         approval = plan_approval(rest, book.refresh(), scheme)
         lost = "the contact card just made does not appear in the address book"
@@ -192,3 +198,5 @@ def _approve_batch(batch: Sequence[Tally], book: AddressBook, scheme: Scheme, re
         report.failed |= dict.fromkeys(approval.joins, reason)
     else:
         report.approved += approval.joins
+        who = {tally.who.address: tally.who for tally in batch}
+        report.joined |= {who[address]: uid for address, uid in approval.joins.items()}

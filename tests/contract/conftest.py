@@ -103,6 +103,8 @@ NOT_IN_MEMORY = {
     "test_moves_what_a_late_rule_let_through_and_says_whose": NO_COMMAND,
     "test_a_second_time_writes_nothing": NO_COMMAND,
     "test_works_where_the_service_is_told_not_to": NO_COMMAND,
+    "test_people_who_were_approved_are_told_and_can_be_taken_back": NO_COMMAND,
+    "test_apply_and_rescue_are_told": NO_COMMAND,
     "TestCheck": NO_COMMAND,
     "TestRescueOfContacts": NO_COMMAND,
     "test_plan_tells_what_a_cycle_would_sweep": NO_COMMAND,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.policy import default
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,16 @@ from mailroom.journal.writer import Journal
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NewNote, Note, NoteKind
 from mailroom.triage.report import Report
-from tests.support.accounts import JOURNAL, AccountUnderTest, add_contact, groups_of, label, unlabel
-from tests.support.running import opened, run_cycle
+from tests.support.accounts import (
+    JOURNAL,
+    AccountUnderTest,
+    add_contact,
+    contacts_of,
+    groups_of,
+    label,
+    unlabel,
+)
+from tests.support.running import opened, run_command, run_cycle
 
 ANN = ("Ann", "ann@example.net")
 BOB = ("Bob's Shop", "bob@example.net")
@@ -215,3 +224,29 @@ def test_a_command_is_told_with_its_cause(account: AccountUnderTest) -> None:
     mailroom.journal.tell_of_command(Report(), Cause.APPLY)
     (note,) = entries(account)
     assert recorded(note).cause is Cause.APPLY
+
+
+def test_people_who_were_approved_are_told_and_can_be_taken_back(account: AccountUnderTest) -> None:
+    """`undo --last` finds them by the journal, as it finds whom a label filed."""
+    account.send(ANN)
+    assert run_command(account.environment, "approve", "--correspondents", "--yes").code == 0
+    (note,) = entries(account)
+    (decided,) = recorded(note).decided
+    assert (recorded(note).cause, decided.address, decided.is_card_new) == (Cause.APPROVE, ANN[1], True)
+    assert groups_of(account, ANN[1]) == ["Imbox"]
+    assert run_command(account.environment, "undo", "--last", "--yes").code == 0
+    assert contacts_of(account, ANN[1]) == []
+
+
+def test_apply_and_rescue_are_told(account: AccountUnderTest, tmp_path: Path) -> None:
+    """What a command moved is in the journal as what a cycle moved."""
+    file = tmp_path / "senders.txt"
+    file.write_text("Feed  ann@example.net\n", encoding="utf-8")
+    account.receive([ANN], "Screener")
+    assert run_command(account.environment, "apply", str(file), "--yes").code == 0
+    (note,) = entries(account)
+    assert (recorded(note).cause, recorded(note).decided[0].messages_moved) == (Cause.APPLY, 1)
+    account.receive([ANN], "Screener")
+    assert run_command(account.environment, "rescue", "--yes").code == 0
+    (rescued,) = (x for x in map(recorded, entries(account)) if x.cause is Cause.RESCUE)
+    assert [(each.address, each.messages_moved) for each in rescued.swept] == [(ANN[1], 1)]
