@@ -650,11 +650,12 @@ class TestTheService:
     def test_its_own_changes_lead_to_a_look_that_changes_nothing(
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
-        """Filing a sender makes events, which make one look around, which makes none."""
+        """Filing a sender and telling it makes events, which make one look around, which makes none."""
         with Process({**sandbox.environment(), **SLOW_POLL}, tmp_path) as service:
             service.until("push_connected")
             put_label(sandbox)
             service.until("poll_complete", senders_filed=1)
+            assert eventually(lambda: bool(sandbox.account.messages_in("Mailroom")))
             before, state = len(sandbox.requests), state_of(sandbox)
             service.until("poll_complete", senders_filed=0)
             asked = sandbox.requests[before:]
