@@ -10,7 +10,7 @@ from mailroom.journal.reader import Entries, find_journal_mailbox
 from mailroom.model.scheme import Scheme
 
 CAUSES = {
-    Cause.CYCLE: "service",
+    Cause.CYCLE: "the service",
     Cause.APPLY: "`mailroom apply`",
     Cause.APPROVE: "`mailroom approve`",
     Cause.RESCUE: "`mailroom rescue`",

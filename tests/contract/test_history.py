@@ -43,7 +43,7 @@ def test_says_who_was_filed_newest_first(account: AccountUnderTest) -> None:
     assert rows(account) == [
         [ANN[1], "Feed", "again", "(was", "Jail)", "2", "`mailroom", "undo`"],
         [ANN[1], "Jail", "(was", "Feed)", "2", "@ToJail"],
-        [ANN[1], "moved", "to", "Feed", "1", "service"],
+        [ANN[1], "moved", "to", "Feed", "1", "the", "service"],
         [ANN[1], "Feed", "1", "@ToFeed"],
     ]
 

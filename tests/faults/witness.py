@@ -7,6 +7,7 @@ from collections import Counter
 from attrs import define, field, frozen
 
 from mailroom.model.mail import ARCHIVED_KEYWORD, SETTLED_KEYWORD, WARNED_KEYWORD
+from mailroom.model.notes import NoteKind
 from mailroom.sandbox.store.messages import SEEN
 from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
 from tests.support.accounts import GROUPS, LABELS
@@ -15,6 +16,8 @@ from tests.support.observer import addresses, is_group, members, triage_groups_o
 PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
 MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)
 TAKES_BACK = "@ToScreener"
+NOTES = frozenset(kind.keyword for kind in NoteKind)
+"""What the journal's messages bear, at first: they are Mailroom's own."""
 GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0], None), strict=True))
 """None for the label that takes a decision back: its sender is in no triage group then."""
 
@@ -46,12 +49,14 @@ class Witness:
     decided: set[str] = field(factory=set)
     taken_back: set[str] = field(factory=set)
     _owners: dict[str, set[str]] = field(factory=dict)
+    _notes: set[str] = field(factory=set)
 
     def moment(self) -> Moment:
         """Return the account as it is now, and learn from it."""
         store = self.person.account.store
         names = {mailbox.id: mailbox.name for mailbox in store.mailboxes.values()}
-        messages = list(store.messages.values())
+        self._notes |= {x.id for x in store.messages.values() if x.keywords & NOTES}
+        messages = [x for x in store.messages.values() if x.id not in self._notes]
         mail = {x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids) for x in messages}
         keywords = {x.id: x.keywords for x in messages}
         cards = dict(self.person.account.cards())
