@@ -182,7 +182,8 @@ class Observer:
 def triage_groups_of(cards: list[bytes], address: str) -> set[str]:
     """Return the names of the triage groups that some card with the address is in."""
     uids = {uid for x in cards if not is_group(x) and address in addresses(x) for uid in values(x, "UID")}
-    groups = [card for card in cards if is_group(card) and uids & set(members(card))]
+    # MEMBER holds the identifier just as the card writes it, with urn:uuid: where that begins with it.
+    groups = [card for card in cards if is_group(card) and uids & {*members(card), *values(card, "MEMBER")}]
     return {name for card in groups for name in values(card, "FN")} & set(GROUPS)
 
 
