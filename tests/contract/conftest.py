@@ -118,7 +118,6 @@ NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
     "test_it_costs_two_requests_and_an_idle_cycle_stays_one": MORE_REQUESTS,
     "test_a_full_screener_is_read_by_itself": MORE_REQUESTS,
-    "test_looking_costs_one_request_where_new_mail_waits_and_none_where_none_does": MORE_REQUESTS,
     "test_it_can_be_turned_off": MORE_REQUESTS,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,
