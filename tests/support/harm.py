@@ -196,9 +196,11 @@ def refuse_messages(refused: Collection[str], kind: str = "forbidden") -> Plan:
 
     def plan(exchange: Exchange) -> None:
         request = exchange.request.json()
-        ((_, arguments, _),) = request["methodCalls"]
-        unlucky = arguments["update"].keys() & set(refused)
-        arguments["update"] = {k: v for k, v in arguments["update"].items() if k not in unlucky}
+        (_, arguments, _), *_ = request["methodCalls"]
+        asked = arguments.pop("update", {})
+        unlucky = asked.keys() & set(refused)
+        if rest := {message: patch for message, patch in asked.items() if message not in unlucky}:
+            arguments["update"] = rest
         answer = json.loads(
             exchange.forward(evolve(exchange.request, body=json.dumps(request).encode())).body
         )
