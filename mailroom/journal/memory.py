@@ -124,8 +124,19 @@ def _ways(entry: Entry, address: Address) -> dict[MessageId, Way]:
 
 def _joined(earlier: Mapping[MessageId, Way], later: Mapping[MessageId, Way]) -> dict[MessageId, Way]:
     """Return the way from where earlier work found messages to where later work left them."""
-    both = {x: Way(earlier[x].before, later[x].after) for x in earlier.keys() & later.keys()}
+    both = {x: _one_way(earlier[x], later[x]) for x in earlier.keys() & later.keys()}
     return {**earlier, **later, **both}
+
+
+def _one_way(earlier: Way, later: Way) -> Way:
+    """Return the way of a message that moved twice; what somebody did with it in between stays done.
+
+    One that they have taken away from where it was put goes back to where they put it, and no further.
+    """
+    if not earlier.after <= later.before:
+        return later
+    added = later.before - earlier.after if earlier.before else frozenset()
+    return Way(earlier.before | added, later.after)
 
 
 def _read(moves: Iterable[Move]) -> dict[MessageId, Way]:

@@ -221,3 +221,18 @@ def test_naming_the_sender_restores_as_exactly_what_the_journal_remembers(accoun
     assert where(account, [message, other]) == [{"Screener"}, {"Screener"}]
     assert contacts_of(account, ANN[1]) == []
     assert "nothing that is left to take back" in undo(account).output
+
+
+def test_naming_the_sender_leaves_what_they_filed_by_hand_between_two_decisions(
+    account: AccountUnderTest,
+) -> None:
+    """A mailbox that was added stays, and what was moved elsewhere goes back there and no further."""
+    messages = [account.receive([ANN], "Screener") for _ in range(3)]
+    label(account, messages[0], "@ToFeed")
+    cycle(account)
+    account.place(messages[1], "Feed", "Family")
+    account.place(messages[2], "Family", "@ToJail")
+    cycle(account)
+    assert where(account, messages) == [{"Jail"}, {"Jail", "Family"}, {"Jail", "Family"}]
+    assert undo(account, ANN[1]).code == 0
+    assert where(account, messages) == [{"Screener"}, {"Screener", "Family"}, {"Family"}]

@@ -133,6 +133,24 @@ def test_a_named_sender_is_followed_back_to_where_nothing_was_decided() -> None:
     assert taking_back.entries == {ANN: ("3", "2")}
 
 
+def test_what_somebody_did_with_a_message_in_between_stays_done() -> None:
+    """A mailbox that they added stays; one that they moved elsewhere goes back there, and no further."""
+    added, gone, labelled = MessageId("added"), MessageId("gone"), MessageId("labelled")
+    later = (
+        Move(places("Family", "Feed"), places("Family", "Jail"), (added, labelled)),
+        Move(places("Family"), places("Family", "Jail"), (gone,)),
+    )
+    first = (move("Screener", "Feed", added, gone), Move((), places("Feed"), (labelled,)))
+    entries = [entry(2, filed(ANN, "Jail", "Feed", moves=later)), entry(1, filed(ANN, "Feed", moves=first))]
+    (decision,) = take_back_senders([ANN], entries, SCHEME).decisions
+    assert decision.former
+    assert decision.former.ways == {
+        added: Way(ids("Family", "Screener"), ids("Family", "Jail")),
+        gone: Way(ids("Family"), ids("Family", "Jail")),
+        labelled: Way(ids(), ids("Family", "Jail")),  # by the rules, since it was in a label alone
+    }
+
+
 def test_of_a_sender_whom_the_journal_does_not_know_nothing_is_remembered() -> None:
     """They are taken back by the rules alone."""
     taking_back = take_back_senders([ANN, BOB], [], SCHEME)
