@@ -23,6 +23,9 @@ from mailroom.triage.plan import file_unborn
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
 
+MAX_LOOKS_AGAIN = 3
+"""How often mail is put back at most that somebody else keeps moving."""
+
 
 @frozen
 class Carrier:
@@ -54,6 +57,31 @@ class Carrier:
         leave_groups(self.book, work)
         take_cards_away(self.book, work)
         return snapshot
+
+    def put_back_again(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
+        """Look whether mail still waits where it was put back, now that its senders have left their groups.
+
+        Before that it was theirs, and another process, such as the service, has swept it if it looked then.
+
+        Args:
+            marked: The labelled messages.
+
+        Returns:
+            These as they are now.
+
+        Raises:
+            ServerError: The server as a whole failed.
+        """
+        for _ in range(MAX_LOOKS_AGAIN):
+            undecided = (x for x in work.filings.values() if x.decision.category.is_undecided)
+            if not any(each.departures for each in undecided):
+                break
+            writes = work.writes
+            self._put_back(work, layout)
+            marked = self._sweep(work, layout, marked)
+            if work.writes == writes:
+                break
+        return marked
 
     def release(self, work: Work, view: MailView, contacts: Contacts) -> MailView:
         """Take labels off messages of which they do not speak, before anything else is written.

@@ -231,6 +231,7 @@ class Triage:
         view = self._lookout.as_it_is_now(view, began)
         work = self._admit(decisions, view)
         snapshot = self._carrier.carry_out(work, view, contacts, advance)
+        snapshot = self._carrier.put_back_again(work, view.layout, snapshot)
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)

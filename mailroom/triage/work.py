@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
@@ -40,6 +40,7 @@ class Work:
         refused: For each message of others whose labels or marks could not be changed, why.
         moved: For each sender how many messages were moved.
         accepted: Messages of which no warning is due: the person has taken one off before that was the same.
+        moved_ids: These messages; `writes` is how often one of them was moved.
         moves: How they moved, as far as it is remembered.
         gone_cards: For each sender on whom nothing is decided any more, the cards that were deleted.
         resting: Senders and messages to which nothing is done in this cycle: they are held, or postponed.
@@ -57,6 +58,8 @@ class Work:
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
+    moved_ids: set[MessageId] = Factory(set)
+    writes: int = 0
     moves: dict[Address, tuple[Move, ...]] = Factory(dict)
     gone_cards: dict[Address, frozenset[CardUid]] = Factory(dict)
     staying: dict[Address, int] = Factory(dict)
@@ -142,7 +145,11 @@ class Work:
         return [message_id for former in formers if former for message_id in former.ways]
 
     def note_moves(self, update: Update, before: Snapshot, layout: Layout) -> None:
-        """Note what became of messages that were to move."""
+        """Note what became of messages that were to move; one that moved twice did so once."""
+        self.writes += len(update.changed)
+        new = {x: was for x, was in update.former.items() if x not in self.moved_ids}
+        self.moved_ids |= new.keys()
+        update = evolve(update, former=new)
         outcome = by_sender(update, before)
         self.moved += outcome.changed
         for sender, moves in moves_of(update, layout).items():

@@ -17,6 +17,7 @@ from tests.support.accounts import (
     label,
     members,
 )
+from tests.support.proxy import Exchange, Proxy
 from tests.support.running import Done, run_command
 
 ANN = ("Ann Example", "ann@example.net")
@@ -236,3 +237,30 @@ def test_naming_the_sender_leaves_what_they_filed_by_hand_between_two_decisions(
     assert where(account, messages) == [{"Jail"}, {"Jail", "Family"}, {"Jail", "Family"}]
     assert undo(account, ANN[1]).code == 0
     assert where(account, messages) == [{"Screener"}, {"Screener", "Family"}, {"Family"}]
+
+
+@pytest.mark.parametrize("arguments", [["--last"], [ANN[1]]], ids=["the last", "by name"])
+def test_mail_waits_although_the_service_sweeps_meanwhile(
+    account: AccountUnderTest, arguments: Sequence[str]
+) -> None:
+    """A cycle between the mail and the group takes it for mail of the group: so it is put back once more."""
+    messages = [account.receive([ANN], "Screener") for _ in range(3)]
+    label(account, messages[0], "@ToFeed")
+    cycle(account)
+    seen: list[list[set[str]]] = []
+
+    def plan(exchange: Exchange) -> None:
+        if exchange.request.is_write and not seen and where(account, messages) == [{"Screener"}] * 3:
+            cycle(account)
+            seen.append(where(account, messages))
+        exchange.pass_on()
+
+    with Proxy(account.environment["MAILROOM_CARDDAV_URL"].rstrip("/"), plan) as proxy:
+        done = run_command(proxy.environment(account.environment), "undo", "--yes", *arguments)
+        proxy.check()
+    assert seen == [[{"Feed"}] * 3], "the cycle has swept nothing, so this shows nothing"
+    assert "Taken back: 1 sender. Moved: 3 messages." in done.output
+    assert where(account, messages) == [{"Screener"}] * 3
+    assert contacts_of(account, ANN[1]) == []
+    cycle(account)
+    assert where(account, messages) == [{"Screener"}] * 3
