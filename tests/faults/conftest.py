@@ -15,3 +15,9 @@ def faulty_account(request: pytest.FixtureRequest) -> AccountUnderTest:
     if request.param == "cyrus":
         return open_account_on("cyrus", request)
     return FaultyAccountOnSandbox(is_over_jmap=request.param == OVER_JMAP)
+
+
+@pytest.fixture(params=["sandbox", pytest.param("cyrus", marks=pytest.mark.slow)])
+def carddav_account(request: pytest.FixtureRequest) -> AccountUnderTest:
+    """Likewise, with its contacts over CardDAV, for what comes to its requests."""
+    return open_account_on("cyrus", request) if request.param == "cyrus" else FaultyAccountOnSandbox()

@@ -63,27 +63,30 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
     ],
 )
 def test_a_card_that_cannot_be_written_fails_its_sender_alone(
-    faulty_account: AccountUnderTest, plan: Plan
+    carddav_account: AccountUnderTest, plan: Plan
 ) -> None:
     """Where one new card does not get through, the other senders are filed all the same."""
-    with rig(faulty_account, two_new_senders) as hit:
+    with rig(carddav_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         hit.proxy.plan = Harm(plan, lambda x: x.method == "PUT" and ANN[1].encode() in x.body)
         assert list(hit.run(mailroom).failed) == [ANN[1]]
-        assert groups_of(faulty_account, BOB[1]) == ["Feed"]
+        assert groups_of(carddav_account, BOB[1]) == ["Feed"]
         assert (labels_of(hit, "Ann's, labelled"), labels_of(hit, "Bob's, labelled")) == ({"@ToFeed"}, set())
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
-        assert (groups_of(faulty_account, ANN[1]), groups_of(faulty_account, BOB[1])) == (["Feed"], ["Feed"])
+        assert (groups_of(carddav_account, ANN[1]), groups_of(carddav_account, BOB[1])) == (
+            ["Feed"],
+            ["Feed"],
+        )
         hit.final()
 
 
 def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
-    faulty_account: AccountUnderTest,
+    carddav_account: AccountUnderTest,
 ) -> None:
     """An ETag refused again and again is given up for that group; senders for other groups are filed."""
-    with rig(faulty_account, EVERYTHING) as hit:
+    with rig(carddav_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         hit.proxy.plan = Harm(harm.status(412), lambda x: harm.group_write(x) and b"FN:Feed" in x.body)
@@ -96,30 +99,33 @@ def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
         }
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
-        assert groups_of(faulty_account, ANN[1]) == ["Feed"]
+        assert groups_of(carddav_account, ANN[1]) == ["Feed"]
         hit.final()
 
 
-def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_account: AccountUnderTest) -> None:
+def test_a_group_that_others_edit_again_and_again_keeps_every_edit(carddav_account: AccountUnderTest) -> None:
     """Where a group changes four times between reading and writing, each edit stays, and ours comes."""
-    with rig(faulty_account, two_new_senders) as hit:
+    with rig(carddav_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        name = group_card_name(faulty_account, "Feed")
+        name = group_card_name(carddav_account, "Feed")
         added: list[str] = []
 
         def edit_first(exchange: Exchange) -> None:
             added.append(f"added-{len(added)}")
-            everybody = [*vcards.members(faulty_account.cards()[name]), added[-1]]
-            faulty_account.put_card(name, vcards.group("Feed", everybody))
+            everybody = [*vcards.members(carddav_account.cards()[name]), added[-1]]
+            carddav_account.put_card(name, vcards.group("Feed", everybody))
             exchange.pass_on()
 
         hit.proxy.watch = lambda: None  # the group's other lines are the other editor's business now
         hit.proxy.plan = Harm(edit_first, harm.group_write, times=4)
         assert not hit.run(mailroom).failed
         assert len(added) == 4
-        assert set(added) <= set(members(faulty_account, "Feed"))
-        assert (groups_of(faulty_account, ANN[1]), groups_of(faulty_account, BOB[1])) == (["Feed"], ["Feed"])
+        assert set(added) <= set(members(carddav_account, "Feed"))
+        assert (groups_of(carddav_account, ANN[1]), groups_of(carddav_account, BOB[1])) == (
+            ["Feed"],
+            ["Feed"],
+        )
 
 
 def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(
@@ -161,28 +167,28 @@ def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_accou
         hit.final()
 
 
-def test_a_refused_sync_token_leads_to_a_whole_reading(faulty_account: AccountUnderTest) -> None:
+def test_a_refused_sync_token_leads_to_a_whole_reading(carddav_account: AccountUnderTest) -> None:
     """Whether the refusal is made up or the server has really forgotten, the book is read anew at once."""
-    with rig(faulty_account, two_new_senders) as hit:
+    with rig(carddav_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         hit.proxy.plan = refused = Harm(harm.refuse_sync_token, harm.with_sync_token)
         for times in range(1, TIMES + 1):
-            faulty_account.receive([ANN], "Screener", "@ToFeed")
+            carddav_account.receive([ANN], "Screener", "@ToFeed")
             assert not hit.run(mailroom).failed
             assert refused.hits == times
         hit.proxy.plan = Exchange.pass_on
-        faulty_account.forget_changes()
-        later = faulty_account.receive([ANN], "Screener", "@ToJail")
+        carddav_account.forget_changes()
+        later = carddav_account.receive([ANN], "Screener", "@ToJail")
         assert not hit.run(mailroom).failed
-        assert groups_of(faulty_account, ANN[1]) == ["Jail"]
-        assert faulty_account.mailboxes_of(later) == {"Jail"}
+        assert groups_of(carddav_account, ANN[1]) == ["Jail"]
+        assert carddav_account.mailboxes_of(later) == {"Jail"}
 
 
 @pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of each card", "a web page"])
-def test_what_is_no_whole_card_is_not_believed(faulty_account: AccountUnderTest, plan: Plan) -> None:
+def test_what_is_no_whole_card_is_not_believed(carddav_account: AccountUnderTest, plan: Plan) -> None:
     """Where cards arrive in part, the book is not taken for one in which the rest is missing."""
-    with rig(faulty_account, EVERYTHING) as hit:
+    with rig(carddav_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
         hit.proxy.plan = spoilt = Harm(plan, lambda x: b"multiget" in x.body or harm.card_reading(x))
         with pytest.raises(UserError) as refused:
@@ -199,10 +205,10 @@ def test_what_is_no_whole_card_is_not_believed(faulty_account: AccountUnderTest,
 
 @pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the card", "a web page"])
 def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
-    faulty_account: AccountUnderTest, plan: Plan
+    carddav_account: AccountUnderTest, plan: Plan
 ) -> None:
     """The answer is lost, and what is read to see what became of it is spoilt: no second card is made."""
-    with rig(faulty_account, two_new_senders) as hit:
+    with rig(carddav_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         lost = Harm(harm.lose_answer, harm.card_write, times=1)
@@ -217,9 +223,9 @@ def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
 
 
 @pytest.mark.parametrize("code", [404, 410, 421])
-def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: AccountUnderTest, code: int) -> None:
+def test_a_session_whose_urls_moved_is_asked_for_again(carddav_account: AccountUnderTest, code: int) -> None:
     """Where the API has moved, to the service's eyes in mid-cycle, the cycle goes on at its new place."""
-    with rig(faulty_account, two_new_senders) as hit:
+    with rig(carddav_account, two_new_senders) as hit:
         home = {"is": "/old"}
 
         def moving(exchange: Exchange) -> None:
@@ -250,10 +256,10 @@ def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: AccountUn
 
 @pytest.mark.parametrize("protocol", ["is_jmap", "is_carddav"])
 def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
-    faulty_account: AccountUnderTest, protocol: str
+    carddav_account: AccountUnderTest, protocol: str
 ) -> None:
     """A 401 is an AuthenticationError at once, without a second try; when it is over, the work goes on."""
-    with rig(faulty_account, EVERYTHING) as hit:
+    with rig(carddav_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         hit.proxy.plan = revoked = Harm(harm.status(401), lambda x: bool(getattr(x, protocol)))
