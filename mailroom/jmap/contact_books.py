@@ -69,6 +69,8 @@ class ContactBooks:
     def problems(self) -> list[str]:
         """Say why nothing may be written, and what to do; see `AddressBook.problems`."""
         chosen = self._book(self.chosen_id)
+        if chosen is None:
+            return [f"the address book {self.name_of(self._chosen_id)} no longer exists"]
         found = []
         if self._client.session.require_contacts().is_read_only or not chosen.rights.may_write:
             name = self.name_of(chosen.id)
@@ -106,10 +108,11 @@ class ContactBooks:
 
     def name_of(self, book_id: str) -> str:
         """Return what a person calls a book, in quotation marks."""
-        return repr(self._book(book_id).name or book_id)
+        book = self._book(book_id)
+        return repr((book.name if book else "") or book_id)
 
-    def _book(self, book_id: str) -> AddressBookObject:
-        return next(each for each in self._replica.books if each.id == book_id)
+    def _book(self, book_id: str) -> AddressBookObject | None:
+        return next((each for each in self._replica.books if each.id == book_id), None)
 
     def _choose(self) -> None:
         readable = [each for each in self._replica.books if each.rights.may_read]

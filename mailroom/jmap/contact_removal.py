@@ -131,7 +131,11 @@ class ContactRemover:
     def _destroy(self, doomed: Mapping[str, CardUid], state: str) -> dict[CardUid, str] | None:
         """Delete things in a state; return why some stay, None where it is another state by now."""
         self._replica.forget_heard()
-        arguments: Json = {"ifInState": state, "destroy": list(doomed)}
+        arguments: Json = {
+            "accountId": self._replica.account_id,
+            "ifInState": state,
+            "destroy": list(doomed),
+        }
         try:
             (answer,) = self._client.call([Call("ContactCard/set", arguments)])
             refused = answer.as_record(ContactCardSet).not_destroyed or {}

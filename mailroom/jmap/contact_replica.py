@@ -38,13 +38,14 @@ class ContactReplica:
         books: The address books.
         unreadable: Why a card that is there could not be read, by its id.
         state: The server's name for what is known; empty where all has to be read.
+        account_id: The account that it was read from.
     """
 
     def __init__(self, client: JmapClient, groups: Collection[str]) -> None:
         self._client = client
         self._triage_groups = groups
         self._keeps_all_members = False
-        self._account_id = ""
+        self.account_id = ""
         self._page_cards = PAGE_CARDS
         self._written: set[str] = set()
         self._told: set[str] = set()
@@ -62,8 +63,8 @@ class ContactReplica:
             ServerError: The contacts cannot be read.
         """
         account_id = self._client.session.require_contacts().id
-        if account_id != self._account_id:
-            self._account_id, self.state = account_id, ""
+        if account_id != self.account_id:
+            self.account_id, self.state = account_id, ""
         self._heard = None
         if not (self.state and self._read_changes()):
             self._read_all()
@@ -72,7 +73,7 @@ class ContactReplica:
     def calls_beside(self, first: int, most: int) -> list[Call]:
         """Return the calls that ask what has changed, for a request that asks for mail; see `Companion`."""
         session = self._client.known_session
-        is_known = self.state and session and session.contacts and session.contacts.id == self._account_id
+        is_known = self.state and session and session.contacts and session.contacts.id == self.account_id
         calls = calls_for_changes(self.state, first, MAX_CHANGES_BESIDE)
         return calls if is_known and len(calls) <= most else []
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from attrs import Factory, define, evolve
 
@@ -29,6 +30,9 @@ Patches = Mapping[str, Mapping[str, bool]]
 """For each contact group, by its id, which identifiers come (true) and which go."""
 
 _BUSY = "rateLimit"
+_NOTHING_TO_PATCH = "invalidPatch"
+"""Since everybody has left the group meanwhile, it has no members to patch (RFC 8620 section 5.3)."""
+
 _NOT_SAID = CardError("the server does not say what became of it")
 
 
@@ -54,13 +58,16 @@ class Batch:
         """How many objects it makes and changes."""
         return len(self.cards) + len(self.members)
 
-    def call(self, state: str) -> Call:
+    def call(self, account_id: str, state: str) -> Call:
         """Return the method call.
 
         Args:
-            state: The one in which the contacts were read.
+            account_id: The account that the contacts were read from; the session may name another by now.
+            state: The one in which they were read.
         """
-        arguments: Json = {"ifInState": state} if self.empty else {}
+        arguments: Json = {"accountId": account_id}
+        if self.empty:
+            arguments["ifInState"] = state
         if self.cards:
             arguments["create"] = self.cards
         if self.members:
@@ -84,9 +91,11 @@ class ContactWork:
 
     def __init__(self, replica: ContactReplica, creations: Sequence[Creation], patches: Patches) -> None:
         self._replica = replica
-        self._creations = creations
+        self._creations = _in_turns(creations)
         self._patches: dict[str, dict[str, bool]] = defaultdict(dict)
         self._patches.update({group: dict(each) for group, each in patches.items()})
+        self._names = {group.id: group.name for group in replica.groups.values()}
+        self._looked_at_again: set[str] = set()
         self._retracted: set[tuple[str, str]] = set()
         self._conflicting: list[Creation] = []
         self._taken_uids = replica.uids() if creations else set()
@@ -108,6 +117,8 @@ class ContactWork:
         size_bytes = REQUEST_OVERHEAD_BYTES
         for group, members in self._patches.items():
             for uid, comes in members.items():
+                if not comes and group in batch.empty:
+                    continue  # it has left already
                 size_bytes += len(json.dumps(uid)) + 20
                 is_full = size_bytes > max_size_bytes or (group not in batch.members and batch.size >= most)
                 if batch.size and is_full:
@@ -190,6 +201,9 @@ class ContactWork:
                 self._note_members(group, members)
             elif error.type == _BUSY:
                 self.is_busy = True
+            elif error.type == _NOTHING_TO_PATCH and group not in self._looked_at_again:
+                self._looked_at_again.add(group)
+                self.must_look = True
             else:
                 self.failed[group] = self._why_not_changed(group, error)
 
@@ -205,8 +219,7 @@ class ContactWork:
             self._replica.groups[group] = evolve(known, members=now, modified=0)
 
     def _why_not_changed(self, group: str, error: CardError) -> str:
-        known = self._replica.groups.get(group)
-        name = repr(known.name) if known else "of this name"
+        name = repr(self._names.get(group, ""))
         if error.type == "notFound":
             self._replica.forget_state()
             return f"the contact group {name} is gone"
@@ -251,6 +264,19 @@ class ContactWork:
         for creation in self._creations:
             if creation.outcome is None and creation.group_id in self.failed:
                 self._refuse(creation, self.failed[creation.group_id])
+
+
+def _in_turns(creations: Sequence[Creation]) -> list[Creation]:
+    """Return the creations with each group's in turn, so that the first request fills all empty groups.
+
+    Those are filled in the state that is known, and a second request would not meet that any more.
+    """
+    before = Counter[str | None]()
+    turns = []
+    for creation in creations:
+        turns.append(before[creation.group_id])
+        before[creation.group_id] += 1
+    return [creation for _, creation in sorted(zip(turns, creations, strict=True), key=itemgetter(0))]
 
 
 def _patch(members: Mapping[str, bool]) -> Json:

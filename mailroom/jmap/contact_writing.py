@@ -61,7 +61,8 @@ class ContactWriter:
 
     def _send(self, work: ContactWork, batch: Batch) -> int:
         self._replica.forget_heard()
-        (answer,) = self._client.call([batch.call(self._replica.state)], once_if_slow=batch.size > 1)
+        call = batch.call(self._replica.account_id, self._replica.state)
+        (answer,) = self._client.call([call], once_if_slow=batch.size > 1)
         return work.take(batch, answer.as_record(ContactCardSet))
 
     def _look(self, work: ContactWork) -> None:
