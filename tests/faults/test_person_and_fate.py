@@ -38,6 +38,12 @@ BEGINNING = datetime(2026, 6, 1, tzinfo=UTC)
 CYCLES_UNTIL_QUIET = 2
 EXAMPLES_IN_CI = 1_000
 
+
+def changes_of_contacts(request: Request) -> bool:
+    """Choose questions for what has changed in the contacts, over JMAP."""
+    return "ContactCard/changes" in request.calls
+
+
 HARMS: dict[str, tuple[Choice, Plan]] = {
     "the request is lost": (harm.any_request, harm.lose_request),
     "the answer is lost": (harm.any_request, harm.lose_answer),
@@ -54,6 +60,10 @@ HARMS: dict[str, tuple[Choice, Plan]] = {
     "stateMismatch": (harm.mail_write, harm.method_error("stateMismatch")),
     "requestTooLarge": (harm.mail_write, harm.too_large(1)),
     "serverFail": (harm.jmap, harm.method_error("serverFail")),
+    "contacts in another state": (harm.cards_set, harm.method_error("stateMismatch")),
+    "too many cards": (harm.cards_set, harm.method_error("requestTooLarge")),
+    "too busy for cards": (harm.cards_set, harm.method_error("rateLimit")),
+    "no changes of contacts": (changes_of_contacts, harm.forget_changes_of_contacts),
 }
 
 
@@ -112,13 +122,19 @@ Schedule = list[tuple[Moment, Act | Blow]]
 
 
 class PersonAndFate(RuleBasedStateMachine):
-    """An account, its person, and Mailroom behind a proxy."""
+    """An account, its person, and Mailroom behind a proxy.
+
+    Attributes:
+        is_over_jmap: Whether Mailroom reaches the contacts over JMAP.
+    """
+
+    is_over_jmap = False
 
     def __init__(self) -> None:
         super().__init__()
         seen["examples"] += 1
         self.resources = ExitStack()
-        self.account = FaultyAccountOnSandbox(CRAMPED)
+        self.account = FaultyAccountOnSandbox(CRAMPED, is_over_jmap=self.is_over_jmap)
         self.resources.callback(self.account.close)
         furnish(self.account)
         self.person = settle_in(self.account)
@@ -286,11 +302,20 @@ class PersonAndFate(RuleBasedStateMachine):
                 assert not waiting, f"{sender} is in {groups} and their mail waits in Screener"
 
 
-def explore(examples: int) -> None:
+class OverJmap(PersonAndFate):
+    """The same, with the contacts over JMAP."""
+
+    is_over_jmap = True
+
+
+MACHINES = pytest.mark.parametrize("machine", [PersonAndFate, OverJmap], ids=["CardDAV", "JMAP"])
+
+
+def explore(machine: type[PersonAndFate], examples: int) -> None:
     """Let person and fate act as often as that."""
     seen.clear()
     run_state_machine_as_test(
-        PersonAndFate,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=8,
@@ -302,14 +327,18 @@ def explore(examples: int) -> None:
     )
 
 
-def test_a_person_and_a_fate_that_act_at_any_moment() -> None:
+@MACHINES
+def test_a_person_and_a_fate_that_act_at_any_moment(machine: type[PersonAndFate]) -> None:
     """Whatever happens between and during a few cycles, every change Mailroom makes is one it may make."""
-    explore(25)
+    explore(machine, 25)
 
 
 @pytest.mark.slow
-def test_a_thousand_persons_and_fates(capsys: pytest.CaptureFixture[str]) -> None:
+@MACHINES
+def test_a_thousand_persons_and_fates(
+    capsys: pytest.CaptureFixture[str], machine: type[PersonAndFate]
+) -> None:
     """The same a thousand times; what came of it is printed."""
-    explore(EXAMPLES_IN_CI)
+    explore(machine, EXAMPLES_IN_CI)
     with capsys.disabled():
         print(f"\nperson and fate: {', '.join(f'{count} {what}' for what, count in seen.most_common())}")

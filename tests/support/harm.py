@@ -292,5 +292,16 @@ def refuse_sync_token(exchange: Exchange) -> None:
     exchange.reply(Answer(403, {"content-type": "application/xml"}, body))
 
 
+def forget_changes_of_contacts(exchange: Exchange) -> None:
+    """Say that nobody knows what has changed in the contacts since (RFC 8620 section 5.2)."""
+    answer = json.loads(exchange.forward().body)
+    is_about_them, unknown = "ContactCard/changes", {"type": "cannotCalculateChanges"}
+    index = next(n for n, each in enumerate(answer["methodResponses"]) if each[0] == is_about_them)
+    unread = {"type": "invalidResultReference"}
+    for position, error in ((index, unknown), (index + 1, unread), (index + 2, unread)):
+        answer["methodResponses"][position][:2] = ["error", error]
+    exchange.reply(_json(answer))
+
+
 def _json(value: Any) -> Answer:
     return Answer(200, {"content-type": "application/json"}, json.dumps(value).encode())
