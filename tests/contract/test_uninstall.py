@@ -111,7 +111,8 @@ class TestShowing:
         add_contact(account, "Carol", "carol@example.net", groups=["Imbox"])
         shown = told(account)
         assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *LABELS, JOURNAL, "Screener"}
-        assert all(each["is_untouched"] for name, each in shown.items() if name != "Imbox")
+        assert {name for name, each in shown.items() if not each["is_untouched"]} == {"Imbox", JOURNAL}
+        assert shown[JOURNAL]["stays_because"] == "holds 1 message"
 
     @pytest.mark.parametrize(
         "name",
