@@ -34,6 +34,18 @@ def test_a_store_outside_gives_the_token(tree: Path) -> None:
     assert asked == {SECRETS[0]: SECRETS[0]}
 
 
+def test_a_store_outside_gives_the_pair_of_carddav_where_the_page_asks_for_it(tree: Path) -> None:
+    """With the page's further lines in its patch, all three are asked for, each by its name."""
+    text = block("docs/cluster.md", "yaml", "secretStoreRef") + block("docs/cluster.md", "yaml", "secretKey")
+    component = {"components": ["../../components/secrets-external"]}
+    patches = module("yaml").safe_load(text)["patches"]
+    overlay = overlay_like("home", tree, "other", "secrets-operator", **component, patches=patches)
+    spec = the(built(overlay), "ExternalSecret")["spec"]
+    assert spec["secretStoreRef"]["name"] == "your-store"
+    asked = {each["secretKey"]: each["remoteRef"] for each in spec["data"]}
+    assert asked == {name: {"key": "mailroom", "property": name} for name in SECRETS}
+
+
 def test_names_are_asked_on_another_port_where_the_page_lets_them(
     kubernetes: Kubernetes, tree: Path, namespace: str
 ) -> None:
