@@ -210,6 +210,10 @@ class JmapClient:
             companion.hear(answers[wanted:])
         return answers[:wanted]
 
+    def post(self, url: str, content: bytes, media_type: str) -> Response:
+        """Send content to another of the session's URLs; see `HttpClient.request` for what it raises."""
+        return self._http.request("POST", url, headers={"Content-Type": media_type}, body=content)
+
     def _send(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> list[Answer]:
         try:
             response = self._post(session, calls, once_if_slow=once_if_slow)

@@ -17,6 +17,10 @@ DATA_NAME = "mailroom.json"
 MAX_DATA_BYTES = 4 * 1024 * 1024
 """As much as is read of what goes along with a note."""
 
+_DATA_PART = "data"
+# Not application/json: only of text/* may the content come along in the same request.
+_DATA: Json = {"type": "text/plain", "name": DATA_NAME, "disposition": "attachment"}
+
 SHORT_PROPERTIES = ("id", "mailboxIds", "keywords", "receivedAt", "subject", "messageId")
 """Those that every note has."""
 
@@ -61,23 +65,33 @@ class NoteObject:
 
 def creation(note: NewNote, mailbox_id: MailboxId, address: str) -> Json:
     """Return the Email object to be made of a note; the server encodes what is to be encoded."""
-    parts: list[Json] = [{"partId": "text", "type": "text/plain"}]
+    # Not bodyStructure, which says the same: James passes over it, and makes an empty message.
+    body: Json = {"textBody": [{"partId": "text", "type": "text/plain"}]}
     values: Json = {"text": {"value": note.text}}
     if note.data:
-        # Not application/json: only of text/* may the content come along in the same request.
-        part = {"partId": "data", "type": "text/plain", "name": DATA_NAME, "disposition": "attachment"}
-        parts.append(part)
-        values["data"] = {"value": note.data}
+        body["attachments"] = [{"partId": _DATA_PART, **_DATA}]
+        values[_DATA_PART] = {"value": note.data}
     return {
+        **body,
         "mailboxIds": {mailbox_id: True},
         "keywords": {note.kind.keyword: True} | ({"$seen": True} if note.is_read else {}),
         "from": [{"name": AUTHOR, "email": address}],
         "to": [{"name": None, "email": address}],
         "subject": note.subject,
         "messageId": [f"{uuid4().hex}.mailroom@{address.rpartition('@')[2]}"],
-        "bodyStructure": {"type": "multipart/mixed", "subParts": parts} if note.data else parts[0],
         "bodyValues": values,
     }
+
+
+def data_of(email: Json) -> str:
+    """Return the data that comes along with an Email object to be made; empty for none."""
+    return str(email["bodyValues"].get(_DATA_PART, {}).get("value", ""))
+
+
+def with_blob(email: Json, blob_id: str) -> Json:
+    """Return an Email object to be made whose data lies with the server already (RFC 8621 section 4.6)."""
+    values = {part: value for part, value in email["bodyValues"].items() if part != _DATA_PART}
+    return {**email, "attachments": [{"blobId": blob_id, **_DATA}], "bodyValues": values}
 
 
 def read_notes(emails: Iterable[object], kind: NoteKind) -> Iterator[Note]:

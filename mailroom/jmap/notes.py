@@ -9,9 +9,10 @@ from attrs import define, field, frozen
 
 from mailroom.errors import ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
-from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, read_notes
+from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.updating import BUSY_WAITS_SECONDS, REQUEST_OVERHEAD_BYTES, mailbox_pointer
+from mailroom.jmap.uploads import upload
 from mailroom.jmap.wire import EmailGet, EmailSet, Json, Query, SetError
 from mailroom.model.address import parse_address
 from mailroom.model.mail import MailboxId, MessageId
@@ -22,6 +23,7 @@ MAX_OLD = 200
 MAX_LEFT_OUT_IN_A_ROW = 20
 NOBODY = "mailroom@localhost.invalid"
 
+_OF_PROPERTIES = frozenset({"invalidProperties", "invalidArguments"})
 _NEWEST_FIRST = [{"property": "receivedAt", "isAscending": False}]
 _OLDEST_FIRST = [{"property": "receivedAt", "isAscending": True}]
 
@@ -36,6 +38,8 @@ class JmapNotes:
     def __init__(self, client: JmapClient, address: str) -> None:
         self._client = client
         self._address = address
+        # Some servers, such as James, take text in the request for the body and for nothing else.
+        self._is_data_uploaded = False
 
     def write(
         self,
@@ -53,12 +57,15 @@ class JmapNotes:
         old: tuple[Note, ...] = ()
         busy_attempts = 0
         while batch := work.next_batch(limits.max_objects_in_set, limits.max_size_request):
+            if self._is_data_uploaded:
+                self._upload_data(work, batch)
             calls = [Call("Email/set", work.arguments(batch))]
             if old_before:
                 calls += _old(mailbox_id, old_before, min(MAX_OLD, limits.max_objects_in_get))
             # Asked for twice, a message is there twice: where the server is slow, it is not sent again.
             first, *found = self._client.call(calls, once_if_slow=True)
             is_settled = work.take(batch, first.as_record(EmailSet))
+            self._is_data_uploaded |= work.is_data_refused
             if found:
                 old, old_before = _found(found[-1]), ""
             if is_settled:
@@ -96,11 +103,19 @@ class JmapNotes:
                 continue
             left_out_in_a_row = 0
             paging.take(found.ids)
-            yield tuple(read_notes(emails, kind))
+            # The objects may come in any order (RFC 8620 section 5.1), and from James do.
+            notes = {note.id: note for note in read_notes(emails, kind)}
+            yield tuple(notes[MessageId(x)] for x in found.ids if MessageId(x) in notes)
             if len(found.ids) < min(page_notes, found.limit or page_notes):
                 return
             if answer.response_bytes < self._client.max_answer_bytes // 4:
                 page_notes = min(most, 2 * page_notes)
+
+    def _upload_data(self, work: _Writing, batch: Sequence[_Item]) -> None:
+        for item in batch:
+            if item.is_new and (data := data_of(work.pending[item])):
+                blob_id = upload(self._client, data.encode(), "text/plain")
+                work.pending[item] = with_blob(work.pending[item], blob_id)
 
     def _own_address(self) -> str:
         """Return an address of the account: the first of its names that is one (RFC 8620 section 2)."""
@@ -116,6 +131,7 @@ class _Writing:
         pending: New messages by creation id, and what is done to others by their ids.
         made: The new messages, by creation id.
         problems: Why something was not done; each reason once.
+        is_data_refused: Whether the server does not take what goes along with a message in the same request.
         states: Of the mail before and after, as long as it was changed here alone.
     """
 
@@ -123,6 +139,7 @@ class _Writing:
     made: dict[str, MessageId] = field(init=False, factory=dict)
     moved: set[MessageId] = field(init=False, factory=set)
     problems: dict[str, None] = field(init=False, factory=dict)
+    is_data_refused: bool = field(init=False, default=False)
     states: tuple[str, str] | None = field(init=False, default=None)
 
     def next_batch(self, most: int, max_size_bytes: int) -> list[_Item]:
@@ -179,7 +196,9 @@ class _Writing:
             self._drop(item, "the server does not say what became of a message of Mailroom's own")
 
     def _refuse(self, item: _Item, error: SetError) -> None:
-        if item.is_new or error.type != "notFound":
+        if item.is_new and data_of(self.pending[item]) and _is_about_attachments(error):
+            self.is_data_refused = True
+        elif item.is_new or error.type != "notFound":
             act = "take" if item.is_new else "move"
             said = error.description or " ".join([error.type, *(error.properties or ())])
             self._drop(item, f"the server refused to {act} a message of Mailroom's own: {said}")
@@ -198,6 +217,11 @@ class _Item:
 
     key: str
     is_new: bool
+
+
+def _is_about_attachments(error: SetError) -> bool:
+    said = " ".join([error.description or "", *(error.properties or ())])
+    return error.type in _OF_PROPERTIES and "attachments" in said
 
 
 def _patches(mailbox_id: MailboxId, retiring: Retiring | None) -> dict[_Item, Json]:

@@ -54,6 +54,7 @@ class Session:
 
     Attributes:
         account_id: The person's mail account.
+        upload_url: Where blobs are left, a URI template; None where there is no such place.
         event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
         limits: What the server takes at once.
         mail_limits: What the account lets nobody do with its mail.
@@ -65,6 +66,7 @@ class Session:
     account_id: str
     capabilities: frozenset[str]
     limits: CoreCapability
+    upload_url: str | None = None
     event_source_url: str | None = None
     mail_limits: MailLimits = Factory(MailLimits)
     names: tuple[str, ...] = ()
@@ -115,6 +117,7 @@ def read_session(response: Response) -> Session:
         # An account may lack what the server offers to others, as one behind a token of few scopes does.
         capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
         limits=structure(value.capabilities[CORE], CoreCapability, what),
+        upload_url=resolve(response.url, value.upload_url) if value.upload_url else None,
         event_source_url=resolve(response.url, value.event_source_url) if value.event_source_url else None,
         mail_limits=MailLimits(
             is_read_only=account.is_read_only,

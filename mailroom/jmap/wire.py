@@ -68,6 +68,7 @@ class SessionObject:
     primary_accounts: dict[str, str]
     accounts: dict[str, AccountObject]
     username: str = ""
+    upload_url: str | None = None
     event_source_url: str | None = None
 
 

@@ -129,6 +129,7 @@ BEHIND_ONE_PROXY = ("test_after_a_filing_too_a_sweep_is_decided_by_the_contacts_
 """It interferes by a proxy before one server; here mail and contacts are on two."""
 
 TOO_SLOW = (
+    "test_more_than_the_server_takes_at_once_are_written_all_the_same",
     "test_reads_more_messages_than_the_server_gives_at_once",
     "test_reads_exactly_as_many_as_the_limit",
     "test_changes_more_messages_than_one_request_may",

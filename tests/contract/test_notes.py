@@ -98,7 +98,8 @@ class TestWriting:
         assert [x.addr_spec for x in read["To"].addresses] == [account.address]
         assert read["Date"].datetime
         assert read["Message-ID"]
-        first, second = read.iter_parts()
+        first, (second,) = read.get_body(("plain",)), read.iter_attachments()
+        assert first is not None
         assert first.get_content().replace("\r\n", "\n") == note.text
         assert (second.get_filename(), second.get_content_type()) == ("mailroom.json", "text/plain")
         assert second.get_content_disposition() == "attachment"

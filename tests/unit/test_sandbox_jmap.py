@@ -563,6 +563,26 @@ class TestEmailSet:
         assert (message.addresses["from"], message.text) == ((("Zoë", "z@x.example"),), "text")
         assert result["notCreated"]["bad"]["properties"] == ["mailboxIds"]
 
+    @pytest.mark.parametrize("form", ["attachments", "bodyStructure"])
+    def test_text_goes_along_with_a_message_that_is_made(self, jmap: RawJmap, form: str) -> None:
+        """It comes in the same request, or was uploaded; in one of two forms, and not in both."""
+        jmap.account.blobs["B1"] = "größer".encode()
+        text = {"partId": "1", "type": "text/plain"}
+        others = [{"partId": "2", "name": "a.json"}, {"blobId": "B1", "name": "b.json"}]
+        structure = {"type": "multipart/mixed", "subParts": [text, *others]}
+        body = {"textBody": [text], "attachments": others} if form != "bodyStructure" else {form: structure}
+        values = {"1": {"value": "text"}, "2": {"value": "small"}}
+        draft = {"mailboxIds": {jmap.account.mailbox_id("Feed"): True}, "bodyValues": values, **body}
+        lost = {**draft, "textBody": [text], "attachments": [{"blobId": "B2"}]}
+        lost.pop("bodyStructure", None)
+        both = {**draft, "bodyStructure": structure, "attachments": others}
+        result = jmap.call("Email/set", create={"good": draft, "lost": lost, "both": both})
+        message = jmap.account.messages[result["created"]["good"]["id"]]
+        assert message.text == "text"
+        assert [(x.name, x.text) for x in message.attachments] == [("a.json", "small"), ("b.json", "größer")]
+        assert result["notCreated"]["lost"] == {"type": "blobNotFound", "notFound": ["B2"]}
+        assert "attachments" in result["notCreated"]["both"]["properties"]
+
 
 class TestChanges:
     def test_every_kind_of_change_is_told_once(self, jmap: RawJmap) -> None:

@@ -1,4 +1,4 @@
-"""New messages, whose parts are text that comes with the request (RFC 8621 section 4.6)."""
+"""New messages, whose parts are text that comes with the request or was uploaded (RFC 8621 section 4.6)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from mailroom.sandbox.jmap.arguments import Json
 from mailroom.sandbox.jmap.filters import UTC_DATE
 from mailroom.sandbox.jmap.objects import EMAIL_PROPERTIES
-from mailroom.sandbox.jmap.set import invalid_properties
+from mailroom.sandbox.jmap.set import SetError, invalid_properties
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.messages import Attachment
 from mailroom.sandbox.store.rendering import composed
 
 _ADDRESS_HEADERS = ("sender", "from", "to", "cc", "bcc", "replyTo")
 _OTHERS = ("mailboxIds", "keywords", "receivedAt", "sentAt", "messageId", "subject")
-_BODY = ("bodyValues", "textBody", "bodyStructure")
+_BODY = ("bodyValues", "textBody", "attachments", "bodyStructure")
 _CREATABLE = {*_ADDRESS_HEADERS, *_OTHERS, *_BODY}
-_PART_PROPERTIES = {"partId", "type", "name", "disposition"}
+_PART_PROPERTIES = {"partId", "blobId", "type", "name", "disposition"}
 _BREAK = re.compile(r"[\r\n]")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)")
 _MESSAGE_ID = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
@@ -36,7 +36,7 @@ def create_email(
         for name in _ADDRESS_HEADERS
         if values.get(name) is not None
     }
-    text, *others = _parts(values)
+    text, *others = _parts(account, values)
     id = account.deliver(
         addresses.pop("from", None),
         mailbox_ids,
@@ -102,26 +102,33 @@ def _is_message_id(value: Any) -> bool:
     )
 
 
-def _parts(values: Json) -> list[Attachment]:
+def _parts(account: SandboxAccount, values: Json) -> list[Attachment]:
     """Return the texts of a message: its body, and what goes along with it."""
     if "bodyStructure" not in values:
         parts = values.get("textBody") or []
         if not isinstance(parts, list) or len(parts) > 1:
             raise invalid_properties("exactly one part", "textBody")
-        return [_part(part, values, "textBody") for part in parts] or [Attachment("")]
-    if "textBody" in values:  # one or the other (RFC 8621 section 4.6)
-        raise invalid_properties("beside bodyStructure", "textBody")
+        others = values.get("attachments") or []
+        if not isinstance(others, list):
+            raise invalid_properties("not an EmailBodyPart[]", "attachments")
+        texts = [_part(account, part, values, "textBody") for part in parts] or [Attachment("")]
+        return texts + [_part(account, part, values, f"attachments[{n}]") for n, part in enumerate(others)]
+    if both := [name for name in ("textBody", "attachments") if name in values]:
+        raise invalid_properties("beside bodyStructure", *both)  # one or the other (RFC 8621 section 4.6)
     whole = values["bodyStructure"]
     if not isinstance(whole, dict) or "subParts" not in whole:
-        return [_part(whole, values, "bodyStructure")]
+        return [_part(account, whole, values, "bodyStructure")]
     if whole.keys() - {"subParts", "type"} or whole.get("type", "multipart/mixed") != "multipart/mixed":
         raise invalid_properties("only multipart/mixed is made here", "bodyStructure")
     if not isinstance(whole["subParts"], list) or not whole["subParts"]:
         raise invalid_properties("no parts", "bodyStructure/subParts")
-    return [_part(part, values, f"bodyStructure/subParts[{n}]") for n, part in enumerate(whole["subParts"])]
+    return [
+        _part(account, part, values, f"bodyStructure/subParts[{n}]")
+        for n, part in enumerate(whole["subParts"])
+    ]
 
 
-def _part(part: Any, values: Json, where: str) -> Attachment:
+def _part(account: SandboxAccount, part: Any, values: Json, where: str) -> Attachment:
     if not isinstance(part, dict):
         raise invalid_properties("not an EmailBodyPart", where)
     # Among them charset: the server chooses it for what comes as text (RFC 8621 section 4.6).
@@ -133,6 +140,8 @@ def _part(part: Any, values: Json, where: str) -> Attachment:
     for name in ("name", "disposition"):
         if not isinstance(part.get(name, ""), str | None):
             raise invalid_properties("not a String", f"{where}/{name}")
+    if "blobId" in part:
+        return Attachment(_uploaded(account, part, where), type, part.get("name"), part.get("disposition"))
     given = values.get("bodyValues")
     value = given.get(part.get("partId")) if isinstance(given, dict) else None
     if not isinstance(value, dict) or not isinstance(value.get("value"), str):
@@ -141,3 +150,14 @@ def _part(part: Any, values: Json, where: str) -> Attachment:
         if value.get(name, False) is not False:
             raise invalid_properties("must be false", f"bodyValues/{part['partId']}/{name}")
     return Attachment(value["value"], type, part.get("name"), part.get("disposition"))
+
+
+def _uploaded(account: SandboxAccount, part: Json, where: str) -> str:
+    if "partId" in part:  # one or the other
+        raise invalid_properties("beside blobId", f"{where}/partId")
+    try:
+        return account.blobs[part["blobId"]].decode()
+    except (KeyError, TypeError) as error:
+        raise SetError("blobNotFound", notFound=[part["blobId"]]) from error
+    except UnicodeDecodeError as error:
+        raise invalid_properties("only text is kept here", f"{where}/blobId") from error
