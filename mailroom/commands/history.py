@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from attrs import evolve, frozen
@@ -15,7 +15,6 @@ from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Decided, Entry, Swept
 from mailroom.journal.form import as_json as entry_as_json
 from mailroom.model.address import Address, parse_address
-from mailroom.model.scheme import Scheme
 from mailroom.output.terminal import YELLOW, Progress, Terminal
 from mailroom.triage.words import number_of
 
@@ -67,7 +66,10 @@ def history(*, since: date | None, sender: str | None, as_json: bool) -> Exit:
     elif found is None:
         terminal.paragraph(f"{_capital(why_no_journal(settings.scheme))}.")
     else:
-        _show(terminal, entries, broken, settings.scheme)
+        if not show_lines(terminal, (x for entry in entries for x in lines_of(entry)), of_one=bool(address)):
+            nothing = "nothing of it" if since or address else "nothing yet"
+            terminal.paragraph(f"The journal (mailbox {settings.scheme.journal!r}) holds {nothing}.")
+        _show_missing(terminal, entries, broken)
     return Exit.FAILED if found is None else Exit.DONE
 
 
@@ -98,15 +100,27 @@ def only_of(entry: Entry, address: Address) -> Entry | None:
     return only if only.longest else None
 
 
-def show_lines(terminal: Terminal, lines: Sequence[Happened]) -> None:
-    """Show lines of the history."""
-    rows = [(each.at, each.sender, each.done, each.messages, each.by) for each in lines]
-    terminal.table(
-        ("WHEN", "SENDER", "DONE", "MAIL", "BY"),
-        rows,
-        yielding=("DONE", "SENDER", "BY"),
-        least={"DONE": LEAST_DONE_WIDTH, "WHEN": len("2026-11-26 09:00")},
-    )
+def show_lines(terminal: Terminal, lines: Iterable[Happened], *, of_one: bool = False) -> bool:
+    """Show lines of the history.
+
+    Args:
+        of_one: All of them are of one sender, whose address would only take room from what was done.
+
+    Returns:
+        Whether there are any.
+    """
+    columns = {"WHEN": "at", "SENDER": "sender", "DONE": "done", "MAIL": "messages", "BY": "by"}
+    if of_one:
+        del columns["SENDER"]
+    rows = [[getattr(each, name) for name in columns.values()] for each in lines]
+    if rows:
+        terminal.table(
+            tuple(columns),
+            rows,
+            yielding=[x for x in ("DONE", "SENDER", "BY") if x in columns],
+            least={"DONE": LEAST_DONE_WIDTH, "WHEN": len("2026-11-26 09:00")},
+        )
+    return bool(rows)
 
 
 def lines_of(entry: Entry) -> Iterator[Happened]:
@@ -150,14 +164,8 @@ def _where(swept: Swept) -> str:
     return f" to {', '.join(names)}" if names else ""
 
 
-def _show(
-    terminal: Terminal, entries: Sequence[Entry], broken: Sequence[tuple[str, str]], scheme: Scheme
-) -> None:
-    lines = [line for entry in entries for line in lines_of(entry)]
-    if lines:
-        show_lines(terminal, lines)
-    else:
-        terminal.line(f"{scheme.journal} holds nothing of it.")
+def _show_missing(terminal: Terminal, entries: Sequence[Entry], broken: Sequence[tuple[str, str]]) -> None:
+    """Say what the lines do not."""
     if left_out := sum(entry.senders_left_out for entry in entries):
         terminal.paragraph(f"{number_of(left_out, 'line')} more had no room in the journal.", "! ", YELLOW)
     for at, reason in broken:

@@ -177,10 +177,8 @@ def _show(terminal: Terminal, known: Known, scheme: Scheme, paths: Mapping[Mailb
     terminal.line()
     if known.entries is None:
         terminal.paragraph(f"What was decided when, nobody knows: {why_no_journal(scheme)}.")
-    elif lines := [line for entry in known.entries for line in lines_of(entry)]:
-        show_lines(terminal, lines)
-    else:
-        terminal.paragraph(f"{scheme.journal} holds nothing of them.")
+    elif not show_lines(terminal, (x for entry in known.entries for x in lines_of(entry)), of_one=True):
+        terminal.paragraph(f"The journal (mailbox {scheme.journal!r}) holds nothing of them.")
 
 
 def _of_message(message: Message, paths: Mapping[MailboxId, str]) -> str:

@@ -48,6 +48,27 @@ def test_says_who_was_filed_newest_first(account: AccountUnderTest) -> None:
     ]
 
 
+def test_asked_about_one_sender_a_terminal_has_room_for_what_was_done(account: AccountUnderTest) -> None:
+    """Their address stands in no line: who asked knows it, and the words need the room."""
+    long = ("Ann", f"ann.{'x' * 50}@example.net")
+    message = account.receive([long], "Screener", "@ToPaperTrail")
+    cycle(account)
+    label(account, message, "@ToFeed")
+    cycle(account)
+    assert run_command(account.environment, "undo", "--last", "--yes").code == 0
+    for asked in (["history", "--sender", long[1]], ["why", long[1]]):
+        shown = run_shown(account.environment, *asked).output
+        assert "Paper Trail again (was Feed)" in shown
+        assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_an_empty_journal_is_named_as_what_it_is(account: AccountUnderTest) -> None:
+    """Its mailbox is called as the program is: the bare name would say that of Mailroom."""
+    assert run_command(account.environment, "history").output == (
+        "The journal (mailbox 'Mailroom') holds nothing yet.\n"
+    )
+
+
 def test_fits_eighty_columns_and_a_pipe(account: AccountUnderTest) -> None:
     """On a terminal it is cut, in a pipe all is there."""
     long = ("Ann", f"ann.{'x' * 50}@example.net")
@@ -63,10 +84,10 @@ def test_only_one_sender_and_only_from_a_day_on(account: AccountUnderTest) -> No
     for sender in (ANN, BOB):
         account.receive([sender], "Screener", "@ToFeed")
     cycle(account)
-    assert [row[0] for row in rows(account, "--sender", "Ann@Example.net")] == [ANN[1]]
+    assert rows(account, "--sender", "Ann@Example.net") == [["Feed", "1", "@ToFeed"]]
     assert len(told(account, "--since", "7d")["entries"]) == 1
     others = run_command(account.environment, "history", "--sender", "x@y.example")
-    assert "holds nothing of it" in others.output
+    assert "The journal (mailbox 'Mailroom') holds nothing of it." in others.output
     assert run_command(account.environment, "history", "--sender", "nobody").code == 1
 
 
