@@ -171,10 +171,13 @@ def _steps(inventory: Inventory) -> Iterator[str]:
         yield f"Cards that Mailroom made are in {names}: delete what is of earlier settings; members stay."
     if inventory.journal:
         yield (
-            f"{inventory.journal} tells what Mailroom did, which nothing else remembers: it stays. Delete it "
-            "with its messages once you want that no more."
+            f"The mailbox {inventory.journal!r} tells what was done, which nothing else remembers: it stays. "
+            "Delete it with its messages once you want that no more."
         )
-    yield "Revoke the API token and the app password (Fastmail: Settings → Privacy & Security)."
+    yield (
+        "Revoke the API token, and the app password if you made one "
+        "(Fastmail: Settings → Privacy & Security)."
+    )
 
 
 def _show_done(terminal: Terminal, inventory: Inventory, removals: Removals, doomed: str) -> None:
