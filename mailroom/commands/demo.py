@@ -36,6 +36,14 @@ ACTS: Final = (
 
 SHOWN_SENDERS: Final = 6
 
+LATER: Final = (
+    ("mailroom history", "shows what was done, newest first"),
+    ("mailroom why ADDRESS", "shows what is known of a sender, and what comes next"),
+    ("mailroom waiting", "shows who waits in Screener"),
+    ("mailroom undo --last", "puts senders and mail back to where they were"),
+)
+"""What a person may want next; each works on the account of `--serve`."""
+
 
 @frozen
 class _Picture:
@@ -116,6 +124,9 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
         f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
         "The provider's rules now file these senders' mail by their contact group."
     )
+    if scheme.journal:
+        terminal.heading("What was done can be looked at, and taken back")
+        terminal.table(("COMMAND", "DOES"), LATER)
 
 
 def _put_labels(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:

@@ -36,6 +36,7 @@ def serve(terminal: Terminal, sandbox: Sandbox, labels: Sequence[str], example: 
     for name, value in {**sandbox.environment(), "MAILROOM_HEALTH_HOST": "127.0.0.1"}.items():
         terminal.line(f"export {name}={shlex.quote(value)}")
     terminal.line(f"{_own_name()} run")
+    terminal.paragraph("Other commands work there, too: waiting, history, why ADDRESS, undo --last.")
     terminal.heading("Here you put a label on a sender's newest message: type both, for example")
     terminal.line(f"{example} {EXAMPLE}")
     # Whoever runs this in the background types elsewhere: there a read fails, and stops nothing.

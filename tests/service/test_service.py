@@ -435,6 +435,9 @@ class TestCommands:
         assert ended.returncode == 0, ended.stderr
         assert "sender filed: news@dailylantern.example, category Feed" in ended.stdout.replace("\n  ", " ")
         assert "A second cycle took 1 request and filed 0 senders" in ended.stdout
+        assert "mailroom undo --last" in ended.stdout
+        off = mailroom("demo", variables={"MAILROOM_JOURNAL_MAILBOX": ""}, cwd=tmp_path)
+        assert (off.returncode, "undo --last" in off.stdout) == (0, False), "nothing remembers what was done"
 
     def test_the_served_demo_can_be_worked_on(self, tmp_path: Path) -> None:
         """What `demo --serve` shows works as it stands: the variables, the command, and a label typed."""
