@@ -28,11 +28,19 @@ CALLS_FOR_CHANGES: Final = 3
 
 
 @frozen
+class LeftOut:
+    """Why a message could not be read, and in which mailboxes it was found."""
+
+    reason: str
+    mailbox_ids: frozenset[MailboxId]
+
+
+@frozen
 class Picture:
     """All messages of some mailboxes, in one state of the account.
 
     Attributes:
-        left_out: Why a message of theirs could not be read.
+        left_out: Messages of theirs that could not be read.
         uncounted: How many more messages than these the server counts in each mailbox, such as those left
             out. If it is another number later, a change was missed.
     """
@@ -40,7 +48,7 @@ class Picture:
     mailbox_ids: frozenset[MailboxId] = frozenset()
     state: str = ""
     messages: Mapping[MessageId, Message] = Factory(dict)
-    left_out: Mapping[MessageId, str] = Factory(dict)
+    left_out: Mapping[MessageId, LeftOut] = Factory(dict)
     uncounted: Mapping[MailboxId, int] = Factory(dict)
 
     def calls(self, index: int, most: int, *, alone: bool) -> list[Call]:
@@ -81,12 +89,13 @@ class Picture:
             mailboxes: All mailboxes in that state.
         """
         theirs = {x.id: x for x in found.messages.values() if x.mailbox_ids & mailbox_ids}
+        left_out = {x: LeftOut(reason, mailbox_ids) for x, reason in found.left_out.items()}
         joined = evolve(
             self,
             mailbox_ids=self.mailbox_ids | mailbox_ids,
             state=next(iter(found.states), self.state),
             messages={**self.messages, **theirs},
-            left_out={**self.left_out, **found.left_out},
+            left_out={**self.left_out, **left_out},
         )
         return evolve(joined, uncounted=joined.count_others(mailboxes))
 
@@ -94,7 +103,8 @@ class Picture:
         """Return its messages in some mailboxes with others that were found, in the order of arrival."""
         theirs = {x.id: x for x in self.messages.values() if x.mailbox_ids & wanted}
         every = sorted((theirs | found.messages).values(), key=lambda message: message.received_at)
-        left_out = {**self.left_out, **found.left_out}
+        known = {x: each.reason for x, each in self.left_out.items() if each.mailbox_ids & wanted}
+        left_out = known | found.left_out
         return FoundMessages({x.id: x for x in every}, left_out, {self.state: None})
 
     def count_others(self, mailboxes: Sequence[Mailbox]) -> dict[MailboxId, int]:

@@ -278,6 +278,22 @@ def test_a_message_that_turns_odd_is_told_as_it_is_when_all_is_read(server: Serv
     assert (list(reading.snapshot.messages), list(reading.left_out)) == ([fine, odd], [])
 
 
+def test_what_cannot_be_read_is_told_of_the_mailboxes_that_are_asked_for(server: Server) -> None:
+    """An odd message in another mailbox that is known by now is nobody's label, and not told again."""
+    fine, odd = server.receive("Screener"), server.receive("Feed")
+    server.read(*WATCHED)
+
+    def spoil(name: str, arguments: dict[str, Any]) -> None:
+        if name == "Email/get":
+            arguments["list"] = [x | ({"mailboxIds": 5} if x["id"] == odd else {}) for x in arguments["list"]]
+
+    server.proxy.plan = altering(spoil)
+    for names, left_out in (((*WATCHED, "Feed"), [odd]), (WATCHED, []), (("Feed",), [odd])):
+        reading = server.store.read(server.ids(*names))
+        seen = [] if names == ("Feed",) else [fine]
+        assert (list(reading.snapshot.messages), list(reading.left_out)) == (seen, left_out)
+
+
 def test_what_is_remembered_has_a_bound(server: Server) -> None:
     """A large mailbox is read each time it is asked for; the small ones beside it are remembered."""
     for _ in range(MAX_MESSAGES + 1):
