@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
@@ -155,6 +155,7 @@ class Entry:
         set_aside: Senders who are not as before although that was wanted.
         passed: Messages that went from Screener to the Inbox because they answer the person, each with why.
         senders_left_out: How many senders and messages the entry has no room for.
+        began: When the work began, likewise; empty where that is not known.
     """
 
     id: str
@@ -169,6 +170,7 @@ class Entry:
     set_aside: tuple[SetAside, ...] = ()
     passed: tuple[Told, ...] = ()
     senders_left_out: int = 0
+    began: str = ""
 
     @classmethod
     def of(
@@ -209,6 +211,7 @@ class Entry:
             tuple(failed),
             tuple(aside),
             tuple(Told(point_to(each.message), each.reason) for each in report.replies.passed),
+            began=_moment(at - timedelta(seconds=report.seconds)),
         )
         return _named(_within_bounds(entry.shortened(MAX_RECORDED_SENDERS)))
 

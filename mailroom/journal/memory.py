@@ -102,7 +102,8 @@ def _as_before(decided: Decided, entry: Entry, scheme: Scheme) -> Decision:
         gone_cards=frozenset(decided.gone_cards),
         made_cards=frozenset({decided.card_uid} if decided.is_card_new else ()),
         ways=_ways(entry, decided.address),
-        until=f"{entry.at[:19]}Z" if is_known else "",
+        # What came while they were filed may lie where the server puts mail of the group's members.
+        until=f"{(entry.began or entry.at)[:19]}Z" if is_known else "",
         is_whole=True,
     )
     who = Correspondent(decided.address, decided.address, decided.card_name or decided.name)

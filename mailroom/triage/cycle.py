@@ -158,6 +158,7 @@ class Triage:
                 and the address book may not be written.
             ServerError: A server as a whole failed; what is not done stays labelled for the next cycle.
         """
+        began = self._clock()
         view, work, contacts = self._lookout.see(look or self._lookout.look())
         self._just_archived.tidy(view)
         names: dict[Address, str] = {}
@@ -182,7 +183,8 @@ class Triage:
             )
         problems = (*self._book.left_out(), *self._book.problems()) if has_read_contacts else None
         standing = Standing(work.resting, self.stragglers.unswept, view.left_out, problems)
-        return evolve(report, swept=swept, waiting=swept.waiting or view.waiting, standing=standing)
+        waiting, seconds = swept.waiting or view.waiting, self._clock() - began
+        return evolve(report, swept=swept, waiting=waiting, standing=standing, seconds=seconds)
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
@@ -235,7 +237,7 @@ class Triage:
         theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        return work.report_of_file(view.marked)
+        return evolve(work.report_of_file(view.marked), seconds=self._clock() - began)
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""

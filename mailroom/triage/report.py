@@ -195,6 +195,7 @@ class Report:
             stand in `failed`, too.
         waiting: What waits in Screener, as the cycle saw it last.
         standing: What still waits; None where not all was looked at, as when a file is carried out.
+        seconds: How long it took.
     """
 
     filed: tuple[Filed, ...] = ()
@@ -209,6 +210,7 @@ class Report:
     set_aside: dict[Address, str] = Factory(dict)
     waiting: Waiting | None = None
     standing: Standing | None = None
+    seconds: float = 0.0
 
     @property
     def replies(self) -> RepliesReport:

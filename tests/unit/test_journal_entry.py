@@ -80,6 +80,7 @@ entries = st.builds(
     set_aside=st.lists(st.builds(SetAside, addresses, texts, st.just(("x",))), max_size=2).map(tuple),
     passed=told,
     senders_left_out=st.integers(0, 9),
+    began=texts,
 )
 
 
@@ -183,7 +184,8 @@ def world(*messages: Message) -> World:
 
 def entry_of_cycle(account: World) -> Entry:
     """What a cycle does, as the journal has it."""
-    report = Triage(account, Book(account), SCHEME, OwnAddresses.read(["me@home.example"])).run()
+    own = OwnAddresses.read(["me@home.example"])
+    report = Triage(account, Book(account), SCHEME, own, clock=lambda: 0.0).run()
     return Entry.of(report, Cause.CYCLE, AT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import read_entry, to_json
 from mailroom.journal.memory import take_back_last as find_last
+from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.ports import Advance, Enrolled, Joining, untold
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage
 from mailroom.triage.report import Report
-from tests.support.default_account import LABELS, MARKS, PLACES, SCHEME
+from tests.support.default_account import GROUPS, LABELS, MAILBOXES, MARKS, PLACES, SCHEME
 from tests.support.memory import Book, CrashError, World
 from tests.unit.test_triage_properties import OWN, SENDERS, run_cycle, schemes, worlds
 
@@ -83,6 +86,39 @@ def cycle_into(world: World, scheme: Scheme, journal: list[Entry]) -> None:
     entry = entry_of(triage.run())
     if not entry.is_empty:
         journal.insert(0, entry)
+
+
+class SlowBook(Book):
+    """An address book that takes a minute and a half, in which the server sorts new mail by its groups."""
+
+    seconds = 0.0
+
+    def enrol(self, joining: Mapping[str, Joining], advance: Advance = untold) -> Enrolled:
+        enrolled = super().enrol(joining, advance)
+        self.seconds += 90
+        self.world.messages[MessageId("m2")] = mail("m2", "Feed", at="2026-01-02T23:59:30Z")
+        return enrolled
+
+
+def mail(name: str, *places: str, at: str = "2026-01-02T00:00:00Z") -> Message:
+    here = frozenset(map(MailboxId, places))
+    return Message(MessageId(name), here, False, read_sender([("Eve", "eve@e.example")]), at)
+
+
+def test_mail_that_came_while_its_sender_was_filed_waits_with_the_rest() -> None:
+    """A sender is undecided again, so nothing stays where the server put it for the group's sake.
+
+    What lay there before they were filed was put there by the person, and stays.
+    """
+    messages = [mail("m0", "Screener", "@ToFeed"), mail("m1", "Feed")]
+    world = World(MAILBOXES, {x.id: x for x in messages}, {}, {x: frozenset[CardUid]() for x in GROUPS})
+    book = SlowBook(world)
+    triage = Triage(world, book, SCHEME, OwnAddresses.read([OWN]), clock=lambda: book.seconds)
+    journal = [entry_of(triage.run())]
+    assert world.messages[MessageId("m2")].mailbox_ids == {"Feed"}
+    take_back_last(world, SCHEME, journal)
+    places = {x.id: x.mailbox_ids for x in world.messages.values()}
+    assert places == {"m0": {"Screener"}, "m1": {"Feed"}, "m2": {"Screener"}}
 
 
 @settings(max_examples=40)
