@@ -138,12 +138,12 @@ def _next(forecast: Forecast, sender: Address) -> Iterator[str]:
     for filing, messages in forecast.stragglers:
         if filing.decision.sender == sender:
             yield f"moves {number_of(messages, 'message')} out of Screener, to where {filing.group} belongs"
-    for message, reason in forecast.released:
-        if sender_of(message) == sender:
-            yield f"takes a label off: {reason}"
-    for message, reason in forecast.rejected:
-        if sender_of(message) == sender:
-            yield f"leaves a labelled message to you: {reason}"
+    messages_told = (
+        *((x.message, f"lets a message out of Screener, to the Inbox: {x.reason}") for x in forecast.replies),
+        *((message, f"takes a label off: {reason}") for message, reason in forecast.released),
+        *((message, f"leaves a labelled message to you: {reason}") for message, reason in forecast.rejected),
+    )
+    yield from (says for message, says in messages_told if sender_of(message) == sender)
 
 
 def _tell_of_nobody(

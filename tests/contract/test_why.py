@@ -57,6 +57,13 @@ def test_who_was_filed_is_told_with_what_was_decided(account: AccountUnderTest) 
     assert "decided on: in the contact group Feed" in shown
 
 
+def test_an_answer_to_the_person_is_foretold(account: AccountUnderTest) -> None:
+    """What the next cycle lets out of Screener is no less done by it than what it files."""
+    account.receive([ANN], "Screener", reply_to=account.send(ANN))
+    (says,) = told(account, ANN[1])["next_cycle"]
+    assert says.startswith("lets a message out of Screener, to the Inbox: it names a mail that you sent")
+
+
 def test_a_contact_in_no_triage_group_goes_to_the_inbox(account: AccountUnderTest) -> None:
     """Which is not the same as undecided."""
     add_contact(account, *ANN, groups=["Friends"])
