@@ -98,6 +98,9 @@ class TestEvidence:
         (_, off) = says(account, "mailboxes")
         assert "'Mailroom' is missing: `mailroom setup --apply` makes it" in off
         assert verdicts(account)["mailboxes"] is None
+        assert verdicts(account)["waiting"] is True, (
+            "what triage does without keeps nothing from being checked"
+        )
         assert verdicts(account, MAILROOM_JOURNAL_MAILBOX="")["mailboxes"] is True
         assert run_cycle(account) is not None, "the service starts all the same"
 
