@@ -40,6 +40,7 @@ from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing, card_name
 from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
 from mailroom.triage.stragglers import Stragglers
+from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.waiting import Overview
 from mailroom.triage.warnings import find_accepted
@@ -84,6 +85,7 @@ class Triage:
         self._just_archived = JustArchived(mail)
         self._lookout = Lookout(self._reader, mail, book, own=own, pauses=self._pauses, clock=clock)
         self._carrier = Carrier(mail, book, self._reader, self._just_archived)
+        self._unfinished = Unfinished()
         self._told_of_book: frozenset[str] = frozenset()
         replies = None
         if conversations:
@@ -163,16 +165,19 @@ class Triage:
         self._just_archived.tidy(view)
         names: dict[Address, str] = {}
         snapshot = view.marked
-        if contacts is not None:
-            self._settle(work, view, contacts)
-            view = self._carrier.release(work, view, contacts)
-            snapshot = self._carrier.carry_out(work, view, contacts, untold)
-            names = _names_for(view.marked, contacts, work, view.layout)
-        # Last of all: the label is the only record that something is still to be done.
-        update = self._conclude(work, view.layout, snapshot, names)
+        with self._unfinished.watched(work):
+            if contacts is not None:
+                self._settle(work, view, contacts)
+                view = self._carrier.release(work, view, contacts)
+                snapshot = self._carrier.carry_out(work, view, contacts, untold)
+                names = _names_for(view.marked, contacts, work, view.layout)
+            # Last of all: the label is the only record that something is still to be done.
+            update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
         report = work.report(view.layout, snapshot, update, self._told, names)
+        report = evolve(report, filed=tuple(map(self._unfinished.completed, report.filed)))
+        self._unfinished.note(work, work.filings.keys())
         report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
         self._told = frozenset(work.rejected) | view.left_out.keys()
         has_read_contacts = contacts is not None

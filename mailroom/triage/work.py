@@ -36,6 +36,7 @@ class Work:
         set_aside: For each sender who is not to be as before, because somebody decided on them since, why.
         held: What was refused lately, and is left alone in this cycle.
         filings: How senders are filed; a sender stands here until something of theirs fails.
+        broken_off: How senders were being filed of whom something failed then.
         failed: For each sender of whom something failed, why.
         refused: For each message of others whose labels or marks could not be changed, why.
         moved: For each sender how many messages were moved.
@@ -55,6 +56,7 @@ class Work:
     set_aside: dict[Address, str] = Factory(dict)
     held: frozenset[Task] = frozenset()
     filings: dict[Address, Filing] = Factory(dict)
+    broken_off: dict[Address, Filing] = Factory(dict)
     failed: dict[Address, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
     moved: Counter[Address] = Factory(Counter)
@@ -89,7 +91,8 @@ class Work:
 
     def fail(self, sender: Address, reason: str) -> None:
         """Let a sender drop out of the steps that follow."""
-        self.filings.pop(sender, None)
+        if filing := self.filings.pop(sender, None):
+            self.broken_off[sender] = filing
         self.failed.setdefault(sender, reason)
 
     def fail_release(self, message_id: MessageId, marked: Snapshot, reason: str) -> None:

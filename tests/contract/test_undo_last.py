@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from mailroom.errors import MailroomError
 from tests.support import vcards
 from tests.support.accounts import (
     AccountUnderTest,
@@ -17,8 +19,8 @@ from tests.support.accounts import (
     label,
     members,
 )
-from tests.support.proxy import Exchange, Proxy
-from tests.support.running import Done, run_command
+from tests.support.proxy import Answer, Exchange, Proxy
+from tests.support.running import Done, opened, run_command
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -264,3 +266,32 @@ def test_mail_waits_although_the_service_sweeps_meanwhile(
     assert contacts_of(account, ANN[1]) == []
     cycle(account)
     assert where(account, messages) == [{"Screener"}] * 3
+
+
+def test_what_broke_off_and_was_completed_is_taken_back_as_one(account: AccountUnderTest) -> None:
+    """What the first cycle moved, and which group it left to be left, is told with what completes it."""
+    account.receive([ANN], "Screener", "@ToFeed")
+    cycle(account)
+    messages = [account.receive([ANN], "Feed", read=True), account.receive([ANN], "Feed")]
+    before, groups = where(account, messages), groups_as_they_are(account)
+    label(account, messages[1], "@ToImbox")
+
+    def plan(exchange: Exchange) -> None:
+        if exchange.request.is_write and account.mailboxes_of(messages[0]) == {"Archive"}:
+            exchange.reply(Answer(403))
+        else:
+            exchange.pass_on()
+
+    with Proxy(account.environment["MAILROOM_CARDDAV_URL"].rstrip("/"), plan) as proxy:
+        mailroom = opened(account, **proxy.environment(account.environment))
+        mailroom.begin()
+        with suppress(MailroomError):
+            assert mailroom.triage.run().failed
+        assert groups_of(account, ANN[1]) == ["Feed", "Imbox"]
+        proxy.plan = Exchange.pass_on
+        mailroom.journal.tell(mailroom.triage.run())
+        proxy.check()
+    assert groups_of(account, ANN[1]) == ["Imbox"]
+    assert undo(account).code == 0
+    assert where(account, messages) == before
+    assert groups_as_they_are(account) == groups
