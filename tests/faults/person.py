@@ -82,14 +82,14 @@ class Person:
         self.sent.append(self.account.send(SENDERS[which % len(SENDERS)]))
 
     def be_answered(self, which: int, other: int) -> None:
-        """Somebody answers the person, or says that they do."""
-        name, email = SENDERS[which % len(SENDERS)]
-        is_true = bool(self.sent and other % 3)
-        named = (
-            self.account.message_id_of(self.sent[other % len(self.sent)])
-            if is_true
-            else "made-up@far.example"
-        )
+        """Somebody answers the person, or says that they do; often one on whom nobody has decided."""
+        name, email = STRANGER if other % 2 else SENDERS[which % len(SENDERS)]
+        is_true = bool(other % 3)
+        if is_true and not self.sent:
+            self.write(which, other)
+        named = "made-up@far.example"
+        if is_true:
+            named = self.account.message_id_of(self.sent[which % len(self.sent)])
         message = self.account.receive_naming([(name, email)], [named], "Screener")
         self.senders[message] = email.lower()
         self.answers |= {message} if is_true else set()
