@@ -100,7 +100,7 @@ def _time(property: str) -> Callable[[Sequence[ContentLine]], str | None]:
 
 def split(value: str, separator: str) -> list[str]:
     """Split a value at unescaped separators, and undo the escapes of its parts."""
-    parts = re.findall(rf"(?:^|(?<={separator}))((?:\\.|[^\\{separator}])*)", value)
+    parts = re.findall(rf"((?:\\.|[^\\{separator}])*){separator}", value + separator)
     return [vcards.unescape(part) for part in parts]
 
 
