@@ -55,6 +55,9 @@ MODULES_OVER_JMAP = (
     "test_apply",
     "test_approve",
     "test_books",
+    "test_check",
+    "test_check_rights",
+    "test_check_waiting",
     "test_conversations",
     "test_cycle_contacts",
     "test_cycle_mail",
@@ -63,13 +66,21 @@ MODULES_OVER_JMAP = (
     "test_cycle_refusals",
     "test_cycle_senders",
     "test_group_forms",
+    "test_history",
+    "test_init",
     "test_own_categories",
     "test_reading",
     "test_removal",
+    "test_replies",
+    "test_rules",
+    "test_senders",
+    "test_setup",
     "test_stragglers",
     "test_taking_back",
     "test_undo",
     "test_undo_last",
+    "test_uninstall",
+    "test_why",
     "test_writing",
 )
 """Those in which it counts how contacts are reached."""
@@ -111,6 +122,15 @@ NOT_IN_MEMORY = {
 }
 """What cannot hold for the double, by the name of a test or of a class of them, and why."""
 
+NO_PASSWORD = "over JMAP there is no password, nor any words of it"
+NOT_OVER_JMAP = {
+    "test_is_said_with_the_secrets_that_could_go": NO_PASSWORD,
+    "test_a_refused_password_is_told_once_and_nothing_behind_it_is_ticked": NO_PASSWORD,
+    "test_refused_credentials_are_told_with_what_to_do": NO_PASSWORD,
+    "test_what_could_not_be_read_is_told": "half a text is half of a mail's, too",
+}
+"""What cannot hold for contacts over JMAP, by the name of a test, and why."""
+
 NO_IF_IN_STATE = "James ignores ifInState (RFC 8620 section 5.3), so that a change in between is overwritten"
 ODD_ADDRESSES = "James gives no address for <mailto:…> and <<…>>, so that the label is left to the person"
 MORE_REQUESTS = "searching mailbox by mailbox takes more calls than James has in one request"
@@ -147,7 +167,7 @@ LARGE = ("test_four_hundred_senders_go_from_the_list_into_their_groups",)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a server is not asked for, and mark what is slow and what James does not keep."""
     left_out = [item for item in items if _is_on_james(item) and not _is_about(item, MODULES)]
-    left_out += [item for item in items if _is_over_jmap(item) and not _is_about(item, MODULES_OVER_JMAP)]
+    left_out += [item for item in items if _is_over_jmap(item) and not _is_asked_over_jmap(item)]
     left_out += [item for item in items if _is_in_memory(item) and not _is_asked_of_the_double(item)]
     left_out += [item for item in items if _is_on_newer(item) and not _is_about(item, MODULES_ON_NEWER)]
     items[:] = [item for item in items if item not in left_out]
@@ -193,6 +213,11 @@ def _is_in_memory(item: pytest.Item) -> bool:
 def _is_asked_of_the_double(item: pytest.Item) -> bool:
     names = item.name.partition("[")[0], getattr(item.parent, "name", "")
     return _is_about(item, MODULES_IN_MEMORY) and NOT_IN_MEMORY.keys().isdisjoint(names)
+
+
+def _is_asked_over_jmap(item: pytest.Item) -> bool:
+    is_about_password = "CARDDAV_PASSWORD" in item.name or item.name.partition("[")[0] in NOT_OVER_JMAP
+    return _is_about(item, MODULES_OVER_JMAP) and not is_about_password
 
 
 def _is_about(item: pytest.Item, modules: Iterable[str]) -> bool:

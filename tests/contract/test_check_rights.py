@@ -25,6 +25,8 @@ ACTS = {
     "maySetKeywords": "mark messages in",
 }
 SUBJECTS = ("settings", "token", "session", "limits", "mailboxes", "password", "groups", "rules", "waiting")
+AFTER_ALL = ("password", "contacts", "groups", "mailboxes")
+"""What is looked at also where something before it is wrong."""
 
 
 def judged(done: Done) -> dict[str, tuple[bool | None, list[str]]]:
@@ -41,11 +43,12 @@ def judged(done: Done) -> dict[str, tuple[bool | None, list[str]]]:
 def is_wrong(done: Done, subject: str) -> list[str]:
     """The sentences about a subject, which alone is wrong; what lies behind it is not ticked."""
     found = judged(done)
-    before = SUBJECTS[: SUBJECTS.index(subject)]
-    assert {x: found[x][0] for x in SUBJECTS} == {
+    subjects = [x if x in found else "contacts" for x in SUBJECTS]
+    before = subjects[: subjects.index(subject)]
+    assert {x: verdict for x, (verdict, _) in found.items()} == {
         **dict.fromkeys(before, True),
         subject: False,
-        **{x: True for x in SUBJECTS[len(before) + 1 :] if x in ("password", "groups", "mailboxes")},
+        **{x: True for x in subjects[len(before) + 1 :] if x in AFTER_ALL},
         **dict.fromkeys(("rules", "waiting"), None),
     }
     return found[subject][1]
@@ -63,7 +66,7 @@ def test_a_right_to_a_mailbox(account: AccountUnderTest, right: str, mailbox: st
         f"the token may not {ACTS[right]} {mailbox!r}: make one with read and write access to Email, or ask "
         "the owner of the mailboxes for these rights"
     )
-    run = run_command(account.environment, "run", "--once")
+    run = run_command(account.environment, "run", "--once", MAILROOM_JOURNAL_MAILBOX="")
     assert run.code == 1
     assert f"may not {ACTS[right]}" in run.output + run.errors
     assert account.state() == before
@@ -102,7 +105,8 @@ def test_an_address_book_that_may_only_be_read(account: AccountUnderTest) -> Non
     """Neither cards nor groups could be written; what is missing besides is told, too."""
     account.protect_address_book()
     (says,) = is_wrong(run_command(account.environment, "check", "--json"), "groups")
-    assert "may be read, but not written: make an app password with read and write access" in says
+    to_make = "API token" if account.is_over_jmap else "app password"
+    assert f"may be read, but not written: make an {to_make} with read and write access" in says
     variables = {"MAILROOM_GROUP_FEED": "News", "MAILROOM_MAILBOX_FEED": "Feed"}
     done = run_command(account.environment, "check", "--json", **variables)
     missing, says = is_wrong(done, "groups")
@@ -144,7 +148,14 @@ def of_mail(**limits: object) -> Callable[[Any, Any], None]:
 
 def test_a_token_that_may_only_read(hit: Behind) -> None:
     """One sentence, with what to do."""
-    (says,) = is_wrong(check_with(hit, lambda _, account: account.update(isReadOnly=True)), "mailboxes")
+    done = check_with(hit, lambda _, account: account.update(isReadOnly=True))
+    if hit.account.is_over_jmap:
+        found = judged(done)
+        assert [x for x, (verdict, _) in found.items() if verdict is False] == ["mailboxes", "groups"]
+        ((says,), (of_contacts,)) = found["mailboxes"][1], found["groups"][1]
+        assert of_contacts.endswith("make an API token with read and write access to Contacts")
+    else:
+        (says,) = is_wrong(done, "mailboxes")
     assert says == "the token may only read mail: make one with read and write access to Email"
 
 

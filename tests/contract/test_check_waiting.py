@@ -6,7 +6,6 @@ from tests.support import harm
 from tests.support.accounts import AccountUnderTest, add_contact, label
 from tests.support.behind import behind
 from tests.support.harm import Harm
-from tests.support.proxy import Answer, Exchange
 from tests.support.running import run_command, run_cycle, run_shown
 
 GIL, HAL = ("Gil", "gil@example.net"), ("Hal", "hal@example.net")
@@ -98,15 +97,8 @@ def test_who_is_in_several_groups_is_told(account: AccountUnderTest) -> None:
 def test_a_sender_who_cannot_be_filed_is_told_after_the_cycle(account: AccountUnderTest) -> None:
     """By `run --once` on a terminal, which has just seen why."""
     label(account, account.receive([GIL], "Screener"), "@ToFeed")
-
-    def no_cards(exchange: Exchange) -> None:
-        if exchange.request.method == "PUT":
-            exchange.reply(Answer(507, body=b"no space left"))
-        else:
-            exchange.pass_on()
-
     with behind(account) as hit:
-        hit.proxy.plan = no_cards
+        hit.proxy.plan = Harm(harm.status(507), harm.card_write)
         done = run_shown(hit.proxy.environment(account.environment), "run", "--once")
         hit.proxy.check()
     assert done.code == 1

@@ -209,7 +209,7 @@ class TestFailures:
         """Every group that cannot be written is named, and all mailboxes are there."""
 
         def plan(exchange: Exchange) -> None:
-            if exchange.request.method == "PUT":
+            if harm.card_write(exchange.request):
                 exchange.reply(Answer(507, body=b"no space left"))
             else:
                 exchange.pass_on()
@@ -286,14 +286,14 @@ class TestInterruption:
             proxy.plan = plan
             done = run_command(proxy.environment(bare_account.environment), "setup", "--apply", "--json")
             proxy.check()
-        assert len(lost) >= 1 + len(GROUPS)
+        assert len(lost) >= 1 + (1 if bare_account.is_over_jmap else len(GROUPS))
         assert done.code == 0, done.output
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
         assert len(bare_account.cards()) == len(GROUPS)
 
-    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    @pytest.mark.parametrize("is_of_contacts", [False, True], ids=["mailboxes", "contact groups"])
     def test_killed_while_it_writes_and_run_again_it_ends_the_same(
-        self, bare_account: AccountUnderTest, method: str
+        self, bare_account: AccountUnderTest, is_of_contacts: bool
     ) -> None:
         """A process that is killed with its first write under way is finished by the next."""
         with proxy_of(bare_account) as proxy:
@@ -302,7 +302,7 @@ class TestInterruption:
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
             def plan(exchange: Exchange) -> None:
-                if exchange.request.is_write and exchange.request.method == method:
+                if exchange.request.is_write and harm.card_write(exchange.request) is is_of_contacts:
                     exchange.forward()
                     process.send_signal(signal.SIGKILL)
                     exchange.reset()

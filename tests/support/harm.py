@@ -77,6 +77,16 @@ def cards_set(request: Request) -> bool:
     return "ContactCard/set" in request.calls
 
 
+def group_change(request: Request) -> bool:
+    """Choose changes of contact groups that are there already, over either protocol."""
+    return group_write(request) or (cards_set(request) and b'"update"' in request.body)
+
+
+def card_deletion(request: Request) -> bool:
+    """Choose deletions of cards and contact groups, over either protocol."""
+    return request.method == "DELETE" or (cards_set(request) and b'"destroy"' in request.body)
+
+
 def contacts_reading(request: Request) -> bool:
     """Choose questions for what has changed in the contacts, over either protocol."""
     return report(request) or "ContactCard/changes" in request.calls
