@@ -23,8 +23,9 @@ from mailroom.jmap import (
     Push,
 )
 from mailroom.journal.writer import Journal
+from mailroom.model.address_book import AddressBook
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, MailHistory, MailStore, Notes, Search, Subjects
+from mailroom.model.ports import MailHistory, MailStore, Notes, Search, Subjects
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS, CARDDAV_URL
 from mailroom.triage.cycle import Triage

@@ -19,8 +19,8 @@ from mailroom.contacts.view import ContactsView, card_of, find_meant
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
 from mailroom.model.address import Address
+from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
-from mailroom.model.ports import Advance, Enrolled, Joining, Refused, untold
 
 _LOCKED = 423
 _FORBIDDEN = 403

@@ -10,8 +10,9 @@ from attrs import evolve, frozen
 from mailroom.account import Account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.jmap.session import Session
+from mailroom.model.address_book import Contacts
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import Contacts, Reading
+from mailroom.model.ports import Reading
 from mailroom.model.scheme import Scheme
 from mailroom.triage.items import NOTHING_RENAMED, Item, renamed_groups
 from mailroom.triage.renaming import MOST_MESSAGES, find_destinations, suspects

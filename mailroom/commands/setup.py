@@ -11,9 +11,9 @@ from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
 from mailroom.errors import ServerError, UserError
 from mailroom.exits import Exit
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import INBOX_ROLE, Mailbox
 from mailroom.model.mailboxes import with_role
-from mailroom.model.ports import Contacts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.triage.correspondence import ScreenerPreview, not_read, preview_screener
 from mailroom.triage.items import Item, State

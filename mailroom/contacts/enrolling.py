@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mailroom.model.address_book import AddressBook, Advance, Enrolled, Joining
 from mailroom.model.contacts import Card, Membership
-from mailroom.model.ports import AddressBook, Advance, Enrolled, Joining
 
 
 def enrol_in_two_steps(book: AddressBook, joining: Mapping[str, Joining], advance: Advance) -> Enrolled:

@@ -11,8 +11,8 @@ from attrs import frozen
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
 from mailroom.model.address import Address
+from mailroom.model.address_book import Refused
 from mailroom.model.contacts import Card, CardUid, Membership, choose_card
-from mailroom.model.ports import Refused
 
 
 class KnownGroup(Protocol):

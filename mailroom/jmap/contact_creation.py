@@ -12,8 +12,8 @@ from mailroom.jmap.contact_cards import ReadCard, read_card
 from mailroom.jmap.contact_compose import compose_card, compose_group
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.wire import Json
+from mailroom.model.address_book import Refused
 from mailroom.model.contacts import CardUid, NewCard
-from mailroom.model.ports import Refused
 
 
 @define(eq=False)

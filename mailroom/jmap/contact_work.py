@@ -21,7 +21,7 @@ from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import CardError, ContactCardSet
 from mailroom.jmap.updating import REQUEST_OVERHEAD_BYTES
 from mailroom.jmap.wire import Json
-from mailroom.model.ports import Refused
+from mailroom.model.address_book import Refused
 
 MAX_CREATIONS = 500
 """A few seconds of work for a server."""

@@ -15,7 +15,7 @@ from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardSet
 from mailroom.jmap.contact_work import Batch, ContactWork, Patches
 from mailroom.jmap.updating import BUSY_WAITS_SECONDS
-from mailroom.model.ports import Advance
+from mailroom.model.address_book import Advance
 
 LEAST_OBJECTS = 2
 """A card and its group."""

@@ -14,8 +14,8 @@ from mailroom.jmap.contact_removal import ContactRemover
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_writing import ContactWriter
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
-from mailroom.model.ports import AddressBook, Advance, Enrolled, Joining, Refused, untold
 
 
 class JmapAddressBook:

@@ -6,14 +6,8 @@ from attrs import Factory, frozen
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.http import Response, resolve
-from mailroom.jmap.wire import (
-    AccountObject,
-    CoreCapability,
-    MailCapability,
-    SessionObject,
-    parse_json,
-    structure,
-)
+from mailroom.jmap.session_wire import AccountObject, CoreCapability, MailCapability, SessionObject
+from mailroom.jmap.wire import parse_json, structure
 from mailroom.model.mail import MailLimits
 
 CORE = "urn:ietf:params:jmap:core"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NewType, TypeVar
 
 import cattrs
-from attrs import Factory, field, fields, frozen, has, validators
+from attrs import Factory, field, fields, frozen, has
 from cattrs.gen import make_dict_structure_fn, override
 
 from mailroom.errors import ProtocolError, TooLargeError
@@ -27,49 +27,6 @@ NAME = "name"
 
 Json = dict[str, Any]
 T = TypeVar("T")
-
-
-@frozen
-class CoreCapability:
-    """What the server can take at once (RFC 8620 section 2)."""
-
-    # What a server leaves out is as large as RFC 8620 suggests at the least.
-    max_size_request: int = field(default=10_000_000, validator=validators.ge(1))
-    max_calls_in_request: int = field(default=16, validator=validators.ge(1))
-    max_objects_in_get: int = field(default=500, validator=validators.ge(1))
-    max_objects_in_set: int = field(default=500, validator=validators.ge(1))
-
-
-@frozen
-class AccountObject:
-    """An account that the session offers (RFC 8620 section 2)."""
-
-    account_capabilities: Json = Factory(dict)
-    name: str = ""
-    is_read_only: bool = False
-
-
-@frozen
-class MailCapability:
-    """What the account's mail can take (RFC 8621 section 1.3.1)."""
-
-    max_mailboxes_per_email: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
-    max_mailbox_depth: int | None = None
-    max_size_mailbox_name: int | None = None
-    may_create_top_level_mailbox: bool = True
-
-
-@frozen
-class SessionObject:
-    """The session resource (RFC 8620 section 2)."""
-
-    api_url: str
-    capabilities: Json
-    primary_accounts: dict[str, str]
-    accounts: dict[str, AccountObject]
-    username: str = ""
-    upload_url: str | None = None
-    event_source_url: str | None = None
 
 
 @frozen

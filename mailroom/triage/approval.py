@@ -8,8 +8,8 @@ from attrs import Factory, define, frozen
 
 from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Advance, Contacts, Refused
 from mailroom.model.contacts import CardUid, Membership, NewCard, choose_card
-from mailroom.model.ports import AddressBook, Advance, Contacts, Refused
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.automatic import why_automatic

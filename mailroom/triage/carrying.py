@@ -7,8 +7,9 @@ from collections import defaultdict
 from attrs import evolve, frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Advance, Contacts
 from mailroom.model.mail import Message, Snapshot
-from mailroom.model.ports import AddressBook, Advance, Contacts, MailStore
+from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.filing import (

@@ -20,9 +20,9 @@ from enum import Enum
 
 from attrs import frozen
 
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, Rejection, reject
 from mailroom.triage.layout import Layout

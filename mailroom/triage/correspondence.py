@@ -8,9 +8,10 @@ from collections.abc import Container, Iterable
 from attrs import define, evolve, frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts, HeadersPage
+from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import Correspondent
 from mailroom.triage.words import number_of
 

@@ -13,17 +13,10 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Advance, Contacts, untold
 from mailroom.model.mail import MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import (
-    AddressBook,
-    Advance,
-    Contacts,
-    Conversations,
-    MailStore,
-    Update,
-    untold,
-)
+from mailroom.model.ports import Conversations, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_meant

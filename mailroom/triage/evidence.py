@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from attrs import Factory, define, frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.findings import Finding, Verdict, mail_of

@@ -12,9 +12,9 @@ from itertools import chain
 from attrs import evolve
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Advance, Contacts, Enrolled, Joining, Refused
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.ports import AddressBook, Advance, Contacts, Enrolled, Joining, Refused
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.former import Former

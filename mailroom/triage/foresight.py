@@ -8,9 +8,9 @@ from typing import Self
 from attrs import frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts, SendersCards
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
-from mailroom.model.ports import Contacts, SendersCards
 from mailroom.triage.plan import Filing
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work

@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import Factory, frozen
 
-from mailroom.model.ports import Contacts
+from mailroom.model.address_book import Contacts
 from mailroom.model.scheme import Name, Scheme
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from attrs import frozen
 
 from mailroom.errors import UserError
+from mailroom.model.address_book import AddressBook, Contacts
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, Contacts, MailStore
+from mailroom.model.ports import MailStore
 from mailroom.triage.conversations import find_incidental
 from mailroom.triage.decisions import read_decisions
 from mailroom.triage.pauses import Pauses

@@ -8,9 +8,10 @@ from math import inf
 from attrs import evolve
 
 from mailroom.errors import ServerError
+from mailroom.model.address_book import AddressBook
 from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import AddressBook, MailStore
+from mailroom.model.ports import MailStore
 from mailroom.triage.items import Item, Kind, State
 
 WAITS = "not made yet: first settle the other item that shares its setting"

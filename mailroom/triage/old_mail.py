@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mailroom.errors import UserError
+from mailroom.model.address_book import Advance
 from mailroom.model.mail import SENT_ROLE, AddressHeaders, Mailbox, MailboxId
 from mailroom.model.mailboxes import with_role
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Advance, HeadersPage, MailHistory
+from mailroom.model.ports import HeadersPage, MailHistory
 from mailroom.triage.correspondence import Tallies
 
 

@@ -8,10 +8,11 @@ from itertools import islice
 from attrs import frozen
 
 from mailroom.errors import ServerError
+from mailroom.model.address_book import AddressBook, SendersCards
 from mailroom.model.letters import Letters
 from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, Conversations, MailStore, SendersCards, Update
+from mailroom.model.ports import Conversations, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import Layout
 from mailroom.triage.pauses import Pauses

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import Contacts
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.items import Item, Kind, State

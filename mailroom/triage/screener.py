@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable
 from attrs import frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import SendersCards
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import SendersCards
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, sender_of

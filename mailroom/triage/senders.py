@@ -9,12 +9,12 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts
 from mailroom.model.contacts import choose_card
 from mailroom.model.mail import ARCHIVE_ROLE, INBOX_ROLE, MailboxId
 from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.names import clean_name
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.correspondence import Tallies, Tally

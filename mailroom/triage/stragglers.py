@@ -9,9 +9,10 @@ from attrs import evolve
 
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, SendersCards
 from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, MailStore, SendersCards
+from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout

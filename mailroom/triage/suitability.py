@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
+from mailroom.model.address_book import AddressBook
 from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import AddressBook
 from mailroom.model.scheme import Scheme
 from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.items import OPTIONAL, Item, Kind, State

@@ -13,8 +13,9 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import Factory, define, frozen
 
 from mailroom.errors import AuthenticationError, ServerError
+from mailroom.model.address_book import AddressBook, Advance
 from mailroom.model.contacts import CardUid, MadeCard, MadeGroup, Membership, uids_by_group
-from mailroom.model.ports import AddressBook, Advance, MailStore
+from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.batches import BATCH_CARDS, batches

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from attrs import frozen
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Contacts
 from mailroom.model.scheme import Scheme
 from mailroom.triage.decisions import sender_of
 from mailroom.triage.findings import Finding, Verdict, mail_of

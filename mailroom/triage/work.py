@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 from attrs import Factory, define, evolve, field
 
 from mailroom.model.address import Address
+from mailroom.model.address_book import Contacts
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
-from mailroom.model.ports import Contacts, Update
+from mailroom.model.ports import Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection, sender_of
 from mailroom.triage.labels import conclude, name_differs, release

@@ -19,8 +19,8 @@ from mailroom.http import Credentials, HttpClient
 from mailroom.jmap.event_source import OF_MAIL, concerns, event_source_url
 from mailroom.jmap.push import DEFAULT_TIMES, Push, PushState, PushTimes
 from mailroom.jmap.session import Session
+from mailroom.jmap.session_wire import CoreCapability
 from mailroom.jmap.sse import ServerSentEvent
-from mailroom.jmap.wire import CoreCapability
 from mailroom.sandbox import Reply, Request, Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from mailroom.service.wake import LOOK_SECONDS, MAX_DELAY_SECONDS, MAX_LOOKS, QUIET_SECONDS, Wake

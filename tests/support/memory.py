@@ -9,11 +9,12 @@ from attrs import define, evolve, field, frozen
 
 from mailroom.contacts.enrolling import enrol_in_two_steps
 from mailroom.model.address import Address
+from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Advance, Enrolled, Joining, Reading, Refused, Update, untold
+from mailroom.model.ports import Reading, Update
 
 NEWEST_SENT = 200
 

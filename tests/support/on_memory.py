@@ -8,6 +8,7 @@ from attrs import evolve
 
 from mailroom.account import Account, open_account, open_journal
 from mailroom.model.address import parse_addresses
+from mailroom.model.address_book import AddressBook
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.letters import Letter
 from mailroom.model.mail import (
@@ -21,7 +22,7 @@ from mailroom.model.mail import (
     ThreadId,
 )
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import AddressBook, MailStore
+from mailroom.model.ports import MailStore
 from mailroom.model.sender import read_correspondents, read_sender
 from mailroom.settings.settings import Settings
 from mailroom.triage.cycle import Triage

@@ -20,8 +20,8 @@ from mailroom.carddav.vcard import content_lines
 from mailroom.errors import AuthenticationError, ServerError, StoppedError, TransportError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.model.address import Address, parse_address
+from mailroom.model.address_book import Refused
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.model.ports import Refused
 from mailroom.sandbox import Limits, Reply, Request, Sandbox, SandboxAccount
 from mailroom.sandbox.dav import server as carddav
 from mailroom.sandbox.dav.server import basic_authorization

@@ -16,8 +16,8 @@ from mailroom.contacts.identity import card_uids
 from mailroom.errors import ProtocolError
 from mailroom.jmap.contact_cards import read_card
 from mailroom.model.address import Address, parse_address
+from mailroom.model.address_book import AddressBook, Enrolled, Joining, Refused
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.model.ports import AddressBook, Enrolled, Joining, Refused
 from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support import harm, vcards
 from tests.support.accounts import add_contact, contacts, contacts_of, furnish, group_card_name, members

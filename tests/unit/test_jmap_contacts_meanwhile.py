@@ -11,8 +11,8 @@ from attrs import evolve
 
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
+from mailroom.model.address_book import AddressBook, Enrolled, Joining, Refused
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.model.ports import AddressBook, Enrolled, Joining, Refused
 from mailroom.sandbox.store.addressbook import AddressBook as SandboxBook
 from tests.support import vcards
 from tests.support.accounts import (

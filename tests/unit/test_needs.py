@@ -21,11 +21,11 @@ from mailroom.journal.notices import (
     keys_of,
 )
 from mailroom.model.address import Address
+from mailroom.model.address_book import Advance, Refused, untold
 from mailroom.model.contacts import Card, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.notes import Note, NoteKind, Retiring
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Advance, Refused, untold
 from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage
 from mailroom.triage.decisions import MAY_BE_OWN

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import read_entry, to_json
 from mailroom.journal.memory import take_back_last as find_last
+from mailroom.model.address_book import Advance, Enrolled, Joining, untold
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import Advance, Enrolled, Joining, untold
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from mailroom.model.ports import AddressBook
+from mailroom.model.address_book import AddressBook
 from tests.conftest import ADDRESS_BOOK_SERVERS, OVER_JMAP, open_account_on
 from tests.support.accounts import AccountUnderTest
 from tests.support.running import opened

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mailroom.errors import UserError
+from mailroom.model.address_book import Refused
 from mailroom.model.contacts import CardUid
-from mailroom.model.ports import Refused
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card
 from tests.support import vcards

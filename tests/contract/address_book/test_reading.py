@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from mailroom.model.address_book import AddressBook
 from mailroom.model.contacts import Card, CardUid, Membership
-from mailroom.model.ports import AddressBook
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import new_card
 from tests.support import vcards

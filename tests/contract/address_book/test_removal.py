@@ -11,8 +11,8 @@ from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.reading import read_cards
 from mailroom.http import HttpClient
+from mailroom.model.address_book import AddressBook
 from mailroom.model.contacts import Alteration, Card, CardUid, MadeCard, MadeGroup, NewCard
-from mailroom.model.ports import AddressBook
 from mailroom.triage.inventory import why_card_stays
 from tests.contract.address_book import address
 from tests.contract.address_book.test_writing import adding, new_card

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mailroom.model.address_book import AddressBook
 from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
-from mailroom.model.ports import AddressBook
 from tests.contract.address_book import address
 from tests.support import vcards
 from tests.support.accounts import (
