@@ -13,6 +13,7 @@ from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import to_json
 from mailroom.journal.needs import Needs, needs_of, needs_of_failure
 from mailroom.journal.notices import NOTHING, Notices, Telling
+from mailroom.journal.recording import entry_of, entry_of_approval
 from mailroom.journal.text import subject_of, text_of
 from mailroom.model.address import Address
 from mailroom.model.notes import NewNote, Note, NoteKind, Retiring
@@ -115,7 +116,7 @@ class Journal:
         """
         with self._place() as place:
             if place:
-                self._write(place, self._notes_of(Entry.of_approval(report, category, self._now())), NOTHING)
+                self._write(place, self._notes_of(entry_of_approval(report, category, self._now())), NOTHING)
                 self._clear(place)
 
     @contextmanager
@@ -139,7 +140,7 @@ class Journal:
         takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
     ) -> list[NewNote]:
         """Return the entry; none where nothing was done."""
-        return self._notes_of(Entry.of(report, cause, self._now(), takes_back))
+        return self._notes_of(entry_of(report, cause, self._now(), takes_back))
 
     def _notes_of(self, entry: Entry) -> list[NewNote]:
         if entry.is_empty:

@@ -19,6 +19,7 @@ from mailroom.account import open_account
 from mailroom.errors import MailroomError
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import take_back_last
+from mailroom.journal.recording import entry_of
 from mailroom.model.address import Address
 from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.triage.report import Report
@@ -225,7 +226,7 @@ class PersonAndFate(RuleBasedStateMachine):
         """Keep what the journal has of it; of what broke off, it has nothing."""
         if report is not None:
             moment = BEGINNING + timedelta(minutes=len(self.entries))
-            self.entries.insert(0, Entry.of(report, cause, moment, takes_back))
+            self.entries.insert(0, entry_of(report, cause, moment, takes_back))
 
     def work(self, schedule: Schedule, do: Callable[[], Report]) -> Report | None:
         """Let Mailroom do something while the schedule is carried out; None where it broke off."""

@@ -23,6 +23,7 @@ from mailroom.journal.entry import (
     count_moves,
 )
 from mailroom.journal.form import MAX_JSON_CHARACTERS, VERSION, Broken, read_entry, to_json
+from mailroom.journal.recording import entry_of
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
@@ -186,7 +187,7 @@ def entry_of_cycle(account: World) -> Entry:
     """What a cycle does, as the journal has it."""
     own = OwnAddresses.read(["me@home.example"])
     report = Triage(account, Book(account), SCHEME, own, clock=lambda: 0.0).run()
-    return Entry.of(report, Cause.CYCLE, AT)
+    return entry_of(report, Cause.CYCLE, AT)
 
 
 def test_an_entry_says_who_was_filed_why_and_what_moved() -> None:
@@ -240,7 +241,7 @@ def test_an_answer_to_the_person_is_told_with_why_it_went_to_the_inbox() -> None
     """It is no decision; a cycle that did nothing else has an entry of its own all the same."""
     waiting = message(1, "ann@a.example", "Screener")
     report = Report(swept=SweepReport(replies=RepliesReport(passed=(Answer(waiting, "you wrote"),))))
-    entry = Entry.of(report, Cause.CYCLE, AT)
+    entry = entry_of(report, Cause.CYCLE, AT)
     assert [(each.message.message_id, each.reason) for each in entry.passed] == [("m1", "you wrote")]
     assert (entry.is_empty, entry.decided) == (False, ())
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from mailroom.journal.entry import Cause, Decided, Entry, Failed, SetAside, Swept, Told
+from mailroom.journal.entry import Cause, Decided, Failed, SetAside, Swept, Told
+from mailroom.journal.recording import entry_of
 from mailroom.journal.text import MAX_SUBJECT_CHARACTERS, subject_of, text_of
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
@@ -17,7 +18,7 @@ from mailroom.triage.pointer import Pointer
 from mailroom.triage.report import Report
 
 SCREENER, FEED = Place(MailboxId("s"), "Screener"), Place(MailboxId("f"), "Feed")
-EMPTY = Entry.of(Report(), Cause.CYCLE, datetime(2026, 3, 1, tzinfo=UTC))
+EMPTY = entry_of(Report(), Cause.CYCLE, datetime(2026, 3, 1, tzinfo=UTC))
 NEWS = Pointer(MessageId("m1"), Address("news@shop.example"), "Shop", "2026-03-01", "from:news@shop.example")
 
 

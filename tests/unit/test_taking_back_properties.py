@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import read_entry, to_json
 from mailroom.journal.memory import take_back_last as find_last
+from mailroom.journal.recording import entry_of
 from mailroom.model.address_book import Advance, Enrolled, Joining, untold
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
@@ -28,9 +29,9 @@ from tests.support.memory import Book, CrashError, World
 from tests.unit.test_triage_properties import OWN, SENDERS, run_cycle, schemes, worlds
 
 
-def entry_of(report: Report, cause: Cause = Cause.CYCLE, **further: Any) -> Entry:
+def read_back(report: Report, cause: Cause = Cause.CYCLE, **further: Any) -> Entry:
     """What the journal has of it, as it comes back from the account."""
-    entry = read_entry(to_json(Entry.of(report, cause, datetime(2026, 1, 3, tzinfo=UTC), **further)))
+    entry = read_entry(to_json(entry_of(report, cause, datetime(2026, 1, 3, tzinfo=UTC), **further)))
     assert isinstance(entry, Entry)
     return entry
 
@@ -41,7 +42,7 @@ def take_back_last(world: World, scheme: Scheme, journal: list[Entry]) -> World:
     if taking_back:
         triage = Triage(world, Book(world), scheme, OwnAddresses.read([OWN]), sweeps_stragglers=False)
         report = triage.apply(taking_back.decisions)
-        journal.insert(0, entry_of(report, Cause.UNDO, takes_back=taking_back.entries))
+        journal.insert(0, read_back(report, Cause.UNDO, takes_back=taking_back.entries))
     return world
 
 
@@ -83,7 +84,7 @@ def label(world: World, name: str) -> None:
 
 def cycle_into(world: World, scheme: Scheme, journal: list[Entry]) -> None:
     triage = Triage(world, Book(world), scheme, OwnAddresses.read([OWN]), sweeps_stragglers=False)
-    entry = entry_of(triage.run())
+    entry = read_back(triage.run())
     if not entry.is_empty:
         journal.insert(0, entry)
 
@@ -114,7 +115,7 @@ def test_mail_that_came_while_its_sender_was_filed_waits_with_the_rest() -> None
     world = World(MAILBOXES, {x.id: x for x in messages}, {}, {x: frozenset[CardUid]() for x in GROUPS})
     book = SlowBook(world)
     triage = Triage(world, book, SCHEME, OwnAddresses.read([OWN]), clock=lambda: book.seconds)
-    journal = [entry_of(triage.run())]
+    journal = [read_back(triage.run())]
     assert world.messages[MessageId("m2")].mailbox_ids == {"Feed"}
     take_back_last(world, SCHEME, journal)
     places = {x.id: x.mailbox_ids for x in world.messages.values()}
