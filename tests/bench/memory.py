@@ -27,7 +27,7 @@ def measure(cards: int, *, over_jmap: bool) -> float:
             {**{x: y for x, y in sandbox.environment().items() if x not in unset}, **variables}, Path(folder)
         ) as service,
     ):
-        service.until("poll_complete", 60, senders_filed=10)
+        service.until("poll_complete", 300, senders_filed=10)
         service.until("poll_complete")
         service.until("poll_complete")
         return resident_mib(service.pid)
