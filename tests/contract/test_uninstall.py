@@ -193,7 +193,7 @@ class TestTakingAway:
         notes.write(MailboxId(account.mailbox_id(JOURNAL)), [NewNote(NoteKind.ENTRY, "Filed", "Text")])
         done = uninstall(account, "--labels")
         assert JOURNAL in account.mailbox_names()
-        assert f"{JOURNAL} tells what Mailroom did" in done.output
+        assert f"The mailbox {JOURNAL!r} tells what was done" in done.output
 
     def test_without_a_yes_nothing_is_written(self, account: AccountUnderTest) -> None:
         """In a pipe there is nobody to ask; a program agrees by --yes."""
