@@ -8,7 +8,7 @@ from itertools import chain
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, header_entries, read_message
-from mailroom.jmap.paging import Paging
+from mailroom.jmap.paging import NEWEST_FIRST, Paging
 from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
 from mailroom.model.mail import AddressHeaders, MailboxId, Message, MessageId
 from mailroom.model.ports import HeadersPage
@@ -86,7 +86,7 @@ class JmapMailHistory:
     ) -> list[Answer]:
         query: Json = {
             "filter": condition,
-            "sort": [{"property": "receivedAt", "isAscending": False}],
+            "sort": NEWEST_FIRST,
             "position": position,
             "limit": page_messages,
             "calculateTotal": True,
@@ -101,8 +101,7 @@ def _condition(mailbox_id: MailboxId, since: str) -> Json:
 
 def _newest_page(condition: Json, index: int, page_messages: int) -> list[Call]:
     """Return the two calls that read a page, the first of them at `index` in its request."""
-    sort = [{"property": "receivedAt", "isAscending": False}]
-    query: Json = {"filter": condition, "sort": sort, "limit": page_messages}
+    query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": page_messages}
     ids = result_of(index, "Email/query", "/ids")
     return [Call("Email/query", query), Call("Email/get", {"#ids": ids, "properties": EMAIL_PROPERTIES})]
 

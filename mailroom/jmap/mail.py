@@ -8,6 +8,7 @@ from mailroom.errors import MethodError, ServerError, StatusError
 from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, Messages, read_message
+from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.session import SUBMISSION
 from mailroom.jmap.updating import update_messages
@@ -94,8 +95,7 @@ class JmapMailStore:
 
     def _marked(self, keyword: str, most: int) -> Snapshot:
         """Read the newest messages that bear a keyword, wherever they are."""
-        sort = [{"property": "receivedAt", "isAscending": False}]
-        search: Json = {"filter": {"hasKeyword": keyword}, "sort": sort, "limit": most}
+        search: Json = {"filter": {"hasKeyword": keyword}, "sort": NEWEST_FIRST, "limit": most}
         get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": EMAIL_PROPERTIES}
         try:
             _, answer = self._client.call([Call("Email/query", search), Call("Email/get", get)])

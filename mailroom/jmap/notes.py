@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from mailroom.errors import ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
-from mailroom.jmap.paging import Paging
+from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST, Paging
 from mailroom.jmap.updating import BUSY_WAITS_SECONDS, REQUEST_OVERHEAD_BYTES, mailbox_pointer
 from mailroom.jmap.uploads import upload
 from mailroom.jmap.wire import EmailGet, EmailSet, Json, Query, SetError
@@ -24,8 +24,6 @@ MAX_LEFT_OUT_IN_A_ROW = 20
 NOBODY = "mailroom@localhost.invalid"
 
 _OF_PROPERTIES = frozenset({"invalidProperties", "invalidArguments"})
-_NEWEST_FIRST = [{"property": "receivedAt", "isAscending": False}]
-_OLDEST_FIRST = [{"property": "receivedAt", "isAscending": True}]
 
 
 class JmapNotes:
@@ -244,7 +242,7 @@ def _patch(note: Note, mailbox_id: MailboxId, trash: MailboxId) -> Json:
 def _old(mailbox_id: MailboxId, before: str, limit: int) -> list[Call]:
     """Return the calls that find old entries, behind an Email/set in the same request."""
     condition = {"inMailbox": mailbox_id, "hasKeyword": NoteKind.ENTRY.keyword, "before": before}
-    query: Json = {"filter": condition, "sort": _OLDEST_FIRST, "limit": limit}
+    query: Json = {"filter": condition, "sort": OLDEST_FIRST, "limit": limit}
     get: Json = {"#ids": result_of(1, "Email/query", "/ids"), "properties": SHORT_PROPERTIES}
     return [Call("Email/query", query), Call("Email/get", get)]
 
@@ -258,6 +256,6 @@ def _found(answer: Answer) -> tuple[Note, ...]:
 
 
 def _page(condition: Json, position: int, page_notes: int) -> list[Call]:
-    query: Json = {"filter": condition, "sort": _NEWEST_FIRST, "position": position, "limit": page_notes}
+    query: Json = {"filter": condition, "sort": NEWEST_FIRST, "position": position, "limit": page_notes}
     get: Json = {"#ids": result_of(0, "Email/query", "/ids"), **WHOLE}
     return [Call("Email/query", query), Call("Email/get", get)]

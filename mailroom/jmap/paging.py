@@ -1,12 +1,19 @@
-"""Watches over a query that is read page after page (RFC 8620 section 5.5): it has to lead to an end."""
+"""In which order queries find messages, and how one that is read page after page leads to an end.
+
+RFC 8620 section 5.5, RFC 8621 section 4.4.2.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import define, field
 
 from mailroom.errors import ProtocolError
+
+NEWEST_FIRST: Final = [{"property": "receivedAt", "isAscending": False}]
+OLDEST_FIRST: Final = [{"property": "receivedAt", "isAscending": True}]
 
 MAX_RESULTS = 10_000_000
 """More than anybody has: where a server goes on and on, reading ends."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import Call, JmapClient, result_of
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, read_message
+from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import EmailGet, Json, NamedObject, structure
 from mailroom.model.address import Address, spellings
 from mailroom.model.mail import Message
@@ -56,7 +57,7 @@ class JmapSearch:
     def _find(self, condition: Json, most: int, further: Sequence[str] = ()) -> EmailGet:
         query: Json = {
             "filter": condition,
-            "sort": [{"property": "receivedAt", "isAscending": False}],
+            "sort": NEWEST_FIRST,
             "limit": most,
         }
         get: Json = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import Factory, define, frozen
 
 from mailroom.jmap.client import Answer, Call
-from mailroom.jmap.paging import Paging
+from mailroom.jmap.paging import OLDEST_FIRST, Paging
 from mailroom.jmap.wire import EmailGet, Json, Query
 from mailroom.model.mail import MailboxId
 
@@ -50,7 +50,7 @@ class Page:
         """Return the calls that read the page, given what to get of its messages."""
         query: Json = {
             "filter": self.search.condition,
-            "sort": [{"property": "receivedAt", "isAscending": True}],  # what arrives meanwhile comes last
+            "sort": OLDEST_FIRST,  # what arrives meanwhile comes last
             "position": self.position,
             "limit": self.search.page_messages,
         }
