@@ -85,7 +85,8 @@ def test_a_person_and_other_programs_read_it(account: AccountUnderTest) -> None:
     raw = email.message_from_bytes(account.download(note.id), policy=default)
     assert raw["From"].addresses[0].addr_spec == raw["To"].addresses[0].addr_spec == account.address
     assert raw["Subject"] == note.subject
-    body, data = raw.iter_parts()
+    body, (data,) = raw.get_body(("plain",)), raw.iter_attachments()
+    assert body is not None
     text = body.get_content().replace("\r\n", "\n")
     assert "Bob's Shop <bob@example.net> → Jail\n  Why: your label @ToJail on a message of 2026-03-01" in text
     assert "  Before: Feed\n  Contact card: found, Bob\n  Moved: 1 message from Feed to Jail" in text
