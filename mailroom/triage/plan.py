@@ -194,7 +194,8 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
 def _send_back(message: Message, filing: Filing, layout: Layout) -> Change:
     """Say how a message of somebody on whom nothing is decided any more gets to Screener.
 
-    What the person has read in the Inbox stays there, unless it is the one that they labelled.
+    What the person has read in the Inbox stays there, unless it is the one that they labelled. What goes
+    back waits there, also where it answers the person: they have said so.
     """
     here = message.mailbox_ids
     labelled = filing.decision.category in layout.categories_on(message)
@@ -204,7 +205,11 @@ def _send_back(message: Message, filing: Filing, layout: Layout) -> Change:
         leaving -= {layout.inbox}
     if layout.is_protected(message) or not (leaving or labelled or homeless):
         return NO_CHANGE
-    return Change(add=frozenset({layout.screener}) - here, remove=leaving)
+    return Change(
+        add=frozenset({layout.screener}) - here,
+        remove=leaving,
+        is_settled=bool(leaving),
+    )
 
 
 def fits(message: Message, filing: Filing, layout: Layout) -> bool:
