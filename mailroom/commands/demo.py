@@ -111,7 +111,7 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
     configure_logs(settings.log_level, log_lines, "text")
     mailroom = open_account(settings)
     mailroom.begin()
-    run_cycle(mailroom.triage, mailroom.journal, is_last=True)
+    run_cycle(mailroom.triage, mailroom.journal)
     for line in log_lines.getvalue().splitlines():
         for number, part in enumerate(wrap(line, terminal.width, terminal.width - 2)):
             terminal.line(f"  {part}" if number else part)

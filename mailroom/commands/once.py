@@ -30,7 +30,7 @@ def _run_once(settings: Settings) -> Exit:
         account.journal.tell_failure(error)
         raise
     try:
-        report = run_cycle(account.triage, account.journal, is_awaited=True, is_last=True)
+        report = run_cycle(account.triage, account.journal, is_awaited=True)
     except MailroomError as error:
         log_failure(error)
         account.journal.tell_failure(error)

@@ -24,6 +24,8 @@ from mailroom.triage.approval import ApprovalReport
 from mailroom.triage.layout import JournalPlace
 from mailroom.triage.report import Report
 
+BETWEEN_LOOKS_FOR_OLD = timedelta(days=1)
+
 
 def utc_now() -> datetime:
     """Return the time by the clock of this machine."""
@@ -33,9 +35,9 @@ def utc_now() -> datetime:
 class Journal:
     """Tells what was done, in the account's mailbox for it, where there is one.
 
-    What is written costs one request. The entries that are old by then are found in the same one, and go to
-    Trash with the next. Where a server fails, that is logged: nothing that was done fails because it
-    cannot be told.
+    What is written costs one request. Once a day the entries that are old by then are found in the same one,
+    and go to Trash right after: later they could be in other mailboxes than they were found in. Where a
+    server fails, that is logged: nothing that was done fails because it cannot be told.
 
     Args:
         find_place: Returns where it is told, as of the last look at the account; None where nowhere.
@@ -62,13 +64,10 @@ class Journal:
         self._on_written = on_written
         self._takes_back = takes_back
         self._now = now
-        self._old: tuple[Note, ...] = ()
+        self._looked_for_old_at: datetime | None = None
 
-    def tell(self, report: Report, *, is_last: bool = False) -> None:
+    def tell(self, report: Report) -> None:
         """Tell what a cycle did, and what of it needs the person.
-
-        Args:
-            is_last: Whether nothing more is told, so that what is old goes at once.
 
         Raises:
             StoppedError: The process is to end, and the server is still waited for.
@@ -76,8 +75,6 @@ class Journal:
         with self._place() as place:
             if place:
                 self._write(place, self._entries(report, Cause.CYCLE), self._plan(needs_of(report)))
-                if is_last:
-                    self._clear(place)
 
     def tell_failure(self, error: BaseException) -> None:
         """Tell what a cycle failed for, where a person can mend it.
@@ -106,7 +103,6 @@ class Journal:
         with self._place() as place:
             if place:
                 self._write(place, self._entries(report, cause, takes_back), NOTHING)
-                self._clear(place)
 
     def tell_of_approval(self, report: ApprovalReport, category: Category) -> None:
         """Tell who was put into the category for people whom the person has written to.
@@ -117,7 +113,6 @@ class Journal:
         with self._place() as place:
             if place:
                 self._write(place, self._notes_of(entry_of_approval(report, category, self._now())), NOTHING)
-                self._clear(place)
 
     @contextmanager
     def _place(self) -> Iterator[JournalPlace | None]:
@@ -166,22 +161,28 @@ class Journal:
         """
         if not (entries or telling):
             return
-        retiring, before = (*self._old, *telling.retiring), self._now() - timedelta(days=self._days)
         written = self._notes.write(
             place.mailbox,
             [*entries, *telling.notes],
-            Retiring(retiring, place.trash) if retiring and place.trash else None,
-            old_before=before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            _retiring(telling.retiring, place),
+            old_before=self._old_before(),
         )
         if written.states:
             self._on_written(*written.states)
         for problem in written.problems:
             log(logging.WARNING, "journal_failed", reason=problem)
-        self._old = written.old
         self._notices.settle(telling, written, written.ids[len(entries) :])
+        if old := _retiring(written.old, place):
+            self._notes.write(place.mailbox, (), old)
 
-    def _clear(self, place: JournalPlace) -> None:
-        """Let go of what is old now, since nobody comes back to do it."""
-        if self._old and place.trash:
-            self._notes.write(place.mailbox, (), Retiring(self._old, place.trash))
-            self._old = ()
+    def _old_before(self) -> str:
+        """Return from before which moment entries are old; empty where they were looked for a while ago."""
+        now = self._now()
+        if self._looked_for_old_at and now - self._looked_for_old_at < BETWEEN_LOOKS_FOR_OLD:
+            return ""
+        self._looked_for_old_at = now
+        return (now - timedelta(days=self._days)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _retiring(notes: Sequence[Note], place: JournalPlace) -> Retiring | None:
+    return Retiring(notes, place.trash) if notes and place.trash else None

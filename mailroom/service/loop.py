@@ -151,17 +151,15 @@ def run_cycle(
     look: Look | None = None,
     *,
     is_awaited: bool = False,
-    is_last: bool = False,
 ) -> Report:
     """Run one cycle, and tell what it did; in the log where it did nothing, only if that `is_awaited`.
 
     Args:
         journal: Tells it in the account, too.
         look: What was seen just before.
-        is_last: Whether this process runs no other.
     """
     report = triage.run(look)
     log_report(report, is_awaited=is_awaited)
     if journal:
-        journal.tell(report, is_last=is_last)
+        journal.tell(report)
     return report

@@ -186,27 +186,29 @@ class TestPruning:
         mailroom.notes.write(place, [NewNote(NoteKind.NOTICE, "Look", "Text", is_read=False)])
         strange = account.receive([BOB], JOURNAL)
         (old,) = entries(account)
-        self.journal(mailroom, 89).tell(report, is_last=True)
+        self.journal(mailroom, 89).tell(report)
         assert account.mailboxes_of(old.id) == {JOURNAL}
         late = self.journal(mailroom, 91)
         late.tell(Report())
         assert account.mailboxes_of(old.id) == {JOURNAL}, "an idle cycle writes nothing"
-        late.tell(report, is_last=True)
+        late.tell(report)
         assert account.mailboxes_of(old.id) == {"Trash"}
         assert account.mailboxes_of(strange) == {JOURNAL}
         assert [note.subject for note in _notices(mailroom, place)] == ["Look"]
 
-    def test_the_service_lets_them_go_with_its_next_entry(self, account: AccountUnderTest) -> None:
-        """No request is made for it."""
+    def test_old_entries_are_looked_for_once_a_day(self, account: AccountUnderTest) -> None:
+        """Whatever is told in between costs one request."""
         account.receive([ANN], "Screener", "@ToFeed")
         mailroom = opened(account)
         mailroom.begin()
         report = cycle(mailroom)
         (old,) = entries(account)
-        late = self.journal(mailroom, 91)
-        late.tell(report)
-        assert JOURNAL in account.mailboxes_of(old.id)
-        late.tell(report)
+        clock = [datetime.now(UTC) + timedelta(days=89, hours=hours) for hours in (23, 46, 47)]
+        late = Journal(mailroom.notes, lambda: mailroom.triage.journal, 90, now=lambda: clock[0])
+        while clock:
+            assert account.mailboxes_of(old.id) == {JOURNAL}
+            late.tell(report)
+            clock.pop(0)
         assert account.mailboxes_of(old.id) == {"Trash"}
 
 

@@ -45,7 +45,7 @@ def file(each: Rig) -> None:
     mailroom = each.mailroom()
     mailroom.begin()
     report = mailroom.triage.run()
-    mailroom.journal.tell(report, is_last=True)
+    mailroom.journal.tell(report)
     strangers = {x.filing.decision.sender for x in report.filed if not x.filing.former_groups}
     each.observer.expect_undecided(strangers)
 

@@ -40,7 +40,7 @@ def run_cycle(account: AccountUnderTest, **variables: str) -> Report:
     mailroom = opened(account, **variables)
     mailroom.begin()
     report = mailroom.triage.run()
-    mailroom.journal.tell(report, is_last=True)
+    mailroom.journal.tell(report)
     return report
 
 
