@@ -131,7 +131,7 @@ def test_a_log_in_ascii_is_json(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.account.deliver([("Zoë 😀", "zoë@nëw.example")], ["Screener", "@ToFeed"])
     done = shell("mailroom run --once", sandbox, tmp_path, PYTHONIOENCODING="ascii")
     events = [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
-    assert events[-1]["event"] == "poll_complete"
+    assert "poll_complete" in {each["event"] for each in events}
 
 
 def test_a_closed_descriptor_is_not_given_to_a_connection(sandbox: Sandbox, tmp_path: Path) -> None:

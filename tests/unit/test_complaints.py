@@ -79,7 +79,7 @@ def test_a_failed_start_is_told_once_on_a_terminal(
         ("setup --aply", "there is no option --aply; did you mean --apply?"),
         ("rules --format sive", "there is no --format 'sive'; did you mean sieve?"),
         ("zzz", "there is no command 'zzz'; there are "),
-        ("undo", "missing: ADDRESS"),
+        ("why", "missing: "),
         ("setup now", "'now' is more than is expected here"),
     ],
 )
