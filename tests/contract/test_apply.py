@@ -230,7 +230,7 @@ class TestMany:
     def test_four_hundred_senders_go_from_the_list_into_their_groups(
         self, account: AccountUnderTest, path: Path
     ) -> None:
-        """In the requests of one cycle: one write a card, and one a group; then nothing is left to do."""
+        """In the requests of one cycle: over CardDAV with one write a card, and one a group."""
         for number in range(MANY):
             sender: Sender = (f"Sender {number}", f"s{number}@example.net")
             if number % 2:
@@ -250,8 +250,9 @@ class TestMany:
         assert done.code == 0, done.errors
         assert f"Filed: {MANY} senders. Moved: {MANY} messages." in done.output
         requests = account.requests()[before:]
-        assert len([x for x in requests if x.startswith("PUT")]) == MANY + 3
-        assert len(requests) - MANY <= 30, [x for x in requests if not x.startswith("PUT")]
+        writes = 0 if account.is_over_jmap else MANY + 3
+        assert len([x for x in requests if x.startswith("PUT")]) == writes
+        assert len(requests) - writes <= 30, [x for x in requests if not x.startswith("PUT")]
         sizes = {group: len(members(account, group)) for group in ("Feed", "Imbox", "Jail")}
         assert sizes == {"Feed": MANY // 2, "Imbox": MANY // 10, "Jail": MANY - MANY // 2 - MANY // 10}
         self.nothing_is_left(account, path)
