@@ -19,8 +19,8 @@ from mailroom.jmap.client import Call
 from mailroom.jmap.contact_creation import Creation, as_made
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import CardError, ContactCardSet
-from mailroom.jmap.updating import REQUEST_OVERHEAD_BYTES
 from mailroom.jmap.wire import Json
+from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience, pointer
 from mailroom.model.address_book import Refused
 
 MAX_CREATIONS = 500
@@ -85,7 +85,7 @@ class ContactWork:
         failed: For each group that could not be changed, why.
         must_look: Whether others, or a request whose answer was lost, have made something.
         is_busy: Whether the server was too busy for some of the last request.
-        busy_attempts: How many requests in a row it was too busy for.
+        patience: How long it is still waited for.
         stale_attempts: How many in a row met another state than the one they were meant for.
     """
 
@@ -102,7 +102,7 @@ class ContactWork:
         self.failed: dict[str, str] = {}
         self.must_look = False
         self.is_busy = False
-        self.busy_attempts = 0
+        self.patience = Patience()
         self.stale_attempts = 0
 
     def next_batch(self, most: int, max_size_bytes: int) -> Batch | None:
@@ -142,7 +142,8 @@ class ContactWork:
     def take(self, batch: Batch, answer: ContactCardSet) -> int:
         """Note what the server did of a batch; return how many cards it has made."""
         if answer.created or answer.updated:  # it goes on: only what stands still is given up
-            self.busy_attempts = self.stale_attempts = 0
+            self.stale_attempts = 0
+            self.patience.restore()
         self._take_groups(batch, answer)
         made = 0
         for name, creation in batch.creations.items():
@@ -281,7 +282,4 @@ def _in_turns(creations: Sequence[Creation]) -> list[Creation]:
 
 def _patch(members: Mapping[str, bool]) -> Json:
     """Return a patch that names only the members that come and go (RFC 8620 section 5.3, RFC 6901)."""
-    return {
-        f"members/{uid.replace('~', '~0').replace('/', '~1')}": comes or None
-        for uid, comes in members.items()
-    }
+    return {pointer("members", uid): comes or None for uid, comes in members.items()}

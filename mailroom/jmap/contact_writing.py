@@ -14,13 +14,10 @@ from mailroom.jmap.contact_creation import Creation
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardSet
 from mailroom.jmap.contact_work import Batch, ContactWork, Patches
-from mailroom.jmap.updating import BUSY_WAITS_SECONDS
 from mailroom.model.address_book import Advance
 
 LEAST_OBJECTS = 2
 """A card and its group."""
-
-BUSY = "the server is busy: it limits how much may be changed in a while"
 
 
 class ContactWriter:
@@ -56,7 +53,9 @@ class ContactWriter:
                 else:
                     work.give_up(str(error))
             self._look(work)
-            self._wait(work)
+            if work.is_busy:
+                work.is_busy = False
+                work.patience.wait(self._client, work.give_up)
         return work.failed
 
     def _send(self, work: ContactWork, batch: Batch) -> int:
@@ -75,14 +74,3 @@ class ContactWriter:
             work.give_up(str(error))
         else:
             work.note_what_is_there()
-
-    def _wait(self, work: ContactWork) -> None:
-        """Wait for a server that is too busy; give up on one that always is."""
-        if not work.is_busy:
-            return
-        work.is_busy = False
-        if work.busy_attempts >= len(BUSY_WAITS_SECONDS):
-            work.give_up(BUSY)
-            return
-        self._client.wait(BUSY_WAITS_SECONDS[work.busy_attempts])
-        work.busy_attempts += 1

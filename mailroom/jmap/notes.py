@@ -11,9 +11,10 @@ from mailroom.errors import ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
 from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST, Paging
-from mailroom.jmap.updating import BUSY_WAITS_SECONDS, REQUEST_OVERHEAD_BYTES, mailbox_pointer
+from mailroom.jmap.updating import mailbox_pointer
 from mailroom.jmap.uploads import upload
 from mailroom.jmap.wire import EmailGet, EmailSet, Json, Query, SetError
+from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience
 from mailroom.model.address import parse_address
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written
@@ -53,7 +54,7 @@ class JmapNotes:
         work = _Writing({**new, **_patches(mailbox_id, retiring)})
         limits = self._client.session.limits
         old: tuple[Note, ...] = ()
-        busy_attempts = 0
+        patience = Patience()
         while batch := work.next_batch(limits.max_objects_in_set, limits.max_size_request):
             if self._is_data_uploaded:
                 self._upload_data(work, batch)
@@ -67,12 +68,9 @@ class JmapNotes:
             if found:
                 old, old_before = _found(found[-1]), ""
             if is_settled:
-                busy_attempts = 0
-            elif busy_attempts == len(BUSY_WAITS_SECONDS):
-                work.give_up("the server is busy: it limits how much may be changed in a while")
+                patience.restore()
             else:
-                self._client.wait(BUSY_WAITS_SECONDS[busy_attempts])
-                busy_attempts += 1
+                patience.wait(self._client, work.give_up)
         ids = tuple(work.made.get(f"n{n}") for n in range(len(notes)))
         return Written(ids, frozenset(work.moved), tuple(work.problems), work.states, old)
 

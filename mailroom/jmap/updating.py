@@ -11,6 +11,7 @@ from mailroom.errors import MethodError, ServerError, TimedOutError
 from mailroom.jmap.client import MAX_STALE_ATTEMPTS, Call, JmapClient, is_too_large
 from mailroom.jmap.messages import FoundMessages, Messages
 from mailroom.jmap.wire import EmailSet, Json, SetError
+from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience, pointer
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
     SETTLED_KEYWORD,
@@ -22,11 +23,6 @@ from mailroom.model.mail import (
     Snapshot,
 )
 from mailroom.model.ports import Update
-
-BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)
-"""How long a server is waited for that refuses everything with ``rateLimit`` (RFC 8620 section 5.3)."""
-
-REQUEST_OVERHEAD_BYTES = 4_096
 
 
 def update_messages(
@@ -62,14 +58,10 @@ def update_messages(
 def _go_on(client: JmapClient, work: _Updating, settled: int, asked: int) -> None:
     """Wait for a server that was too busy for some of a batch; give up on one that always is."""
     if settled:  # it goes on: only what stands still is given up
-        work.stale_attempts = work.busy_attempts = 0
-    if settled == asked:
-        return
-    if work.busy_attempts == len(BUSY_WAITS_SECONDS):
-        work.give_up("the server is busy: it limits how much may be changed in a while")
-        return
-    client.wait(BUSY_WAITS_SECONDS[work.busy_attempts])
-    work.busy_attempts += 1
+        work.stale_attempts = 0
+        work.patience.restore()
+    if settled != asked:
+        work.patience.wait(client, work.give_up)
 
 
 @define
@@ -82,7 +74,7 @@ class _Updating:
         former: How messages were right before they were changed.
         is_seamless: Whether nothing else has changed since the first state.
         stale_attempts: How many writes in a row met another state than the one they were meant for.
-        busy_attempts: How many of them in a row the server was too busy for.
+        patience: How long the server is still waited for where it is too busy.
     """
 
     state: str
@@ -94,7 +86,7 @@ class _Updating:
     failed: dict[MessageId, str] = field(init=False, factory=dict)
     is_seamless: bool = field(init=False, default=True)
     stale_attempts: int = field(init=False, default=0)
-    busy_attempts: int = field(init=False, default=0)
+    patience: Patience = field(init=False, factory=Patience)
 
     def __attrs_post_init__(self) -> None:
         self.pending = dict.fromkeys(self.messages)
@@ -194,4 +186,4 @@ class _Updating:
 
 def mailbox_pointer(mailbox_id: MailboxId) -> str:
     """Return the patch path of a mailbox id (RFC 6901)."""
-    return f"mailboxIds/{mailbox_id.replace('~', '~0').replace('/', '~1')}"
+    return pointer("mailboxIds", mailbox_id)
