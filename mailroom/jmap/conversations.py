@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
 from mailroom.jmap.messages import EMAIL_PROPERTIES, header_entries, read_message
+from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import EmailGet, Json, LetterObject, structure
 from mailroom.model.letters import Letter, Letters
@@ -84,16 +85,8 @@ def _conversations_of(message_ids: Sequence[MessageId]) -> list[Call]:
 
 
 def _newest_in(sent: MailboxId, most: int) -> list[Call]:
-    query: Json = {
-        "filter": {"inMailbox": sent},
-        "sort": NEWEST_FIRST,
-        "limit": most,
-    }
-    emails = result_of(_CALLS_FOR_CONVERSATIONS, "Email/query", "/ids")
-    return [
-        Call("Email/query", query),
-        Call("Email/get", {"#ids": emails, "properties": PROPERTIES}),
-    ]
+    query: Json = {"filter": {"inMailbox": sent}, "sort": NEWEST_FIRST, "limit": most}
+    return email_calls(query, {"properties": PROPERTIES}, first=_CALLS_FOR_CONVERSATIONS)
 
 
 def _letters(emails: EmailGet) -> Iterator[Letter]:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, header_entries, read_message
-from mailroom.jmap.paging import NEWEST_FIRST, Paging
-from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, Query, structure
+from mailroom.jmap.pages import email_calls, email_pages
+from mailroom.jmap.paging import NEWEST_FIRST
+from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, structure
 from mailroom.model.mail import AddressHeaders, MailboxId, Message, MessageId
 from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import read_correspondents, read_sender
 
 PAGE_MESSAGES = 500
-MAX_LEFT_OUT_IN_A_ROW = 20
 _PROPERTIES = ("from", "to", "cc", "bcc", "receivedAt", "messageId", "mailboxIds")
 _LIST_PROPERTIES = ("header:List-Id", "header:List-Unsubscribe")
 
@@ -53,46 +53,27 @@ class JmapMailHistory:
         """Read a mailbox, newest mail first; see `MailHistory.headers`."""
         properties = (*_PROPERTIES, *(_LIST_PROPERTIES if with_lists else ()))
         condition = _condition(mailbox_id, since)
-        most = page_messages = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
-        paging, left_out_in_a_row = Paging("Email/query"), 0
-        while True:
-            try:
-                query_answer, answer = self._ask(condition, properties, paging.position, page_messages)
-                found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
-            except ServerError as error:
-                if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
-                    raise
-                # Which message is too large, nobody says: fewer are asked for, until one alone is left.
-                if page_messages > 1:
-                    page_messages //= 2
-                else:
-                    paging.position += 1
-                    left_out_in_a_row += 1
-                    yield HeadersPage((), paging.position, left_out=1)
-                continue
-            left_out_in_a_row = 0
-            paging.take(found.ids)
-            headers = tuple(_address_headers(emails))
-            total = max(found.total or 0, paging.position)
-            yield HeadersPage(headers, total, left_out=len(emails) - len(headers))
-            # A server need not tell the total even where it is asked to.
-            if not found.ids or (found.total is not None and paging.position >= found.total):
-                return
-            if answer.response_bytes < self._client.max_answer_bytes // 4:
-                page_messages = min(most, 2 * page_messages)
 
-    def _ask(
-        self, condition: Json, properties: Sequence[str], position: int, page_messages: int
-    ) -> list[Answer]:
-        query: Json = {
-            "filter": condition,
-            "sort": NEWEST_FIRST,
-            "position": position,
-            "limit": page_messages,
-            "calculateTotal": True,
-        }
-        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": properties}
-        return self._client.call([Call("Email/query", query), Call("Email/get", get)])
+        def calls(position: int, limit: int) -> list[Call]:
+            query: Json = {
+                "filter": condition,
+                "sort": NEWEST_FIRST,
+                "position": position,
+                "limit": limit,
+                "calculateTotal": True,
+            }
+            return email_calls(query, {"properties": properties})
+
+        for page in email_pages(self._client, calls, PAGE_MESSAGES):
+            if (found := page.query) is None:
+                yield HeadersPage((), page.position, left_out=1)
+                continue
+            headers = tuple(_address_headers(page.emails))
+            total = max(found.total or 0, page.position)
+            yield HeadersPage(headers, total, left_out=len(page.emails) - len(headers))
+            # A server need not tell the total even where it is asked to.
+            if not found.ids or (found.total is not None and page.position >= found.total):
+                return
 
 
 def _condition(mailbox_id: MailboxId, since: str) -> Json:
@@ -102,8 +83,7 @@ def _condition(mailbox_id: MailboxId, since: str) -> Json:
 def _newest_page(condition: Json, index: int, page_messages: int) -> list[Call]:
     """Return the two calls that read a page, the first of them at `index` in its request."""
     query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": page_messages}
-    ids = result_of(index, "Email/query", "/ids")
-    return [Call("Email/query", query), Call("Email/get", {"#ids": ids, "properties": EMAIL_PROPERTIES})]
+    return email_calls(query, {"properties": EMAIL_PROPERTIES}, index)
 
 
 def _address_headers(emails: Iterable[Json]) -> Iterator[AddressHeaders]:

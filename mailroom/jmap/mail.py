@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError, StatusError
-from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, Messages, read_message
+from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.session import SUBMISSION
@@ -96,9 +97,8 @@ class JmapMailStore:
     def _marked(self, keyword: str, most: int) -> Snapshot:
         """Read the newest messages that bear a keyword, wherever they are."""
         search: Json = {"filter": {"hasKeyword": keyword}, "sort": NEWEST_FIRST, "limit": most}
-        get: Json = {"#ids": result_of(0, "Email/query", "/ids"), "properties": EMAIL_PROPERTIES}
         try:
-            _, answer = self._client.call([Call("Email/query", search), Call("Email/get", get)])
+            _, answer = self._client.call(email_calls(search, {"properties": EMAIL_PROPERTIES}))
             found = FoundMessages()
             found.take(answer.as_record(EmailGet), read_message)
         except ServerError as error:

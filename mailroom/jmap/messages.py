@@ -9,6 +9,7 @@ from attrs import Factory, define, evolve
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
+from mailroom.jmap.pages import Portion
 from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
@@ -80,7 +81,7 @@ class Messages:
 
     def __init__(self, client: JmapClient) -> None:
         self._client = client
-        self._at_once = MAX_REMEMBERED
+        self._portion = Portion(MAX_REMEMBERED, MAX_REMEMBERED)
         self._large: dict[MessageId, Message] = {}
         self._too_large: dict[MessageId, str] = {}
 
@@ -108,7 +109,7 @@ class Messages:
         rest = list(ids)
         while rest:
             limit = self._client.session.limits.max_objects_in_get
-            batch = rest[: min(self._at_once, limit)]
+            batch = rest[: min(self._portion.size, limit)]
             get: Json = {"ids": batch, "properties": properties}
             try:
                 (answer,) = self._client.call([Call("Email/get", get)])
@@ -117,15 +118,13 @@ class Messages:
                 if not is_too_large(error):
                     raise
                 if len(batch) > 1:
-                    self._at_once = len(batch) // 2
+                    self._portion.halve(len(batch))
                     continue
                 found.left_out[batch[0]] = TOO_LARGE
                 _remember(self._too_large, {batch[0]: TOO_LARGE})
             else:
                 yield answer
-                # Large messages are rare: what was halved because of one grows again behind it.
-                if answer.response_bytes < self._client.max_answer_bytes // 4:
-                    self._at_once = min(MAX_REMEMBERED, 2 * self._at_once)
+                self._portion.grow(answer, self._client)
             del rest[: len(batch)]
 
     def _read_whole(self, email: EmailObject) -> Message:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from attrs import define, field, frozen
 
 from mailroom.errors import ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.client import Answer, Call, JmapClient
 from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
-from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST, Paging
+from mailroom.jmap.pages import email_calls, email_pages
+from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST
 from mailroom.jmap.updating import mailbox_pointer
 from mailroom.jmap.uploads import upload
-from mailroom.jmap.wire import EmailGet, EmailSet, Json, Query, SetError
+from mailroom.jmap.wire import EmailGet, EmailSet, Json, SetError
 from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience
 from mailroom.model.address import parse_address
 from mailroom.model.mail import MailboxId, MessageId
@@ -21,7 +22,6 @@ from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written
 
 PAGE_NOTES = 50
 MAX_OLD = 200
-MAX_LEFT_OUT_IN_A_ROW = 20
 NOBODY = "mailroom@localhost.invalid"
 
 _OF_PROPERTIES = frozenset({"invalidProperties", "invalidArguments"})
@@ -81,31 +81,19 @@ class JmapNotes:
             condition["inMailbox"] = mailbox_id
         if since:
             condition["after"] = since
-        most = page_notes = min(PAGE_NOTES, self._client.session.limits.max_objects_in_get)
-        paging, left_out_in_a_row = Paging("Email/query"), 0
-        while True:
-            try:
-                query_answer, answer = self._client.call(_page(condition, paging.position, page_notes))
-                found, emails = query_answer.as_record(Query), answer.as_record(EmailGet).list_
-            except ServerError as error:
-                if not is_too_large(error) or left_out_in_a_row == MAX_LEFT_OUT_IN_A_ROW:
-                    raise
-                # Which one is too large, nobody says: fewer are asked for, until one alone is left out.
-                if page_notes > 1:
-                    page_notes //= 2
-                else:
-                    paging.position += 1
-                    left_out_in_a_row += 1
+
+        def calls(position: int, limit: int) -> list[Call]:
+            query: Json = {"filter": condition, "sort": NEWEST_FIRST, "position": position, "limit": limit}
+            return email_calls(query, WHOLE)
+
+        for page in email_pages(self._client, calls, PAGE_NOTES):
+            if (found := page.query) is None:
                 continue
-            left_out_in_a_row = 0
-            paging.take(found.ids)
             # The objects may come in any order (RFC 8620 section 5.1), and from James do.
-            notes = {note.id: note for note in read_notes(emails, kind)}
+            notes = {note.id: note for note in read_notes(page.emails, kind)}
             yield tuple(notes[MessageId(x)] for x in found.ids if MessageId(x) in notes)
-            if len(found.ids) < min(page_notes, found.limit or page_notes):
+            if len(found.ids) < min(page.asked, found.limit or page.asked):
                 return
-            if answer.response_bytes < self._client.max_answer_bytes // 4:
-                page_notes = min(most, 2 * page_notes)
 
     def _upload_data(self, work: _Writing, batch: Sequence[_Item]) -> None:
         for item in batch:
@@ -241,8 +229,7 @@ def _old(mailbox_id: MailboxId, before: str, limit: int) -> list[Call]:
     """Return the calls that find old entries, behind an Email/set in the same request."""
     condition = {"inMailbox": mailbox_id, "hasKeyword": NoteKind.ENTRY.keyword, "before": before}
     query: Json = {"filter": condition, "sort": OLDEST_FIRST, "limit": limit}
-    get: Json = {"#ids": result_of(1, "Email/query", "/ids"), "properties": SHORT_PROPERTIES}
-    return [Call("Email/query", query), Call("Email/get", get)]
+    return email_calls(query, {"properties": SHORT_PROPERTIES}, first=1)
 
 
 def _found(answer: Answer) -> tuple[Note, ...]:
@@ -251,9 +238,3 @@ def _found(answer: Answer) -> tuple[Note, ...]:
         return tuple(read_notes(answer.as_record(EmailGet).list_, NoteKind.ENTRY))
     except ServerError:  # what was written is written all the same
         return ()
-
-
-def _page(condition: Json, position: int, page_notes: int) -> list[Call]:
-    query: Json = {"filter": condition, "sort": NEWEST_FIRST, "position": position, "limit": page_notes}
-    get: Json = {"#ids": result_of(0, "Email/query", "/ids"), **WHOLE}
-    return [Call("Email/query", query), Call("Email/get", get)]

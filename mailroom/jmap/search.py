@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailroom.errors import MethodError, ProtocolError, ServerError
-from mailroom.jmap.client import Call, JmapClient, result_of
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, read_message
+from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import EmailGet, Json, NamedObject, structure
 from mailroom.model.address import Address, spellings
@@ -55,16 +56,8 @@ class JmapSearch:
         ]
 
     def _find(self, condition: Json, most: int, further: Sequence[str] = ()) -> EmailGet:
-        query: Json = {
-            "filter": condition,
-            "sort": NEWEST_FIRST,
-            "limit": most,
-        }
-        get: Json = {
-            "#ids": result_of(0, "Email/query", "/ids"),
-            "properties": (*EMAIL_PROPERTIES, *further),
-        }
-        _, answer = self._client.call([Call("Email/query", query), Call("Email/get", get)])
+        query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": most}
+        _, answer = self._client.call(email_calls(query, {"properties": (*EMAIL_PROPERTIES, *further)}))
         return answer.as_record(EmailGet)
 
 

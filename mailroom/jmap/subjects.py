@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.pages import Portion
 from mailroom.jmap.wire import EmailGet, Json, SubjectObject, structure
 from mailroom.model.mail import MessageId
 
@@ -24,9 +25,10 @@ class JmapSubjects:
         """Read the subjects of these messages; see `Subjects.subjects`."""
         found: dict[MessageId, str] = {}
         rest = list(dict.fromkeys(message_ids))
-        most = at_once = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
+        most = min(PAGE_MESSAGES, self._client.session.limits.max_objects_in_get)
+        portion = Portion(most, most)
         while rest:
-            batch = rest[:at_once]
+            batch = rest[: portion.size]
             get: Json = {"ids": batch, "properties": ["id", "subject"]}
             try:
                 (answer,) = self._client.call([Call("Email/get", get)])
@@ -34,13 +36,12 @@ class JmapSubjects:
             except ServerError as error:
                 if not is_too_large(error):
                     raise
-                if len(batch) > 1:  # which of them it is, nobody says
-                    at_once = len(batch) // 2
+                if len(batch) > 1:
+                    portion.halve(len(batch))
                     continue
             else:
                 found |= _subjects(emails)
-                if answer.response_bytes < self._client.max_answer_bytes // 4:
-                    at_once = min(most, 2 * at_once)
+                portion.grow(answer, self._client)
             del rest[: len(batch)]
         return found
 

@@ -88,6 +88,7 @@ AREAS = (
             "jmap/messages": ("unit/test_jmap_reading",),
             "jmap/note_objects": ("contract/test_notes",),
             "jmap/notes": ("contract/test_notes",),
+            "jmap/pages": ("unit/test_history", "unit/test_jmap_subjects", "contract/test_notes"),
             "jmap/paging": ("unit/test_jmap_reading", "unit/test_jmap_client"),
             "jmap/reading": ("unit/test_jmap_reading", "unit/test_jmap_client"),
             "jmap/updating": ("unit/test_jmap_updating", "contract/test_cycle_refusals"),
