@@ -9,6 +9,7 @@ from typing import Any
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
 from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.jmap.filters import Condition, compile_filter, is_string, take_filter
+from mailroom.sandbox.jmap.objects import told_changes
 from mailroom.sandbox.jmap.query import window
 from mailroom.sandbox.store import jscontact
 from mailroom.sandbox.store.addressbook import AddressBook, Card
@@ -104,14 +105,7 @@ def contact_changes(type: str) -> Callable[[Context, Arguments], Json]:
             found = log.since(known, limit)
         except UnknownStateError as error:
             raise MethodError("cannotCalculateChanges", "invalid sinceState") from error
-        return {
-            "oldState": since,
-            "newState": found.new_state,
-            "hasMoreChanges": found.has_more,
-            "created": list(found.created),
-            "updated": list(found.updated),
-            "destroyed": list(found.destroyed),
-        }
+        return told_changes(since, found)
 
     return call
 

@@ -9,7 +9,7 @@ from mailroom.sandbox.jmap import parts
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
 from mailroom.sandbox.jmap.core import Context
 from mailroom.sandbox.store.account import SandboxAccount
-from mailroom.sandbox.store.changes import UnknownStateError
+from mailroom.sandbox.store.changes import Changes, UnknownStateError
 from mailroom.sandbox.store.messages import Addresses, Identity, Mailbox, Message
 
 COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
@@ -201,6 +201,18 @@ def _get(
     }
 
 
+def told_changes(since: str, found: Changes) -> Json:
+    """Return what every /changes method says (RFC 8620 section 5.2)."""
+    return {
+        "oldState": since,
+        "newState": found.new_state,
+        "hasMoreChanges": found.has_more,
+        "created": list(found.created),
+        "updated": list(found.updated),
+        "destroyed": list(found.destroyed),
+    }
+
+
 def changes(type: str) -> Callable[[Context, Arguments], Json]:
     """Return the standard /changes method of a type (RFC 8620 section 5.2)."""
 
@@ -213,14 +225,7 @@ def changes(type: str) -> Callable[[Context, Arguments], Json]:
             found = log.since(since, limit)
         except UnknownStateError as error:
             raise MethodError("cannotCalculateChanges") from error
-        answer = {
-            "oldState": since,
-            "newState": found.new_state,
-            "hasMoreChanges": found.has_more,
-            "created": list(found.created),
-            "updated": list(found.updated),
-            "destroyed": list(found.destroyed),
-        }
+        answer = told_changes(since, found)
         if type == "Mailbox":
             start = log.number(since)
             only_counts = bool(found.updated) and all(
