@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from attrs import evolve
 
 from mailroom.errors import ServerError
 from mailroom.model.address import Address
-from mailroom.model.address_book import AddressBook, Enrolled, Joining, Refused
-from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
+from mailroom.model.address_book import Joining, Refused
+from mailroom.model.contacts import CardKind, CardUid, Membership, NewCard
 from mailroom.sandbox.store.addressbook import AddressBook as SandboxBook
 from tests.support import vcards
 from tests.support.accounts import (
@@ -20,43 +18,17 @@ from tests.support.accounts import (
     add_contact,
     contacts,
     contacts_of,
-    furnish,
     group_card_name,
     members,
 )
-from tests.support.behind import Behind, behind
+from tests.support.behind import Behind
+from tests.support.enrolling import enrol, uid_of
 from tests.support.harm import cards_set
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Exchange
 
 CONTACTS = "urn:ietf:params:jmap:contacts"
 ANN, BOB = Address("ann@example.net"), Address("bob@example.net")
-
-
-@pytest.fixture
-def account() -> Iterator[AccountOnSandbox]:
-    """An account with everything that triage needs, whose contacts are reached over JMAP."""
-    with closing(AccountOnSandbox(is_over_jmap=True)) as made:
-        furnish(made)
-        yield made
-
-
-@pytest.fixture
-def hit(account: AccountOnSandbox) -> Iterator[Behind]:
-    """The account behind a proxy."""
-    with behind(account) as made:
-        yield made
-
-
-def enrol(book: AddressBook, *addresses: Address, group: str = "Feed") -> Enrolled:
-    new = tuple(NewCard(x, x, "Somebody", CardKind.COMPANY) for x in addresses)
-    return book.enrol({group: Joining(new=new)})
-
-
-def uid_of(enrolled: Enrolled, address: Address) -> str:
-    card = enrolled.cards[address]
-    assert isinstance(card, Card), card
-    return card.uid
 
 
 def leave(account: AccountUnderTest, group: str) -> None:

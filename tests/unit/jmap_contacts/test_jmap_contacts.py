@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -16,12 +16,13 @@ from mailroom.contacts.identity import card_uids
 from mailroom.errors import ProtocolError
 from mailroom.jmap.contact_cards import read_card
 from mailroom.model.address import Address, parse_address
-from mailroom.model.address_book import AddressBook, Enrolled, Joining, Refused
-from mailroom.model.contacts import Card, CardKind, CardUid, Membership, NewCard
+from mailroom.model.address_book import Joining, Refused
+from mailroom.model.contacts import CardUid, Membership
 from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support import harm, vcards
 from tests.support.accounts import add_contact, contacts, contacts_of, furnish, group_card_name, members
 from tests.support.behind import Behind, behind
+from tests.support.enrolling import enrol, new, uid_of
 from tests.support.harm import Harm, cards_set, contacts_reading
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.proxy import Answer, Exchange, Plan
@@ -32,35 +33,6 @@ CONTACTS = "urn:ietf:params:jmap:contacts"
 THEIRS = "theirs"
 SURNAME_FIRST = [{"kind": "surname", "value": "Lee"}, {"kind": "given", "value": "Ann"}]
 ODD_CARDS = ({"emails": [1]}, {"uid": 7}, {"name": "Ann"}, {"members": "x", "kind": "group"}, 5)
-
-
-@pytest.fixture
-def account() -> Iterator[AccountOnSandbox]:
-    """An account with everything that triage needs, whose contacts are reached over JMAP."""
-    with closing(AccountOnSandbox(is_over_jmap=True)) as made:
-        furnish(made)
-        yield made
-
-
-@pytest.fixture
-def hit(account: AccountOnSandbox) -> Iterator[Behind]:
-    """The account behind a proxy."""
-    with behind(account) as made:
-        yield made
-
-
-def new(address: Address, name: str = "Somebody") -> NewCard:
-    return NewCard(address, address, name, CardKind.COMPANY)
-
-
-def enrol(book: AddressBook, *addresses: Address, group: str = "Feed") -> Enrolled:
-    return book.enrol({group: Joining(new=tuple(map(new, addresses)))})
-
-
-def uid_of(enrolled: Enrolled, address: Address) -> str:
-    card = enrolled.cards[address]
-    assert isinstance(card, Card), card
-    return card.uid
 
 
 def altered(change: Callable[[str, dict[str, Any]], None]) -> Plan:
