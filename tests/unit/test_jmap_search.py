@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapSearch
 from mailroom.model.address import Address
-from mailroom.sandbox import Sandbox, SandboxAccount
+from mailroom.sandbox import SandboxAccount
 from tests.support import harm
 from tests.support.proxy import Proxy
 
@@ -22,13 +20,6 @@ def account() -> SandboxAccount:
     account = SandboxAccount()
     account.add_mailbox("Screener")
     return account
-
-
-@pytest.fixture
-def proxy(account: SandboxAccount) -> Iterator[Proxy]:
-    with Sandbox(account) as sandbox, Proxy(sandbox.url) as proxy:
-        yield proxy
-        proxy.check()
 
 
 @pytest.fixture

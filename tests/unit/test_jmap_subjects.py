@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from attrs import evolve
@@ -12,7 +11,7 @@ from mailroom.http import Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapSubjects
 from mailroom.jmap.subjects import MAX_SUBJECT_CHARACTERS
 from mailroom.model.mail import MessageId
-from mailroom.sandbox import Sandbox, SandboxAccount
+from mailroom.sandbox import SandboxAccount
 from mailroom.sandbox.store.account import Limits
 from tests.support.proxy import Exchange, Proxy
 
@@ -26,13 +25,6 @@ def account() -> SandboxAccount:
     account = SandboxAccount(limits=Limits(max_objects_in_get=MAX_OBJECTS))
     account.add_mailbox("Screener")
     return account
-
-
-@pytest.fixture
-def proxy(account: SandboxAccount) -> Iterator[Proxy]:
-    with Sandbox(account) as sandbox, Proxy(sandbox.url) as proxy:
-        yield proxy
-        proxy.check()
 
 
 @pytest.fixture
