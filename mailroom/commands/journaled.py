@@ -6,8 +6,10 @@ from datetime import datetime
 
 from mailroom.account import Account
 from mailroom.journal.entry import Cause
-from mailroom.journal.reader import Entries, find_journal_mailbox
+from mailroom.journal.reader import Entries
+from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Scheme
+from mailroom.triage.layout import journal_mailbox
 
 CAUSES = {
     Cause.CYCLE: "the service",
@@ -29,8 +31,8 @@ def open_entries(account: Account, scheme: Scheme, since: str = "") -> Entries |
     """
     if not scheme.journal:
         return None
-    mailbox_id = find_journal_mailbox(account.mail.read(()).mailboxes, scheme)
-    return Entries(account.notes, mailbox_id, since) if mailbox_id else None
+    mailbox = journal_mailbox(MailboxTree(account.mail.read(()).mailboxes), scheme)
+    return Entries(account.notes, mailbox.id, since) if mailbox else None
 
 
 def why_no_journal(scheme: Scheme) -> str:

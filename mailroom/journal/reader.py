@@ -7,11 +7,9 @@ from itertools import chain, groupby
 
 from mailroom.journal.entry import Entry
 from mailroom.journal.form import Broken, read_entry
-from mailroom.model.mail import Mailbox, MailboxId
-from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.mail import MailboxId
 from mailroom.model.notes import Note, NoteKind
 from mailroom.model.ports import Notes
-from mailroom.model.scheme import Scheme
 
 TRUNCATED = "it is larger than is read"
 
@@ -55,11 +53,3 @@ class Entries:
                 self.broken.append((note.received_at, entry.reason))
             else:
                 yield entry
-
-
-def find_journal_mailbox(mailboxes: Iterable[Mailbox], scheme: Scheme) -> MailboxId | None:
-    """Return where the journal is; None where it is off, or there is no such mailbox."""
-    match MailboxTree(mailboxes).named(scheme.journal) if scheme.journal else ():
-        case [mailbox] if not mailbox.role:
-            return mailbox.id
-    return None

@@ -203,9 +203,17 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
 
 def find_journal(tree: MailboxTree, scheme: Scheme) -> JournalPlace | None:
     """Return the mailbox for the journal, if messages may be put into it; where not, all else works."""
+    mailbox = journal_mailbox(tree, scheme)
+    if mailbox is None or not mailbox.rights.may_add:
+        return None
+    return JournalPlace(mailbox.id, next(iter(with_role(tree.mailboxes, TRASH_ROLE)), None))
+
+
+def journal_mailbox(tree: MailboxTree, scheme: Scheme) -> Mailbox | None:
+    """Return the mailbox for the journal; None where it is off, or there is no such mailbox."""
     match tree.named(scheme.journal) if scheme.journal else ():
-        case [mailbox] if not mailbox.role and mailbox.rights.may_add:
-            return JournalPlace(mailbox.id, next(iter(with_role(tree.mailboxes, TRASH_ROLE)), None))
+        case [mailbox] if not mailbox.role:
+            return mailbox
     return None
 
 
