@@ -15,6 +15,7 @@ from mailroom.carddav.reading import read_cards
 from mailroom.carddav.replica import Group, Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
 from mailroom.carddav.vcard import summarize
+from mailroom.contacts.caution import CHANGED_MEANWHILE, SEVERAL, why_needed
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
@@ -85,7 +86,7 @@ class Remover:
                 # What is gone by now is to be told; and whoever goes on knocking may be locked out.
                 return staying | dict.fromkeys(uids[position:], str(error))
             except PreconditionFailedError:
-                reason = "it was changed meanwhile"
+                reason = CHANGED_MEANWHILE
             except ServerError as error:
                 reason = str(error)
             if reason:
@@ -112,16 +113,16 @@ class Remover:
     def _find(self, uid: CardUid, find: _Find[_Item]) -> _Found[_Item] | str:
         """Find one thing as it is now; or say why it stays, with nothing where it is gone."""
         replicas = self._books.read_with_all_groups()
-        if unsure := self._books.left_out():
-            return f"what cannot be read may need it: {unsure[0]}"
+        if reason := why_needed(self._books.left_out()):
+            return reason
         match [each for each in find(replicas) if each.uid == uid]:
             case [found]:
                 return found
             case []:
                 there = (x.uid for replica in replicas for x in _everything(replica))
-                return "it was changed meanwhile" if uid in map(bare_uid, there) else ""
+                return CHANGED_MEANWHILE if uid in map(bare_uid, there) else ""
             case _:
-                return "several cards have its identifier, and nobody can know which of them is meant"
+                return SEVERAL
 
 
 def _everything(replica: Replica) -> Iterator[CardEntry | Group]:

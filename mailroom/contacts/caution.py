@@ -1,10 +1,14 @@
-"""Why nothing is made: what is not seen may be there all the same. Pure."""
+"""Why nothing is made or deleted: what is not seen may be there all the same. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 SHOWN_CARDS = 3
+
+CHANGED_MEANWHILE = "it was changed meanwhile"
+SEVERAL = "several cards have its identifier, and nobody can know which of them is meant"
+"""Why what Mailroom made is not deleted."""
 
 
 def why_unsure(left_out: Sequence[str]) -> str:
@@ -15,6 +19,11 @@ def why_unsure(left_out: Sequence[str]) -> str:
         "nothing is made while part of the address book cannot be read, because it "
         f"may already be there: {left_out[0]}"
     )
+
+
+def why_needed(left_out: Sequence[str]) -> str:
+    """Say why nothing is deleted where part of what is there is not seen; empty where all is."""
+    return f"what cannot be read may need it: {left_out[0]}" if left_out else ""
 
 
 def why_without_groups(missing: Collection[str], book: str) -> str:

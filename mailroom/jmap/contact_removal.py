@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from mailroom.contacts.caution import CHANGED_MEANWHILE, SEVERAL, why_needed
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.errors import AuthenticationError, MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, Call, JmapClient
@@ -95,8 +96,8 @@ class ContactRemover:
         by_bare = {bare_uid(uid): uid for uid in uids}
         for _ in range(MAX_STALE_ATTEMPTS):
             seen = self._see(by_bare.keys())
-            if unsure := self._books.left_out():
-                return dict.fromkeys(uids, f"what cannot be read may need it: {unsure[0]}")
+            if needed := why_needed(self._books.left_out()):
+                return dict.fromkeys(uids, needed)
             items = select(seen)
             staying = self._not_told_apart(by_bare, items)
             doomed = {}
@@ -123,9 +124,9 @@ class ContactRemover:
         found = [item.uid for item in items.values()]
         for uid in map(CardUid, wanted):
             if found.count(uid) > 1:
-                staying[uid] = "several cards have its identifier, and nobody can know which of them is meant"
+                staying[uid] = SEVERAL
             elif uid in there and uid not in found:
-                staying[uid] = "it was changed meanwhile"
+                staying[uid] = CHANGED_MEANWHILE
         return staying
 
     def _destroy(self, doomed: Mapping[str, CardUid], state: str) -> dict[CardUid, str] | None:
