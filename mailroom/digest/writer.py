@@ -121,4 +121,4 @@ class Digest:
 def _retiring(known: Sequence[Note], layout: Layout) -> Retiring | None:
     """Say which digests have had their time: those in the Inbox; what the person has filed, stays there."""
     old = [each for each in known if layout.inbox in each.mailbox_ids]
-    return Retiring(old, layout.trash) if old and layout.trash else None
+    return Retiring.of(old, layout.trash)

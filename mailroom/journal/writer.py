@@ -16,7 +16,7 @@ from mailroom.journal.notices import NOTHING, Notices, Telling
 from mailroom.journal.recording import entry_of, entry_of_approval
 from mailroom.journal.text import subject_of, text_of
 from mailroom.model.address import Address
-from mailroom.model.notes import NewNote, Note, NoteKind, Retiring
+from mailroom.model.notes import NewNote, NoteKind, Retiring
 from mailroom.model.ports import Notes
 from mailroom.model.scheme import Category
 from mailroom.output.logs import log
@@ -164,7 +164,7 @@ class Journal:
         written = self._notes.write(
             place.mailbox,
             [*entries, *telling.notes],
-            _retiring(telling.retiring, place),
+            Retiring.of(telling.retiring, place.trash),
             old_before=self._old_before(),
         )
         if written.states:
@@ -172,7 +172,7 @@ class Journal:
         for problem in written.problems:
             log(logging.WARNING, "journal_failed", reason=problem)
         self._notices.settle(telling, written, written.ids[len(entries) :])
-        if old := _retiring(written.old, place):
+        if old := Retiring.of(written.old, place.trash):
             self._notes.write(place.mailbox, (), old)
 
     def _old_before(self) -> str:
@@ -182,7 +182,3 @@ class Journal:
             return ""
         self._looked_for_old_at = now
         return (now - timedelta(days=self._days)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _retiring(notes: Sequence[Note], place: JournalPlace) -> Retiring | None:
-    return Retiring(notes, place.trash) if notes and place.trash else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import Enum
+from typing import Self
 
 from attrs import field, frozen
 
@@ -106,6 +107,11 @@ class Retiring:
 
     notes: Collection[Note]
     trash: MailboxId
+
+    @classmethod
+    def of(cls, notes: Collection[Note], trash: MailboxId | None) -> Self | None:
+        """Return what retires these notes; None where there are none, or no Trash."""
+        return cls(notes, trash) if notes and trash else None
 
 
 @frozen
