@@ -125,7 +125,7 @@ def open_account(
         stop: Set when the process is to end; cuts waits of the HTTP clients short.
         bounds: How long servers are waited for, and how much is taken from them.
         before_attempt: Called before each attempt to send a request; what it raises ends the request.
-        clock: Tells triage the seconds; only differences count.
+        clock: Tells triage and the journal the seconds; only differences count.
         on_answer: Hears of each request that was sent.
     """
 
@@ -159,14 +159,16 @@ def open_account(
         JmapSubjects(jmap),
         JmapSearch(jmap),
         notes,
-        open_journal(settings, notes, triage),
+        open_journal(settings, notes, triage, clock),
         book,
         triage,
         known_own,
     )
 
 
-def open_journal(settings: Settings, notes: Notes, triage: Triage) -> Journal:
+def open_journal(
+    settings: Settings, notes: Notes, triage: Triage, clock: Callable[[], float] = time.monotonic
+) -> Journal:
     """Wire up what tells in the account what was done."""
     takes_back = settings.scheme.screener_label or ""
     return Journal(
@@ -175,6 +177,7 @@ def open_journal(settings: Settings, notes: Notes, triage: Triage) -> Journal:
         settings.journal_days,
         on_written=triage.stragglers.note_own_write,
         takes_back=takes_back,
+        clock=clock,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ class Journal:
         days: For how long entries are kept.
         takes_back: The label that takes a decision back; empty where there is none.
         now: Returns the time, with a time zone.
+        clock: Tells seconds; only differences count.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class Journal:
         on_written: Callable[[str, str], None] = lambda _before, _after: None,
         takes_back: str = "",
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._notes = notes
-        self._notices = Notices(notes)
+        self._notices = Notices(notes, clock)
         self._find_place = find_place
         self._days = days
         self._on_written = on_written
