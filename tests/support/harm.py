@@ -303,10 +303,17 @@ def refuse_sync_token(exchange: Exchange) -> None:
 
 
 def forget_changes_of_contacts(exchange: Exchange) -> None:
-    """Say that nobody knows what has changed in the contacts since (RFC 8620 section 5.2)."""
-    answer = json.loads(exchange.forward().body)
+    """Say that nobody knows what has changed in the contacts since (RFC 8620 section 5.2).
+
+    Where the server has forgotten that itself, it says so too, and its answer is passed on.
+    """
+    forwarded = exchange.forward()
+    answer = json.loads(forwarded.body)
     is_about_them, unknown = "ContactCard/changes", {"type": "cannotCalculateChanges"}
-    index = next(n for n, each in enumerate(answer["methodResponses"]) if each[0] == is_about_them)
+    index = next((n for n, each in enumerate(answer["methodResponses"]) if each[0] == is_about_them), None)
+    if index is None:
+        exchange.reply(forwarded)
+        return
     unread = {"type": "invalidResultReference"}
     for position, error in ((index, unknown), (index + 1, unread), (index + 2, unread)):
         answer["methodResponses"][position][:2] = ["error", error]
