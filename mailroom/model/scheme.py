@@ -9,6 +9,7 @@ from typing import Self
 from attrs import evolve, field, frozen
 
 from mailroom.model.contacts import CardKind
+from mailroom.model.party import Party, PartyKind, kind_of
 
 
 class Name(str):
@@ -52,6 +53,11 @@ class ContactGroup:
         return (*((self.mailbox,) if self.mailbox is not None else ()), *self.also)
 
 
+def default_domain_group(name: str) -> str:
+    """Return what the contact group for domains is called beside that of senders."""
+    return f"{name} domains"
+
+
 class ReadMail(Enum):
     """What becomes of the read mail of a sender whose mail now belongs in the Inbox, and did not before."""
 
@@ -74,6 +80,8 @@ class Category:
         read_mail: What becomes of a sender's read mail when they change to it; only of note where the
             Inbox is its destination.
         approves: Whether it is what people are to whom the person has written.
+        domain_group: The contact group of the domains that are decided on as a whole, with the destination
+            of `group`; None where that is off.
     """
 
     title: Name = field(converter=as_name)
@@ -82,6 +90,12 @@ class Category:
     kind: CardKind
     read_mail: ReadMail = ReadMail.ARCHIVE
     approves: bool = False
+    domain_group: ContactGroup | None = None
+
+    def group_for(self, party: Party) -> ContactGroup:
+        """Return the contact group that stands for this decision about a party."""
+        is_domain = kind_of(party) is PartyKind.DOMAIN
+        return self.domain_group if is_domain and self.domain_group else self.group
 
     @property
     def is_undecided(self) -> bool:
@@ -100,6 +114,9 @@ class Scheme:
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
         screener_label: Takes a decision back; None where there is no such label.
         journal: The mailbox that tells what was done; None where no journal is kept.
+        domain_label: Makes of a decision about a sender one about everybody at their domain; None where that
+            is off.
+        list_label: Makes of it one about the mailing list over which the message came; likewise.
     """
 
     categories: tuple[Category, ...]
@@ -108,11 +125,19 @@ class Scheme:
     warning_label: Name | None
     screener_label: Name | None = None
     journal: Name | None = None
+    domain_label: Name | None = None
+    list_label: Name | None = None
 
     @cached_property
     def groups(self) -> tuple[ContactGroup, ...]:
         """The triage groups, each once, in the order of the categories."""
         return tuple(dict.fromkeys(category.group for category in self.categories))
+
+    @cached_property
+    def domain_groups(self) -> tuple[ContactGroup, ...]:
+        """The contact groups of domains, likewise; none where decisions about domains are off."""
+        groups = (category.domain_group for category in self.categories)
+        return tuple(dict.fromkeys(group for group in groups if group))
 
     @cached_property
     def undecided(self) -> Category:
@@ -137,7 +162,7 @@ class Scheme:
 
     def category_of(self, group: ContactGroup) -> Category:
         """Return what being in a contact group stands for: the first of the categories that share it."""
-        return next(category for category in self.categories if category.group == group)
+        return next(each for each in self.categories if group in (each.group, each.domain_group))
 
     def with_setting(self, setting: str, text: str) -> Scheme:
         """Return the scheme as it is where that setting says `text`."""
@@ -145,12 +170,14 @@ class Scheme:
         def now(name: Name) -> Name:
             return Name(text, setting) if name.setting == setting else name
 
-        def category(each: Category) -> Category:
-            mailbox = each.group.mailbox
-            group = ContactGroup(
-                now(each.group.name), mailbox and now(mailbox), tuple(map(now, each.group.also))
+        def group(each: ContactGroup) -> ContactGroup:
+            return ContactGroup(
+                now(each.name), each.mailbox and now(each.mailbox), tuple(map(now, each.also))
             )
-            return evolve(each, label=now(each.label), group=group)
+
+        def category(each: Category) -> Category:
+            domain_group = each.domain_group and group(each.domain_group)
+            return evolve(each, label=now(each.label), group=group(each.group), domain_group=domain_group)
 
         return Scheme(
             categories=tuple(map(category, self.categories)),
@@ -159,4 +186,6 @@ class Scheme:
             warning_label=self.warning_label and now(self.warning_label),
             screener_label=self.screener_label and now(self.screener_label),
             journal=self.journal and now(self.journal),
+            domain_label=self.domain_label and now(self.domain_label),
+            list_label=self.list_label and now(self.list_label),
         )

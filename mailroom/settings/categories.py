@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import cattrs
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
-from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail
+from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, default_domain_group
 from mailroom.output.files import why_not
 from mailroom.settings.reader import find_name_problem, find_path_problem
 from mailroom.typed import exactly
@@ -32,6 +32,7 @@ class CategoryEntry:
         mailbox: Full name of the destination; not together with `inbox`.
         also: Full names of further mailboxes that its mail gets besides.
         approve: Whether it is for the people to whom the person has written; one at the most is.
+        domain_group: The contact group of domains that are decided on as a whole.
     """
 
     title: str
@@ -43,6 +44,7 @@ class CategoryEntry:
     card: CardKind = CardKind.COMPANY
     read_mail: ReadMail = ReadMail.ARCHIVE
     approve: bool = False
+    domain_group: str | None = None
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
@@ -114,7 +116,7 @@ def _say(error: BaseException, _: type | None) -> str:
 
 def _problems(entry: CategoryEntry) -> Iterator[str]:
     """Say what is wrong with an entry of which everything has its type."""
-    names = {"title": entry.title, "group": entry.group}
+    names = {"title": entry.title, "group": entry.group, "domain_group": entry.domain_group}
     mailbox = None if entry.inbox else _mailbox_of(entry)
     paths = [("label", _label_of(entry)), ("mailbox", mailbox), *(("also", each) for each in entry.also)]
     for key, value in names.items():
@@ -147,14 +149,20 @@ def _category(entry: CategoryEntry, where: str) -> Category:
         return Name(text, f"{key} of {where}")
 
     mailbox = None if entry.inbox else name("mailbox", _mailbox_of(entry))
-    group = name("group", entry.title if entry.group is None else entry.group)
+    group = ContactGroup(
+        name("group", entry.title if entry.group is None else entry.group),
+        mailbox,
+        tuple(name("also", each) for each in entry.also),
+    )
+    domains = default_domain_group(group.name) if entry.domain_group is None else entry.domain_group
     return Category(
         title=name("title", entry.title),
         label=name("label", _label_of(entry)),
-        group=ContactGroup(group, mailbox, tuple(name("also", each) for each in entry.also)),
+        group=group,
         kind=entry.card,
         read_mail=entry.read_mail,
         approves=entry.approve,
+        domain_group=evolve(group, name=name("domain_group", domains)),
     )
 
 
@@ -164,6 +172,7 @@ def _render(category: Category) -> str:
         "title": category.title,
         "label": category.label,
         "group": group.name,
+        **_domain_group(category),
         **({"inbox": True} if group.mailbox is None else {"mailbox": group.mailbox}),
         **({"also": list(group.also)} if group.also else {}),
         "card": category.kind.value,
@@ -173,6 +182,13 @@ def _render(category: Category) -> str:
     # What JSON writes of texts without control characters, lists and booleans, is TOML as well.
     listed = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
     return f"[[category]]\n{listed}"
+
+
+def _domain_group(category: Category) -> dict[str, str]:
+    """Return what the file says of the group for domains, where that does not follow from the group."""
+    domains = category.domain_group
+    says = domains is not None and domains.name != default_domain_group(category.group.name)
+    return {"domain_group": domains.name} if domains and says else {}
 
 
 def _one_of(kind: type[Enum]) -> Callable[[object, object], Enum]:

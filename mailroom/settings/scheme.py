@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from mailroom.errors import UserError
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import fold_name
-from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
+from mailroom.model.scheme import Category, ContactGroup, Name, Scheme, default_domain_group
 from mailroom.settings.reader import Reader
 from mailroom.settings.variables import CATEGORIES_FILE
 
@@ -20,7 +22,7 @@ _WITH_LABEL: Final = ("IMBOX", *_WITH_MAILBOX, "PERSON")
 
 _INSTEAD_OF_FILE: Final = (
     *(f"MAILROOM_LABEL_TO_{each}" for each in _WITH_LABEL),
-    *(f"MAILROOM_GROUP_{each}" for each in ("IMBOX", *_WITH_MAILBOX)),
+    *(f"MAILROOM_GROUP_{each}{of}" for each in ("IMBOX", *_WITH_MAILBOX) for of in ("", "_DOMAINS")),
     *(f"MAILROOM_MAILBOX_{each}" for each in _WITH_MAILBOX),
 )
 """The variables that say what a file of categories says otherwise."""
@@ -33,6 +35,9 @@ def read_scheme(reader: Reader) -> Scheme:
         categories = _categories_of_variables(reader)
     else:
         categories = _categories_of_file(reader)
+    domain_label = reader.name_if_any("MAILROOM_LABEL_ENTIRE_DOMAIN")
+    if domain_label is None:
+        categories = tuple(evolve(category, domain_group=None) for category in categories)
     return Scheme(
         categories=categories,
         screener=reader.name("MAILROOM_SCREENER_MAILBOX"),
@@ -40,6 +45,8 @@ def read_scheme(reader: Reader) -> Scheme:
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
         screener_label=reader.name_if_any("MAILROOM_LABEL_TO_SCREENER"),
         journal=reader.path_if_any("MAILROOM_JOURNAL_MAILBOX"),
+        domain_label=domain_label,
+        list_label=reader.name_if_any("MAILROOM_LABEL_ENTIRE_LIST"),
     )
 
 
@@ -59,7 +66,8 @@ def _categories_of_variables(reader: Reader) -> tuple[Category, ...]:
     ):
         if label := labels[key]:
             approves = key == ("PERSON" if labels["PERSON"] else "IMBOX")
-            categories.append(Category(title, label, group, kind, approves=approves))
+            domains = _domain_group(reader, group)
+            categories.append(Category(title, label, group, kind, approves=approves, domain_group=domains))
     used = {category.group.name.setting: category.group.name for category in categories}
     reader.problems_elsewhere(_must_differ(_alike(used.values())))
     return tuple(categories)
@@ -68,6 +76,12 @@ def _categories_of_variables(reader: Reader) -> tuple[Category, ...]:
 def _group(reader: Reader, key: str) -> ContactGroup:
     name = reader.name(f"MAILROOM_GROUP_{key}")
     return ContactGroup(name, reader.path_if_any(f"MAILROOM_MAILBOX_{key}") or name)
+
+
+def _domain_group(reader: Reader, group: ContactGroup) -> ContactGroup:
+    setting = f"{group.name.setting}_DOMAINS"
+    name = reader.name_if_any(setting) or Name(default_domain_group(group.name), setting)
+    return evolve(group, name=name)
 
 
 def _categories_of_file(reader: Reader) -> tuple[Category, ...]:
@@ -92,10 +106,20 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 
     Several groups may have the same destination, written the same way; several categories the same group.
     """
-    marks = [scheme.error_label, scheme.warning_label, scheme.screener_label, scheme.journal]
+    marks = [
+        scheme.error_label,
+        scheme.warning_label,
+        scheme.screener_label,
+        scheme.journal,
+        scheme.domain_label,
+        scheme.list_label,
+    ]
     mailboxes = [*scheme.labels, *filter(None, marks), *scheme.destinations, scheme.screener]
     titles = [category.title for category in scheme.categories]
-    alike = (*_alike(titles), *_alike(group.name for group in scheme.groups), *_alike(mailboxes))
+    groups = [group.name for group in (*scheme.groups, *scheme.domain_groups)]
+    follow = _that_follow(scheme)
+    alike_groups = (settings for settings in _alike(groups) if not follow.issuperset(settings))
+    alike = (*_alike(titles), *alike_groups, *_alike(mailboxes))
     shared = _shared_with_several_destinations(scheme)
     doubled = [settings for settings in dict.fromkeys(alike) if settings not in shared]
     approving = [category.title.setting for category in scheme.categories if category.approves]
@@ -111,12 +135,23 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 
 def _shared_with_several_destinations(scheme: Scheme) -> list[tuple[str, ...]]:
     """Return the settings of groups that have the very same name, and not the same destination."""
-    names = [group.name for group in scheme.groups]
+    follow = _that_follow(scheme)
+    groups = (*scheme.groups, *scheme.domain_groups)
+    names = [group.name for group in groups if group.name.setting not in follow]
     return [
         tuple(name.setting for name in names if name == shared)
         for shared in dict.fromkeys(names)
         if names.count(shared) > 1
     ]
+
+
+def _that_follow(scheme: Scheme) -> frozenset[str]:
+    """Return the settings of names that follow from another name: what is wrong is told of that one."""
+    return frozenset(
+        domains.name.setting
+        for category in scheme.categories
+        if (domains := category.domain_group) and domains.name == default_domain_group(category.group.name)
+    )
 
 
 def _must_differ(doubled: Iterable[Iterable[str]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +55,10 @@ class TestFile:
         """The label is @To and the title without spaces; group and mailbox are called as the title is."""
         (category,) = read_categories(file_of(tmp_path, '[[category]]\ntitle = "Paper Trail"\n'))
         group = ContactGroup(Name("Paper Trail"), Name("Paper Trail"))
-        assert category == Category("Paper Trail", Name("@ToPaperTrail"), group, CardKind.COMPANY)
+        domains = ContactGroup(Name("Paper Trail domains"), Name("Paper Trail"))
+        assert category == Category(
+            "Paper Trail", Name("@ToPaperTrail"), group, CardKind.COMPANY, domain_group=domains
+        )
 
     def test_everything_can_be_said(self, tmp_path: Path) -> None:
         """Each key of an entry arrives where it belongs."""
@@ -63,6 +67,7 @@ class TestFile:
             title = "Receipts"
             label = "@ToReceipts"
             group = "Shops"
+            domain_group = "Whole shops"
             mailbox = "Paper Trail/Receipts"
             also = ["Paper Trail"]
             [[category]]
@@ -75,6 +80,9 @@ class TestFile:
         receipts, family = read_categories(file_of(tmp_path, text))
         assert receipts.group == ContactGroup(
             Name("Shops"), Name("Paper Trail/Receipts"), (Name("Paper Trail"),)
+        )
+        assert receipts.domain_group == ContactGroup(
+            Name("Whole shops"), Name("Paper Trail/Receipts"), (Name("Paper Trail"),)
         )
         assert (family.group.mailbox, family.kind) == (None, CardKind.PERSON)
         assert (family.read_mail, family.approves) == (ReadMail.KEEP, True)
@@ -172,6 +180,16 @@ class TestFile:
             "the same group needs the same mailbox, inbox and also"
         ]
 
+    def test_a_group_for_domains_is_no_other_group(self, tmp_path: Path) -> None:
+        """Rules look at both, and would take senders for domains."""
+        text = (
+            '[[category]]\ntitle = "Feed"\n[[category]]\ntitle = "B"\ngroup = "Feed domains"\nmailbox = "M"\n'
+        )
+        path = file_of(tmp_path, text)
+        (problem,) = problems_of(MAILROOM_CATEGORIES_FILE=str(path))
+        assert problem.startswith("group of category 2 (B)") or "domain_group of category 1" in problem
+        assert problem.endswith("must have different names")
+
     def test_titles_differ_and_one_category_is_for_people_written_to(self, tmp_path: Path) -> None:
         """Both stand for something that there is once; titles that look the same are one, as all names."""
         text = (
@@ -213,8 +231,17 @@ def own_categories(draw: st.DrawFn) -> tuple[Category, ...]:
         group = ContactGroup(Name(f"G{number}"), mailbox, tuple(map(Name, mailboxes[1:])))
         read_mail = draw(st.sampled_from(ReadMail)) if mailbox is None else ReadMail.ARCHIVE
         kind = draw(st.sampled_from(CardKind))
+        domains = evolve(group, name=Name(draw(st.sampled_from([f"D{number}", f"G{number} domains"]))))
         categories.append(
-            Category(title, Name(f"@{number}"), group, kind, read_mail=read_mail, approves=number == 2)
+            Category(
+                title,
+                Name(f"@{number}"),
+                group,
+                kind,
+                read_mail=read_mail,
+                approves=number == 2,
+                domain_group=domains,
+            )
         )
     return tuple(categories)
 
