@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.compose import compose_card, compose_group
+from mailroom.carddav.converted import alteration_of_converted
 from mailroom.carddav.vcard import MEMBERS, content_lines, summarize, unescape
 from mailroom.errors import ProtocolError
 from mailroom.model.address import Address, parse_address, spellings
@@ -17,19 +18,28 @@ SETTLING_SECONDS = 10
 """A busy server may take the two dates from two looks at its clock; hardly a person is as fast as that."""
 
 _FRAME = frozenset({"BEGIN", "END"})
-_OF_PROGRAMS = frozenset({"REV", "PRODID"})
-"""What a program that changes the members of a group writes into it besides."""
+_OF_PROGRAMS = frozenset({"REV", "PRODID", "CREATED"})
+"""What a program that makes a group, or changes its members, writes into it besides."""
+
+_PLAIN: Mapping[str, Callable[[str], str]] = {
+    "N": lambda value: value.rstrip(";"),
+    "X-ADDRESSBOOKSERVER-KIND": str.lower,
+}
+"""What the engine writes otherwise, where it shows a version 4.0 card as 3.0."""
 
 _Said = tuple[str, str, str]
 """A property's name with its group, its parameters and its value."""
 
 
 def alteration_of_card(uid: CardUid, address: Address, stored: StoredCard) -> Alteration:
-    """Say whether a card is as Mailroom wrote it.
+    """Say whether a card is as Mailroom wrote it, over whichever way.
 
     Nobody remembers which name it was made with, and another name looks like Mailroom's own: only the
     server's dates betray it. Where there are none, what is proven is a name that is the address itself.
+    What was written over JMAP bears its name in the key of its address.
     """
+    if stored.is_whole and (alteration := alteration_of_converted(uid, address, stored.octets)):
+        return alteration
     if not _says_what_mailroom_writes(uid, address, stored):
         return Alteration.SEEN
     seconds = stored.modified - stored.created
@@ -80,6 +90,7 @@ def _said(card: bytes, besides: frozenset[str] = frozenset()) -> tuple[list[_Sai
         if line.name in _FRAME | besides or not line.raw.strip():
             continue
         value = unescape(line.value).strip() if line.name else repr(line.raw)
+        value = _PLAIN.get(line.name, str)(value)
         is_plain_email = line.name == "EMAIL" and not line.group
         (emails if is_plain_email else others).append((f"{line.group}.{line.name}", line.params, value))
     return sorted(emails), sorted(others)

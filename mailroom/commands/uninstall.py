@@ -20,9 +20,9 @@ from mailroom.triage.uninstall import Removal, Removals, take_away
 from mailroom.triage.words import number_of
 
 UNTOUCHED = "untouched"
-MAYBE_RENAMED = "perhaps renamed"
+MAYBE_CHANGED = "perhaps changed"
 _COLOURS = {UNTOUCHED: GREEN}
-_IN_SHORT = {"": UNTOUCHED, WHY_ALTERED[Alteration.UNKNOWN]: MAYBE_RENAMED}
+_IN_SHORT = {"": UNTOUCHED, WHY_ALTERED[Alteration.UNKNOWN]: MAYBE_CHANGED}
 
 
 def uninstall(
@@ -129,11 +129,11 @@ def _state(stays: str) -> str:
 
 def _explain_dates(terminal: Terminal, reasons: Collection[str]) -> None:
     """Say once what keeps many cards: on some servers that is every card with a name."""
-    if number := sum(_state(reason) == MAYBE_RENAMED for reason in reasons):
+    if number := sum(_state(reason) == MAYBE_CHANGED for reason in reasons):
         stay = number_of(number, "card stays", "cards stay")
         terminal.paragraph(
-            f"{stay}, {MAYBE_RENAMED}: your contacts server does not tell when a card was changed, so nobody "
-            "can know whether a name is Mailroom's or yours. Such cards are yours to delete."
+            f"{stay}, {MAYBE_CHANGED}: your contacts server does not tell when they were changed, or not all "
+            "that is in them, so nobody can know what in them is yours. Such cards are yours to delete."
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+
 from attrs import frozen
 
 from mailroom.errors import ProtocolError
@@ -28,6 +31,19 @@ def written_of(card: NewCard) -> Written:
     if not emails:
         raise ProtocolError(f"the address {card.address!r} cannot be written into a contact card")
     return Written(clean_name(card.name) or clean_name(emails[0]), emails)
+
+
+def address_keys(name: str) -> Iterator[str]:
+    """Return the keys of a new card's addresses over JMAP, which tell the name that it was made with.
+
+    Each is an Id (RFC 8620 section 1.2). Over CardDAV it is seen as the PROP-ID (RFC 9554 section 4.7) of
+    the address.
+    """
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    number = 0
+    while True:
+        yield f"m{mark}{f'-{number}' if number else ''}"
+        number += 1
 
 
 def check_group_name(name: str) -> None:

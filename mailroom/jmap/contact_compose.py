@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from mailroom.contacts.identity import address_of
 from mailroom.contacts.person_name import split_name
-from mailroom.contacts.writing import check_group_name, written_of
+from mailroom.contacts.writing import address_keys, check_group_name, written_of
 from mailroom.errors import ProtocolError
 from mailroom.jmap.contact_cards import read_card
 from mailroom.jmap.wire import Json
@@ -39,7 +38,7 @@ def compose_card(card: NewCard, uid: CardUid, book_id: str) -> Json:
     else:
         composed |= {_KIND: "org", "name": {"full": written.name}}
         composed["organizations"] = {"o": {"name": written.name}}
-    keys = _email_keys(written.name)
+    keys = address_keys(written.name)
     composed["emails"] = {next(keys): {"address": email} for email in written.emails}
     return composed
 
@@ -66,7 +65,7 @@ def alteration_of_card(value: Json, address: Address) -> Alteration:
         return Alteration.SEEN
     if card.created and card.modified - card.created > SETTLING_SECONDS:
         return Alteration.SEEN
-    is_marked = bool(card.created) and next(_email_keys(card.summary.name)) in value["emails"]
+    is_marked = bool(card.created) and next(address_keys(card.summary.name)) in value["emails"]
     return Alteration.NONE if is_marked else Alteration.UNKNOWN
 
 
@@ -91,15 +90,6 @@ def _parts(name: str) -> list[Json]:
         "credential": person.suffix,
     }
     return [{"kind": kind, "value": value} for kind, value in parts.items() if value]
-
-
-def _email_keys(name: str) -> Iterator[str]:
-    """Return the keys of a new card's addresses: each is an Id (RFC 8620 section 1.2) that tells its name."""
-    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    number = 0
-    while True:
-        yield f"m{mark}{f'-{number}' if number else ''}"
-        number += 1
 
 
 def _says_what_mailroom_writes(value: Json, address: Address) -> bool:

@@ -79,7 +79,8 @@ class Alteration(Enum):
     NONE = "none"
     SEEN = "seen"
     UNKNOWN = "unknown"
-    """It may have got another name: nothing tells which one it was made with, or when it was changed."""
+    """It may have got another name, for nothing tells which one it was made with, or when it was changed;
+    or it is shown in a form, or in a part, of which nobody knows whether that is how Mailroom's looks."""
 
 
 @frozen

@@ -9,9 +9,7 @@ from mailroom.model.contacts import Alteration, MadeCard
 
 WHY_ALTERED = {
     Alteration.SEEN: "changed since it was made",
-    Alteration.UNKNOWN: (
-        "the server does not tell when it was changed, so nobody can know whether somebody renamed it"
-    ),
+    Alteration.UNKNOWN: "the server does not tell enough of it to know whether somebody changed it",
 }
 
 

@@ -490,12 +490,13 @@ class TestWithoutDates:
             shown = told(account)
             assert shown["dan@example.net"]["is_untouched"]
             assert all(
-                "nobody can know whether somebody renamed it" in shown[address]["stays_because"]
+                "does not tell enough of it to know whether somebody changed it"
+                in shown[address]["stays_because"]
                 for _, address in (ANN, ACME, BOB)
             )
             done = uninstall(account, *EVERYTHING)
             assert done.code == 0
-            assert "3 cards stay, perhaps renamed: your contacts server" in " ".join(done.output.split())
+            assert "3 cards stay, perhaps changed: your contacts server" in " ".join(done.output.split())
             assert set(contacts(account)) == {card_of(address) for _, address in (ANN, ACME, BOB)}
             assert groups_of(account, ANN[1]) == ["Imbox"]
 

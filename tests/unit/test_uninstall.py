@@ -128,7 +128,7 @@ class TestDeciding:
             (Alteration.NONE, (), ""),
             (Alteration.NONE, ("Feed", "Imbox"), ""),
             (Alteration.SEEN, (), "changed"),
-            (Alteration.UNKNOWN, (), "nobody can know whether somebody renamed it"),
+            (Alteration.UNKNOWN, (), "does not tell enough of it to know whether somebody changed it"),
             (Alteration.NONE, ("Feed", "Mine"), "Mine"),
         ],
     )

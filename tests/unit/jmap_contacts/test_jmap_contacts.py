@@ -370,6 +370,11 @@ def test_changing_the_way_and_back_makes_nothing_twice(senders: int) -> None:
     with closing(AccountOnSandbox()) as account:
         furnish(account)
         own = add_contact(account, "Friend", "friend@example.org", groups=["Feed", "Friends"])
+        group = group_card_name(account, "Feed")
+        more = b"NOTE:my own words\r\nX-OWN:kept\r\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:gone\r\nEND:"
+        account.put_card(group, account.cards()[group].replace(b"END:", more))
+        said = vcards.said_of_group(account.cards()[group])
+        friends = account.cards()[group_card_name(account, "Friends")]
         over_jmap = {"MAILROOM_CONTACTS": "jmap"}
 
         def file(names: range, **variables: str) -> None:
@@ -386,12 +391,16 @@ def test_changing_the_way_and_back_makes_nothing_twice(senders: int) -> None:
         assert contacts(account).items() >= first.items()
         file(range(senders, senders + 20))
         file(range(senders + 30), **over_jmap)
+        file(range(senders + 30))
         assert len(contacts(account)) == senders + 30 + 1
+        assert contacts(account).items() >= first.items()
         for number in range(senders + 30):
             assert len(contacts_of(account, f"s{number}@example.net")) == 1
         feed = vcards.members(account.cards()[group_card_name(account, "Feed")])
-        assert len(feed) == len(set(feed)) == senders + 30 + 1
-        assert own in feed
+        assert len(feed) == len(set(feed)) == senders + 30 + 2
+        assert {own, "gone"} <= set(feed)
+        assert vcards.said_of_group(account.cards()[group]) >= said
+        assert account.cards()[group_card_name(account, "Friends")] == friends
         assert members(account, "Friends") == [own]
 
 
