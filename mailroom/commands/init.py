@@ -23,7 +23,7 @@ from mailroom.commands.approve import (
 from mailroom.commands.check import check_at_the_end
 from mailroom.commands.credentials import INSTEAD, sign_in, unkept_secrets
 from mailroom.commands.inspection import inspect
-from mailroom.commands.rules import is_same_rules, render_rules, show_next_step
+from mailroom.commands.rules import current_rules, is_same_rules, render_rules, show_next_step
 from mailroom.commands.setup import is_complete, preview_rule, show_items, show_preview
 from mailroom.errors import MailroomError, OutputError, UserError
 from mailroom.exits import Exit
@@ -33,7 +33,6 @@ from mailroom.output.files import write_file
 from mailroom.output.question import agrees, ask, can_ask
 from mailroom.output.streams import tell
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
-from mailroom.rules.routing import routing_rules
 from mailroom.settings.settings import DOTENV, Settings
 from mailroom.triage.approval import LeftOut, approving_category
 from mailroom.triage.items import Item, State
@@ -165,8 +164,8 @@ class _Guide:
         return not report.failed
 
     def write_rules(self) -> bool:
-        listed = routing_rules(self.settings.scheme)
         with Progress("reading the account"):
+            listed = current_rules(self.account, self.settings.scheme)
             text = render_rules(self.account, listed, self.form, can_approve=self.can_approve)
         is_new = not is_same_rules(self.output, text)
         if is_new:

@@ -13,6 +13,7 @@ from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.scheme import Scheme
 from mailroom.output.files import write_file
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
@@ -42,9 +43,9 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     """
     settings = configured()
     account = open_account(settings)
-    listed = routing_rules(settings.scheme)
     with Progress("reading the account"):
         account.check()
+        listed = current_rules(account, settings.scheme)
         can_approve = settings.scheme.approving is not None
         group_test = DIALECTS[dialect] if dialect else None
         text = render_rules(account, listed, form, group_test, can_approve=can_approve)
@@ -54,6 +55,15 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
     write_file(output, text, force=force)
     show_next_step(Terminal(), listed, form, output)
     return Exit.DONE
+
+
+def current_rules(account: Account, scheme: Scheme) -> tuple[Rule, ...]:
+    """Return the rules for the contact groups that are there.
+
+    Raises:
+        ServerError: The contacts could not be read.
+    """
+    return routing_rules(scheme, there=account.book.latest().group_names())
 
 
 def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output: Path) -> None:

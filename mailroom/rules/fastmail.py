@@ -36,7 +36,7 @@ def render_fastmail(rules: Iterable[Rule], now: datetime) -> str:
             "snoozeUntil": None,
             "discard": False,
             "markSpam": False,
-            "stop": False,
+            "stop": rule.stops,
             "previousFileInName": None,
             "created": moment,
             "updated": moment,
@@ -49,16 +49,22 @@ def render_fastmail(rules: Iterable[Rule], now: datetime) -> str:
 
 def search_of(rule: Rule) -> str:
     """Return the search that finds the rule's mail."""
+    if rule.lists:
+        return " OR ".join(f'list:"{each.strip("<>")}"' for each in rule.lists)
     if rule.group is None:
         return "NOT fromin:contacts"
-    if rule.group.casefold() == "contacts":
+    return " NOT ".join(map(_from_in, (rule.group, *rule.unless_in)))
+
+
+def _from_in(group: str) -> str:
+    if group.casefold() == "contacts":
         raise UserError(
             [
-                f"the contact group {rule.group!r} has a name that stands for all contacts in "
+                f"the contact group {group!r} has a name that stands for all contacts in "
                 "a rule: rename the group"
             ]
         )
-    if _WORD.fullmatch(rule.group) and rule.group.casefold() not in _RESERVED:
-        return f"fromin:{rule.group}"
-    escaped = rule.group.replace("\\", "\\\\").replace('"', '\\"')
+    if _WORD.fullmatch(group) and group.casefold() not in _RESERVED:
+        return f"fromin:{group}"
+    escaped = group.replace("\\", "\\\\").replace('"', '\\"')
     return f'fromin:"{escaped}"'

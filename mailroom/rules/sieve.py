@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import groupby
 
 from attrs import field, frozen
 
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import MailingList
 from mailroom.output.programs import json_line
 from mailroom.rules.routing import Rule
 
@@ -41,34 +44,85 @@ class SieveContext:
 
 
 def render_sieve(rules: Iterable[Rule], context: SieveContext) -> str:
-    """Write the rules as a script."""
-    blocks = "\n".join(_block(rule, context) for rule in rules)
+    """Write the rules as a script: equal rules and an equal context give the same, byte for byte.
+
+    What follows the rules of mailing lists is the other branch of theirs. So nothing needs to stop the
+    script, and it can be a part of a larger one.
+    """
+    listed = tuple(rules)
+    of_lists = [rule for rule in listed if rule.lists]
+    blocks = "\n".join(_block(rule, context) for rule in listed if not rule.lists)
+    if of_lists:
+        branches = groupby(of_lists, key=lambda rule: rule.lists)
+        chain = " els".join(_branch(lists, tuple(filing), context) for lists, filing in branches)
+        blocks = f"{chain} else {{\n\n{blocks}\n}}\n"
     return f'require ["fileinto", "mailboxid", "vnd.cyrus.jmapquery"];\n\n{blocks}'
 
 
+def _branch(lists: Sequence[MailingList], rules: Sequence[Rule], context: SieveContext) -> str:
+    """Write where the mail of lists goes; by several rules where that is into several mailboxes."""
+    keys = ",\n".join(_strings(_list_id_patterns(each))[1:-1] for each in lists)
+    filing = "".join(_filing(rule, context) for rule in rules)
+    keep = "  keep;\n" if filing and rules[0].keeps_inbox else ""
+    return f'if header :matches "list-id" [\n{keys}] {{\n  # {rules[-1].name}\n{filing}{keep}}}'
+
+
+def _list_id_patterns(party: MailingList) -> tuple[str, ...]:
+    """Return what a List-Id looks like that ends with the list's identifier (RFC 2919 section 2).
+
+    Before it there may be a phrase, and behind it a comment; or it stands there alone, without brackets.
+    What stands between brackets further ahead is a part of the phrase, whatever it says.
+    """
+    # `${` begins a variable where a larger script requires them (RFC 5229 section 3).
+    literal = re.sub(r"[*?]", r"\\\g<0>", party).replace("${", "?{")
+    return f"*{literal}", f"*{literal} (*)", literal.strip("<>")
+
+
 def _block(rule: Rule, context: SieveContext) -> str:
-    if rule.group is not None:
-        test = _jmapquery({context.group_test.value: context.group_uids[rule.group]})
-        return f"# {rule.name}\nif {test}{_filing(rule, context)}"
-    stranger = _jmapquery({"operator": "NOT", "conditions": [{"fromAnyContact": True}]})
-    tests = []
+    keep = "  keep;\n" if rule.keeps_inbox else ""
+    return f"# {rule.name}\nif {_test(rule, context)}{{\n{_filing(rule, context)}{keep}}}\n"
+
+
+def _test(rule: Rule, context: SieveContext) -> str:
+    if rule.group is None:
+        stranger = _jmapquery({"operator": "NOT", "conditions": [{"fromAnyContact": True}]})
+        return _all_of([*_not_own(context), *_no_reply(context), stranger])
+    is_member = _is_member(rule.group, context)
+    if not rule.unless_in:
+        return is_member
+    # One test each: where a group is not there any more, a query that names it is false as a whole.
+    others = [f"not {_is_member(group, context)}" for group in rule.unless_in]
+    return _all_of([*_not_own(context), is_member, *others])
+
+
+def _is_member(group: str, context: SieveContext) -> str:
+    return _jmapquery({context.group_test.value: context.group_uids[group]})
+
+
+def _all_of(tests: Sequence[str]) -> str:
+    listed = ",\n".join(tests)
+    return f"allof(\n{listed})\n"
+
+
+def _not_own(context: SieveContext) -> Iterator[str]:
     if context.own.addresses:
-        tests.append(f'not address :is "from" {_strings(sorted(context.own.addresses))}')
+        yield f'not address :is "from" {_strings(sorted(context.own.addresses))}'
     if context.own.domains:
-        tests.append(f'not address :domain :is "from" {_strings(sorted(context.own.domains))}')
+        yield f'not address :domain :is "from" {_strings(sorted(context.own.domains))}'
+
+
+def _no_reply(context: SieveContext) -> Iterator[str]:
     if context.reply_domains:
-        ends = _strings([f"@{domain}>" for domain in context.reply_domains])
-        tests.append(f'not header :contains ["in-reply-to", "references"] {ends}')
-    listed = ",\n".join([*tests, stranger])
-    return f"# {rule.name}\nif allof(\n{listed})\n{_filing(rule, context)}"
+        ends = _strings([f"@{domain}>" for domain in sorted(context.reply_domains)])
+        yield f'not header :contains ["in-reply-to", "references"] {ends}'
 
 
 def _filing(rule: Rule, context: SieveContext) -> str:
+    """Write where mail is filed; what is filed is kept nowhere else (RFC 5228 section 2.10.2)."""
+    if rule.mailbox is None:
+        return ""
     mailbox_id = context.mailbox_ids[rule.mailbox]
-    keep = (
-        "  keep;\n" if rule.keeps_inbox else ""
-    )  # what is filed is kept nowhere else (RFC 5228 section 2.10.2)
-    return f"{{\n  fileinto :mailboxid {_string(mailbox_id)} {_string(rule.mailbox)};\n{keep}}}\n"
+    return f"  fileinto :mailboxid {_string(mailbox_id)} {_string(rule.mailbox)};\n"
 
 
 def _jmapquery(condition: Mapping[str, object]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from mailroom.rules.fastmail import search_of
 from mailroom.rules.routing import Rule
+
+_WIDTH = 80
 
 
 def render_text(rules: Iterable[Rule], *, can_approve: bool) -> str:
@@ -17,15 +20,18 @@ def render_text(rules: Iterable[Rule], *, can_approve: bool) -> str:
     listed = tuple(rules)
     steps = [f"Fastmail: Settings → Filters & Rules → Create rule. {len(listed)} rules, in this order:"]
     for number, rule in enumerate(listed, 1):
-        who = f"in the contact group “{rule.group}”" if rule.group else "not one of your contacts"
-        archive = "" if rule.keeps_inbox else "archive it (out of the Inbox), and "
+        stop = (
+            "Turn “stop processing more rules” on."
+            if rule.stops
+            else "Leave “stop processing more rules” off."
+        )
         steps.append(
             f"""\
 {number}. {rule.name}
-   When the sender is {who}
-     (as a search: {search_of(rule)})
-   Do: {archive}add the label “{rule.mailbox}”.
-   Leave “stop processing more rules” off."""
+   {_when(rule)}
+{_as_search(rule)}
+   Do: {_does(rule)}.
+   {stop}"""
         )
     before = (
         "`mailroom approve --correspondents` adds the\npeople you wrote to before."
@@ -39,3 +45,40 @@ A rule cannot recognise replies to your own mail. So let Fastmail add everybody
 you write to to your contacts; {before}"""
     )
     return "\n\n".join(steps) + "\n"
+
+
+def _when(rule: Rule) -> str:
+    if rule.lists:
+        return "When it comes over " + (
+            "one of these mailing lists" if len(rule.lists) > 1 else "this mailing list"
+        )
+    if rule.group is None:
+        return "When the sender is not one of your contacts"
+    others = (
+        ",\n   and in none of the groups of senders, whose own decision counts first"
+        if rule.unless_in
+        else ""
+    )
+    return f"When the sender is in the contact group “{rule.group}”{others}"
+
+
+def _as_search(rule: Rule) -> str:
+    """Return the search, in lines that a terminal holds: they are one line in the search field."""
+    whole = f"(as a search: {search_of(rule)})"
+    return "\n".join(
+        wrap(
+            whole,
+            _WIDTH,
+            break_long_words=False,
+            break_on_hyphens=False,
+            initial_indent=5 * " ",
+            subsequent_indent=7 * " ",
+        )
+    )
+
+
+def _does(rule: Rule) -> str:
+    if rule.mailbox is None:
+        return "nothing: it stays in the Inbox"
+    archive = "" if rule.keeps_inbox else "archive it (out of the Inbox), and "
+    return f"{archive}add the label “{rule.mailbox}”"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from mailroom.model.contacts import CardKind
 from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
@@ -21,6 +23,17 @@ SCHEME = Scheme(
     warning_label=Name("@MailroomWarning"),
     screener_label=Name("@ToScreener"),
 )
+WHOLE_SCHEME = evolve(
+    SCHEME,
+    categories=tuple(
+        evolve(each, domain_group=ContactGroup(Name(f"{each.group.name} domains"), each.group.mailbox))
+        for each in SCHEME.categories
+    ),
+    domain_label=Name("@EntireDomain"),
+    list_label=Name("@EntireList"),
+)
+"""The same with decisions about domains and lists."""
+
 GROUPS: tuple[str, ...] = tuple(group.name for group in SCHEME.groups)
 ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}
 LABELS = (*(category.label for category in SCHEME.categories), "@ToScreener")

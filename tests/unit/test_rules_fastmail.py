@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import UserError
-from mailroom.model.scheme import Name
+from mailroom.model.party import MailingList
+from mailroom.model.scheme import ContactGroup, Name
 from mailroom.rules import render_fastmail
-from mailroom.rules.routing import Rule, routing_rules
-from tests.support.default_account import SCHEME
+from mailroom.rules.routing import MAX_CONDITIONS, ListRoute, Rule, routing_rules
+from tests.support.default_account import GROUPS, SCHEME, WHOLE_SCHEME
+from tests.support.fastmail_search import Addresses, Incoming, placed
 
+LISTS = {"qa": "Imbox", "news": "Feed", "dev": "Imbox"}
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 # What Fastmail exports, key by key and in its order: the value's type, or the one value it has.
@@ -30,7 +34,7 @@ SCHEMA: dict[str, Any] = {
     "markFlagged": bool,
     "showNotification": bool,
     "redirectTo": None,
-    "fileIn": str,
+    "fileIn": (str, type(None)),
     "skipInbox": bool,
     "snoozeUntil": None,
     "discard": bool,
@@ -41,7 +45,9 @@ SCHEMA: dict[str, Any] = {
     "updated": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     "isEnabled": bool,
 }
-SEARCH = re.compile(r'NOT fromin:contacts|fromin:[A-Za-z0-9]+|fromin:"(?:[^"\\]|\\["\\])*"')
+IN_GROUP = r'fromin:(?:[A-Za-z0-9]+|"(?:[^"\\]|\\["\\])*")'
+LIST = r'list:"[^"\\]+"'
+SEARCH = re.compile(rf"NOT fromin:contacts|{IN_GROUP}(?: NOT {IN_GROUP})*|{LIST}(?: OR {LIST})*")
 
 
 def rendered(*rules: Rule) -> list[dict[str, Any]]:
@@ -52,6 +58,8 @@ def rendered(*rules: Rule) -> list[dict[str, Any]]:
         for key, expected in SCHEMA.items():
             value = entry[key]
             match expected:
+                case tuple():
+                    assert isinstance(value, expected), key
                 case type():
                     assert type(value) is expected, key
                 case re.Pattern():
@@ -87,9 +95,107 @@ def test_every_rule_files_outside_the_inbox_and_lets_the_others_apply() -> None:
         assert not any(entry[key] for key in others)
 
 
-def test_the_inbox_needs_no_rule() -> None:
-    """Members of the group whose destination is the Inbox are contacts, and those stay in the Inbox."""
-    assert not any("Imbox" in entry["search"] for entry in rendered(*routing_rules(SCHEME)))
+@pytest.mark.parametrize("group", ["Imbox", '"Imbox domains"'])
+def test_the_inbox_needs_no_rule(group: str) -> None:
+    """Members of the groups whose destination is the Inbox are contacts, and those stay in the Inbox."""
+    searches = [entry["search"] for entry in rendered(*routing_rules(WHOLE_SCHEME))]
+    assert not any(search.startswith(f"fromin:{group}") for search in searches)
+
+
+def test_a_domain_gives_way_to_the_decisions_about_senders() -> None:
+    """Its rule comes behind theirs and leaves out whoever is in one of their groups."""
+    own = 'NOT fromin:Imbox NOT fromin:Feed NOT fromin:"Paper Trail" NOT fromin:Jail'
+    assert [(each["search"], each["fileIn"]) for each in rendered(*routing_rules(WHOLE_SCHEME))] == [
+        ("fromin:Feed", "Feed"),
+        ('fromin:"Paper Trail"', "Paper Trail"),
+        ("fromin:Jail", "Jail"),
+        (f'fromin:"Feed domains" {own}', "Feed"),
+        (f'fromin:"Paper Trail domains" {own}', "Paper Trail"),
+        (f'fromin:"Jail domains" {own}', "Jail"),
+        ("NOT fromin:contacts", "Screener"),
+    ]
+
+
+def test_lists_come_first_and_end_the_rules() -> None:
+    """Whoever writes to a list that is decided on: no other rule is asked. The Inbox needs a rule here."""
+    lists = [ListRoute(MailingList(f"<{name}.example>"), group) for name, group in LISTS.items()]
+    entries = rendered(*routing_rules(SCHEME, lists))
+    keys = ("name", "search", "fileIn", "skipInbox", "stop")
+    assert [tuple(entry[key] for key in keys) for entry in entries[:3]] == [
+        ("Mailroom: lists in Imbox", 'list:"dev.example" OR list:"qa.example"', None, False, True),
+        ("Mailroom: lists in Feed", 'list:"news.example"', "Feed", True, True),
+        ("Mailroom: Feed", "fromin:Feed", "Feed", True, False),
+    ]
+
+
+def test_a_list_that_goes_into_several_mailboxes_ends_the_rules_with_the_last_of_them() -> None:
+    """One label a rule: those before the last let the next one apply."""
+    group = ContactGroup(Name("Feed"), Name("Feeds/Daily"), (Name("Feeds"),))
+    scheme = evolve(SCHEME, categories=(evolve(SCHEME.categories[1], group=group),))
+    entries = rendered(*routing_rules(scheme, [ListRoute(MailingList("<dev.example>"), "Feed")]))
+    assert [(each["fileIn"], each["stop"]) for each in entries[:2]] == [
+        ("Feeds", False),
+        ("Feeds/Daily", True),
+    ]
+
+
+def test_no_rule_has_more_than_fifty_lists() -> None:
+    """So many conditions fit a rule; more of them are several rules, and none is left out."""
+    lists = [ListRoute(MailingList(f"<list{n}.example>"), "Feed") for n in range(2 * MAX_CONDITIONS + 1)]
+    entries = [each for each in rendered(*routing_rules(SCHEME, lists)) if "list:" in each["search"]]
+    searches = [each["search"].split(" OR ") for each in entries]
+    assert [len(search) for search in searches] == [50, 50, 1]
+    assert sorted(chain(*searches)) == sorted(f'list:"{route.list.strip("<>")}"' for route in lists)
+    assert len({each["name"] for each in entries}) == 3
+
+
+@given(st.permutations([ListRoute(MailingList(f"<{name}.example>"), group) for name, group in LISTS.items()]))
+def test_the_order_in_which_lists_are_told_changes_nothing(lists: list[ListRoute]) -> None:
+    """Equal decisions are equal rules, so that one can tell whether those in force are the right ones."""
+    assert routing_rules(SCHEME, [*lists, lists[0]]) == routing_rules(SCHEME, sorted(lists))
+
+
+def test_a_group_for_domains_that_is_not_there_has_no_rule() -> None:
+    """A search by a group that does not exist finds nothing, and nothing would tell."""
+    listed = routing_rules(WHOLE_SCHEME, there=[*GROUPS, "Jail domains"])
+    assert [rule.group for rule in listed] == ["Feed", "Paper Trail", "Jail", "Jail domains", None]
+
+
+PLACES: dict[str, set[str]] = {group.name: {group.mailbox or "Inbox"} for group in SCHEME.groups}
+SENDERS = [f"{who}@{where}.example" for where in ("one", "two") for who in ("ann", "bob")]
+CATEGORY = st.none() | st.sampled_from(GROUPS)
+
+
+@given(
+    senders=st.fixed_dictionaries(dict.fromkeys(SENDERS, CATEGORY)),
+    domains=st.fixed_dictionaries(dict.fromkeys(["one.example", "two.example"], CATEGORY)),
+    lists=st.fixed_dictionaries(dict.fromkeys(["dev.example", "qa.example"], CATEGORY)),
+    others=st.lists(st.sampled_from(SENDERS), max_size=2),
+)
+def test_what_is_decided_first_places_the_mail(
+    senders: dict[str, str | None],
+    domains: dict[str, str | None],
+    lists: dict[str, str | None],
+    others: list[str],
+) -> None:
+    """A list before the sender, the sender before their domain; contacts stay, all others are screened."""
+    groups: dict[str, set[str]] = {name: set() for name in (*GROUPS, *(f"{x} domains" for x in GROUPS))}
+    for sender, group in senders.items():
+        if group:
+            groups[group].add(sender)
+    for domain, group in domains.items():
+        if group:
+            groups[f"{group} domains"].add(f"*@{domain}")
+    routes = [ListRoute(MailingList(f"<{name}>"), group) for name, group in lists.items() if group]
+    entries = rendered(*routing_rules(WHOLE_SCHEME, routes))
+    contacts = Addresses(groups, others)
+    for sender in [*SENDERS, "ann@below.one.example", "ANN@One.example"]:
+        for name in ["", *lists, "other.example"]:
+            domain = sender.lower().rpartition("@")[2]
+            decided = lists.get(name) or senders.get(sender.lower()) or domains.get(domain)
+            fallback = {"Inbox"} if sender.lower() in others else {"Screener"}
+            expected = PLACES[decided] if decided else fallback
+            assert placed(entries, Incoming(sender, name), contacts) == expected, (sender, name)
 
 
 def test_a_label_inside_another_is_named_by_its_path() -> None:

@@ -6,16 +6,20 @@ import json
 import re
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import MailingList
 from mailroom.rules import GroupTest, SieveContext, render_sieve
 from mailroom.rules.routing import Rule
 
 FEED = Rule("Mailroom: Feed", "Feed", "Feed")
+DEV = Rule("Mailroom: lists in Feed", None, "Feed", lists=(MailingList("<dev.example.org>"),), stops=True)
+QA = Rule("Mailroom: lists in Imbox", None, None, True, lists=(MailingList("<qa.example.org>"),), stops=True)
 SCREENER = Rule("Mailroom: Screener", None, "Inbox/Screener")
 JMAPQUERY = re.compile(r"jmapquery text:\n(.*)\n\.\n")
 FILEINTO = re.compile(r'fileinto :mailboxid "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)";')
@@ -68,8 +72,56 @@ def test_mail_is_filed_by_the_mailbox_id_and_by_its_path() -> None:
 
 
 def test_no_rule_ends_the_script() -> None:
-    """Each rule lets the others apply."""
-    assert "stop" not in render_sieve([FEED, SCREENER], context(own=("me@x.example",)))
+    """Each rule lets the others apply, and what stands behind them in a larger script."""
+    assert "stop" not in render_sieve([DEV, FEED, SCREENER], context(own=("me@x.example",)))
+
+
+def test_lists_are_asked_first_and_all_other_rules_otherwise() -> None:
+    """A list that is decided on is the first branch; a list for the Inbox files nothing, and asks no more."""
+    script = render_sieve([QA, DEV, FEED, SCREENER], context())
+    inbox, feed, others = script.partition("\n\n")[2].split("} els")
+    assert inbox.startswith('if header :matches "list-id" [')
+    assert '"*<qa.example.org>"' in inbox
+    assert "fileinto" not in inbox
+    assert '"*<dev.example.org>"' in feed
+    assert FILEINTO.findall(feed) == [("P1", "Feed")]
+    assert others.startswith("e {")
+    assert FILEINTO.findall(others) == [("P1", "Feed"), ("P2", "Inbox/Screener")]
+    assert others.rstrip().endswith("}")
+
+
+def test_a_list_that_goes_into_several_mailboxes_is_one_branch() -> None:
+    """All its rules are done, and what keeps it in the Inbox besides."""
+    also = evolve(QA, mailbox="Feed", stops=False)
+    (branch, _) = render_sieve([also, QA, SCREENER], context()).split("} else {")
+    assert branch.count("header :matches") == 1
+    assert FILEINTO.findall(branch) == [("P1", "Feed")]
+    assert "keep;" in branch
+
+
+def test_a_domain_gives_way_to_each_group_of_senders_by_itself() -> None:
+    """A query that names a group that has gone is false as a whole: so each group is a query of its own."""
+    rule = Rule("Mailroom: Feed", "Feed", "Feed", unless_in=("Feed", "Feed"))
+    script = render_sieve([rule], context(own=("me@x.example",)))
+    assert conditions(script) == [{"fromContactGroupId": "uid-of-feed"}] * 3
+    assert script.count("not jmapquery") == 2
+    assert 'not address :is "from" ["me@x.example"]' in script, "no decision counts for the person's own mail"
+
+
+def test_no_identifier_of_a_list_is_read_as_anything_else() -> None:
+    """Neither as a pattern, nor as a variable where a larger script knows these."""
+    odd = Rule("Lists", None, None, True, lists=(MailingList("<*?.${x.y}.example>"),), stops=True)
+    script = render_sieve([odd, SCREENER], context())
+    assert r'"*<\\*\\?.?{x.y}.example>"' in script
+    assert "${" not in script
+
+
+def test_the_order_of_what_is_known_of_replies_changes_nothing() -> None:
+    """It follows the newest mail, and the script is the same as long as the same is known."""
+    one, other = (
+        render_sieve([SCREENER], context(reply_domains=x)) for x in (("b.x", "a.x"), ("a.x", "b.x"))
+    )
+    assert one == other
 
 
 def test_own_mail_and_replies_are_left_out_where_they_can_be_told() -> None:
