@@ -148,7 +148,7 @@ def open_account(
         settings.scheme,
         known_own,
         sweeps_stragglers=settings.sweep_stragglers,
-        conversations=JmapConversations(jmap) if settings.replies_pass else None,
+        conversations=JmapConversations(jmap, mail.form) if settings.replies_pass else None,
         clock=clock,
     )
     notes = JmapNotes(jmap, settings.carddav_username)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
-from mailroom.jmap.messages import EMAIL_PROPERTIES, header_entries, read_message
+from mailroom.jmap.messages import MessageForm, header_entries, read_message
 from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import EmailGet, Json, LetterObject, structure
@@ -28,16 +28,21 @@ MAX_ANSWERS = 100
 LETTERS_IN_A_CONVERSATION = 4
 """As many as are expected in each; where there are more, fewer conversations are asked for at once."""
 
-PROPERTIES = (*EMAIL_PROPERTIES, "to", "cc", "bcc", "messageId", "inReplyTo", "references")
+_FURTHER_PROPERTIES = ("to", "cc", "bcc", "messageId", "inReplyTo", "references")
 _CALLS_FOR_CONVERSATIONS = 3
 _CALLS_FOR_ALL = 5
 
 
 class JmapConversations:
-    """The conversations of a JMAP account; fills the port `mailroom.model.ports.Conversations`."""
+    """The conversations of a JMAP account; fills the port `mailroom.model.ports.Conversations`.
 
-    def __init__(self, client: JmapClient) -> None:
+    Args:
+        form: What is asked for of each message, as for the rest of the mail.
+    """
+
+    def __init__(self, client: JmapClient, form: MessageForm) -> None:
         self._client = client
+        self._form = form
         self._at_once = MOST_AT_ONCE
         self._reads_sent = True
 
@@ -48,9 +53,10 @@ class JmapConversations:
             return Letters(asked=frozenset(message_ids))  # nothing can be seen
         fitting = max(1, limits.max_objects_in_get // LETTERS_IN_A_CONVERSATION)
         batch = message_ids[: min(self._at_once, fitting)]
-        calls = _conversations_of(batch)
+        properties = (*self._form.properties, *_FURTHER_PROPERTIES)
+        calls = _conversations_of(batch, properties)
         if self._reads_sent and limits.max_calls_in_request >= _CALLS_FOR_ALL:
-            calls += _newest_in(sent, min(NEWEST_SENT, limits.max_objects_in_get))
+            calls += _newest_in(sent, min(NEWEST_SENT, limits.max_objects_in_get), properties)
         try:
             answers = self._client.call(calls)
             first, *more = (each.as_record(EmailGet) for each in answers[2::2])
@@ -74,19 +80,19 @@ class JmapConversations:
         return frozenset()
 
 
-def _conversations_of(message_ids: Sequence[MessageId]) -> list[Call]:
+def _conversations_of(message_ids: Sequence[MessageId], properties: Sequence[str]) -> list[Call]:
     threads = result_of(0, "Email/get", "/list/*/threadId")
     emails = result_of(1, "Thread/get", "/list/*/emailIds")
     return [
         Call("Email/get", {"ids": message_ids, "properties": ["threadId"]}),
         Call("Thread/get", {"#ids": threads}),
-        Call("Email/get", {"#ids": emails, "properties": PROPERTIES}),
+        Call("Email/get", {"#ids": emails, "properties": properties}),
     ]
 
 
-def _newest_in(sent: MailboxId, most: int) -> list[Call]:
+def _newest_in(sent: MailboxId, most: int, properties: Sequence[str]) -> list[Call]:
     query: Json = {"filter": {"inMailbox": sent}, "sort": NEWEST_FIRST, "limit": most}
-    return email_calls(query, {"properties": PROPERTIES}, first=_CALLS_FOR_CONVERSATIONS)
+    return email_calls(query, {"properties": properties}, first=_CALLS_FOR_CONVERSATIONS)
 
 
 def _letters(emails: EmailGet) -> Iterator[Letter]:

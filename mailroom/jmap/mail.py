@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from mailroom.errors import MethodError, ServerError, StatusError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
-from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, Messages, read_message
+from mailroom.jmap.messages import FoundMessages, MessageForm, Messages, read_message
 from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.reading import MailReader
@@ -36,12 +36,17 @@ _NOT_FOR_THIS_TOKEN = frozenset({"forbidden", "unknownMethod", "accountNotSuppor
 
 
 class JmapMailStore:
-    """The mail of a JMAP account; fills the port `mailroom.model.ports.MailStore`."""
+    """The mail of a JMAP account; fills the port `mailroom.model.ports.MailStore`.
+
+    Attributes:
+        form: What is asked for of each message.
+    """
 
     def __init__(self, client: JmapClient) -> None:
         self._client = client
         self._mailboxes = MailboxList(client)
-        self._messages = Messages(client)
+        self.form = MessageForm()
+        self._messages = Messages(client, self.form)
         self._reader = MailReader(client, self._mailboxes, self._messages)
 
     def own_addresses(self) -> OwnAddresses:
@@ -66,6 +71,14 @@ class JmapMailStore:
     ) -> Reading:
         """Read the mailbox list and messages; see `MailStore.read`."""
         return self._reader.read(frozenset(mailbox_ids), keep)
+
+    def tell_lists(self, tells: bool) -> None:
+        """Say whether messages tell their lists; see `MailStore.tell_lists`."""
+        if tells != self.form.tells_lists:
+            self.form.tells_lists = tells
+            # What was read otherwise would not be like what is read from now on.
+            self._messages.forget()
+            self._reader.forget()
 
     def just_archived(self) -> Snapshot:
         """Read the messages that are marked; see `MailStore.just_archived`."""
@@ -98,7 +111,7 @@ class JmapMailStore:
         """Read the newest messages that bear a keyword, wherever they are."""
         search: Json = {"filter": {"hasKeyword": keyword}, "sort": NEWEST_FIRST, "limit": most}
         try:
-            _, answer = self._client.call(email_calls(search, {"properties": EMAIL_PROPERTIES}))
+            _, answer = self._client.call(email_calls(search, {"properties": self.form.properties}))
             found = FoundMessages()
             found.take(answer.as_record(EmailGet), read_message)
         except ServerError as error:

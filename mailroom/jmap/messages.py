@@ -10,7 +10,7 @@ from attrs import Factory, define, evolve
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
 from mailroom.jmap.pages import Portion
-from mailroom.jmap.wire import EmailAddress, EmailGet, EmailObject, Json, structure
+from mailroom.jmap.wire import LIST_IDS, LIST_POST, EmailAddress, EmailGet, EmailObject, Json, structure
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
     SETTLED_KEYWORD,
@@ -20,9 +20,11 @@ from mailroom.model.mail import (
     MessageId,
     ThreadId,
 )
+from mailroom.model.mailing_list import read_lists
 from mailroom.model.sender import HeaderEntry, read_sender
 
 EMAIL_PROPERTIES = ("id", "threadId", "mailboxIds", "keywords", "from", "receivedAt")
+LIST_PROPERTIES = (LIST_IDS, LIST_POST)
 CHANGEABLE_PROPERTIES = ("id", "mailboxIds", "keywords")
 """All else of a message is immutable (RFC 8621 section 4.1)."""
 
@@ -30,14 +32,30 @@ MAX_ADDRESS_CHARACTERS = 1_000
 LARGE_MESSAGE_BYTES = 4_096
 """More than the properties of a usual message take."""
 
-LARGE_SENDER_CHARACTERS = 2_000
-"""A From that is longer is transferred once and no more."""
+LARGE_HEADERS_CHARACTERS = 2_000
+"""Headers that are longer, read together, are transferred once and no more."""
 
 MAX_REMEMBERED = 10_000
 TOO_LARGE = "the properties of the message are too large to be read"
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+@define
+class MessageForm:
+    """What is asked for of each message; one for all that read the mail of an account.
+
+    Attributes:
+        tells_lists: Whether the headers of mailing lists are read along.
+    """
+
+    tells_lists: bool = False
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties to ask for."""
+        return (*EMAIL_PROPERTIES, *(LIST_PROPERTIES if self.tells_lists else ()))
 
 
 @define
@@ -79,11 +97,22 @@ class Messages:
     nobody can tell because its headers are larger than there is room for.
     """
 
-    def __init__(self, client: JmapClient) -> None:
+    def __init__(self, client: JmapClient, form: MessageForm) -> None:
         self._client = client
+        self._form = form
         self._portion = Portion(MAX_REMEMBERED, MAX_REMEMBERED)
         self._large: dict[MessageId, Message] = {}
         self._too_large: dict[MessageId, str] = {}
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """What is asked for of each message."""
+        return self._form.properties
+
+    def forget(self) -> None:
+        """Forget what is transferred only once: something else is asked for from now on."""
+        self._large.clear()
+        self._too_large.clear()
 
     def read(
         self, ids: Collection[MessageId], keep: Callable[[Message], bool] = lambda _: True
@@ -98,7 +127,7 @@ class Messages:
         new = [x for x in ids if x not in self._large and x not in found.left_out]
         for answer in self._get(known, CHANGEABLE_PROPERTIES, found):
             found.take(answer.as_record(EmailGet), self._read_changed, keep)
-        for answer in self._get(new, EMAIL_PROPERTIES, found):
+        for answer in self._get(new, self.properties, found):
             found.take(answer.as_record(EmailGet), self._read_whole, keep)
         return found
 
@@ -129,7 +158,7 @@ class Messages:
 
     def _read_whole(self, email: EmailObject) -> Message:
         message = read_message(email)
-        if sum(len(x.name or "") + len(x.email or "") for x in email.from_ or ()) > LARGE_SENDER_CHARACTERS:
+        if _headers_characters(email) > LARGE_HEADERS_CHARACTERS:
             _remember(self._large, {message.id: message})
         return message
 
@@ -160,7 +189,13 @@ def read_message(email: EmailObject) -> Message:
         thread_id=ThreadId(email.thread_id),
         is_warned=keywords.get(WARNED_KEYWORD, False),
         is_settled=keywords.get(SETTLED_KEYWORD, False),
+        lists=read_lists(email.list_ids, email.list_post or ()) if email.list_ids else (),
     )
+
+
+def _headers_characters(email: EmailObject) -> int:
+    senders = sum(len(x.name or "") + len(x.email or "") for x in email.from_ or ())
+    return senders + sum(map(len, (*(email.list_ids or ()), *(email.list_post or ()))))
 
 
 def header_entries(entries: Iterable[EmailAddress] | None) -> Iterator[HeaderEntry]:

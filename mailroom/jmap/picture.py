@@ -14,7 +14,7 @@ from typing import Final
 from attrs import Factory, evolve, frozen
 
 from mailroom.jmap.client import Call, result_of
-from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages
+from mailroom.jmap.messages import FoundMessages
 from mailroom.jmap.wire import Changes
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId
 
@@ -51,18 +51,19 @@ class Picture:
     left_out: Mapping[MessageId, LeftOut] = Factory(dict)
     uncounted: Mapping[MailboxId, int] = Factory(dict)
 
-    def calls(self, index: int, most: int, *, alone: bool) -> list[Call]:
+    def calls(self, index: int, most: int, properties: Sequence[str], *, alone: bool) -> list[Call]:
         """Return the calls that ask for what has changed (RFC 8621 section 4.3).
 
         Args:
             index: Where in their request they stand.
             most: How many changes may come at once.
+            properties: What is asked for of a message; what is remembered was asked the same.
             alone: Whether to ask for the ids alone, and not for the messages besides.
         """
         asked = [Call("Email/changes", {"sinceState": self.state, "maxChanges": most})]
         for path in () if alone else ("/created", "/updated"):
             ids = result_of(index, "Email/changes", path)
-            asked.append(Call("Email/get", {"#ids": ids, "properties": EMAIL_PROPERTIES}))
+            asked.append(Call("Email/get", {"#ids": ids, "properties": properties}))
         return asked
 
     def after(self, changes: Changes, found: FoundMessages) -> Picture | None:

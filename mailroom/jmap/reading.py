@@ -8,7 +8,6 @@ from mailroom.errors import MethodError, ProtocolError, ServerError, TooLargeErr
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient, is_too_large, result_of
 from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
-    EMAIL_PROPERTIES,
     LARGE_MESSAGE_BYTES,
     FoundMessages,
     Messages,
@@ -58,6 +57,10 @@ class MailReader:
         """Hear how many messages were changed here; very many are not asked for one by one afterwards."""
         if messages > MAX_CHANGES:
             self._picture = NOTHING
+
+    def forget(self) -> None:
+        """Forget what is remembered: something else is asked for of messages from now on."""
+        self._picture = NOTHING
 
     def read(self, wanted: frozenset[MailboxId], keep: Keep) -> Reading:
         """Read the mailbox list and messages; see `MailStore.read`."""
@@ -121,13 +124,14 @@ class MailReader:
     def _read_on(self, known: Picture, wanted: frozenset[MailboxId], keep: Keep) -> Reading | None:
         """Bring a picture into step, and read what is not in it; None where that is not of one moment."""
         limits = self._client.session.limits
-        asked = known.calls(1, min(MAX_CHANGES, limits.max_objects_in_get), alone=self._reads_ids_first)
+        most = min(MAX_CHANGES, limits.max_objects_in_get)
+        asked = known.calls(1, most, self._messages.properties, alone=self._reads_ids_first)
         rest = wanted - known.mailbox_ids
         searches = self._searches(rest)
         pages = next_pages(searches, self._totals, limits.max_calls_in_request - 1 - len(asked))
         calls = [GET_MAILBOXES, *asked]
         for page in pages:
-            calls += page.calls(_what_is_found(len(calls)))
+            calls += page.calls(self._what_is_found(len(calls)))
         first, *answers = self._client.call(calls)
         mailboxes = self._noted(read_mailboxes(first))
         if not wanted <= self._totals.keys():
@@ -157,7 +161,7 @@ class MailReader:
             pages = next_pages(searches, self._totals, most_calls)
             calls = [GET_MAILBOXES]
             for page in pages:
-                calls += page.calls(_what_is_found(len(calls)))
+                calls += page.calls(self._what_is_found(len(calls)))
             first, *answers = self._client.call(calls)
             mailboxes = self._noted(read_mailboxes(first))
             if not wanted or not wanted <= self._totals.keys():
@@ -199,6 +203,10 @@ class MailReader:
             page_messages = min(page_messages, self._client.session.limits.max_objects_in_get)
         return searches_in(wanted, page_messages, one_by_one=self._searches_one_by_one)
 
+    def _what_is_found(self, index: int) -> Json:
+        """Say what to get of the messages that the query at `index` finds."""
+        return {"#ids": result_of(index, "Email/query", "/ids"), "properties": self._messages.properties}
+
     def _noted(self, mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
         self._totals = {mailbox.id: mailbox.total_messages for mailbox in mailboxes}
         return mailboxes
@@ -223,11 +231,6 @@ class MailReader:
 
 def _or_in(mailbox_ids: frozenset[MailboxId], keep: Keep) -> Keep:
     return lambda message: bool(message.mailbox_ids & mailbox_ids) or keep(message)
-
-
-def _what_is_found(index: int) -> Json:
-    """Say what to get of the messages that the query at `index` finds."""
-    return {"#ids": result_of(index, "Email/query", "/ids"), "properties": EMAIL_PROPERTIES}
 
 
 def _is_one_moment(searches: Sequence[Search], found: FoundMessages) -> bool:

@@ -25,6 +25,9 @@ Words = NewType("Words", str)
 NAME = "name"
 """Under this key of a field's metadata stands its name in JSON, where that does not follow from its own."""
 
+LIST_IDS, LIST_POST = "header:List-Id:asText:all", "header:List-Post:asURLs"
+"""Every List-Id of a message, and the URLs of its List-Post (RFC 8621 section 4.1.3)."""
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -95,6 +98,8 @@ class EmailObject:
     from_: list[EmailAddress] | None = None
     received_at: str = ""
     thread_id: str = ""
+    list_ids: list[str] | None = field(default=None, metadata={NAME: LIST_IDS})
+    list_post: list[str] | None = field(default=None, metadata={NAME: LIST_POST})
 
 
 @frozen

@@ -7,6 +7,7 @@ from typing import NewType
 
 from attrs import evolve, field, frozen
 
+from mailroom.model.mailing_list import NamedList
 from mailroom.model.sender import Correspondent, NoSender
 
 MailboxId = NewType("MailboxId", str)
@@ -111,6 +112,8 @@ class Message:
             label is gone, the person took it off.
         is_settled: Whether Mailroom has let it out of Screener once because it answers the person, or their
             label has put it there: a mark that stays, so that it is left where they put it from then on.
+        lists: The mailing lists that it came over, that which delivered it first; none where they are not
+            read along (`MailStore.tell_lists`).
     """
 
     id: MessageId
@@ -122,6 +125,7 @@ class Message:
     thread_id: ThreadId = ThreadId("")
     is_warned: bool = False
     is_settled: bool = False
+    lists: tuple[NamedList, ...] = ()
 
 
 @frozen

@@ -78,6 +78,10 @@ class MailStore(Protocol):
         """
         ...
 
+    def tell_lists(self, tells: bool) -> None:
+        """Say whether the messages that are read from now on tell which lists they came over. No request."""
+        ...
+
     def just_archived(self) -> Snapshot:
         """Read the messages with the mark `is_just_archived`, wherever they are, if they can be found."""
         ...

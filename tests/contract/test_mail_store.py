@@ -12,6 +12,7 @@ from mailroom.model.sender import NoSender, read_sender
 from tests.support.accounts import AccountUnderTest, label
 from tests.support.cyrus.front import Front
 from tests.support.on_cyrus import AccountOnCyrus
+from tests.support.on_memory import AccountOnMemory
 from tests.support.running import opened
 
 ANN = ("Ann", "ann@example.net")
@@ -394,3 +395,95 @@ class TestUpdating:
         assert update.changed == set(messages)
         assert account.mailboxes_of(messages[-1]) == {"Feed", "Family"}
         assert not update.failed
+
+
+class TestLists:
+    """`MailStore.tell_lists`."""
+
+    DEV = ("List-Id", "Dev list <Dev.Lists.Example.ORG>")
+    POST = ("List-Post", "<mailto:dev@lists.example.org?subject=a%20b>, <https://lists.example.org/>")
+
+    @staticmethod
+    def lists(account: AccountUnderTest, store: MailStore, message: str) -> list[tuple[str, str, str | None]]:
+        found = _read(store, account, "Screener").messages[MessageId(message)]
+        return [(each.party, each.name, each.post) for each in found.lists]
+
+    def test_are_told_with_name_and_posting_address(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """As RFC 2919 and RFC 2369 have them, in whatever case."""
+        store.tell_lists(True)
+        message = account.receive_with([self.DEV, self.POST], ANN, "Screener")
+        assert self.lists(account, store, message) == [
+            ("<dev.lists.example.org>", "Dev list", "dev@lists.example.org")
+        ]
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            pytest.param(
+                [("List-ID", "A long\r\n\tname\r\n <a.example>")], ["A long name <a.example>"], id="folded"
+            ),
+            pytest.param(
+                [("List-Id", '"A <b.example>" <a.example>')], ["A <b.example> <a.example>"], id="quoted"
+            ),
+            pytest.param([("List-Id", "a.example")], ["a.example <a.example>"], id="no brackets"),
+            pytest.param([("List-Id", "<a.example> (b)")], ["a.example <a.example>"], id="comment"),
+            pytest.param([("List-Id", "Weekly news")], [], id="no identifier"),
+            pytest.param([("List-Id", f"<{'a' * 300}.example>")], [], id="overlong"),
+            pytest.param([("List-Unsubscribe", "<https://a.example>")], [], id="another header"),
+            pytest.param(
+                [("List-Id", "<a.example>"), ("List-Id", "<b.example>")],
+                ["a.example <a.example>", "b.example <b.example>"],
+                id="two",
+            ),
+        ],
+    )
+    def test_are_read_off_every_list_id(
+        self,
+        account: AccountUnderTest,
+        store: MailStore,
+        fields: list[tuple[str, str]],
+        expected: list[str],
+    ) -> None:
+        """What is no identifier is no list."""
+        store.tell_lists(True)
+        message = account.receive_with(fields, ANN, "Screener")
+        assert [f"{name} {party}" for party, name, _ in self.lists(account, store, message)] == expected
+
+    def test_a_name_in_encoded_words_is_decoded(self, account: AccountUnderTest, store: MailStore) -> None:
+        """The person reads it on the card (RFC 2047)."""
+        if isinstance(account, AccountOnMemory):
+            pytest.skip("the double has no messages as bytes")
+        store.tell_lists(True)
+        header = ("List-Id", "=?utf-8?q?Entwickler_=C3=A4?= <dev.lists.example.org>")
+        message = account.receive_with([header], ANN, "Screener")
+        assert self.lists(account, store, message) == [("<dev.lists.example.org>", "Entwickler ä", None)]
+
+    def test_are_not_read_along_where_nobody_wants_them(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """They cost bytes, and what was read in the one form is not mixed with what is read in the other."""
+        first = account.receive_with([self.DEV], ANN, "Screener")
+        second = account.receive_with([self.DEV], ANN, "Screener", "Feed")
+        for tells in (False, True, False, True):
+            store.tell_lists(tells)
+            messages = _read(store, account, "Screener").messages
+            assert [len(messages[MessageId(x)].lists) for x in (first, second)] == [int(tells)] * 2
+            assert [len(x.lists) for x in store.those([MessageId(first)]).messages.values()] == [int(tells)]
+            account.mark_read(first)
+
+    def test_are_told_of_what_was_changed_meanwhile(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """A change that is asked anew is asked of a message in the same form."""
+        store.tell_lists(True)
+        message = account.receive_with([self.DEV], ANN, "Screener")
+        snapshot = _read(store, account, "Screener")
+        account.mark_read(message)
+        (added,) = _ids(account, "Feed")
+        update = store.update(snapshot, lambda x: Change(add=frozenset({added}) if x.lists else frozenset()))
+        assert (
+            update.snapshot.messages[MessageId(message)].lists == snapshot.messages[MessageId(message)].lists
+        )
+        assert account.mailboxes_of(message) == {"Screener", "Feed"}

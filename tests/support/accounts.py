@@ -99,6 +99,17 @@ class AccountUnderTest(Protocol):
         """Let a message arrive that came over a mailing list, and return its id."""
         lacking()
 
+    def receive_with(
+        self,
+        fields: Sequence[tuple[str, str]],
+        sender: Sender,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+    ) -> str:
+        """Let a message arrive that has these headers besides, as they stand, and return its id."""
+        lacking()
+
     def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
         """Let a message with that subject arrive, and return its id."""
         lacking()

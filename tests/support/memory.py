@@ -33,6 +33,7 @@ class World:
         card_writes: How much of that in the contacts.
         made: The cards that were made here, as they were asked for.
         letters: What is known of messages besides; those that are gone too.
+        tells_lists: Whether messages tell the lists that they came over.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -46,6 +47,7 @@ class World:
     made: dict[CardUid, NewCard] = field(factory=dict)
     limits: MailLimits = field(factory=MailLimits)
     letters: dict[MessageId, Letter] = field(factory=dict)
+    tells_lists: bool = False
 
     def __repr__(self) -> str:
         messages = "\n".join(
@@ -86,11 +88,18 @@ class World:
     def own_addresses(self) -> OwnAddresses:
         return OwnAddresses.read(self.own)
 
+    def tell_lists(self, tells: bool) -> None:
+        self.tells_lists = tells
+
+    def _told(self, message: Message) -> Message:
+        return message if self.tells_lists or not message.lists else evolve(message, lists=())
+
     def read(
         self, mailbox_ids: Collection[MailboxId], keep: Callable[[Message], bool] = lambda _: True
     ) -> Reading:
         wanted = frozenset(mailbox_ids)
-        found = {m.id: m for m in self.messages.values() if m.mailbox_ids & wanted and keep(m)}
+        told = [self._told(m) for m in self.messages.values() if m.mailbox_ids & wanted]
+        found = {m.id: m for m in told if keep(m)}
         is_known = wanted <= {mailbox.id for mailbox in self.mailboxes}
         mailboxes = tuple(evolve(each, total_messages=self._count(each.id)) for each in self.mailboxes)
         return Reading(mailboxes, Snapshot(str(self.writes), found if is_known else {}), self.limits)
@@ -102,22 +111,22 @@ class World:
             (x for x in self.messages.values() if sent in x.mailbox_ids), key=lambda x: x.received_at
         )
         found = {
-            x.id: evolve(self.letters.get(x.id, Letter(x)), message=x)
+            x.id: evolve(self.letters.get(x.id, Letter(x)), message=self._told(x))
             for x in self.messages.values()
             if x.thread_id in threads or x in all_sent[-NEWEST_SENT:]
         }
         return Letters(str(self.writes), frozenset(message_ids), found)
 
     def just_archived(self) -> Snapshot:
-        marked = {x.id: x for x in self.messages.values() if x.is_just_archived}
+        marked = {x.id: self._told(x) for x in self.messages.values() if x.is_just_archived}
         return Snapshot(str(self.writes), marked)
 
     def warned(self) -> Snapshot:
-        marked = {x.id: x for x in self.messages.values() if x.is_warned}
+        marked = {x.id: self._told(x) for x in self.messages.values() if x.is_warned}
         return Snapshot(str(self.writes), marked)
 
     def those(self, message_ids: Collection[MessageId]) -> Snapshot:
-        found = {x: self.messages[x] for x in message_ids if x in self.messages}
+        found = {x: self._told(self.messages[x]) for x in message_ids if x in self.messages}
         return Snapshot(str(self.writes), found)
 
     def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
@@ -136,9 +145,9 @@ class World:
                 failed[message_id] = "there is no such mailbox"
             elif wanted != message:
                 self.write()
-                former[message_id] = message
+                former[message_id] = self._told(message)
                 message = self.messages[message_id] = wanted
-            now[message_id] = message
+            now[message_id] = self._told(message)
         return Update(Snapshot(str(self.writes), now), former, failed, is_seamless)
 
     def _decided(
@@ -146,7 +155,7 @@ class World:
     ) -> tuple[Message, Message] | None:
         """Return a message and what is to become of it, decided on the message as it is."""
         while message := self.messages.get(message_id):
-            wanted = change(message).applied_to(message)
+            wanted = change(self._told(message)).applied_to(message)
             if self.messages.get(message_id) == message:
                 return message, wanted
         return None

@@ -89,8 +89,19 @@ class AccountOnCyrus(AccountOnJmap):
         return self.receive_raw(_compose(senders, answered=answered), *mailboxes, read=read, at=at)
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
-        header = b"List-Unsubscribe: <https://lists.example/off>\r\n"
-        return self.receive_raw(header + _compose([sender]), *mailboxes, at=at)
+        fields = [("List-Unsubscribe", "<https://lists.example/off>")]
+        return self.receive_with(fields, sender, *mailboxes, at=at)
+
+    def receive_with(
+        self,
+        fields: Sequence[tuple[str, str]],
+        sender: Sender,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+    ) -> str:
+        header = "".join(f"{name}: {value}\r\n" for name, value in fields)
+        return self.receive_raw(header.encode() + _compose([sender]), *mailboxes, read=read, at=at)
 
     def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
         encoded = Header(subject, "utf-8", maxlinelen=70, continuation_ws=" ").encode(linesep="\r\n")

@@ -75,6 +75,17 @@ class AccountOnJames(AccountOnJmap):
             header.append(f"In-Reply-To: <{self.message_id_of(reply_to)}>")
         return self._import(header, mailboxes, read=read, at=at)
 
+    def receive_with(
+        self,
+        fields: Sequence[tuple[str, str]],
+        sender: Sender,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+    ) -> str:
+        header = [*(f"{name}: {value}" for name, value in fields), f"From: {formataddr(sender)}"]
+        return self._import(header, mailboxes, read=read, at=at)
+
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
         headers = {"From": [("", self.address)], "To": recipients, "Cc": cc}
         lines = [f"{name}: {', '.join(map(formataddr, them))}" for name, them in headers.items() if them]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve
@@ -21,6 +22,7 @@ from mailroom.model.mail import (
     MessageId,
     ThreadId,
 )
+from mailroom.model.mailing_list import read_lists
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import read_correspondents, read_sender
@@ -31,6 +33,7 @@ from tests.support.accounts import AccountUnderTest, Clock, Sender
 from tests.support.memory import Book, World
 from tests.support.notes_in_memory import NotesInMemory
 
+_URL = re.compile("<([^<>]*)>")
 NOWHERE = "http://127.0.0.1:9/"
 
 
@@ -108,6 +111,20 @@ class AccountOnMemory(AccountUnderTest):
         answers = [self.message_id_of(reply_to)] if reply_to else []
         thread = self._message(reply_to).thread_id if reply_to else ThreadId("")
         return self._arrive(senders or (), mailboxes, answers, read=read, at=at, thread=thread)
+
+    def receive_with(
+        self,
+        fields: Sequence[tuple[str, str]],
+        sender: Sender,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+    ) -> str:
+        ids = [" ".join(value.split()) for name, value in fields if name.lower() == "list-id"]
+        posts = [url for name, value in fields if name.lower() == "list-post" for url in _URL.findall(value)]
+        message = self._arrive([sender], mailboxes, [], read=read, at=at, thread=ThreadId(""))
+        self._put(evolve(self._message(message), lists=read_lists(ids, posts)))
+        return message
 
     def send(self, *recipients: Sender, cc: Sequence[Sender] = (), at: str = "", reply_to: str = "") -> str:
         answers = [self.message_id_of(reply_to)] if reply_to else []

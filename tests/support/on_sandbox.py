@@ -79,8 +79,19 @@ class AccountOnSandbox(AccountUnderTest):
         )
 
     def receive_from_list(self, sender: Sender, *mailboxes: str, at: str = "") -> str:
-        fields = {"List-Id": "News <news.lists.example>"}
-        return self.store.deliver([sender], mailboxes, "News", at or self._clock.next(), fields=fields)
+        return self.receive_with([("List-Id", "News <news.lists.example>")], sender, *mailboxes, at=at)
+
+    def receive_with(
+        self,
+        fields: Sequence[tuple[str, str]],
+        sender: Sender,
+        *mailboxes: str,
+        read: bool = False,
+        at: str = "",
+    ) -> str:
+        keywords = [SEEN] if read else []
+        arrived = at or self._clock.next()
+        return self.store.deliver([sender], mailboxes, "Something", arrived, keywords, fields=fields)
 
     def receive_about(self, subject: str, sender: Sender, *mailboxes: str, at: str = "") -> str:
         return self.store.deliver([sender], mailboxes, subject, at or self._clock.next())

@@ -10,6 +10,7 @@ import pytest
 from mailroom.errors import MethodError
 from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapConversations
+from mailroom.jmap.messages import MessageForm
 from mailroom.model.letters import Letters
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.sandbox import Limits, Sandbox, SandboxAccount
@@ -34,7 +35,8 @@ def reading(account: SandboxAccount) -> Iterator[tuple[JmapConversations, Proxy]
         Proxy(sandbox.url) as proxy,
         closing(HttpClient(proxy.url, credentials)) as http,
     ):
-        yield JmapConversations(JmapClient(http, f"{proxy.url}/jmap/session")), proxy
+        client = JmapClient(http, f"{proxy.url}/jmap/session")
+        yield JmapConversations(client, MessageForm()), proxy
 
 
 def around(conversations: JmapConversations, account: SandboxAccount, *ids: str) -> Letters:

@@ -17,7 +17,7 @@ from mailroom.errors import MethodError, ServerError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
 from mailroom.jmap.client import is_too_large
-from mailroom.jmap.messages import TOO_LARGE, Messages
+from mailroom.jmap.messages import TOO_LARGE, MessageForm, Messages
 from mailroom.model.mail import Change, MailboxId, MessageId
 from mailroom.model.ports import Reading
 from mailroom.model.sender import Correspondent
@@ -188,7 +188,7 @@ class TestTooLarge:
 
     def test_a_large_one_bears_the_mark_of_the_moment_and_is_kept_by_it(self, server: Server) -> None:
         """What is known of it already says nothing about what a cycle that was cut off has left on it."""
-        messages = Messages(server.client)
+        messages = Messages(server.client, MessageForm())
         ids = [server.receive("Screener", sender=(LONG, f"{number}@a.example")) for number in range(2)]
         assert messages.read(ids).messages.keys() == set(ids)
         mark, nothing = Change(is_just_archived=True), Change()
@@ -202,7 +202,10 @@ class TestTooLarge:
         large = server.receive("Screener", sender=("x" * 2 * ROOM_BYTES, "large@a.example"))
         ids = [large, *(server.receive("Screener") for _ in range(60))]
         halvings, doublings = 6, 6  # from 50 to 1, and on from there
-        assert server.requests(lambda: Messages(server.client).read(ids)) <= halvings + doublings + 1
+        assert (
+            server.requests(lambda: Messages(server.client, MessageForm()).read(ids))
+            <= halvings + doublings + 1
+        )
 
     def test_another_error_is_no_matter_of_size(self, server: Server) -> None:
         """It is the server's, and nothing is left out as too large because of it."""
@@ -213,7 +216,7 @@ class TestTooLarge:
 
         server.proxy.plan = altering(fail)
         with pytest.raises(MethodError, match="serverFail"):
-            Messages(server.client).read(ids)
+            Messages(server.client, MessageForm()).read(ids)
 
     def test_a_message_that_was_not_asked_for_is_passed_over(self, server: Server) -> None:
         """Of one that nobody asked for, the answer has but a part."""

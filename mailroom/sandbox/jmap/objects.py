@@ -8,6 +8,7 @@ from typing import Any
 from mailroom.sandbox.jmap import parts
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, invalid_arguments
 from mailroom.sandbox.jmap.core import Context
+from mailroom.sandbox.jmap.header_forms import header_properties
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.changes import Changes, UnknownStateError
 from mailroom.sandbox.store.messages import Addresses, Identity, Mailbox, Message
@@ -66,9 +67,8 @@ def _header(name: str) -> Property:
     return lambda _, m: _entries(m.addresses.get(name))
 
 
-def _field(name: str) -> Property:
-    """Return a header in raw form (RFC 8621 section 4.1.2.1), which begins behind the colon."""
-    return lambda _, m: f" {m.fields[name]}" if name in m.fields else None
+def _of_message(read: Callable[[Message], Any]) -> Property:
+    return lambda _, m: read(m)
 
 
 EMAIL_PROPERTIES: Mapping[str, Property] = {
@@ -92,7 +92,7 @@ EMAIL_PROPERTIES: Mapping[str, Property] = {
     "textBody": lambda _, m: [parts.text_part(m)],
     "htmlBody": lambda _, m: [parts.text_part(m)],
     "attachments": lambda _, m: parts.attached_parts(m),
-    **{f"header:{name}": _field(name) for name in ("List-Id", "List-Unsubscribe")},
+    **{name: _of_message(read) for name, read in header_properties().items()},
 }
 _EMAIL_DEFAULTS = [x for x in EMAIL_PROPERTIES if x != "bodyStructure" and not x.startswith("header:")]
 

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from mailroom.sandbox.store.changes import ChangeLog
 from mailroom.sandbox.store.messages import SEEN, Addresses, Attachment, Mailbox, Message, Timeline
@@ -121,7 +120,7 @@ class Mail:
         in_reply_to: str | None = None,
         answers: Sequence[str] = (),
         headers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
-        fields: Mapping[str, str] = MappingProxyType({}),
+        fields: Sequence[tuple[str, str]] = (),
         attachments: Sequence[Attachment] = (),
         message_id: str = "",
         sent_at: str = "",
@@ -136,7 +135,7 @@ class Mail:
             answers: Message-IDs that its References name, whether or not there is such a message. It joins
                 the thread of one that bears or names one of them, if that has the same subject, as on Cyrus.
             headers: More address headers by their JMAP property, for example ``replyTo``.
-            fields: Other headers by their names, for example ``List-Id``.
+            fields: Other headers, each with its name, for example ``List-Id``.
             attachments: What goes along with it.
             message_id: Its Message-ID without the angle brackets, if not one that is made here.
             sent_at: What stands in Date, RFC 3339; the time of arrival, where it is empty.
@@ -173,7 +172,7 @@ class Mail:
                 text=text,
                 message_id=message_id or f"{id}@sandbox.example",
                 answers=tuple(answers),
-                fields=fields,
+                fields=tuple(fields),
                 mailbox_ids=frozenset(),
                 keywords=frozenset(),
                 attachments=tuple(attachments),

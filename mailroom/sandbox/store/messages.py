@@ -43,7 +43,7 @@ class Message:
     Attributes:
         received_at: RFC 3339 in UTC.
         addresses: The address headers it has, by their JMAP property: ``from``, ``to``, ``replyTo`` …
-        fields: What it has of other headers, by their names: ``List-Id`` …
+        fields: What it has of other headers, each with its name, in their order: ``List-Id`` …
         mailbox_ids: Every mailbox it is in; at least one.
         answers: The Message-IDs that its References name, the last of which stands in In-Reply-To, too.
         keywords: In lower case.
@@ -61,7 +61,7 @@ class Message:
     text: str = field(repr=False)
     message_id: str
     answers: tuple[str, ...]
-    fields: Mapping[str, str]
+    fields: tuple[tuple[str, str], ...]
     mailbox_ids: frozenset[str]
     keywords: frozenset[str]
     attachments: tuple[Attachment, ...] = ()
@@ -75,6 +75,10 @@ class Message:
     def is_unread(self) -> bool:
         """Whether RFC 8621 section 2 counts it as unread."""
         return SEEN not in self.keywords and DRAFT not in self.keywords
+
+    def field_values(self, name: str) -> list[str]:
+        """Return what the other headers of a name say, in their order."""
+        return [value for each, value in self.fields if each.lower() == name.lower()]
 
     @property
     def size(self) -> int:

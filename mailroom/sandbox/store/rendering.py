@@ -34,7 +34,7 @@ def composed(message: Message) -> bytes:
     if message.answers:
         headers.append(("In-Reply-To", f"<{message.answers[-1]}>"))
         headers.append(("References", " ".join(f"<{each}>" for each in message.answers)))
-    headers += [(name, _words(name, text)) for name, text in message.fields.items()]
+    headers += [(name, _words(name, text)) for name, text in message.fields]
     headers.append(("MIME-Version", "1.0"))
     head = "".join(f"{name}: {value}\n" for name, value in headers)
     return head.replace("\n", "\r\n").encode("utf-8", "replace") + _body(message)

@@ -1,0 +1,158 @@
+"""Mailing lists as messages and contact cards name them: List-Id (RFC 2919) and List-Post (RFC 2369). Pure.
+
+A list is known by its identifier alone, which stands between angle brackets and is compared without
+regard to case. What stands in no form of an identifier is none, so that nobody can be mistaken for a list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import unquote
+
+from attrs import frozen
+
+from mailroom.model.address import Address, parse_address
+from mailroom.model.names import clean_name
+from mailroom.model.party import MailingList
+
+MAX_IDENTIFIER_CHARACTERS = 255
+"""RFC 2919 section 2."""
+
+MAX_HEADER_CHARACTERS = 4_000
+"""A List-Id that is longer names no list that a person would know by it."""
+
+MAX_LISTS = 4
+"""So many lists that a message came over count, and so many that the note of one card names."""
+
+MAX_NOTE_CHARACTERS = 20_000
+"""Where in a note lists are looked for; a person's notes may be as long as they like."""
+
+NOTE_FIELD = "List-Id"
+"""What the line of a card begins with that says which list it is for."""
+
+_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
+_IDENTIFIER = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})+")
+_BRACKETED = re.compile(r"<([^<>]*)>")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_ESCAPED = re.compile(r"\\(.)")
+_NOTE_LINE = re.compile(rf"{NOTE_FIELD}\s*:(?P<named>.*)", re.IGNORECASE)
+_BEFORE_A_LINE = " \t>*•-"
+_BETWEEN = re.compile(r"[\s,;]+")
+_DEPTH = 5
+"""How deep comments may lie in each other (RFC 5322 section 3.2.2) and still be known as such."""
+
+
+@frozen
+class NamedList:
+    """A mailing list as a message names it.
+
+    Attributes:
+        party: Its identifier, as decisions are about it.
+        name: What it is called; its identifier where nothing else is said.
+        post: The address to which one writes to it; None where there is none, or only a web page.
+    """
+
+    party: MailingList
+    name: str
+    post: Address | None = None
+
+
+def read_lists(list_ids: Iterable[str], posts: Iterable[str] = ()) -> tuple[NamedList, ...]:
+    """Return the lists that a message came over, each once, that which delivered it first.
+
+    Nested lists each put their header above those that are there. A header that holds no identifier
+    names no list.
+
+    Args:
+        list_ids: What each List-Id of the message says, unfolded and decoded.
+        posts: The URLs in its List-Post.
+    """
+    found: dict[MailingList, str] = {}
+    for party, name in filter(None, map(_named, list_ids)):
+        found.setdefault(party, name)
+    addresses = [address for address in map(_mailed_to, posts) if address]
+    return tuple(NamedList(party, name, _post_of(party, addresses)) for party, name in found.items())[
+        :MAX_LISTS
+    ]
+
+
+@lru_cache(maxsize=256)  # the messages of a list all say the same
+def _named(text: str) -> tuple[MailingList, str] | None:
+    """Return the list that a List-Id names, and what it is called; None where it holds no identifier."""
+    identifier = parse_list_id(text)
+    if identifier is None:
+        return None
+    phrase = text[: text.lower().rfind(f"<{identifier}>")] if "<" in text else ""
+    if quoted := _QUOTED.fullmatch(phrase.strip()):
+        phrase = _ESCAPED.sub(r"\1", quoted[0][1:-1])
+    return MailingList(f"<{identifier}>"), clean_name(phrase) or identifier
+
+
+def _mailed_to(url: str) -> Address | None:
+    """Return the one address that a URL writes to (RFC 6068); None where it does something else."""
+    scheme, _, rest = url.strip().partition(":")
+    to = unquote(rest.partition("?")[0], errors="replace")
+    return parse_address(to) if scheme.lower() == "mailto" and "," not in to else None
+
+
+def _post_of(party: MailingList, addresses: Iterable[Address]) -> Address | None:
+    """Return the address that is the list's own: one at a domain in which its identifier lies.
+
+    Whoever wrote the message chose both headers. An address elsewhere is somebody else's, and on the
+    list's card their mail would go where the list goes.
+    """
+    return next((x for x in addresses if party[1:-1].endswith(f".{x.rpartition('@')[2]}")), None)
+
+
+def parse_list_id(text: str) -> str | None:
+    """Return the identifier of a list in lower case, without brackets; None where a List-Id holds none.
+
+    Around it there may be what people read (a phrase, comments); what is between quotes or in a comment
+    is no identifier, and neither is one outside ASCII, one of a single word, or an overlong one. Without
+    any brackets the whole header has to be the identifier.
+
+    Args:
+        text: The header unfolded and decoded, or as it stands in the message.
+    """
+    if len(text) > MAX_HEADER_CHARACTERS:
+        return None
+    bare = _QUOTED.sub(" ", text)
+    for _ in range(_DEPTH):
+        bare = _COMMENT.sub(" ", bare)
+    bracketed = _BRACKETED.findall(bare)
+    return _identifier(bracketed[-1] if bracketed else bare.strip())
+
+
+def lists_in_note(note: str) -> tuple[MailingList, ...]:
+    """Return which lists a contact card stands for, by the lines of its note that begin with List-Id.
+
+    A person may have written them: without brackets, with the list's name, several in one line.
+    """
+    found: dict[MailingList, None] = {}
+    # Hardly any note has such a line, and there may be very many notes.
+    if NOTE_FIELD.casefold() not in note[:MAX_NOTE_CHARACTERS].casefold():
+        return ()
+    for line in note[:MAX_NOTE_CHARACTERS].splitlines():
+        if match := _NOTE_LINE.fullmatch(line.lstrip(_BEFORE_A_LINE)):
+            found |= dict.fromkeys(MailingList(f"<{each}>") for each in _named_in(match["named"]))
+    return tuple(found)[:MAX_LISTS]
+
+
+def note_line(party: MailingList) -> str:
+    """Return the line of a note that says which list a card is for."""
+    return f"{NOTE_FIELD}: {party}"
+
+
+def _named_in(text: str) -> list[str]:
+    """Return the identifiers that a line names: all between brackets, or else all of it."""
+    written = _BRACKETED.findall(text) or list(filter(None, _BETWEEN.split(text)))
+    named = [_identifier(each.strip()) for each in written]
+    return [each for each in named if each] if all(named) or "<" in text else []
+
+
+def _identifier(text: str) -> str | None:
+    is_one = len(text) <= MAX_IDENTIFIER_CHARACTERS and _IDENTIFIER.fullmatch(text)
+    return text.lower() if is_one else None
