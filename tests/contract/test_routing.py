@@ -1,0 +1,174 @@
+"""The rules in force on Cyrus, old and newer: mail is delivered by LMTP and lies where they put it.
+
+Nothing of Mailroom runs between the decisions and the mail, so that only the rules can have placed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import permutations
+
+import pytest
+
+from mailroom.commands.rules import render_rules
+from mailroom.model.party import MailingList, PartyKind
+from mailroom.rules.routing import ListRoute, routing_rules
+from tests.conftest import open_account_on
+from tests.support import vcards
+from tests.support.accounts import (
+    GROUPS,
+    OWN_MAILBOX,
+    add_contact,
+    furnish,
+    group_card_name,
+)
+from tests.support.mail import Mail
+from tests.support.on_cyrus import AccountOnCyrus
+from tests.support.running import opened, settings_for
+
+ORDER = (PartyKind.LIST, PartyKind.SENDER, PartyKind.DOMAIN)
+"""Whose decision counts first."""
+
+
+class Decided:
+    """An account with decisions in its contacts, and the rules that follow from them."""
+
+    def __init__(self, account: AccountOnCyrus) -> None:
+        furnish(account)
+        there = {vcards.value(card, "FN") for card in account.cards().values()}
+        for name in {f"{group} domains" for group in GROUPS} - there:
+            account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
+        self.account = account
+        self._mail = Mail(account)
+        self._lists: list[ListRoute] = []
+
+    def decide(self, kind: PartyKind, party: str, group: str) -> None:
+        """Decide about an address, a domain or a list, as it lies in the contacts afterwards."""
+        match kind:
+            case PartyKind.SENDER:
+                add_contact(self.account, "Somebody", party, groups=[group])
+            case PartyKind.DOMAIN:
+                add_contact(self.account, "Everyone", f"*@{party}", groups=[f"{group} domains"])
+            case PartyKind.LIST:
+                self._lists.append(ListRoute(MailingList(f"<{party}>"), group))
+
+    def script(self) -> str:
+        """Return the rules as Mailroom writes them."""
+        mailroom = opened(self.account)
+        names = mailroom.book.latest().group_names()
+        listed = routing_rules(settings_for(self.account, {}).scheme, self._lists, there=names)
+        return render_rules(mailroom, listed, "sieve", can_approve=True)
+
+    def install(self) -> None:
+        """Put the rules into force."""
+        self.account.install_rules(self.script())
+
+    def place_of(self, sender: str, list_id: str = "") -> set[str]:
+        """Let a message arrive, and return where it lies."""
+        headers = {"List_Id": list_id} if list_id else {}
+        return self.account.mailboxes_of(self._mail.arrives(sender, **headers))
+
+
+@pytest.fixture(params=["cyrus", pytest.param("newer cyrus", marks=pytest.mark.servers)])
+def decided(request: pytest.FixtureRequest) -> Iterator[Decided]:
+    """An account that has nothing decided yet, on each version of the engine."""
+    account = open_account_on(request.param, request)
+    assert isinstance(account, AccountOnCyrus)
+    with closing(account):
+        yield Decided(account)
+
+
+def test_a_list_counts_before_a_sender_and_a_sender_before_their_domain(decided: Decided) -> None:
+    """Whichever of two is the Feed's and whichever Jail's: the first of that order places the message."""
+    pairs = list(permutations(ORDER, 2))
+    for number, pair in enumerate(pairs):
+        parties = {PartyKind.LIST: f"dev.l{number}.example", PartyKind.DOMAIN: f"d{number}.example"}
+        parties[PartyKind.SENDER] = f"ann@d{number}.example"
+        for kind, group in zip(pair, ("Feed", "Jail"), strict=True):
+            decided.decide(kind, parties[kind], group)
+    decided.install()
+    found = [
+        decided.place_of(f"Ann <ann@d{number}.example>", f"Dev <dev.l{number}.example>")
+        for number in range(len(pairs))
+    ]
+    expected = [{"Feed" if ORDER.index(one) < ORDER.index(other) else "Jail"} for one, other in pairs]
+    assert found == expected
+
+
+def test_everybody_at_a_domain_goes_where_it_goes(decided: Decided) -> None:
+    """Whatever they call themselves, and nobody below the domain; who is decided on goes their own way."""
+    decided.decide(PartyKind.DOMAIN, "shop.example", "Feed")
+    decided.decide(PartyKind.DOMAIN, "friends.example", "Imbox")
+    decided.decide(PartyKind.SENDER, "boss@shop.example", "Imbox")
+    decided.install()
+    assert decided.place_of("Shop <bounce-123@shop.example>") == {"Feed"}
+    assert decided.place_of("reply+token@SHOP.example") == {"Feed"}
+    assert decided.place_of("boss@shop.example") == {"Inbox"}
+    assert decided.place_of("anybody@friends.example") == {"Inbox"}, "no rule for strangers may catch them"
+    for stranger in ("x@below.shop.example", "x@workshop.example", "x@shop.example.evil.example"):
+        assert decided.place_of(stranger) == {"Screener"}
+
+
+def test_whoever_writes_to_a_list_their_mail_goes_where_it_goes(decided: Decided) -> None:
+    """Over the list alone: what its posters write to the person is screened as before."""
+    decided.decide(PartyKind.LIST, "dev.lists.example", "Feed")
+    decided.decide(PartyKind.LIST, "team.lists.example", "Imbox")
+    decided.install()
+    for poster in ("ann@one.example", "Bob <bob@two.example>"):
+        assert decided.place_of(poster, "Dev <dev.lists.example>") == {"Feed"}
+        assert decided.place_of(poster, "<team.lists.example>") == {"Inbox"}
+        assert decided.place_of(poster, "<other.lists.example>") == {"Screener"}
+        assert decided.place_of(poster) == {"Screener"}
+
+
+LIST_IDS = {
+    "<dev.lists.example>": True,
+    "Dev list <dev.lists.example>": True,
+    '"Dev, list" <dev.lists.example>': True,
+    "Dev <DEV.Lists.Example>": True,
+    "A list with a long name\r\n <dev.lists.example>": True,
+    "\r\n\tA list\r\n\t<dev.lists.example>": True,
+    "=?utf-8?Q?B=C3=BCcher?= <dev.lists.example>": True,
+    "Dev <dev.lists.example>  ": True,
+    "Dev <dev.lists.example> (the list of developers)": True,
+    "dev.lists.example": True,
+    "<qa-dev.lists.example>": False,
+    "<dev.lists.example.evil.example>": False,
+    "<devxlists.example>": False,
+    '"<dev.lists.example>" <other.example>': False,
+    "=?utf-8?Q?=3Cdev=2Elists=2Eexample=3E?= <other.example>": False,
+    "dev.lists.example <other.example>": False,
+    "Dev dev.lists.example": False,
+}
+
+
+def test_a_list_is_known_by_its_identifier_however_the_header_is_written(decided: Decided) -> None:
+    """Phrase, case, folds and comments do not matter; what a phrase says is no identifier."""
+    decided.decide(PartyKind.LIST, "dev.lists.example", "Feed")
+    decided.install()
+    found = {each: decided.place_of("ann@one.example", each) == {"Feed"} for each in LIST_IDS}
+    assert found == LIST_IDS
+
+
+def test_a_group_that_has_gone_takes_nobody_elses_mail_along(decided: Decided) -> None:
+    """The rules are in force, and then somebody deletes a contact group: the others' decisions go on."""
+    decided.decide(PartyKind.DOMAIN, "shop.example", "Feed")
+    decided.decide(PartyKind.SENDER, "news@shop.example", "Paper Trail")
+    decided.install()
+    decided.account.delete_card(group_card_name(decided.account, "Jail"))
+    assert decided.place_of("sale@shop.example") == {"Feed"}
+    assert decided.place_of("news@shop.example") == {"Paper Trail"}
+
+
+def test_the_rules_can_be_a_part_of_a_larger_script(decided: Decided) -> None:
+    """What stands behind them is done as well, and variables that it uses change nothing in them."""
+    decided.decide(PartyKind.LIST, "${dev}.lists.example", "Feed")
+    decided.decide(PartyKind.LIST, "*.lists.example", "Jail")
+    require, _, rules = decided.script().partition("\n")
+    behind = f'if header :is "subject" "Hello" {{ fileinto :copy "{OWN_MAILBOX}"; }}\n'
+    decided.account.install_rules(f'{require}\nrequire ["copy", "variables"];\n{rules}{behind}')
+    assert decided.place_of("ann@one.example", "<${dev}.lists.example>") == {"Feed", OWN_MAILBOX}
+    assert decided.place_of("ann@one.example", "<*.lists.example>") == {"Jail", OWN_MAILBOX}
+    assert decided.place_of("ann@one.example", "<a.lists.example>") == {"Screener", OWN_MAILBOX}
+    assert decided.place_of("ann@one.example") == {"Screener", OWN_MAILBOX}
