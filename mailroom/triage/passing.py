@@ -155,10 +155,16 @@ class Replies:
         )
 
     def _settle(self, ready: Mapping[MessageId, Answer], update: Update) -> None:
-        """Keep of the answers those that could not be moved; a decision of the person's takes the others."""
+        """Keep of the answers those that could not be moved.
+
+        Those that may be none any more, for their sender has a label say, are looked at again when they
+        may be some once more: the label may come off without a decision.
+        """
         held = self._answers.keys() - ready.keys()
         self._moves.settle(update.failed, held)
         self._state = update.snapshot.state
+        for message_id in ready.keys() - update.changed - update.failed.keys():
+            self._looked_at.pop(message_id, None)
         self._answers = {x: each for x, each in self._answers.items() if x in update.failed or x in held}
 
     def _sort(self, messages: Iterable[Message], contacts: SendersCards, layout: Layout) -> MisplacedMail:

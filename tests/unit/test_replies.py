@@ -192,6 +192,28 @@ def test_what_could_not_be_moved_is_tried_again_after_a_pause() -> None:
     assert len(conversations.asked) == 1
 
 
+def test_an_answer_whose_sender_had_a_label_for_a_while_is_none_the_less_one() -> None:
+    """The label came off without a decision: it is looked at again, and not only by the next process."""
+    other = letter(2, BOB)
+    account = world(letter(0, ME, "Sent"), letter(1, BOB, answers=["0@x"]), other)
+    now = [0.0]
+    mailroom = triage(account, Asked(account), now)
+    account.refuses = True
+    assert mailroom.run().replies.failed
+    account.refuses, now[0] = False, 1_000.0
+
+    def place(*mailboxes: str) -> None:
+        account.messages[other.message.id] = evolve(
+            other.message, mailbox_ids=frozenset(map(MailboxId, mailboxes))
+        )
+        account.writes += 1
+
+    place("Screener", "@ToFeed", "@ToImbox")
+    assert not mailroom.run().replies.passed
+    place("Screener")
+    assert [each.message.id for each in mailroom.run().replies.passed] == ["m1"]
+
+
 def test_what_comes_while_other_mail_is_moved_is_looked_at_in_the_next_cycle() -> None:
     """Where nothing else comes after it, too."""
     account = world(letter(0, ME, "Sent"), letter(1, BOB, answers=["0@x"]))
