@@ -15,9 +15,9 @@ from mailroom.errors import MailroomError
 from mailroom.triage.report import Report
 from tests.conftest import open_account_on
 from tests.support.accounts import AccountUnderTest
-from tests.support.default_account import SCHEME
 from tests.support.interrupted import Rig, cut_off, rig
 from tests.support.proxy import Exchange
+from tests.support.running import settings_for
 from tests.support.scenarios import CRAMPED, FaultyAccountOnSandbox, named_in_a_file
 
 LEFT = {"eve@example.net"}
@@ -32,9 +32,12 @@ applied_or_not = pytest.mark.parametrize(
 )
 
 
-def cramped() -> AccountUnderTest:
+on_both_ways = pytest.mark.parametrize("is_over_jmap", [False, True], ids=["CardDAV", "JMAP"])
+
+
+def cramped(*, is_over_jmap: bool) -> AccountUnderTest:
     """Open an account whose limits turn each reading and each change into several requests."""
-    return FaultyAccountOnSandbox(CRAMPED)
+    return FaultyAccountOnSandbox(CRAMPED, is_over_jmap=is_over_jmap)
 
 
 def apply(each: Rig, folder: Path) -> Report:
@@ -43,7 +46,7 @@ def apply(each: Rig, folder: Path) -> Report:
     file = folder / "senders.txt"
     named = each.stage.named.items()
     file.write_text("".join(f"{title}  {sender}  # {sender}\n" for sender, title in named), "utf-8")
-    lines = read_senders(file, SCHEME)
+    lines = read_senders(file, settings_for(each.stage.account, {}).scheme)
     mailroom.check()
     forecast = mailroom.triage.foresee(line.decision for line in lines)
     return mailroom.triage.apply(filing.decision for filing, _ in forecast.filings)
@@ -79,7 +82,7 @@ def cut_off_everywhere(open_account: Callable[[], AccountUnderTest], folder: Pat
         pytest.param(True, id="after it is applied"),
     ],
 )
-@pytest.mark.parametrize("is_over_jmap", [False, True], ids=["CardDAV", "JMAP"])
+@on_both_ways
 def test_cut_off_at_any_request_the_next_run_ends_the_same(
     applied: bool, is_over_jmap: bool, tmp_path: Path
 ) -> None:
@@ -90,9 +93,12 @@ def test_cut_off_at_any_request_the_next_run_ends_the_same(
 
 @pytest.mark.slow
 @applied_or_not
-def test_the_same_holds_where_each_step_takes_several_requests(applied: bool, tmp_path: Path) -> None:
+@on_both_ways
+def test_the_same_holds_where_each_step_takes_several_requests(
+    applied: bool, is_over_jmap: bool, tmp_path: Path
+) -> None:
     """Half a reading and half a change are no other matter."""
-    cut_off_everywhere(cramped, tmp_path, applied=applied)
+    cut_off_everywhere(partial(cramped, is_over_jmap=is_over_jmap), tmp_path, applied=applied)
 
 
 @pytest.mark.slow
@@ -104,9 +110,10 @@ def test_the_same_holds_on_a_real_server(
     cut_off_everywhere(lambda: open_account_on("cyrus", request), tmp_path, applied=applied)
 
 
-def test_a_cycle_afterwards_works_the_labels_off(tmp_path: Path) -> None:
+@on_both_ways
+def test_a_cycle_afterwards_works_the_labels_off(is_over_jmap: bool, tmp_path: Path) -> None:
     """What a label says counts; one that says the same as the file has come off before."""
-    with rig(cramped(), named_in_a_file) as each:
+    with rig(cramped(is_over_jmap=is_over_jmap), named_in_a_file) as each:
         assert not apply(each, tmp_path).failed
         agreeing = each.stage.messages["Bob's, read and labelled"].id
         assert each.stage.account.mailboxes_of(agreeing) == {"Archive"}

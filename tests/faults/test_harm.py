@@ -170,7 +170,7 @@ def assert_harmless(kind: str, plan: Plan, choice: Choice, *, is_over_jmap: bool
         assert hit.writes_of(lambda: hit.run(mailroom)) == []
 
 
-@pytest.mark.parametrize("choice", ["JMAP", "reports"])
+@pytest.mark.parametrize("choice", ["JMAP", "reports", "reading of contacts"])
 @pytest.mark.parametrize(
     "kind",
     [
@@ -181,24 +181,28 @@ def assert_harmless(kind: str, plan: Plan, choice: Choice, *, is_over_jmap: bool
 def test_after_twenty_failed_cycles_the_next_one_works(kind: str, choice: str) -> None:
     """However often the same process has failed in the same way, it works as soon as it is let."""
     bounds = evolve(HASTY, silence_seconds=0.5) if "stall" in kind else HASTY
-    with rig(FaultyAccountOnSandbox(), SCENARIO, bounds) as hit:
+    is_over_jmap = choice in OVER_JMAP
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), SCENARIO, bounds) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        hit.proxy.plan = lasting = Harm((LASTING | LASTING_FOR_TEXT)[kind], CHOICES[choice])
+        hit.proxy.plan = lasting = Harm((LASTING | LASTING_FOR_TEXT)[kind], (CHOICES | OVER_JMAP)[choice])
         for _ in range(TIMES):
             hit.attempt(mailroom)
         assert lasting.hits >= TIMES
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
-        assert hit.final() == undisturbed()
+        assert hit.final() == undisturbed(is_over_jmap=is_over_jmap)
 
 
 @pytest.mark.parametrize("kind", LASTING | LASTING_FOR_TEXT)
-def test_what_lasts_at_the_start_ends_the_process_with_advice_or_a_typed_error(kind: str) -> None:
+@pytest.mark.parametrize("is_over_jmap", [False, True], ids=["CardDAV", "JMAP"])
+def test_what_lasts_at_the_start_ends_the_process_with_advice_or_a_typed_error(
+    kind: str, is_over_jmap: bool
+) -> None:
     """Harm without end from the first request on lets nothing start, and is told in Mailroom's own errors."""
-    with rig(FaultyAccountOnSandbox(), SCENARIO, IMPATIENT) as hit:
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), SCENARIO, IMPATIENT) as hit:
         hit.proxy.plan = Harm((LASTING | LASTING_FOR_TEXT)[kind], harm.any_request)
         assert hit.attempt() is not None
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run().failed
-        assert hit.final() == undisturbed()
+        assert hit.final() == undisturbed(is_over_jmap=is_over_jmap)

@@ -55,9 +55,12 @@ def assert_right(each: Rig, entry: Entry, expected: dict[str, str]) -> None:
         pytest.param(True, id="the same process", marks=pytest.mark.slow),
     ],
 )
-def test_cut_off_at_any_request_no_entry_is_wrong(applied: bool, goes_on: bool) -> None:
+@pytest.mark.parametrize(
+    "is_over_jmap", [pytest.param(False, id="CardDAV"), pytest.param(True, id="JMAP", marks=pytest.mark.slow)]
+)
+def test_cut_off_at_any_request_no_entry_is_wrong(applied: bool, goes_on: bool, is_over_jmap: bool) -> None:
     """Each cycle adds one entry at the most, and what is told is so; one may be missing, or there twice."""
-    with rig(FaultyAccountOnSandbox(), EVERYTHING) as quiet:
+    with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), EVERYTHING) as quiet:
         mailroom = quiet.mailroom()
         mailroom.begin()
         to_start = len(quiet.proxy.requests)
@@ -67,7 +70,7 @@ def test_cut_off_at_any_request_no_entry_is_wrong(applied: bool, goes_on: bool) 
         expected = decided(whole)
         assert len(expected) > 3
     for at in range(to_start, in_all):
-        with rig(FaultyAccountOnSandbox(), EVERYTHING) as each:
+        with rig(FaultyAccountOnSandbox(is_over_jmap=is_over_jmap), EVERYTHING) as each:
             mailroom = each.mailroom()
             mailroom.begin()
             each.proxy.plan = cut_off(at, applied=applied)

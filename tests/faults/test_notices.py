@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import pytest
@@ -83,10 +84,14 @@ def assert_told_once_and_gone_when_over(open_account: OpenAccount, at: int, *, a
 
 
 @applied_or_not
-def test_cut_off_at_any_request_each_cause_is_told_once_and_goes(applied: bool) -> None:
+@pytest.mark.parametrize(
+    "is_over_jmap", [pytest.param(False, id="CardDAV"), pytest.param(True, id="JMAP", marks=pytest.mark.slow)]
+)
+def test_cut_off_at_any_request_each_cause_is_told_once_and_goes(applied: bool, is_over_jmap: bool) -> None:
     """Whatever the last request of a process was, the next one tells, and takes away, what it has not."""
+    open_account = partial(FaultyAccountOnSandbox, is_over_jmap=is_over_jmap)
     for at in count():
-        if not assert_told_once_and_gone_when_over(FaultyAccountOnSandbox, at, applied=applied):
+        if not assert_told_once_and_gone_when_over(open_account, at, applied=applied):
             assert at > 5, "a process makes more requests than that"
             return
 

@@ -10,34 +10,35 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from mailroom.commands.journaled import open_entries
 from mailroom.errors import MailroomError
 from mailroom.journal.entry import Cause
 from mailroom.journal.memory import take_back_last
-from mailroom.model.scheme import Name
 from mailroom.triage.report import Report
 from tests.conftest import open_account_on
 from tests.faults.test_kill import kill
-from tests.support.accounts import JOURNAL, AccountUnderTest
-from tests.support.default_account import SCHEME as DEFAULT_SCHEME
+from tests.support.accounts import AccountUnderTest
 from tests.support.interrupted import Rig, cut_off, rig
 from tests.support.processes import Process
 from tests.support.proxy import Exchange
+from tests.support.running import settings_for
 from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox, Scenario
 
 FILING = ("new senders", "change of mind")
 """Scenarios whose cycle files senders: strangers, and others from one category into another."""
 
-SCHEME = evolve(DEFAULT_SCHEME, journal=Name(JOURNAL))
-
 KILLS = 30
 
 
-def cramped() -> AccountUnderTest:
+on_both_ways = pytest.mark.parametrize(
+    "is_over_jmap", [pytest.param(False, id="CardDAV"), pytest.param(True, id="JMAP", marks=pytest.mark.slow)]
+)
+
+
+def cramped(*, is_over_jmap: bool) -> AccountUnderTest:
     """Open an account whose limits turn each reading and each change into several requests."""
-    return FaultyAccountOnSandbox(CRAMPED)
+    return FaultyAccountOnSandbox(CRAMPED, is_over_jmap=is_over_jmap)
 
 
 def file(each: Rig) -> None:
@@ -54,9 +55,10 @@ def undo(each: Rig) -> Report:
     """Do what the command does; in a Mailroom of its own."""
     mailroom = each.mailroom()
     mailroom.check()
-    entries = open_entries(mailroom, SCHEME)
+    scheme = settings_for(each.stage.account, {}).scheme
+    entries = open_entries(mailroom, scheme)
     assert entries is not None
-    taking_back = take_back_last(entries, SCHEME)
+    taking_back = take_back_last(entries, scheme)
     if taking_back is None:
         return Report()
     mailroom.triage.foresee(taking_back.decisions)
@@ -100,17 +102,24 @@ def cut_off_everywhere(
     ],
 )
 @pytest.mark.parametrize("name", [FILING[1], pytest.param(FILING[0], marks=pytest.mark.slow)])
-def test_cut_off_at_any_request_the_next_run_ends_the_same(name: str, applied: bool) -> None:
+@on_both_ways
+def test_cut_off_at_any_request_the_next_run_ends_the_same(
+    name: str, applied: bool, is_over_jmap: bool
+) -> None:
     """Whichever request is the last one, all is as it was before, and nothing is taken back twice."""
-    cut_off_everywhere(FaultyAccountOnSandbox, SCENARIOS[name], applied=applied)
+    open_account = partial(FaultyAccountOnSandbox, is_over_jmap=is_over_jmap)
+    cut_off_everywhere(open_account, SCENARIOS[name], applied=applied)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("name", FILING)
-def test_the_same_holds_where_each_step_takes_several_requests(name: str, applied: bool) -> None:
+@on_both_ways
+def test_the_same_holds_where_each_step_takes_several_requests(
+    name: str, applied: bool, is_over_jmap: bool
+) -> None:
     """Half a reading and half a change are no other matter."""
-    cut_off_everywhere(cramped, SCENARIOS[name], applied=applied)
+    cut_off_everywhere(partial(cramped, is_over_jmap=is_over_jmap), SCENARIOS[name], applied=applied)
 
 
 @pytest.mark.slow
@@ -121,8 +130,10 @@ def test_the_same_holds_on_a_real_server(applied: bool, request: pytest.FixtureR
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_next_run_ends_the_same(tmp_path: Path) -> None:
+@on_both_ways
+def test_killed_at_any_moment_the_next_run_ends_the_same(tmp_path: Path, is_over_jmap: bool) -> None:
     """Wherever SIGKILL meets the process of the command, the same command again finishes its work."""
+    open_account = partial(cramped, is_over_jmap=is_over_jmap)
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     dice = random.Random(seed)
@@ -131,13 +142,13 @@ def test_killed_at_any_moment_the_next_run_ends_the_same(tmp_path: Path) -> None
     for number in range(KILLS):
         name = FILING[number % len(FILING)]
         if name not in expected:
-            with rig(cramped(), SCENARIOS[name]) as quiet:
+            with rig(open_account(), SCENARIOS[name]) as quiet:
                 file(quiet)
                 begin = len(quiet.proxy.requests)
                 undo(quiet)
                 expected[name] = quiet.final(), len(quiet.proxy.requests) - begin
         final, requests = expected[name]
-        with rig(cramped(), SCENARIOS[name]) as each:
+        with rig(open_account(), SCENARIOS[name]) as each:
             file(each)
             at = len(each.proxy.requests) + dice.randrange(requests)
             with Process(each.environment(), tmp_path, "undo", "--last", "--yes") as process:
