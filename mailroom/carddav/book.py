@@ -18,9 +18,9 @@ from mailroom.contacts.enrolling import enrol_in_two_steps
 from mailroom.contacts.view import ContactsView, card_of, find_meant
 from mailroom.errors import ServerError, StatusError
 from mailroom.http import HttpClient
-from mailroom.model.address import Address
 from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.party import Party
 
 _LOCKED = 423
 _FORBIDDEN = 403
@@ -81,7 +81,7 @@ class CardDavAddressBook:
         """Say what is there and could not be read; see `AddressBook.left_out`."""
         return self._books.left_out()
 
-    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Party, Card | Refused]:
         """Make the cards, several at a time; for each address the card, or why there is none.
 
         The card of an address has an identifier that follows from the address, and it is written
@@ -91,8 +91,8 @@ class CardDavAddressBook:
         replica = self._chosen()
         if isinstance(replica, Refused):
             return dict.fromkeys((card.address for card in cards), replica)
-        outcomes: dict[Address, Card | Refused] = {}
-        unknown: dict[Address, NewCard] = {}
+        outcomes: dict[Party, Card | Refused] = {}
+        unknown: dict[Party, NewCard] = {}
         contacts = self.latest()
         for new in cards:
             if known := contacts.known(new.address):

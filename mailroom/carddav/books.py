@@ -18,7 +18,7 @@ from mailroom.carddav.replica import Replica
 from mailroom.contacts.caution import unreadable_cards, unreadable_groups, why_unsure, why_without_groups
 from mailroom.contacts.index import CardEntry
 from mailroom.errors import ServerError, StatusError
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 
 DEFAULT_BOOK = "Default"
 RELIST_SECONDS = 3600.0
@@ -99,12 +99,12 @@ class Books:
             replica.keep_all_members()
         return replicas
 
-    def find(self, address: Address) -> list[CardEntry]:
-        """Return the cards that have `address`, those of the chosen book first."""
-        return [entry for replica in self._in_order() for entry in replica.cards.find(address)]
+    def find(self, party: Party) -> list[CardEntry]:
+        """Return the cards that stand for a party, those of the chosen book first."""
+        return [entry for replica in self._in_order() for entry in replica.cards.find(party)]
 
-    def addresses(self) -> frozenset[Address]:
-        """Return every address that a card has, in any book."""
+    def addresses(self) -> frozenset[Party]:
+        """Return every party that a card stands for, in any book."""
         return frozenset().union(*(replica.cards.addresses() for replica in self._in_order()))
 
     def problems(self) -> list[str]:

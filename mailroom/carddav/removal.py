@@ -19,8 +19,8 @@ from mailroom.contacts.caution import CHANGED_MEANWHILE, SEVERAL, why_needed
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
-from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid, Made, MadeCard, MadeGroup
+from mailroom.model.party import Party
 
 _Item = TypeVar("_Item", MadeCard, MadeGroup)
 
@@ -162,7 +162,7 @@ def _memberships(replicas: Sequence[Replica]) -> dict[str, list[tuple[Replica, s
     return found
 
 
-def _made_card(uid: CardUid, address: Address, groups: tuple[str, ...], stored: StoredCard) -> MadeCard:
+def _made_card(uid: CardUid, address: Party, groups: tuple[str, ...], stored: StoredCard) -> MadeCard:
     name = summarize(stored.octets).name
     return MadeCard(uid, name, address, alteration_of_card(uid, address, stored), groups)
 

@@ -10,9 +10,10 @@ from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.converted import alteration_of_converted
 from mailroom.carddav.vcard import MEMBERS, content_lines, summarize, unescape
 from mailroom.errors import ProtocolError
-from mailroom.model.address import Address, parse_address, spellings
+from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import Alteration, CardKind, CardUid, NewCard
 from mailroom.model.names import clean_name
+from mailroom.model.party import Party
 
 SETTLING_SECONDS = 10
 """A busy server may take the two dates from two looks at its clock; hardly a person is as fast as that."""
@@ -31,7 +32,7 @@ _Said = tuple[str, str, str]
 """A property's name with its group, its parameters and its value."""
 
 
-def alteration_of_card(uid: CardUid, address: Address, stored: StoredCard) -> Alteration:
+def alteration_of_card(uid: CardUid, address: Party, stored: StoredCard) -> Alteration:
     """Say whether a card is as Mailroom wrote it, over whichever way.
 
     Nobody remembers which name it was made with, and another name looks like Mailroom's own: only the
@@ -58,7 +59,7 @@ def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
     )
 
 
-def _says_what_mailroom_writes(uid: CardUid, address: Address, stored: StoredCard) -> bool:
+def _says_what_mailroom_writes(uid: CardUid, address: Party, stored: StoredCard) -> bool:
     """Whether all that a card says, Mailroom would write of that sender under some name."""
     if not stored.is_whole:
         return False

@@ -13,7 +13,7 @@ from mailroom.commands.plan import filing_as_json, show_filings
 from mailroom.commands.sender_file import Line, read_senders
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
 from mailroom.triage.plan import Filing
@@ -33,7 +33,7 @@ class Preview:
 
     changes: Sequence[tuple[Filing, int]]
     unchanged: int
-    left: Mapping[int, tuple[Address, str]]
+    left: Mapping[int, tuple[Party, str]]
 
 
 def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
@@ -66,7 +66,7 @@ def apply(file: Path, *, yes: bool, as_json: bool) -> Exit:
 
 
 def _preview(forecast: Forecast, lines: Sequence[Line]) -> Preview:
-    numbers = {line.decision.sender: line.number for line in lines}
+    numbers = {line.decision.party: line.number for line in lines}
     changes = forecast.changes
     left = sorted((numbers[sender], (sender, reason)) for sender, reason in forecast.left.items())
     return Preview(changes, len(forecast.filings) - len(changes), dict(left))
@@ -88,8 +88,8 @@ def _apply(account: Account, forecast: Forecast, preview: Preview) -> Report:
 
 def _done(preview: Preview, report: Report) -> list[Filed]:
     """Return who is filed now and was not before, and of whom mail was moved."""
-    changed = {filing.decision.sender for filing, _ in preview.changes}
-    return [x for x in report.filed if x.filing.decision.sender in changed or x.messages_moved]
+    changed = {filing.decision.party for filing, _ in preview.changes}
+    return [x for x in report.filed if x.filing.decision.party in changed or x.messages_moved]
 
 
 def _show(terminal: Terminal, preview: Preview) -> None:
@@ -147,7 +147,7 @@ def _as_json(preview: Preview, report: Report) -> dict[str, object]:
         ],
         "filed": [
             {
-                "sender": each.filing.decision.sender,
+                "sender": each.filing.decision.party,
                 "category": each.filing.decision.category.title,
                 "messages_moved": each.messages_moved,
             }

@@ -153,8 +153,8 @@ def show_added(terminal: Terminal, report: ApprovalReport, scheme: Scheme) -> No
         terminal.paragraph(
             f"{address} was put into {', '.join(groups)} in the meantime, and stays there.", "  "
         )
-    for address, reason in report.failed.items():
-        terminal.paragraph(f"{address}: {reason}", "  ✗ ", RED)
+    for party, reason in report.failed.items():
+        terminal.paragraph(f"{party}: {reason}", "  ✗ ", RED)
 
 
 def _as_json(

@@ -9,7 +9,7 @@ from mailroom.account import Account, open_account
 from mailroom.commands.examination import examine
 from mailroom.errors import UserError
 from mailroom.exits import Exit
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.triage.findings import Finding, Verdict
@@ -33,7 +33,7 @@ def check_at_the_end(
     terminal: Terminal,
     account: Account,
     settings: Settings,
-    failed: Mapping[Address, str] = MappingProxyType({}),
+    failed: Mapping[Party, str] = MappingProxyType({}),
 ) -> bool:
     """End another command by what `check` says; return whether nothing is wrong. Reads only.
 

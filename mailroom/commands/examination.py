@@ -9,8 +9,8 @@ from types import MappingProxyType
 from mailroom.account import Account
 from mailroom.commands.inspection import Inspection, Told, inspect
 from mailroom.errors import AuthenticationError, ServerError, UserError
-from mailroom.model.address import Address
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.party import Party
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
@@ -20,7 +20,7 @@ from mailroom.triage.waiting import judge_waiting
 
 
 def examine(
-    account: Account, settings: Settings, failed: Mapping[Address, str] = MappingProxyType({})
+    account: Account, settings: Settings, failed: Mapping[Party, str] = MappingProxyType({})
 ) -> list[Finding]:
     """Ask both servers, and return a finding for each subject, in an order to be read in. Reads only.
 
@@ -47,7 +47,7 @@ def examine(
 
 
 def _mail(
-    account: Account, settings: Settings, tree: MailboxTree, failed: Mapping[Address, str]
+    account: Account, settings: Settings, tree: MailboxTree, failed: Mapping[Party, str]
 ) -> list[Finding]:
     """Judge what lies where."""
     scheme = settings.scheme

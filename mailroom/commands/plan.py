@@ -30,7 +30,7 @@ def plan(*, as_json: bool) -> Exit:
         show_filings(terminal, forecast.filings)
     if forecast.stragglers:
         terminal.heading("Still in Screener, although you decided on the sender before")
-        known = [(each.decision.sender, each.group, str(n)) for each, n in forecast.stragglers]
+        known = [(each.decision.party, each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     if forecast.replies:
         terminal.heading("Answers to you, which go from Screener to the Inbox")
@@ -44,7 +44,7 @@ def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> N
     """Show how senders would be filed, each with the number of messages that would move."""
     rows = [
         (
-            filing.decision.sender,
+            filing.decision.party,
             filing.decision.category.title,
             _card(filing),
             _groups(filing),
@@ -58,7 +58,7 @@ def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> N
 def filing_as_json(filing: Filing, messages: int) -> dict[str, object]:
     """Say for programs how a sender would be filed."""
     return {
-        "sender": filing.decision.sender,
+        "sender": filing.decision.party,
         "category": filing.decision.category.title,
         "card": {"name": filing.card.name, "new": filing.created} if filing.card else None,
         "joins": [filing.group] if filing.joins else [],
@@ -104,7 +104,7 @@ def _as_json(forecast: Forecast) -> dict[str, object]:
         "senders": [filing_as_json(filing, messages) for filing, messages in forecast.filings],
         "stragglers": [
             {
-                "sender": each.decision.sender,
+                "sender": each.decision.party,
                 "group": each.group,
                 "messages_to_move": messages,
             }

@@ -9,7 +9,7 @@ from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.report import Report
@@ -57,14 +57,14 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
     return Exit.FAILED if failed else Exit.DONE
 
 
-def _show(terminal: Terminal, moved: Mapping[Address, int], where: str) -> None:
+def _show(terminal: Terminal, moved: Mapping[Party, int], where: str) -> None:
     if moved:
         terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in moved.items()])
         terminal.line()
         terminal.line(f"Moved to {where}: {sum(moved.values())}.")
 
 
-def _show_contacts(terminal: Terminal, contacts: Counter[Address]) -> None:
+def _show_contacts(terminal: Terminal, contacts: Counter[Party]) -> None:
     terminal.heading("Contacts in no triage group whose mail waits in Screener")
     for sender, count in contacts.most_common(SHOWN_CONTACTS):
         terminal.paragraph(f"{sender} ({count})", "  ")
@@ -72,7 +72,7 @@ def _show_contacts(terminal: Terminal, contacts: Counter[Address]) -> None:
         terminal.line(f"  … and {len(contacts) - SHOWN_CONTACTS} more")
 
 
-def _question(contacts: Counter[Address]) -> str:
+def _question(contacts: Counter[Party]) -> str:
     messages = contacts.total()
     these = "this message" if messages == 1 else f"these {messages} messages"
     return f"Move {these} to the Inbox?"

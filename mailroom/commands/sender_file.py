@@ -15,8 +15,10 @@ from attrs import frozen
 
 from mailroom.errors import UserError
 from mailroom.model.address import parse_address
+from mailroom.model.party import PartyKind, kind_of
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
+from mailroom.model.whom import Whom
 from mailroom.output.domains import with_readable_domains
 from mailroom.output.files import why_not
 from mailroom.output.redaction import presentable
@@ -124,10 +126,10 @@ def read_senders(path: Path, scheme: Scheme) -> list[Line]:
         except ValueError as error:
             problems.append(f"{path}, line {number}: {error}")
             continue
-        said[decision.sender].setdefault(decision.category.title, number)
-        known = lines.get(decision.sender)
+        said[decision.party].setdefault(decision.category.title, number)
+        known = lines.get(decision.party)
         if known is None or not known.decision.who.name:
-            lines[decision.sender] = Line(known.number if known else number, decision)
+            lines[decision.party] = Line(known.number if known else number, decision)
     for sender, titles in said.items():
         if len(titles) > 1:
             numbers, names = " and ".join(map(str, titles.values())), " and ".join(titles)
@@ -166,7 +168,9 @@ def _decision(text: str, scheme: Scheme) -> Decision:
     if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
         name = noted["name"]
     for who in read_correspondents([(name, email)]):
-        return Decision(who, category)
+        if kind_of(who.address) is not PartyKind.SENDER:
+            raise ValueError(f"{written!r} stands for everybody at a domain, and is no sender's address")
+        return Decision(Whom.of(who), category)
     raise ValueError(f"{written!r} is not the address of a sender: write it as name@example.com")
 
 

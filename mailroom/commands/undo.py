@@ -15,6 +15,7 @@ from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
 from mailroom.model.address import Address, parse_address
+from mailroom.model.party import Party
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -147,9 +148,9 @@ def _show(terminal: Terminal, preview: Preview) -> None:
     if changes:
         show_filings(terminal, changes)
         terminal.line()
-    changed = {filing.decision.sender for filing, _ in changes}
+    changed = {filing.decision.party for filing, _ in changes}
     for filing, _ in forecast.filings:
-        if filing.decision.sender not in changed:
+        if filing.decision.party not in changed:
             terminal.line(_unchanged(filing))
     for sender, count in forecast.staying.items():
         if count:
@@ -159,13 +160,13 @@ def _show(terminal: Terminal, preview: Preview) -> None:
 
 
 def _unchanged(filing: Filing) -> str:
-    sender = filing.decision.sender
+    sender = filing.decision.party
     if filing.decision.former and filing.decision.former.is_whole:
         return f"Nothing is left to take back about {sender}."
     return f"Nothing is decided about {sender}."
 
 
-def _staying(sender: Address, count: int) -> str:
+def _staying(sender: Party, count: int) -> str:
     return f"{number_of(count, 'message')} of {sender} stay where somebody has moved them since"
 
 
@@ -179,7 +180,7 @@ def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
     for each in report.filed:
         if each.card_kept:
             said = (
-                f"{each.filing.decision.sender} stays a contact, so your rules let their mail into the Inbox"
+                f"{each.filing.decision.party} stays a contact, so your rules let their mail into the Inbox"
             )
             terminal.paragraph(f"{said}: {each.card_kept}", "  ! ", YELLOW)
     for sender, reason in report.failed.items():
@@ -204,7 +205,7 @@ def _entry_as_json(entry: Entry) -> dict[str, object]:
 
 def _filed_as_json(filed: Filed) -> dict[str, object]:
     return {
-        "sender": filed.filing.decision.sender,
+        "sender": filed.filing.decision.party,
         "messages_moved": filed.messages_moved,
         "messages_staying": filed.staying,
         "card_kept": filed.card_kept or None,

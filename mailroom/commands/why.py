@@ -22,9 +22,9 @@ from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.model.sender import NoSender
 from mailroom.output.terminal import Progress, Terminal
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.plan import triage_groups_of
 from mailroom.triage.report import Forecast
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
 MOST_MESSAGES = 500
@@ -129,14 +129,14 @@ def _read(
 def _next(forecast: Forecast, sender: Address) -> Iterator[str]:
     """Say what the next cycle does about a sender."""
     for filing, messages in forecast.filings:
-        if filing.decision.sender == sender:
+        if filing.decision.party == sender:
             category = filing.decision.category
             does = (
                 "takes back what was decided" if category.is_undecided else f"files them as {category.title}"
             )
             yield f"{does}, by the label {category.label}, and moves {number_of(messages, 'message')}"
     for filing, messages in forecast.stragglers:
-        if filing.decision.sender == sender:
+        if filing.decision.party == sender:
             yield f"moves {number_of(messages, 'message')} out of Screener, to where {filing.group} belongs"
     messages_told = (
         *((x.message, f"lets a message out of Screener, to the Inbox: {x.reason}") for x in forecast.replies),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
+from mailroom.model.party import Party
 
 UID_NAMESPACE = uuid.UUID("0c5f3a34-6f0e-5b0b-9f5e-3d1c7a4e8b21")
 URN_UUID = "urn:uuid:"
@@ -18,9 +18,9 @@ MAX_UIDS = 5
 """How many identifiers one thing may have: where another card stands in its place, the next is taken."""
 
 
-def card_uids(address: Address) -> Iterator[CardUid]:
-    """Return the identifiers that a sender's card may have, the first choice first."""
-    return _uids(address)
+def card_uids(party: Party) -> Iterator[CardUid]:
+    """Return the identifiers that a party's card may have, the first choice first."""
+    return _uids(party)
 
 
 def group_uids(name: str) -> Iterator[CardUid]:
@@ -28,8 +28,8 @@ def group_uids(name: str) -> Iterator[CardUid]:
     return _uids(f"group {name}")
 
 
-def address_of(text: str, addresses: Iterable[Address]) -> Address | None:
-    """Return for which of its addresses a card of that identifier was made; None where it was not."""
+def address_of(text: str, addresses: Iterable[Party]) -> Party | None:
+    """Return for which of its parties a card of that identifier was made; None where it was not."""
     uid = CardUid(bare_uid(text))
     if len(uid) != 36 or uid[14] != "5":
         return None  # no UUID of version 5: most cards are told at a glance

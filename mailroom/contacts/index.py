@@ -8,6 +8,7 @@ from attrs import define
 
 from mailroom.contacts.summary import CardSummary
 from mailroom.model.address import Address
+from mailroom.model.party import Party
 
 
 @define(eq=False, weakref_slot=False)
@@ -32,7 +33,7 @@ class CardIndex:
     def __init__(self) -> None:
         self._entries: dict[str, CardEntry] = {}
         # Nearly always one card has an address, and a tuple for each would cost memory.
-        self._by_address: dict[Address, CardEntry | tuple[CardEntry, ...]] = {}
+        self._by_address: dict[Party, CardEntry | tuple[CardEntry, ...]] = {}
 
     def clear(self) -> None:
         """Forget all."""
@@ -43,13 +44,13 @@ class CardIndex:
         """Return every contact card that is no group, by its key."""
         yield from self._entries.items()
 
-    def addresses(self) -> Iterable[Address]:
-        """Return every address that a card has."""
+    def addresses(self) -> Iterable[Party]:
+        """Return every party that a card stands for."""
         return self._by_address.keys()
 
-    def find(self, address: Address) -> tuple[CardEntry, ...]:
-        """Return the cards that have `address`, in the order of the book."""
-        found = self._by_address.get(address, ())
+    def find(self, party: Party) -> tuple[CardEntry, ...]:
+        """Return the cards that stand for a party, in the order of the book."""
+        found = self._by_address.get(party, ())
         return (found,) if isinstance(found, CardEntry) else found
 
     def add(self, key: str, summary: CardSummary, created: int) -> None:

@@ -10,9 +10,9 @@ from attrs import frozen
 
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
-from mailroom.model.address import Address
 from mailroom.model.address_book import Refused
 from mailroom.model.contacts import Card, CardUid, Membership, choose_card
+from mailroom.model.party import Party
 
 
 class KnownGroup(Protocol):
@@ -42,14 +42,14 @@ _Group = TypeVar("_Group", bound=KnownGroup)
 
 
 class KnownCards(Protocol):
-    """The contact cards of an account, found by their addresses."""
+    """The contact cards of an account, found by what they stand for."""
 
-    def find(self, address: Address) -> Sequence[CardEntry]:
-        """Return the cards that have `address`, those of the book that is written first."""
+    def find(self, party: Party) -> Sequence[CardEntry]:
+        """Return the cards that stand for a party, those of the book that is written first."""
         ...
 
-    def addresses(self) -> Iterable[Address]:
-        """Return every address that a card has, in any book."""
+    def addresses(self) -> Iterable[Party]:
+        """Return every party that a card stands for, in any book."""
         ...
 
 
@@ -64,27 +64,27 @@ class ContactsView:
     _books: KnownCards
     _groups: Sequence[KnownGroup]
 
-    def cards(self, address: Address) -> Sequence[Card]:
-        """Every card that has `address`, in the order of the books, the one that is written first.
+    def cards(self, party: Party) -> Sequence[Card]:
+        """Every card that stands for a party, in the order of the books, the one that is written first.
 
         A card without a UID is left out, since no group could hold it; `create` then refuses to
-        make a second one for the address and says why.
+        make a second one for it and says why.
         """
-        return [card_of(entry) for entry in self._books.find(address) if entry.uid]
+        return [card_of(entry) for entry in self._books.find(party) if entry.uid]
 
-    def known(self, address: Address) -> Card | Refused | None:
-        """Return the card that an address has already, or why it can have none."""
-        if cards := self.cards(address):
+    def known(self, party: Party) -> Card | Refused | None:
+        """Return the card that a party has already, or why it can have none."""
+        if cards := self.cards(party):
             return choose_card(cards, {card.uid: self.groups(card.uid) for card in cards})
-        for entry in self._books.find(address):
+        for entry in self._books.find(party):
             return Refused(
-                f"the card {entry.name!r} of {address} has no UID, so it cannot be in a "
+                f"the card {entry.name!r} of {party} has no UID, so it cannot be in a "
                 "group: make the contact anew"
             )
         return None
 
-    def addresses(self) -> Iterable[Address]:
-        """Every address that a card has, in any of the books."""
+    def addresses(self) -> Iterable[Party]:
+        """Every party that a card stands for, in any of the books."""
         return self._books.addresses()
 
     def groups(self, uid: CardUid) -> Collection[str]:
@@ -99,13 +99,13 @@ class ContactsView:
         """The identifier of each contact group, by its name."""
         return {group.name: CardUid(group.uid) for group in self._groups}
 
-    def filed_by(self, address: Address, group: str) -> int:
-        """By when a sender was in a contact group; see `Contacts.filed_by`."""
+    def filed_by(self, party: Party, group: str) -> int:
+        """By when a party was in a contact group; see `Contacts.filed_by`."""
         found = next((each for each in self._groups if each.name == group), None)
         if found is None:
             return 0
-        cards = [card for card in self.cards(address) if card.uid in found.members]
-        made = [card.created for card in cards if address_of(card.uid, [address])]
+        cards = [card for card in self.cards(party) if card.uid in found.members]
+        made = [card.created for card in cards if address_of(card.uid, [party])]
         return min(made, default=0) or found.modified
 
     def changed_at(self, group: str) -> int:

@@ -10,9 +10,10 @@ from mailroom.contacts.writing import address_keys, check_group_name, written_of
 from mailroom.errors import ProtocolError
 from mailroom.jmap.contact_cards import read_card
 from mailroom.jmap.wire import Json
-from mailroom.model.address import Address, parse_address, spellings
+from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import Alteration, CardKind, CardUid, NewCard
 from mailroom.model.names import clean_name
+from mailroom.model.party import Party
 
 SETTLING_SECONDS = 10
 """A busy server may take two dates from two looks at its clock; hardly a person is as fast as that."""
@@ -53,7 +54,7 @@ def compose_group(name: str, uid: CardUid, book_id: str) -> Json:
     return _frame(uid, book_id) | {_KIND: _GROUP, "name": {"full": name}}
 
 
-def alteration_of_card(value: Json, address: Address) -> Alteration:
+def alteration_of_card(value: Json, address: Party) -> Alteration:
     """Say whether a card is as Mailroom wrote it.
 
     Not every property has a form over JMAP, and programs that write over CardDAV need not date what they
@@ -92,7 +93,7 @@ def _parts(name: str) -> list[Json]:
     return [{"kind": kind, "value": value} for kind, value in parts.items() if value]
 
 
-def _says_what_mailroom_writes(value: Json, address: Address) -> bool:
+def _says_what_mailroom_writes(value: Json, address: Party) -> bool:
     """Whether all that a card says, Mailroom would write of that sender under some name."""
     emails = list(_emails(value))
     is_of_sender = 0 < len(emails) <= len(spellings(address)) + 1 and all(

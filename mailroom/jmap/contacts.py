@@ -13,9 +13,9 @@ from mailroom.jmap.contact_edits import Edits, open_edits
 from mailroom.jmap.contact_removal import ContactRemover
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_writing import ContactWriter
-from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.party import Party
 
 
 class JmapAddressBook:
@@ -85,7 +85,7 @@ class JmapAddressBook:
         """Say what is there and could not be read; see `AddressBook.left_out`."""
         return self._books.left_out()
 
-    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Party, Card | Refused]:
         """Make the cards; for each address the card, or why there is none. See `AddressBook.create`."""
         return self._enrol({None: Joining(new=tuple(cards))}, advance).cards
 
@@ -148,7 +148,7 @@ class JmapAddressBook:
             return _all_refused(joining, str(error))
         if problems:
             edits = Edits(failed=dict.fromkeys(memberships, problems[0]))
-        creations: dict[Address, Creation] = {}
+        creations: dict[Party, Creation] = {}
         for new, group in newcomers:
             if why_not := reason or edits.failed.get(group or "", ""):
                 cards[new.address] = Refused(why_not)
@@ -166,10 +166,10 @@ class JmapAddressBook:
 
     def _known(
         self, joining: Mapping[str | None, Joining]
-    ) -> tuple[dict[Address, Card | Refused], list[tuple[NewCard, str | None]], dict[str, Membership]]:
+    ) -> tuple[dict[Party, Card | Refused], list[tuple[NewCard, str | None]], dict[str, Membership]]:
         """Return whose card is there, or can be none; who gets one for which group; and who joins each."""
         contacts = self.latest()
-        cards: dict[Address, Card | Refused] = {}
+        cards: dict[Party, Card | Refused] = {}
         newcomers: list[tuple[NewCard, str | None]] = []
         memberships: dict[str, Membership] = {}
         for group, each in joining.items():
@@ -189,7 +189,7 @@ class JmapAddressBook:
         may_go_beside = self._open_beside is not None
         return open_edits(self._client, self._replica, meant, failed, may_go_beside=may_go_beside)
 
-    def _outcome(self, address: Address, creation: Creation) -> Card | Refused:
+    def _outcome(self, address: Party, creation: Creation) -> Card | Refused:
         if isinstance(creation.outcome, Refused):
             return creation.outcome
         cards = self.latest().cards(address)
@@ -211,7 +211,7 @@ class JmapAddressBook:
 
 
 def _with_those_made(
-    membership: Membership, new: Iterable[NewCard], cards: Mapping[Address, Card | Refused]
+    membership: Membership, new: Iterable[NewCard], cards: Mapping[Party, Card | Refused]
 ) -> Membership:
     made = (cards[each.address] for each in new)
     return Membership(add=membership.add | {card.uid for card in made if isinstance(card, Card)})

@@ -7,8 +7,8 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
+from mailroom.model.party import Party
 from mailroom.triage.moves import Move
 from mailroom.triage.pointer import Pointer
 
@@ -50,7 +50,7 @@ class Decided:
         takes_back: The entries whose work on this sender was taken back, by their ids.
     """
 
-    address: Address
+    address: Party
     name: str
     category: str
     group: str
@@ -87,7 +87,7 @@ class Swept:
         moves: How it moved, as far as it is recorded.
     """
 
-    address: Address
+    address: Party
     messages_moved: int
     moves: tuple[Move, ...] = ()
 
@@ -116,7 +116,7 @@ class Misnamed:
 class Failed:
     """A sender of whom something was left undone, and why."""
 
-    address: Address
+    address: Party
     reason: str
 
 
@@ -128,7 +128,7 @@ class SetAside:
         takes_back: The entries of which nothing more is to be taken back for this sender, by their ids.
     """
 
-    address: Address
+    address: Party
     reason: str
     takes_back: tuple[str, ...]
 

@@ -11,6 +11,7 @@ import cattrs
 from attrs import NOTHING, Attribute, asdict, frozen
 
 from mailroom.journal.entry import MAX_RECORDED_SENDERS, Entry
+from mailroom.model.party import Party
 from mailroom.triage.moves import MAX_RECORDED_MOVES
 from mailroom.typed import exactly
 
@@ -102,6 +103,9 @@ for _kind in (str, int, bool):
     _converter.register_structure_hook(
         _kind, exactly(_kind, lambda value: f"unexpected {type(value).__name__}")
     )
+_converter.register_structure_hook_factory(
+    lambda kind: kind == Party, lambda _: lambda value, _: _converter.structure(value, str)
+)
 _converter.register_structure_hook_factory(
     lambda kind: getattr(kind, "__origin__", None) is tuple, _tuple_hook
 )

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from mailroom.journal.entry import Cause, Decided, Entry, count_moves
-from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, MessageId
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category, Scheme
-from mailroom.model.sender import Correspondent
+from mailroom.model.whom import Whom
 from mailroom.triage.decisions import Decision
 from mailroom.triage.former import Former, Way
 from mailroom.triage.moves import Move, Place
@@ -27,7 +27,7 @@ class TakingBack:
     """
 
     decisions: tuple[Decision, ...]
-    entries: Mapping[Address, tuple[str, ...]]
+    entries: Mapping[Party, tuple[str, ...]]
     entry: Entry | None = None
 
 
@@ -37,7 +37,7 @@ def take_back_last(entries: Iterable[Entry], scheme: Scheme) -> TakingBack | Non
     Args:
         entries: Newest first; no more of them are looked at than it takes.
     """
-    done: set[tuple[str, Address]] = set()
+    done: set[tuple[str, Party]] = set()
     for entry in entries:
         done |= _taken_back_by(entry)
         if entry.cause is Cause.UNDO:
@@ -52,17 +52,17 @@ def take_back_last(entries: Iterable[Entry], scheme: Scheme) -> TakingBack | Non
     return None
 
 
-def take_back_senders(addresses: Sequence[Address], entries: Iterable[Entry], scheme: Scheme) -> TakingBack:
+def take_back_senders(addresses: Sequence[Party], entries: Iterable[Entry], scheme: Scheme) -> TakingBack:
     """Return what makes senders undecided, their mail as before as far as the journal remembers it.
 
     Args:
         entries: Newest first.
     """
-    done: set[tuple[str, Address]] = set()
+    done: set[tuple[str, Party]] = set()
     wanted = frozenset(addresses)
     open_ = set(wanted)
-    ways: dict[Address, dict[MessageId, Way]] = {each: {} for each in wanted}
-    ids: dict[Address, list[str]] = {each: [] for each in wanted}
+    ways: dict[Party, dict[MessageId, Way]] = {each: {} for each in wanted}
+    ids: dict[Party, list[str]] = {each: [] for each in wanted}
     for entry in entries if wanted else ():
         done |= _taken_back_by(entry)
         if entry.cause is Cause.UNDO:
@@ -80,13 +80,11 @@ def take_back_senders(addresses: Sequence[Address], entries: Iterable[Entry], sc
                 open_.discard(address)  # before, nothing was decided
         if not open_:
             break
-    decisions = (
-        Decision(Correspondent(x, x, ""), scheme.undecided, former=Former(ways=ways[x])) for x in addresses
-    )
+    decisions = (Decision(Whom.named(x), scheme.undecided, former=Former(ways=ways[x])) for x in addresses)
     return TakingBack(tuple(decisions), {x: tuple(ids[x]) for x in addresses})
 
 
-def _taken_back_by(entry: Entry) -> set[tuple[str, Address]]:
+def _taken_back_by(entry: Entry) -> set[tuple[str, Party]]:
     """Return which entries an entry takes back, each with the sender."""
     decided = {(x, each.address) for each in entry.decided for x in each.takes_back}
     return decided | {(x, each.address) for each in entry.set_aside for x in each.takes_back}
@@ -106,7 +104,7 @@ def _as_before(decided: Decided, entry: Entry, scheme: Scheme) -> Decision:
         until=f"{(entry.began or entry.at)[:19]}Z" if is_known else "",
         is_whole=True,
     )
-    who = Correspondent(decided.address, decided.address, decided.card_name or decided.name)
+    who = Whom.named(decided.address, decided.card_name or decided.name)
     return Decision(who, _category(decided.former_groups, scheme), is_old=True, former=former)
 
 
@@ -116,7 +114,7 @@ def _category(groups: Sequence[str], scheme: Scheme) -> Category:
     return next((scheme.category_of(group) for group in known), scheme.undecided)
 
 
-def _ways(entry: Entry, address: Address) -> dict[MessageId, Way]:
+def _ways(entry: Entry, address: Party) -> dict[MessageId, Way]:
     """Return where an entry found a sender's messages, and where it left them."""
     decided = (move for each in entry.decided if each.address == address for move in each.moves)
     swept = (move for each in entry.swept if each.address == address for move in each.moves)

@@ -10,11 +10,12 @@ from itertools import islice
 from attrs import Factory, frozen
 
 from mailroom.errors import UserError, refusal_behind
-from mailroom.model.address import Address
 from mailroom.model.mail import Message
-from mailroom.triage.decisions import MAY_BE_OWN, OWN, sender_of
+from mailroom.model.party import Party
+from mailroom.triage.decisions import MAY_BE_OWN, OWN
 from mailroom.triage.pointer import Pointer, point_to
 from mailroom.triage.report import ADDRESS_BOOK, Rejected, Report
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
 CREDENTIALS = "credentials"
@@ -187,7 +188,7 @@ def _shown_pointer(pointer: Pointer) -> str:
     return f"* {pointer}{search}"
 
 
-def _mail_of(sender: Address) -> str:
+def _mail_of(sender: Party) -> str:
     return f"* mail of {sender}\n  Search: from:{sender}"
 
 

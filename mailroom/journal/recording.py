@@ -21,7 +21,7 @@ from mailroom.journal.entry import (
     Swept,
     Told,
 )
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category
 from mailroom.triage.approval import ApprovalReport
 from mailroom.triage.moves import MAX_RECORDED_MOVES, Move
@@ -33,7 +33,7 @@ def entry_of(
     report: Report,
     cause: Cause,
     at: datetime,
-    takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+    takes_back: Mapping[Party, Sequence[str]] = MappingProxyType({}),
 ) -> Entry:
     """Return what a report says, with no more moves than an entry holds.
 
@@ -41,7 +41,7 @@ def entry_of(
         at: The moment, with a time zone.
         takes_back: For each sender the entries that were taken back, by their ids.
     """
-    decided = [_decided(each, takes_back.get(each.filing.decision.sender, ())) for each in report.filed]
+    decided = [_decided(each, takes_back.get(each.filing.decision.party, ())) for each in report.filed]
     # What a file says again and again is no news where nothing came of it.
     decided = [each for each in decided if each.has_changed or each.label or each.takes_back]
     swept = [Swept(x, count, report.swept.moves.get(x, ())) for x, count in report.swept.moved.items()]
@@ -104,7 +104,7 @@ def _decided(filed: Filed, takes_back: Sequence[str]) -> Decided:
     decision = filing.decision
     card = filing.card
     return Decided(
-        address=decision.sender,
+        address=decision.party,
         name=decision.who.name,
         category=str(decision.category.title),
         group=str(filing.group),

@@ -16,8 +16,8 @@ from mailroom.journal.needs import Needs, needs_of, needs_of_failure
 from mailroom.journal.notices import NOTHING, Notices, Telling
 from mailroom.journal.recording import entry_of, entry_of_approval
 from mailroom.journal.text import subject_of, text_of
-from mailroom.model.address import Address
 from mailroom.model.notes import NewNote, NoteKind, Retiring
+from mailroom.model.party import Party
 from mailroom.model.ports import Notes
 from mailroom.model.scheme import Category
 from mailroom.output.logs import log
@@ -93,7 +93,7 @@ class Journal:
         self,
         report: Report,
         cause: Cause,
-        takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+        takes_back: Mapping[Party, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         """Tell what a command did; what it left undone it has said itself.
 
@@ -135,7 +135,7 @@ class Journal:
         self,
         report: Report,
         cause: Cause,
-        takes_back: Mapping[Address, Sequence[str]] = MappingProxyType({}),
+        takes_back: Mapping[Party, Sequence[str]] = MappingProxyType({}),
     ) -> list[NewNote]:
         """Return the entry; none where nothing was done."""
         return self._notes_of(entry_of(report, cause, self._now(), takes_back))

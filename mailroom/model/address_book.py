@@ -7,8 +7,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
+from mailroom.model.party import Party
 
 Advance = Callable[[int, int], None]
 """Is told how many things more are done, and how many there are in all."""
@@ -21,8 +21,8 @@ def untold(count: int, total: int) -> None:
 class SendersCards(Protocol):
     """Which contact cards senders have, and which contact groups these are in."""
 
-    def cards(self, address: Address) -> Sequence[Card]:
-        """Every card that has `address` among its addresses, in the order of the book."""
+    def cards(self, party: Party) -> Sequence[Card]:
+        """Every card that stands for a party, in the order of the book."""
         ...
 
     def groups(self, uid: CardUid) -> Collection[str]:
@@ -33,8 +33,8 @@ class SendersCards(Protocol):
 class Contacts(SendersCards, Protocol):
     """A view of the address book as of one moment; no request is made to look into it."""
 
-    def addresses(self) -> Iterable[Address]:
-        """Every address that a card has, each once."""
+    def addresses(self) -> Iterable[Party]:
+        """Every party that a card stands for, each once."""
         ...
 
     def group_names(self) -> Sequence[str]:
@@ -45,8 +45,8 @@ class Contacts(SendersCards, Protocol):
         """The identifier of each contact group, by its name."""
         ...
 
-    def filed_by(self, address: Address, group: str) -> int:
-        """By when a sender was in a contact group, seconds since 1970; 0 where nothing tells.
+    def filed_by(self, party: Party, group: str) -> int:
+        """By when a party was in a contact group, seconds since 1970; 0 where nothing tells.
 
         A card that Mailroom made for them was made when they were filed. Of any other, no more is known
         than when the group was changed last.
@@ -94,11 +94,11 @@ class Enrolled:
     """What became of cards that were to come into contact groups.
 
     Attributes:
-        cards: For the address of each new card the card, or why there is none.
+        cards: For the party of each new card the card, or why there is none.
         failed: For each contact group into which not all have come who have a card, why.
     """
 
-    cards: Mapping[Address, Card | Refused]
+    cards: Mapping[Party, Card | Refused]
     failed: Mapping[str, str]
 
 
@@ -146,7 +146,7 @@ class AddressBook(Protocol):
         """
         ...
 
-    def create(self, cards: Sequence[NewCard], advance: Advance = ...) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = ...) -> Mapping[Party, Card | Refused]:
         """Make the cards; for each address the card, or why there is none. Never makes one twice."""
         ...
 

@@ -10,8 +10,8 @@ from typing import NewType, Self
 
 from attrs import frozen
 
-from mailroom.model.address import Address
-from mailroom.model.sender import Correspondent
+from mailroom.model.party import Party
+from mailroom.model.whom import Whom
 
 CardUid = NewType("CardUid", str)
 
@@ -49,20 +49,20 @@ class NewCard:
     """A contact card to be made.
 
     Attributes:
-        address: The sender it stands for.
+        address: The party it stands for.
         email: Their address as they write it.
         name: Their display name, or the address where they show none.
     """
 
-    address: Address
+    address: Party
     email: str
     name: str
     kind: CardKind
 
     @classmethod
-    def of(cls, who: Correspondent, kind: CardKind) -> Self:
+    def of(cls, who: Whom, kind: CardKind) -> Self:
         """Return the card of somebody who has none yet."""
-        return cls(who.address, who.email, who.name or who.email, kind)
+        return cls(who.party, who.email, who.name or who.email, kind)
 
 
 @frozen
@@ -88,14 +88,14 @@ class MadeCard:
     """A contact card that Mailroom made, as it is now.
 
     Attributes:
-        address: The sender it was made for.
+        address: The party it was made for.
         alteration: Whether somebody has changed it since.
         groups: The names of all contact groups that it is in, of every address book.
     """
 
     uid: CardUid
     name: str
-    address: Address
+    address: Party
     alteration: Alteration
     groups: tuple[str, ...]
 

@@ -41,7 +41,7 @@ class OwnAddresses:
     def __contains__(self, address: object) -> bool:
         return address in self.addresses or (isinstance(address, str) and _domain(address) in self.domains)
 
-    def may_hold(self, address: Address) -> bool:
+    def may_hold(self, address: str) -> bool:
         """Whether the address is not known to be the person's, but may be."""
         if self.is_complete or address in self:
             return False

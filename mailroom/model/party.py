@@ -39,9 +39,12 @@ def kind_of(party: Party) -> PartyKind:
 
 
 def whole_domain(sender: Address) -> WholeDomain | None:
-    """Return everybody at a sender's domain; None where that is no name, but an address of a machine."""
+    """Return everybody at a sender's domain; None where that is no name, but an address of a machine.
+
+    Nor is one with an asterisk: ``*@*.dom.example`` on a card is everybody below a domain.
+    """
     domain = domain_of(sender)
-    return None if domain.startswith("[") else WholeDomain(f"{_EVERYBODY_AT}{domain}")
+    return None if domain.startswith("[") or "*" in domain else WholeDomain(f"{_EVERYBODY_AT}{domain}")
 
 
 def domain_of(party: Party) -> str:

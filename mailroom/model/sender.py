@@ -8,6 +8,7 @@ from attrs import frozen
 
 from mailroom.model.address import Address, parse_address, spellings
 from mailroom.model.names import clean_name
+from mailroom.model.party import PartyKind, kind_of
 
 HeaderEntry = tuple[str, str]
 """A display name and an address, either of them perhaps empty, as a header or a server has them."""
@@ -51,7 +52,7 @@ def read_sender(entries: Iterable[HeaderEntry]) -> Correspondent | NoSender:
     written = [entry for entry in entries if "".join(entry).strip()]
     match list(read_correspondents(written)):
         case [sender]:
-            return sender
+            return sender if kind_of(sender.address) is PartyKind.SENDER else _EVERYBODY
         case []:
             return _UNREADABLE if written else _MISSING
         case senders:
@@ -87,4 +88,8 @@ def _is_address(name: str, address: Address) -> bool:
 
 
 _MISSING = NoSender("the message has no sender: its From is missing or empty")
+_EVERYBODY = NoSender(
+    "the sender's address begins with *@, which in contacts stands for everybody at a domain: nobody can be "
+    "filed by it"
+)
 _UNREADABLE = NoSender("the sender in From is not an address at a domain")

@@ -30,7 +30,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
         log(
             logging.INFO,
             "sender_filed",
-            sender=filing.decision.sender,
+            sender=filing.decision.party,
             category=filing.decision.category.title,
             card="created" if filing.created else "found",
             messages_moved=filed.messages_moved,
@@ -40,7 +40,7 @@ def log_report(report: Report, *, is_awaited: bool = False) -> None:
             log(
                 logging.WARNING,
                 "several_cards",
-                sender=filing.decision.sender,
+                sender=filing.decision.party,
                 cards=len(filing.all_cards),
                 taken=filing.card.uid,
             )
@@ -92,7 +92,7 @@ def _log_taken_back(filed: Filed) -> None:
     log(
         logging.WARNING if filed.card_kept else logging.INFO,
         "decision_taken_back",
-        sender=filed.filing.decision.sender,
+        sender=filed.filing.decision.party,
         messages_moved=filed.messages_moved,
         left_groups=filed.filing.left_groups,
         **fields,

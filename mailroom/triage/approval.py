@@ -10,8 +10,10 @@ from mailroom.errors import ServerError, UserError
 from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, Advance, Contacts, Refused
 from mailroom.model.contacts import CardUid, Membership, NewCard, choose_card
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent
+from mailroom.model.whom import Whom
 from mailroom.triage.automatic import why_automatic
 from mailroom.triage.batches import BATCH_CARDS, batches
 from mailroom.triage.correspondence import WEIGHT_DIGITS, Tally
@@ -88,9 +90,9 @@ class ApprovalReport:
 
     approved: list[Address] = Factory(list)
     joined: dict[Correspondent, CardUid] = Factory(dict)
-    made: set[Address] = Factory(set)
+    made: set[Party] = Factory(set)
     decided: dict[Address, tuple[str, ...]] = Factory(dict)
-    failed: dict[Address, str] = Factory(dict)
+    failed: dict[Party, str] = Factory(dict)
 
 
 def approving_category(scheme: Scheme) -> Category:
@@ -145,7 +147,7 @@ def plan_approval(tallies: Iterable[Tally], contacts: Contacts, scheme: Scheme) 
         elif cards:
             joins[tally.who.address] = choose_card(cards, {}).uid
         else:
-            new_cards.append(NewCard.of(tally.who, kind))
+            new_cards.append(NewCard.of(Whom.of(tally.who), kind))
     return Approval(joins, tuple(new_cards), decided)
 
 

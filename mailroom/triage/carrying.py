@@ -6,12 +6,11 @@ from collections import defaultdict
 
 from attrs import evolve, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, Advance, Contacts
 from mailroom.model.mail import Message, Snapshot
+from mailroom.model.party import Party
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.filing import (
     file_senders,
     file_those_with_card,
@@ -46,6 +45,7 @@ class Carrier:
         Raises:
             ServerError: A server as a whole failed.
         """
+        work.consult(contacts, view.layout)
         # What adds comes first: broken off anywhere, a sender is in a group, and the label leads back.
         file_senders(self.book, work, view, contacts, advance)
         if not work.filings:
@@ -104,19 +104,20 @@ class Carrier:
 
     def foresee(self, work: Work, view: MailView, contacts: Contacts) -> Snapshot:
         """Note in the work how senders would be filed, and how much mail moved; return their mail."""
+        work.consult(contacts, view.layout)
         for decision in file_those_with_card(work, view, contacts):
-            work.filings[decision.sender] = file_unborn(decision, view.layout)
+            work.filings[decision.party] = file_unborn(decision, view.layout)
         if not work.filings:
             return Snapshot("", {})
         layout = view.layout
         known = self._read_known(work, layout)
         for message in known.messages.values():
-            if (sender := sender_of(message)) and work.put_back(message, layout):
-                work.moved[sender] += 1
+            if (party := work.party_of(message)) and work.put_back(message, layout):
+                work.moved[party] += 1
         snapshot = self._read_for(work, layout)
         for message in snapshot.messages.values():
-            if (sender := sender_of(message)) and work.swept(message, layout):
-                work.moved[sender] += 1
+            if (party := work.party_of(message)) and work.swept(message, layout):
+                work.moved[party] += 1
         return snapshot
 
     def _read_for(self, work: Work, layout: Layout) -> Snapshot:
@@ -134,14 +135,13 @@ class Carrier:
         """Read the messages of which it is known where they were, and note how many stay where they are."""
         message_ids = work.known_ways
         snapshot = self.mail.those(message_ids) if message_ids else Snapshot("", {})
-        theirs: dict[Address, list[Message]] = defaultdict(list)
+        theirs: dict[Party, list[Message]] = defaultdict(list)
         for message in snapshot.messages.values():
-            if sender := sender_of(message):
-                theirs[sender].append(message)
-        for sender, messages in theirs.items():
-            filing = work.filings.get(sender)
-            if filing and filing.decision.former:
-                work.staying[sender] = filing.decision.former.count_staying(messages, layout)
+            if party := work.party_of(message):
+                theirs[party].append(message)
+        for party, messages in theirs.items():
+            if former := work.filings[party].decision.former:
+                work.staying[party] = former.count_staying(messages, layout)
         return snapshot
 
     def _put_back(self, work: Work, layout: Layout) -> None:
@@ -161,12 +161,12 @@ class Carrier:
 
 def name_unborn(work: Work, snapshot: Snapshot, layout: Layout) -> None:
     """Let senders who get a card, and whom nobody has named, be called what their newest message shows."""
-    names: dict[Address, str] = {}
+    names: dict[Party, str] = {}
     for message in sorted(snapshot.messages.values(), key=lambda x: (x.received_at, x.id)):
         if isinstance(message.sender, Correspondent) and message.sender.name:
             names[message.sender.address] = message.sender.name
-    for sender, filing in work.filings.items():
+    for party, filing in work.filings.items():
         who = filing.decision.who
-        if filing.created and not who.name and sender in names:
-            decision = evolve(filing.decision, who=evolve(who, name=names[sender]))
-            work.filings[sender] = file_unborn(decision, layout)
+        if filing.created and not who.name and party in names:
+            decision = evolve(filing.decision, who=evolve(who, name=names[party]))
+            work.filings[party] = file_unborn(decision, layout)

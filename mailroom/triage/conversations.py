@@ -186,7 +186,7 @@ def _meant_in(
 
 def _share_a_card(those: Iterable[Decision], contacts: Contacts) -> bool:
     """Whether all of them are one to the contacts: what a label changes for one it changes for all."""
-    cards = [{card.uid for card in contacts.cards(each.sender)} for each in those]
+    cards = [{card.uid for card in contacts.cards(each.party)} for each in those]
     return len(cards) == 1 or bool(cards and set.intersection(*cards))
 
 
@@ -195,7 +195,7 @@ def _released(messages: Iterable[Message], reason: str) -> dict[MessageId, Relea
 
 
 def _which_of(senders: Iterable[Decision]) -> str:
-    names = " and ".join(sorted(each.sender for each in senders))
+    names = " and ".join(sorted(each.party for each in senders))
     return (
         f"the label is on one conversation with mail of {names}, who were decided on before: "
         "leave it on a message of the one you mean"
@@ -203,7 +203,7 @@ def _which_of(senders: Iterable[Decision]) -> str:
 
 
 def _standing(decision: Decision, layout: Layout, contacts: Contacts) -> _Standing:
-    cards = contacts.cards(decision.sender)
+    cards = contacts.cards(decision.party)
     filing = file_sender(decision, cards, contacts.groups, layout) if cards else file_unborn(decision, layout)
     is_known = not all(card.is_made for card in cards)
     if decision.category.is_undecided:

@@ -11,6 +11,7 @@ from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import PartyKind, kind_of
 from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import Correspondent
 from mailroom.triage.words import number_of
@@ -73,7 +74,7 @@ class Tallies:
         """Count whom messages were sent to."""
         self.unreadable += page.left_out
         for each in page.headers:
-            others = [who for who in each.recipients if who.address not in self._own]
+            others = [who for who in each.recipients if self._is_somebody_else(who)]
             for who in others:
                 self._add(who, each.received_at, 1 / len(others))
 
@@ -99,6 +100,9 @@ class Tallies:
         by_date = sorted(self._by_address.values(), key=lambda x: (x.last_at, x.who.address), reverse=True)
         # Three thirds are as much as one.
         return sorted(by_date, key=lambda x: round(x.weight, WEIGHT_DIGITS), reverse=True)
+
+    def _is_somebody_else(self, who: Correspondent) -> bool:
+        return who.address not in self._own and kind_of(who.address) is PartyKind.SENDER
 
     def _add(self, who: Correspondent, at: str, weight: float = 1.0, *, is_list: bool = False) -> None:
         tally = self._by_address.get(who.address)

@@ -12,26 +12,27 @@ from collections.abc import Callable, Iterable
 from attrs import evolve
 
 from mailroom.errors import UserError
-from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, Advance, Contacts, untold
 from mailroom.model.mail import MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import Conversations, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_meant
-from mailroom.triage.decisions import Decision, admit, sender_of
+from mailroom.triage.decisions import Decision, admit
 from mailroom.triage.filing import file_those_with_card
 from mailroom.triage.foresight import CardsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import JournalPlace, Layout, missing_groups
 from mailroom.triage.lookout import Look, Lookout
-from mailroom.triage.outcome import by_sender
+from mailroom.triage.outcome import by_party
 from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing, card_name
 from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
+from mailroom.triage.ruling import labelled_parties, sender_of, subject_of
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
@@ -156,7 +157,7 @@ class Triage:
         began = self._clock()
         view, work, contacts = self._lookout.see(look or self._lookout.look())
         self._just_archived.tidy(view)
-        names: dict[Address, str] = {}
+        names: dict[Party, str] = {}
         snapshot = view.marked
         with self._unfinished.watched(work):
             if contacts is not None:
@@ -202,7 +203,7 @@ class Triage:
                 lambda message: message_after(message, work, view, contacts, names),
             )
             # The mail of who is filed has moved by then.
-            stragglers = tuple(each for each in found if each[0].decision.sender not in work.filings)
+            stragglers = tuple(each for each in found if each[0].decision.party not in work.filings)
         marked = view.marked.messages
         left = work.left_to_the_person(view.marked, view.layout).items()
         rejected = tuple((marked[message_id], reason) for message_id, reason in left)
@@ -232,10 +233,12 @@ class Triage:
         work = self._admit(decisions, view)
         snapshot = self._carrier.carry_out(work, view, contacts, advance)
         snapshot = self._carrier.put_back_again(work, view.layout, snapshot)
-        theirs = snapshot.only(x.id for x in snapshot.messages.values() if work.filing_of(x))
+        layout = view.layout
+        said = (x.id for x in snapshot.messages.values() if work.filing_said_on(x, layout))
+        theirs = snapshot.only(said)
         names = _names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        return evolve(work.report_of_file(view.marked), seconds=self._clock() - began)
+        return evolve(work.report_of_file(view.marked, layout), seconds=self._clock() - began)
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""
@@ -243,7 +246,7 @@ class Triage:
         work = self._admit(decisions, view)
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
-        return work.preview(view.marked)
+        return work.preview(view.marked, view.layout)
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""
@@ -278,24 +281,28 @@ class Triage:
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
         admitted = admit(decisions, view.marked.messages.values(), view.layout, self._lookout.own)
-        return Work(admitted.taken, {}, postponed=admitted.postponed)
+        labelled = labelled_parties(view.marked.messages.values(), view.layout)
+        return Work(
+            admitted.taken, {}, postponed=admitted.postponed, labelled=labelled, own=self._lookout.own
+        )
 
-    def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Address, str]) -> Update:
+    def _conclude(self, work: Work, layout: Layout, snapshot: Snapshot, names: dict[Party, str]) -> Update:
         """Take the labels off (and put error and warning labels on), last of all."""
         work.accepted = find_accepted(self._mail, work, snapshot, layout, names)
         update = self._mail.update(snapshot, lambda message: work.concluded(message, layout, names))
         work.refused |= {
             message_id: reason
             for message_id, reason in update.failed.items()
-            if not work.filing_of(snapshot.messages[message_id])
+            if not work.filing_said_on(snapshot.messages[message_id], layout)
         }
-        for sender, reason in by_sender(update, snapshot).failed.items():
-            if sender in work.filings:
-                work.fail(sender, reason)
+        outcome = by_party(update, snapshot, lambda message: subject_of(message, layout))
+        for party, reason in outcome.failed.items():
+            if party in work.filings:
+                work.fail(party, reason)
         return update
 
 
-def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Address, str]:
+def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Party, str]:
     """Return the name on each sender's card: the one they are filed under in this cycle, or would be."""
     senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
     names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}

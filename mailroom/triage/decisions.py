@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterable
 
 from attrs import evolve, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import NewCard
 from mailroom.model.mail import Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
+from mailroom.model.whom import Whom
 from mailroom.triage.former import Former
 from mailroom.triage.layout import Layout
+from mailroom.triage.ruling import subject_of
 
 OWN = "the sender is one of your own addresses"
 MAY_BE_OWN = "it may be one of your own addresses, which the server does not list at the moment"
@@ -22,29 +24,29 @@ MAY_BE_OWN = "it may be one of your own addresses, which the server does not lis
 
 @frozen
 class Decision:
-    """What the person decided about one sender.
+    """What the person decided about one party.
 
     Attributes:
-        who: The sender as the newest labelled message shows them, with the newest name that one shows.
+        who: Whom; a sender as the newest labelled message shows them, with the newest name that one shows.
         message_ids: The messages that carry the label; none where no label stands for the decision.
         former: How they and their mail were before, where that is to be so again.
         is_old: Whether it was taken before and a contact group stands for it: then what they have in the
             Inbox is where the person wants it.
     """
 
-    who: Correspondent
+    who: Whom
     category: Category
     message_ids: tuple[MessageId, ...] = ()
     is_old: bool = False
     former: Former | None = None
 
     @property
-    def sender(self) -> Address:
-        """The sender's address."""
-        return self.who.address
+    def party(self) -> Party:
+        """Whom it is about, in the form in which parties are compared."""
+        return self.who.party
 
     def new_card(self) -> NewCard:
-        """Return the card that a sender gets who has none."""
+        """Return the card that a party gets which has none."""
         return NewCard.of(self.who, self.category.kind)
 
 
@@ -67,23 +69,18 @@ class Decisions:
     Attributes:
         taken: The decisions that can be carried out.
         rejected: Messages that are left to the person.
-        postponed: For each sender about whom nothing can be decided yet, why.
+        postponed: For each party about whom nothing can be decided yet, why.
     """
 
     taken: tuple[Decision, ...]
     rejected: dict[MessageId, Rejection]
-    postponed: dict[Address, str]
-
-
-def sender_of(message: Message) -> Address | None:
-    """Return the sender's address, or None where there is no sender who could be filed."""
-    return message.sender.address if isinstance(message.sender, Correspondent) else None
+    postponed: dict[Party, str]
 
 
 def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Decisions:
     """Read the person's decisions off the labelled messages."""
     rejected: dict[MessageId, Rejection] = {}
-    labelled: dict[Address, list[tuple[Message, Correspondent]]] = defaultdict(list)
+    labelled: dict[Party, list[tuple[Message, Correspondent]]] = defaultdict(list)
     for message in messages:
         if not layout.is_labelled(message):
             continue
@@ -91,13 +88,13 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
             rejected |= reject([message], message.sender.reason, layout)
         elif message.sender.address in own:
             rejected |= reject([message], OWN, layout)
-        else:
-            labelled[message.sender.address].append((message, message.sender))
+        elif subject := subject_of(message, layout):
+            labelled[subject].append((message, message.sender))
     decisions = []
-    postponed = {}
-    for sender, theirs in labelled.items():
-        if own.may_hold(sender):
-            postponed[sender] = MAY_BE_OWN
+    postponed: dict[Party, str] = {}
+    for party, theirs in labelled.items():
+        if own.may_hold(party):
+            postponed[party] = MAY_BE_OWN
             continue
         wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
@@ -114,7 +111,7 @@ def admit(
 ) -> Decisions:
     """Say which decisions that a file holds can be carried out now, and why others cannot.
 
-    A label is the newer word: a sender who bears one for something else is left to the cycle. One that says
+    A label is the newer word: a party that bears one for something else is left to the cycle. One that says
     the same stands for the decision too, and comes off with it; unless somebody else has it in the same
     conversation, who would be left alone with it, and seem to be meant.
 
@@ -122,41 +119,42 @@ def admit(
         messages: The labelled ones.
     """
     beside_others = _beside_others(messages, layout)
-    labels: dict[Address, set[Name]] = defaultdict(set)
-    labelled: dict[Address, list[MessageId]] = defaultdict(list)
+    labels: dict[Party, set[Name]] = defaultdict(set)
+    labelled: dict[Party, list[MessageId]] = defaultdict(list)
     for message in messages:
-        if layout.is_labelled(message) and isinstance(message.sender, Correspondent):
-            labels[message.sender.address].update(x.label for x in layout.categories_on(message))
-            labelled[message.sender.address].append(message.id)
-    taken, left = [], {}
+        if layout.is_labelled(message) and (subject := subject_of(message, layout)):
+            labels[subject].update(x.label for x in layout.categories_on(message))
+            labelled[subject].append(message.id)
+    taken: list[Decision] = []
+    left: dict[Party, str] = {}
     for decision in decisions:
-        others = labels[decision.sender] - {decision.category.label}
-        if decision.sender in own:
-            left[decision.sender] = OWN
-        elif own.may_hold(decision.sender):
-            left[decision.sender] = MAY_BE_OWN
+        others = labels[decision.party] - {decision.category.label}
+        if decision.party in own:
+            left[decision.party] = OWN
+        elif own.may_hold(decision.party):
+            left[decision.party] = MAY_BE_OWN
         elif others:
-            left[decision.sender] = (
+            left[decision.party] = (
                 f"a message of theirs bears {' and '.join(sorted(others))}, which counts: take the label "
                 "off, or let the next cycle file them by it"
             )
-        elif decision.sender in beside_others:
-            left[decision.sender] = (
+        elif decision.party in beside_others:
+            left[decision.party] = (
                 f"{decision.category.label} is on a conversation of theirs with somebody else: let the next "
                 "cycle file by it, or take it off"
             )
         else:
-            taken.append(evolve(decision, message_ids=tuple(labelled[decision.sender])))
+            taken.append(evolve(decision, message_ids=tuple(labelled[decision.party])))
     return Decisions(tuple(taken), {}, left)
 
 
-def _beside_others(messages: Iterable[Message], layout: Layout) -> frozenset[Address | None]:
+def _beside_others(messages: Iterable[Message], layout: Layout) -> frozenset[Party | None]:
     """Return who has a label in a conversation in which somebody else has the same one."""
-    those: dict[tuple[ThreadId, Name], set[Address | None]] = defaultdict(set)
+    those: dict[tuple[ThreadId, Name], set[Party | None]] = defaultdict(set)
     for message in messages:
         for category in layout.categories_on(message) if message.thread_id else ():
-            those[message.thread_id, category.label].add(sender_of(message))
-    return frozenset().union(*(senders for senders in those.values() if len(senders) > 1))
+            those[message.thread_id, category.label].add(subject_of(message, layout))
+    return frozenset().union(*(parties for parties in those.values() if len(parties) > 1))
 
 
 def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[MessageId, Rejection]:
@@ -176,5 +174,7 @@ def _decision(category: Category, theirs: Iterable[tuple[Message, Correspondent]
     newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
     name = next((shown.name for _, shown in newest_first if shown.name), "")
     return Decision(
-        evolve(newest_first[0][1], name=name), category, tuple(message.id for message, _ in newest_first)
+        evolve(Whom.of(newest_first[0][1]), name=name),
+        category,
+        tuple(message.id for message, _ in newest_first),
     )

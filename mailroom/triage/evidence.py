@@ -21,10 +21,10 @@ from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import ContactGroup, Scheme
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import triage_groups_of
+from mailroom.triage.ruling import sender_of
 
 SUBJECT = "rules"
 DAYS = 30

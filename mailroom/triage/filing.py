@@ -11,10 +11,10 @@ from itertools import chain
 
 from attrs import evolve
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, Advance, Contacts, Enrolled, Joining, Refused
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
+from mailroom.model.party import Party
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.former import Former
@@ -32,30 +32,30 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     for decision in work.hopeful_decisions:
         filing = _file(decision, work, contacts, layout)
         if filing:
-            work.filings[decision.sender] = filing
-        elif decision.sender not in work.set_aside:
+            work.filings[decision.party] = filing
+        elif decision.party not in work.set_aside:
             without_card.append(decision)
     _reject_sharers(work, view)
-    unborn = {decision.sender: file_unborn(decision, layout) for decision in without_card}
+    unborn = {decision.party: file_unborn(decision, layout) for decision in without_card}
     for decision in work.decisions:  # not before: they may share a card with others
         if task_of(decision) in work.held:
-            work.filings.pop(decision.sender, None)
+            work.filings.pop(decision.party, None)
     for decision in work.decisions:
         if task_of(decision) in work.held:
             continue
-        filing = work.filings.get(decision.sender) or unborn.get(decision.sender)
+        filing = work.filings.get(decision.party) or unborn.get(decision.party)
         if filing and not all(fits(marked[x], filing, layout) for x in decision.message_ids):
             reason = f"the server allows a message in at most {layout.max_mailboxes} mailboxes at once"
-            work.fail(decision.sender, f"{reason}: take each labelled message out of one")
-    return [x for x in without_card if x.sender not in work.failed and task_of(x) not in work.held]
+            work.fail(decision.party, f"{reason}: take each labelled message out of one")
+    return [x for x in without_card if x.party not in work.failed and task_of(x) not in work.held]
 
 
 def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) -> Filing | None:
     """Say how a sender is filed; None where they need a card first, or are set aside."""
-    cards, former = contacts.cards(decision.sender), decision.former
+    cards, former = contacts.cards(decision.party), decision.former
     is_exact = former is not None and former.is_whole
     if former and is_exact and (reason := objection(former, cards, contacts.groups, layout)):
-        work.set_aside[decision.sender] = reason
+        work.set_aside[decision.party] = reason
         return None
     if not (cards or decision.category.is_undecided):
         return None
@@ -87,24 +87,24 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
     joining = _joining(work, without_card)
     enrolled = book.enrol(joining, advance) if joining else Enrolled({}, {})
     for decision in without_card:
-        card = enrolled.cards[decision.sender]
+        card = enrolled.cards[decision.party]
         if isinstance(card, Card):
-            work.filings[decision.sender] = file_sender(
+            work.filings[decision.party] = file_sender(
                 decision, [card], contacts.groups, view.layout, created=True
             )
         else:
-            work.fail(decision.sender, card.reason)
+            work.fail(decision.party, card.reason)
     for filing in list(work.filings.values()):
         groups = {group for group, _ in filing.arrivals} | ({filing.group} if filing.created else set())
         for reason in filter(None, map(enrolled.failed.get, sorted(groups))):
-            work.fail(filing.decision.sender, reason)
+            work.fail(filing.decision.party, reason)
 
 
-def _make_again(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> frozenset[Address]:
+def _make_again(book: AddressBook, work: Work, view: MailView, contacts: Contacts) -> frozenset[Party]:
     """Make the cards that senders had before and that are gone; return whose there are now."""
     lost = []
     for decision in work.hopeful_decisions:
-        cards, former = contacts.cards(decision.sender), decision.former
+        cards, former = contacts.cards(decision.party), decision.former
         if (
             former
             and former.is_whole
@@ -143,7 +143,7 @@ def leave_groups(book: AddressBook, work: Work) -> None:
     for filing in leaving:
         for group in filing.left_groups:
             if reason := failures.get(group):
-                work.fail(filing.decision.sender, reason)
+                work.fail(filing.decision.party, reason)
 
 
 def take_cards_away(book: AddressBook, work: Work) -> None:

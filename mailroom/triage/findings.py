@@ -8,7 +8,7 @@ from enum import Enum
 from attrs import frozen
 
 from mailroom.model.mail import Message
-from mailroom.triage.decisions import sender_of
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
 SHOWN_SENDERS = 3

@@ -7,10 +7,10 @@ from typing import Self
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts, SendersCards
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
+from mailroom.model.party import Party
 from mailroom.triage.plan import Filing
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work
@@ -36,7 +36,7 @@ class CardsAfter(SendersCards):
         joined = {each.card.uid: str(each.group) for each in filings if each.card and each.joins}
         return cls(now, joined, frozenset().union(*(filing.departures for filing in filings)))
 
-    def cards(self, address: Address) -> Sequence[Card]:
+    def cards(self, address: Party) -> Sequence[Card]:
         """Return the cards that are there already; a new one is of who is filed, and has nothing waiting."""
         return self.now.cards(address)
 
@@ -47,7 +47,7 @@ class CardsAfter(SendersCards):
 
 
 def message_after(
-    message: Message, work: Work, view: MailView, contacts: Contacts, names: Mapping[Address, str]
+    message: Message, work: Work, view: MailView, contacts: Contacts, names: Mapping[Party, str]
 ) -> Message:
     """Return a message as a cycle leaves it, before it sweeps after what was decided earlier.
 

@@ -22,6 +22,7 @@ from mailroom.model.mail import (
     Message,
 )
 from mailroom.model.mailboxes import MailboxTree, with_role
+from mailroom.model.party import PartyKind
 from mailroom.model.scheme import Category, Scheme
 from mailroom.triage.items import NOTHING_RENAMED, Renamed
 from mailroom.triage.survey import about, problems_of, survey
@@ -77,6 +78,7 @@ class Layout:
         paths: The full name of every mailbox.
         journal: Where it is told what was done; None where there is no such mailbox, or it takes no mail.
         trash: Where such messages go that have had their time; None where the account has no Trash.
+        scopes: The labels that say what a triage label beside them is about, if not the sender.
     """
 
     labels: dict[MailboxId, Category]
@@ -92,12 +94,13 @@ class Layout:
     paths: Mapping[MailboxId, str] = MappingProxyType({})
     journal: MailboxId | None = None
     trash: MailboxId | None = None
+    scopes: Mapping[MailboxId, PartyKind] = MappingProxyType({})
 
     @cached_property
     def watched(self) -> frozenset[MailboxId]:
         """The labels; a cycle begins with the messages that carry one."""
         marks = {self.error} | ({self.warning} if self.warning else set())
-        return frozenset(self.labels) | marks
+        return frozenset((*self.labels, *self.scopes, *marks))
 
     @cached_property
     def written(self) -> frozenset[MailboxId]:
@@ -113,9 +116,14 @@ class Layout:
         """Return what the triage labels on a message say, perhaps nothing."""
         return [self.labels[x] for x in message.mailbox_ids if x in self.labels]
 
+    def kinds_on(self, message: Message) -> frozenset[PartyKind]:
+        """Return what kinds of party the labels on a message speak of besides its sender; usually none."""
+        return frozenset(self.scopes[x] for x in message.mailbox_ids if x in self.scopes)
+
     def is_labelled(self, message: Message) -> bool:
-        """Whether a message carries a triage label."""
-        return not self.labels.keys().isdisjoint(message.mailbox_ids)
+        """Whether a message carries a triage label, or one that says what such a label is about."""
+        here = message.mailbox_ids
+        return not (self.labels.keys().isdisjoint(here) and self.scopes.keys().isdisjoint(here))
 
     def is_protected(self, message: Message) -> bool:
         """Whether a message lies where its place is not Mailroom's to change."""

@@ -14,6 +14,7 @@ from mailroom.triage.conversations import find_incidental
 from mailroom.triage.decisions import read_decisions
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.report import ADDRESS_BOOK
+from mailroom.triage.ruling import labelled_parties
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Task, Work, task_of
 
@@ -117,7 +118,15 @@ class Lookout:
         decisions = read_decisions(speaking, view.layout, self.own)
         tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(decisions.taken, decisions.rejected, incidental, decisions.postponed, held=held)
+        return Work(
+            decisions.taken,
+            decisions.rejected,
+            incidental,
+            decisions.postponed,
+            labelled_parties(marked.values(), view.layout),
+            self.own,
+            held=held,
+        )
 
 
 def _needs_contacts(work: Work, view: MailView) -> bool:

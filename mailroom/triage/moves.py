@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import TypeAlias
 
 from attrs import frozen
 
-from mailroom.model.address import Address
-from mailroom.model.mail import MailboxId, MessageId
+from mailroom.model.mail import MailboxId, Message, MessageId
+from mailroom.model.party import Party
 from mailroom.model.ports import Update
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
 
 MAX_RECORDED_MOVES = 2_000
@@ -33,7 +32,7 @@ class Place:
 
 @frozen
 class Move:
-    """Messages of one sender that went the same way; labels of Mailroom's own are no places.
+    """Messages of one party that went the same way; labels of Mailroom's own are no places.
 
     Attributes:
         before: Every mailbox they were in, by name; none where they had nothing but a label.
@@ -45,26 +44,35 @@ class Move:
     message_ids: tuple[MessageId, ...]
 
 
-Moves: TypeAlias = Mapping[Address, tuple[Move, ...]]
-"""What was moved of each sender's, as far as it is remembered."""
+Moves: TypeAlias = Mapping[Party, tuple[Move, ...]]
+"""What was moved of each party's, as far as it is remembered."""
 
 
-def moves_of(update: Update, layout: Layout, most: int = MAX_RECORDED_MOVES) -> Moves:
-    """Return how the messages of an update moved, of at most so many of them."""
-    by_sender: dict[Address, dict[tuple[frozenset[MailboxId], frozenset[MailboxId]], list[MessageId]]]
-    by_sender = defaultdict(lambda: defaultdict(list))
+def moves_of(
+    update: Update,
+    layout: Layout,
+    party_of: Callable[[Message], Party | None],
+    most: int = MAX_RECORDED_MOVES,
+) -> Moves:
+    """Return how the messages of an update moved, of at most so many of them.
+
+    Args:
+        party_of: Says to whom a message counts, by what it was before.
+    """
+    by_party: dict[Party, dict[tuple[frozenset[MailboxId], frozenset[MailboxId]], list[MessageId]]]
+    by_party = defaultdict(lambda: defaultdict(list))
     for message_id, was in islice(update.former.items(), most):
         now = update.snapshot.messages.get(message_id)
-        if not now or not (sender := sender_of(was)):
+        if not now or not (party := party_of(was)):
             continue
         way = was.mailbox_ids - layout.watched, now.mailbox_ids - layout.watched
-        by_sender[sender][way].append(message_id)
+        by_party[party][way].append(message_id)
     return {
-        sender: tuple(
+        party: tuple(
             Move(_places(before, layout), _places(after, layout), tuple(message_ids))
             for (before, after), message_ids in ways.items()
         )
-        for sender, ways in by_sender.items()
+        for party, ways in by_party.items()
     }
 
 

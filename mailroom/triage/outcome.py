@@ -1,37 +1,41 @@
-"""What became of messages, told by their senders. Pure."""
+"""What became of messages, told by the parties whose decisions count for them. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from attrs import frozen
 
-from mailroom.model.address import Address
-from mailroom.model.mail import Snapshot
+from mailroom.model.mail import Message, Snapshot
+from mailroom.model.party import Party
 from mailroom.model.ports import Update
-from mailroom.triage.decisions import sender_of
 
 
 @frozen
 class Outcome:
-    """What became of senders' messages; of those without a sender nothing is told.
+    """What became of parties' messages; of those for which nobody's decision counts nothing is told.
 
     Attributes:
-        changed: For each sender how many of their messages were changed.
-        failed: For each sender of whom a message could not be changed, why: of several reasons the first.
+        changed: For each party how many of its messages were changed.
+        failed: For each party of which a message could not be changed, why: of several reasons the first.
     """
 
-    changed: Counter[Address]
-    failed: dict[Address, str]
+    changed: Counter[Party]
+    failed: dict[Party, str]
 
 
-def by_sender(update: Update, before: Snapshot) -> Outcome:
-    """Turn what became of the messages in `before` into what became of their senders."""
-    senders = {x.id: sender for x in before.messages.values() if (sender := sender_of(x))}
-    failed: dict[Address, str] = {}
+def by_party(update: Update, before: Snapshot, party_of: Callable[[Message], Party | None]) -> Outcome:
+    """Turn what became of the messages in `before` into what became of their parties.
+
+    Args:
+        party_of: Says to whom a message counts.
+    """
+    parties = {x.id: party for x in before.messages.values() if (party := party_of(x))}
+    failed: dict[Party, str] = {}
     for message_id, reason in update.failed.items():
-        if message_id in senders:
-            failed.setdefault(senders[message_id], reason)
+        if message_id in parties:
+            failed.setdefault(parties[message_id], reason)
     # In a fixed order: what is told of the same cycle should read the same.
-    changed = Counter(senders[message_id] for message_id in sorted(update.changed & senders.keys()))
+    changed = Counter(parties[message_id] for message_id in sorted(update.changed & parties.keys()))
     return Outcome(changed, failed)

@@ -17,9 +17,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
+from mailroom.model.party import Party
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
@@ -145,7 +145,7 @@ def triage_groups_of(
     return tuple(group for group in scheme.groups if group.name in names)
 
 
-def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
+def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
     """Find senders that share a contact card and are to be in different groups."""
     by_card: dict[CardUid, list[Filing]] = defaultdict(list)
     for filing in filings:
@@ -154,9 +154,9 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Address, str]:
     conflicts = {}
     for sharing in by_card.values():
         if len({filing.group for filing in sharing}) > 1:
-            senders = " and ".join(sorted(filing.decision.sender for filing in sharing))
+            senders = " and ".join(sorted(filing.decision.party for filing in sharing))
             for filing in sharing:
-                conflicts[filing.decision.sender] = (
+                conflicts[filing.decision.party] = (
                     f"{senders} share a contact card, which can be in one group only: decide the same "
                     "about all of them"
                 )

@@ -13,9 +13,9 @@ from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import ContactGroup, Scheme
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.items import Item, Kind, State
 from mailroom.triage.plan import triage_groups_of
+from mailroom.triage.ruling import sender_of
 
 MOST_MAILBOXES = 20
 MOST_MESSAGES = 30

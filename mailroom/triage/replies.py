@@ -20,9 +20,9 @@ from mailroom.model.letters import Letter
 from mailroom.model.mail import Change, MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import Correspondent
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.screener import MisplacedMail
 
 NAMES_YOURS = "it names a mail that you sent, or an answer to one"
@@ -33,7 +33,7 @@ def may_answer(message: Message, misplaced: MisplacedMail, layout: Layout) -> bo
     """Whether to look if a message answers the person: it waits, and nothing is decided on its sender."""
     return (
         layout.screener in message.mailbox_ids
-        and sender_of(message) in misplaced.undecided
+        and misplaced.is_undecided(message)
         and not message.is_settled
         and not layout.is_labelled(message)
         and not layout.is_protected(message)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from attrs import Factory, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Message, MessageId
+from mailroom.model.party import Party
 from mailroom.triage.moves import Move, Moves
 from mailroom.triage.plan import Filing
 
@@ -136,8 +136,8 @@ class SweepReport:
         replies: What became there of mail that answers the person, of senders on whom nothing is decided.
     """
 
-    moved: dict[Address, int] = Factory(dict)
-    failed: dict[Address, str] = Factory(dict)
+    moved: dict[Party, int] = Factory(dict)
+    failed: dict[Party, str] = Factory(dict)
     postponed: str = ""
     waiting: Waiting | None = None
     moves: Moves = Factory(dict)
@@ -172,8 +172,8 @@ class Standing:
             nobody looked.
     """
 
-    resting: frozenset[Address | MessageId] = frozenset()
-    unswept: frozenset[Address] = frozenset()
+    resting: frozenset[Party | MessageId] = frozenset()
+    unswept: frozenset[Party] = frozenset()
     unreadable: Mapping[MessageId, str] = Factory(dict)
     contacts: tuple[str, ...] | None = None
 
@@ -201,13 +201,13 @@ class Report:
     filed: tuple[Filed, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     released: tuple[tuple[Message, str], ...] = ()
-    failed: dict[Address, str] = Factory(dict)
+    failed: dict[Party, str] = Factory(dict)
     unmarked: tuple[Unmarked, ...] = ()
     warned: tuple[Warned, ...] = ()
     unreadable: dict[MessageId, str] = Factory(dict)
     unreadable_contacts: tuple[str, ...] = ()
     swept: SweepReport = SweepReport()
-    set_aside: dict[Address, str] = Factory(dict)
+    set_aside: dict[Party, str] = Factory(dict)
     waiting: Waiting | None = None
     standing: Standing | None = None
     seconds: float = 0.0
@@ -255,10 +255,10 @@ class Forecast:
     rejected: tuple[tuple[Message, str], ...]
     unreadable: Mapping[MessageId, str] = Factory(dict)
     stragglers: tuple[tuple[Filing, int], ...] = ()
-    left: Mapping[Address, str] = Factory(dict)
+    left: Mapping[Party, str] = Factory(dict)
     released: tuple[tuple[Message, str], ...] = ()
-    set_aside: Mapping[Address, str] = Factory(dict)
-    staying: Mapping[Address, int] = Factory(dict)
+    set_aside: Mapping[Party, str] = Factory(dict)
+    staying: Mapping[Party, int] = Factory(dict)
     replies: tuple[Answer, ...] = ()
 
     @property

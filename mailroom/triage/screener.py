@@ -1,4 +1,4 @@
-"""What lies in Screener although its sender is decided on or known. Pure.
+"""What lies in Screener although a decision counts for it, or its sender is known. Pure.
 
 Screener is for senders that nobody has decided on. Mail of others gets there when a rule is missing,
 came late or reaches too far, or when mail and triage crossed.
@@ -15,32 +15,49 @@ from mailroom.model.address import Address
 from mailroom.model.address_book import SendersCards
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import Correspondent
-from mailroom.triage.decisions import Decision, sender_of
+from mailroom.model.whom import Whom
+from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep, triage_groups_of
 from mailroom.triage.report import Waiting
+from mailroom.triage.ruling import Ruling, labelled_parties, parties_of, sender_of
 
 
 @frozen
 class MisplacedMail:
-    """The senders of mail in Screener that should not be there, each with the number of their messages.
+    """The mail in Screener that should not be there, by the parties whose decisions count for it.
 
-    A sender whose label has not been worked off is left out: they are under way, or left to the person.
+    A party whose label has not been worked off is left out: it is under way, or left to the person.
 
     Attributes:
-        stragglers: How senders in one triage group are filed.
-        in_several_groups: The groups of senders in more than one, for the person to choose from.
-        in_no_group: Senders with a card that is in no triage group.
-        undecided: These, and senders without a card.
+        stragglers: How parties in one triage group are filed.
+        in_several_groups: The groups of parties in more than one, for the person to choose from.
+        in_no_group: Senders with a card that is in no triage group, and for whom no other decision counts.
+        message_counts: For each of all these how many messages there are.
+        undecided: The senders in no group, and those without a card.
     """
 
-    stragglers: dict[Address, Filing]
-    in_several_groups: dict[Address, tuple[str, ...]]
+    stragglers: dict[Party, Filing]
+    in_several_groups: dict[Party, tuple[str, ...]]
     in_no_group: frozenset[Address]
-    message_counts: Counter[Address]
-    undecided: frozenset[Address] = frozenset()
+    message_counts: Counter[Party]
+    undecided: frozenset[Address]
+    _ruling: Ruling
+
+    def party_of(self, message: Message) -> Party | None:
+        """Return the party whose decision counts for a message; None where there is no such decision."""
+        return self._ruling.party_of(message)
+
+    def counts_for(self, message: Message) -> Party | None:
+        """Return to whom a message counts: that party, or else its sender."""
+        return self.party_of(message) or sender_of(message)
+
+    def is_undecided(self, message: Message) -> bool:
+        """Whether nobody's decision counts for a message that waits."""
+        return sender_of(message) in self.undecided and self.party_of(message) is None
 
 
 def find_misplaced(
@@ -50,35 +67,40 @@ def find_misplaced(
     scheme: Scheme,
     own: OwnAddresses,
 ) -> MisplacedMail:
-    """Sort the senders of the mail in Screener.
+    """Sort the mail in Screener.
 
     Args:
         messages: Every message in Screener, and every one with a triage label wherever it lies.
     """
-    waiting = _waiting_in_screener(messages, layout, own)
-    stragglers: dict[Address, Filing] = {}
-    in_several_groups: dict[Address, tuple[str, ...]] = {}
-    in_no_group: set[Address] = set()
-    strangers: set[Address] = set()
-    for sender, theirs in waiting.items():
-        cards = contacts.cards(sender)
-        if not cards:
-            strangers.add(sender)
+    seen = tuple(messages)
+    labelled = labelled_parties(seen, layout)
+    ruling = Ruling(contacts, layout.destinations.keys(), labelled, own)
+    decided: dict[Party, list[Correspondent]] = {}
+    others: dict[Address, int] = Counter()
+    for message in seen:
+        if layout.screener not in message.mailbox_ids or layout.is_protected(message):
             continue
+        if not isinstance(message.sender, Correspondent) or ruling.is_own(parties_of(message)):
+            continue
+        party = ruling.party_of(message)
+        if party is None:
+            others[message.sender.address] += 1
+        elif party not in labelled:
+            decided.setdefault(party, []).append(message.sender)
+    stragglers: dict[Party, Filing] = {}
+    in_several_groups: dict[Party, tuple[str, ...]] = {}
+    for party, senders in decided.items():
+        cards = contacts.cards(party)
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
-                category = scheme.category_of(group)
-                decision = Decision(theirs[0], category, is_old=True)
-                stragglers[sender] = file_sender(decision, cards, contacts.groups, layout)
-            case []:
-                in_no_group.add(sender)
+                decision = Decision(Whom.behind(party, senders[0]), scheme.category_of(group), is_old=True)
+                stragglers[party] = file_sender(decision, cards, contacts.groups, layout)
             case groups:
-                in_several_groups[sender] = tuple(group.name for group in groups)
-    counts = Counter(
-        {sender: len(waiting[sender]) for sender in (*stragglers, *in_several_groups, *in_no_group)}
-    )
-    undecided = frozenset(in_no_group | strangers)
-    return MisplacedMail(stragglers, in_several_groups, frozenset(in_no_group), counts, undecided)
+                in_several_groups[party] = tuple(group.name for group in groups)
+    in_no_group = frozenset(sender for sender in others if contacts.cards(sender))
+    counts: Counter[Party] = Counter({party: len(senders) for party, senders in decided.items()})
+    counts.update({sender: others[sender] for sender in others if sender in in_no_group})
+    return MisplacedMail(stragglers, in_several_groups, in_no_group, counts, frozenset(others), ruling)
 
 
 def count_waiting(messages: Iterable[Message], screener: MailboxId) -> Waiting:
@@ -89,31 +111,12 @@ def count_waiting(messages: Iterable[Message], screener: MailboxId) -> Waiting:
     return Waiting(len(waiting), len(senders), min(dates, default=""))
 
 
-def _waiting_in_screener(
-    messages: Iterable[Message], layout: Layout, own: OwnAddresses
-) -> dict[Address, list[Correspondent]]:
-    """Return the senders of the mail in Screener, as each message names them; none under way, none own."""
-    waiting: dict[Address, list[Correspondent]] = {}
-    labelled: set[Address] = set()
-    for message in messages:
-        if not isinstance(message.sender, Correspondent):
-            continue
-        sender = message.sender.address
-        if sender in own or own.may_hold(sender):
-            continue
-        if layout.is_labelled(message):
-            labelled.add(sender)
-        if layout.screener in message.mailbox_ids and not layout.is_protected(message):
-            waiting.setdefault(sender, []).append(message.sender)
-    return {sender: theirs for sender, theirs in waiting.items() if sender not in labelled}
-
-
 def release_contact(
-    message: Message, senders: Collection[Address], misplaced: MisplacedMail, layout: Layout
+    message: Message, senders: Collection[Party], misplaced: MisplacedMail, layout: Layout
 ) -> Change:
     """Say how a message of one of some contacts in no triage group gets out of Screener, to the Inbox."""
     here, sender = message.mailbox_ids, sender_of(message)
-    is_theirs = sender in senders and sender in misplaced.in_no_group
+    is_theirs = sender in senders and sender in misplaced.in_no_group and misplaced.is_undecided(message)
     if (
         not is_theirs
         or layout.screener not in here
@@ -126,8 +129,8 @@ def release_contact(
 
 def sweep_straggler(message: Message, misplaced: MisplacedMail, layout: Layout) -> Change:
     """Say how a message gets out of Screener to where its sender belongs."""
-    sender = sender_of(message)
-    filing = misplaced.stragglers.get(sender) if sender else None
+    party = misplaced.party_of(message)
+    filing = misplaced.stragglers.get(party) if party else None
     # The label may be as new as this view of the message: then the next cycle decides.
     if filing is None or layout.screener not in message.mailbox_ids or layout.is_labelled(message):
         return NO_CHANGE

@@ -79,7 +79,7 @@ def describe_senders(
     """
     silent = (
         Tally(Correspondent(address, address, ""), 0, "")
-        for address in sorted(contacts.addresses())
+        for address in sorted(map(Address, contacts.addresses()))
         if address not in own and incoming.of(address) is None
     )
     writing = [_describe(tally, outgoing, contacts, scheme) for tally in incoming.ranked()]

@@ -1,4 +1,4 @@
-"""Sweeps mail out of Screener whose senders were decided on before."""
+"""Sweeps mail out of Screener for which something was decided before."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable, Collection
 from attrs import evolve
 
 from mailroom.errors import ServerError
-from mailroom.model.address import Address
 from mailroom.model.address_book import AddressBook, SendersCards
 from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import MailStore
 from mailroom.model.scheme import Scheme
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.moves import moves_of
-from mailroom.triage.outcome import by_sender
+from mailroom.triage.outcome import by_party
 from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
 from mailroom.triage.plan import Filing
 from mailroom.triage.report import Answer, SweepReport
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.screener import (
     MisplacedMail,
     count_waiting,
@@ -37,7 +37,7 @@ class Stragglers:
 
     Args:
         own: Returns the account's own addresses.
-        pauses: Remembers senders of whom the server refused to move a message.
+        pauses: Remembers parties of whom the server refused to move a message.
         replies: Is told of mail in Screener of senders on whom nothing is decided; None where nobody asks.
         sweeps_in_cycles: Whether `sweep_after` moves anything, or only tells `replies`.
     """
@@ -50,7 +50,7 @@ class Stragglers:
         scheme: Scheme,
         *,
         own: Callable[[], OwnAddresses],
-        pauses: Pauses[Address],
+        pauses: Pauses[Party],
         replies: Replies | None = None,
         sweeps_in_cycles: bool = True,
     ) -> None:
@@ -63,7 +63,7 @@ class Stragglers:
         self._replies = replies
         self._sweeps_in_cycles = sweeps_in_cycles
         self._swept_state: str | None = None
-        self._unswept: frozenset[Address] = frozenset()
+        self._unswept: frozenset[Party] = frozenset()
 
     def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         """Sweep at the end of a cycle; no request where mail and contacts are as they were the last time.
@@ -136,8 +136,8 @@ class Stragglers:
             self._swept_state = after
 
     @property
-    def unswept(self) -> frozenset[Address]:
-        """Senders of whom a message could not be moved, and is tried again after its pause."""
+    def unswept(self) -> frozenset[Party]:
+        """Parties of whom a message could not be moved, and is tried again after its pause."""
         return self._unswept
 
     def rescue(self) -> SweepReport:
@@ -151,7 +151,7 @@ class Stragglers:
         snapshot, misplaced = self.read_screener(layout, self._book.refresh())
         return self._sweep(snapshot, misplaced, layout)
 
-    def contacts_waiting(self) -> Counter[Address]:
+    def contacts_waiting(self) -> Counter[Party]:
         """Count the mail in Screener of each contact in no triage group; writes nothing.
 
         Raises:
@@ -160,7 +160,7 @@ class Stragglers:
         _, misplaced = self.read_screener(self._reader.read_view().layout, self._book.latest())
         return Counter({sender: misplaced.message_counts[sender] for sender in sorted(misplaced.in_no_group)})
 
-    def release(self, senders: Collection[Address]) -> SweepReport:
+    def release(self, senders: Collection[Party]) -> SweepReport:
         """Move mail of contacts in no triage group to the Inbox, by mail and contacts as they are now.
 
         Raises:
@@ -168,7 +168,9 @@ class Stragglers:
         """
         layout = self._reader.read_view().layout
         snapshot, misplaced = self.read_screener(layout, self._book.refresh())
-        return self._move(snapshot, lambda x: release_contact(x, senders, misplaced, layout), layout)
+        return self._move(
+            snapshot, lambda x: release_contact(x, senders, misplaced, layout), sender_of, layout
+        )
 
     def read_screener(self, layout: Layout, contacts: SendersCards) -> tuple[Snapshot, MisplacedMail]:
         """Read Screener and the labels; say what lies there although its sender is decided on or known.
@@ -197,7 +199,7 @@ class Stragglers:
         later = Snapshot(snapshot.state, {key: after(each) for key, each in snapshot.messages.items()})
         misplaced = self._sort(later, contacts, layout)
         moved = Counter(
-            sender_of(each) for each in later.messages.values() if sweep_straggler(each, misplaced, layout)
+            misplaced.party_of(x) for x in later.messages.values() if sweep_straggler(x, misplaced, layout)
         )
         swept = [(filing, moved[x]) for x, filing in misplaced.stragglers.items() if moved[x]]
         answers = self.find_replies(list(later.messages.values()), contacts, layout)
@@ -217,18 +219,26 @@ class Stragglers:
         return find_misplaced(snapshot.messages.values(), contacts, layout, self._scheme, self._own())
 
     def _sweep(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> SweepReport:
-        return self._move(snapshot, lambda message: sweep_straggler(message, misplaced, layout), layout)
+        return self._move(
+            snapshot, lambda x: sweep_straggler(x, misplaced, layout), misplaced.counts_for, layout
+        )
 
-    def _move(self, snapshot: Snapshot, change: Callable[[Message], Change], layout: Layout) -> SweepReport:
+    def _move(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        party_of: Callable[[Message], Party | None],
+        layout: Layout,
+    ) -> SweepReport:
         update = self._mail.update(snapshot, change)
         self._note_swept(update.snapshot.state if update.is_seamless else None)
-        outcome = by_sender(update, snapshot)
+        outcome = by_party(update, snapshot, party_of)
         waiting = count_waiting(update.snapshot.messages.values(), layout.screener)
         return SweepReport(
             moved=dict(outcome.changed),
             failed=outcome.failed,
             waiting=waiting,
-            moves=moves_of(update, layout),
+            moves=moves_of(update, layout, party_of),
         )
 
     def _expect_replies(self, snapshot: Snapshot, misplaced: MisplacedMail, layout: Layout) -> None:

@@ -11,8 +11,8 @@ from attrs import evolve, frozen
 from mailroom.model.address import Address
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.sender import Correspondent, NoSender
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.layout import Layout
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.waiting import Overview
 
 

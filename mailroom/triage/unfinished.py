@@ -1,7 +1,7 @@
 """What was done for senders whose filing broke off: told together with what completes it.
 
 Else nobody would tell what the earlier cycle did, and `undo --last` would take back half of it. It is known
-as long as the process lives, and the same label stands for the same sender.
+as long as the process lives, and the same label stands for the same party.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from attrs import evolve
 
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 from mailroom.triage.plan import Filing
 from mailroom.triage.report import Filed
 from mailroom.triage.work import Task, Work, task_of
@@ -32,7 +32,7 @@ class Unfinished:
             self.note(work)
             raise
 
-    def note(self, work: Work, ended: Collection[Address] = ()) -> None:
+    def note(self, work: Work, ended: Collection[Party] = ()) -> None:
         """Remember what was begun, and forget what has ended or is not wanted any more.
 
         Args:
@@ -42,14 +42,14 @@ class Unfinished:
             task_of(filing.decision): self.completed(
                 Filed(
                     filing,
-                    work.moved[sender],
-                    gone_cards=work.gone_cards.get(sender, frozenset()),
-                    moves=work.moves.get(sender, ()),
+                    work.moved[party],
+                    gone_cards=work.gone_cards.get(party, frozenset()),
+                    moves=work.moves.get(party, ()),
                 )
             )
-            for sender, filing in (*work.broken_off.items(), *work.filings.items())
+            for party, filing in (*work.broken_off.items(), *work.filings.items())
         }
-        wanted = {task_of(each) for each in work.decisions if each.sender not in ended}
+        wanted = {task_of(each) for each in work.decisions if each.party not in ended}
         self._begun = {task: each for task, each in (self._begun | begun).items() if task in wanted}
 
     def completed(self, filed: Filed) -> Filed:

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Scheme
-from mailroom.triage.decisions import sender_of
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Answer
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.screener import MisplacedMail, count_waiting
 from mailroom.triage.words import number_of
 
@@ -45,7 +45,7 @@ class Overview:
     replies: Sequence[Answer] = ()
 
 
-def judge_waiting(overview: Overview, scheme: Scheme, failed: Mapping[Address, str]) -> Iterator[Finding]:
+def judge_waiting(overview: Overview, scheme: Scheme, failed: Mapping[Party, str]) -> Iterator[Finding]:
     """Say what waits for the person, what for the next cycle, and what in Screener.
 
     Args:
@@ -79,7 +79,7 @@ def _left_to_the_person(overview: Overview, scheme: Scheme) -> Iterator[Finding]
         yield _wrong(f"{more} left to you: `mailroom plan` lists them")
 
 
-def _left_to_the_next_cycle(overview: Overview, failed: Collection[Address]) -> Iterator[Finding]:
+def _left_to_the_next_cycle(overview: Overview, failed: Collection[Party]) -> Iterator[Finding]:
     layout, rest = overview.layout, [x for x in overview.messages if x.id not in overview.left]
     labelled = [x for x in rest if layout.is_labelled(x) and sender_of(x) not in failed]
     if labelled:
@@ -102,7 +102,7 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
     misplaced, screener = overview.misplaced, scheme.screener
     passing = {each.message.id for each in overview.replies}
 
-    def held(senders: Collection[Address], who: str) -> str:
+    def held(senders: Collection[Party], who: str) -> str:
         theirs = [
             x
             for x in overview.messages

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from mailroom.model.address import Address
 from mailroom.model.mail import Message, MessageId, Snapshot
 from mailroom.model.names import is_form_of
+from mailroom.model.party import Party
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
 from mailroom.triage.layout import Layout
@@ -19,7 +20,7 @@ from mailroom.triage.work import Work
 
 
 def find_accepted(
-    mail: MailStore, work: Work, snapshot: Snapshot, layout: Layout, names: Mapping[Address, str]
+    mail: MailStore, work: Work, snapshot: Snapshot, layout: Layout, names: Mapping[Party, str]
 ) -> frozenset[MessageId]:
     """Look which of the warnings that are about to be put on the person has taken off before.
 

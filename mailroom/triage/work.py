@@ -7,72 +7,84 @@ from collections.abc import Collection, Mapping
 
 from attrs import Factory, define, evolve, field
 
-from mailroom.model.address import Address
-from mailroom.model.address_book import Contacts
+from mailroom.model.address_book import Contacts, SendersCards
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import Update
 from mailroom.triage.conversations import Meant, Released
-from mailroom.triage.decisions import Decision, Rejection, sender_of
+from mailroom.triage.decisions import Decision, Rejection
 from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
 from mailroom.triage.moves import Move, moves_of
-from mailroom.triage.outcome import by_sender
+from mailroom.triage.outcome import by_party
 from mailroom.triage.plan import NO_CHANGE, Filing, sweep
 from mailroom.triage.report import Filed, Forecast, Rejected, Report, Unmarked, Warned
+from mailroom.triage.ruling import Ruling, parties_of, sender_of, subject_of
 
-Task = tuple[Address, str] | MessageId
-"""What may be refused again and again: filing a sender for a category, or marking a message."""
+Task = tuple[Party, str] | MessageId
+"""What may be refused again and again: filing a party for a category, or marking a message."""
 
 
 @define
 class Work:
-    """Senders and messages on their way through a cycle.
+    """Parties and messages on their way through a cycle.
 
     Attributes:
         decisions: What the person decided.
         rejected: Labelled messages that are left to the person.
         released: Labelled messages of which the label does not speak: it just comes off; each with why.
-        postponed: For each sender about whom nothing can be decided yet, why.
-        set_aside: For each sender who is not to be as before, because somebody decided on them since, why.
+        postponed: For each party about whom nothing can be decided yet, why.
+        labelled: Of whom labels speak, those included that are left to the person.
+        own: The person's own addresses.
+        set_aside: For each party that is not to be as before, because somebody decided on them since, why.
         held: What was refused lately, and is left alone in this cycle.
-        filings: How senders are filed; a sender stands here until something of theirs fails.
-        broken_off: How senders were being filed of whom something failed then.
-        failed: For each sender of whom something failed, why.
+        filings: How parties are filed; one stands here until something of theirs fails.
+        broken_off: How parties were being filed of whom something failed then.
+        failed: For each party of whom something failed, why.
         refused: For each message of others whose labels or marks could not be changed, why.
-        moved: For each sender how many messages were moved.
+        moved: For each party how many messages were moved.
         accepted: Messages of which no warning is due: the person has taken one off before that was the same.
         moved_ids: These messages; `writes` is how often one of them was moved.
         moves: How they moved, as far as it is remembered.
-        gone_cards: For each sender on whom nothing is decided any more, the cards that were deleted.
-        resting: Senders and messages to which nothing is done in this cycle: they are held, or postponed.
-        staying: For each sender how many messages stay where somebody has moved them since.
-        kept_cards: For each sender on whom nothing is decided any more and who has a card all the same, why.
+        gone_cards: For each party on whom nothing is decided any more, the cards that were deleted.
+        resting: Parties and messages to which nothing is done in this cycle: they are held, or postponed.
+        staying: For each party how many messages stay where somebody has moved them since.
+        kept_cards: For each party on whom nothing is decided any more and which has a card all the same, why.
     """
 
     decisions: tuple[Decision, ...]
     rejected: dict[MessageId, Rejection]
     released: dict[MessageId, Released] = Factory(dict)
-    postponed: dict[Address, str] = Factory(dict)
-    set_aside: dict[Address, str] = Factory(dict)
+    postponed: dict[Party, str] = Factory(dict)
+    labelled: frozenset[Party] = frozenset()
+    own: OwnAddresses = Factory(OwnAddresses)
+    set_aside: dict[Party, str] = Factory(dict)
     held: frozenset[Task] = frozenset()
-    filings: dict[Address, Filing] = Factory(dict)
-    broken_off: dict[Address, Filing] = Factory(dict)
-    failed: dict[Address, str] = Factory(dict)
+    filings: dict[Party, Filing] = Factory(dict)
+    broken_off: dict[Party, Filing] = Factory(dict)
+    failed: dict[Party, str] = Factory(dict)
     refused: dict[MessageId, str] = Factory(dict)
-    moved: Counter[Address] = Factory(Counter)
+    moved: Counter[Party] = Factory(Counter)
     moved_ids: set[MessageId] = Factory(set)
     writes: int = 0
-    moves: dict[Address, tuple[Move, ...]] = Factory(dict)
-    gone_cards: dict[Address, frozenset[CardUid]] = Factory(dict)
-    staying: dict[Address, int] = Factory(dict)
-    kept_cards: dict[Address, str] = Factory(dict)
+    moves: dict[Party, tuple[Move, ...]] = Factory(dict)
+    gone_cards: dict[Party, frozenset[CardUid]] = Factory(dict)
+    staying: dict[Party, int] = Factory(dict)
+    kept_cards: dict[Party, str] = Factory(dict)
     accepted: frozenset[MessageId] = frozenset()
-    resting: frozenset[Address | MessageId] = field(init=False)
+    resting: frozenset[Party | MessageId] = field(init=False)
+    _ruling: Ruling = field(init=False, factory=Ruling)
 
     def __attrs_post_init__(self) -> None:
         held = (task[0] if isinstance(task, tuple) else task for task in self.held)
         self.resting = frozenset((*held, *self.postponed))
+
+    def consult(self, contacts: SendersCards, layout: Layout) -> None:
+        """Take in the contacts, which say who has a decision of their own."""
+        under_way = self.labelled.union(decision.party for decision in self.decisions)
+        self._ruling = Ruling(contacts, layout.destinations.keys(), under_way, self.own)
 
     def settle(self, meant: Meant) -> None:
         """Take in of whom the labels in conversations speak."""
@@ -83,18 +95,18 @@ class Work:
     @property
     def hopeful_decisions(self) -> list[Decision]:
         """The decisions about senders of whom nothing has failed yet."""
-        return [decision for decision in self.decisions if decision.sender not in self.failed]
+        return [decision for decision in self.decisions if decision.party not in self.failed]
 
     @property
     def has_work(self) -> bool:
         """Whether a decision is to be carried out in this cycle."""
         return any(task_of(decision) not in self.held for decision in self.decisions)
 
-    def fail(self, sender: Address, reason: str) -> None:
-        """Let a sender drop out of the steps that follow."""
-        if filing := self.filings.pop(sender, None):
-            self.broken_off[sender] = filing
-        self.failed.setdefault(sender, reason)
+    def fail(self, party: Party, reason: str) -> None:
+        """Let a party drop out of the steps that follow."""
+        if filing := self.filings.pop(party, None):
+            self.broken_off[party] = filing
+        self.failed.setdefault(party, reason)
 
     def fail_release(self, message_id: MessageId, marked: Snapshot, reason: str) -> None:
         """Note that a label of which a message does not speak stays on.
@@ -105,26 +117,39 @@ class Work:
         self.refused[message_id] = reason
         for decision in self.decisions:
             if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
-                self.fail(decision.sender, reason)
+                self.fail(decision.party, reason)
 
-    def not_filed(self, marked: Snapshot) -> dict[Address, str]:
-        """Return why senders are not filed, those included whose labelled messages are left to the person."""
+    def not_filed(self, marked: Snapshot, layout: Layout) -> dict[Party, str]:
+        """Return why parties are not filed, those included whose labelled messages are left to the person."""
         rejected = {
-            sender: each.reason
+            party: each.reason
             for message_id, each in self.rejected.items()
-            if (sender := sender_of(marked.messages[message_id]))
+            if (party := subject_of(marked.messages[message_id], layout))
         }
         return rejected | self.postponed | self.set_aside | self.failed
 
-    def filing_of(self, message: Message) -> Filing | None:
-        """Return how the message's sender is filed, if they are."""
-        sender = sender_of(message)
-        return self.filings.get(sender) if sender else None
+    def party_of(self, message: Message) -> Party | None:
+        """Return the party that is filed and whose decision counts for a message, if there is one."""
+        parties = parties_of(message)
+        if self.filings.keys().isdisjoint(parties):
+            return None
+        party = self._ruling.first_of(parties)
+        return party if party in self.filings else None
 
-    def rests(self, message: Message) -> bool:
+    def filing_of(self, message: Message) -> Filing | None:
+        """Return how the party is filed whose decision counts for a message, if it is."""
+        party = self.party_of(message)
+        return self.filings[party] if party else None
+
+    def filing_said_on(self, message: Message, layout: Layout) -> Filing | None:
+        """Return how the party is filed of which the labels on a message speak, if it is."""
+        subject = subject_of(message, layout)
+        return self.filings.get(subject) if subject else None
+
+    def rests(self, message: Message, layout: Layout) -> bool:
         """Whether nothing more is to be done to a message in this cycle."""
-        sender = sender_of(message)
-        return sender in self.failed or sender in self.resting or message.id in self.resting
+        subject = subject_of(message, layout)
+        return subject in self.failed or subject in self.resting or message.id in self.resting
 
     def swept(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets to where its sender's mail belongs."""
@@ -154,12 +179,12 @@ class Work:
         new = {x: was for x, was in update.former.items() if x not in self.moved_ids}
         self.moved_ids |= new.keys()
         update = evolve(update, former=new)
-        outcome = by_sender(update, before)
+        outcome = by_party(update, before, self.party_of)
         self.moved += outcome.changed
-        for sender, moves in moves_of(update, layout).items():
-            self.moves[sender] = (*self.moves.get(sender, ()), *moves)
-        for sender, reason in outcome.failed.items():
-            self.fail(sender, reason)
+        for party, moves in moves_of(update, layout, self.party_of).items():
+            self.moves[party] = (*self.moves.get(party, ()), *moves)
+        for party, reason in outcome.failed.items():
+            self.fail(party, reason)
 
     def unlabelled(self, message: Message, layout: Layout, contacts: Contacts) -> Change:
         """Say how the label comes off a message of which it does not speak, if this is one."""
@@ -172,18 +197,18 @@ class Work:
         labels = self.released[message.id][0].mailbox_ids & layout.labels.keys()
         return release(message, labels, layout, is_decided=not groups.isdisjoint(layout.destinations))
 
-    def concluded(self, message: Message, layout: Layout, names: Mapping[Address, str]) -> Change:
+    def concluded(self, message: Message, layout: Layout, names: Mapping[Party, str]) -> Change:
         """Say which labels come off a message, and which go on.
 
         Args:
             names: What senders are called on their cards.
         """
-        if self.rests(message):
+        if self.rests(message, layout):
             return NO_CHANGE
         sender = sender_of(message)
         return conclude(
             message,
-            self.filing_of(message),
+            self.filing_said_on(message, layout),
             layout,
             rejection=self.rejected.get(message.id),
             differs=name_differs(message, names.get(sender, "") if sender else ""),
@@ -192,7 +217,7 @@ class Work:
 
     def refusals(self) -> set[Task]:
         """Return what was refused in this cycle."""
-        senders = (task_of(decision) for decision in self.decisions if decision.sender in self.failed)
+        senders = (task_of(decision) for decision in self.decisions if decision.party in self.failed)
         return {*senders, *self.refused}
 
     def left_to_the_person(self, marked: Snapshot, layout: Layout) -> dict[MessageId, str]:
@@ -203,8 +228,8 @@ class Work:
         for message in marked.messages.values():
             if message.id in coming_off:
                 continue
-            if layout.is_labelled(message) and (sender := sender_of(message)) in reasons:
-                left[message.id] = reasons[sender]
+            if layout.is_labelled(message) and (party := subject_of(message, layout)) in reasons:
+                left[message.id] = reasons[party]
         return left
 
     def all_released(self, marked: Snapshot) -> tuple[Released, ...]:
@@ -217,20 +242,21 @@ class Work:
         return (*self.released.values(), *dropped)
 
     def foreseen(self) -> tuple[tuple[Filing, int], ...]:
-        """Return how the senders would be filed, each with how many of their messages would move."""
-        return tuple((filing, self.moved[sender]) for sender, filing in self.filings.items())
+        """Return how the parties would be filed, each with how many of their messages would move."""
+        return tuple((filing, self.moved[party]) for party, filing in self.filings.items())
 
-    def preview(self, marked: Snapshot) -> Forecast:
+    def preview(self, marked: Snapshot, layout: Layout) -> Forecast:
         """Say what would become of what a person says otherwise than by labels."""
-        left = self.not_filed(marked)
+        left = self.not_filed(marked, layout)
         return Forecast(self.foreseen(), (), left=left, set_aside=self.set_aside, staying=self.staying)
 
-    def report_of_file(self, marked: Snapshot) -> Report:
+    def report_of_file(self, marked: Snapshot, layout: Layout) -> Report:
         """Say what became of it."""
-        return Report(filed=self.filed(marked), failed=self.not_filed(marked), set_aside=self.set_aside)
+        failed = self.not_filed(marked, layout)
+        return Report(filed=self.filed(marked), failed=failed, set_aside=self.set_aside)
 
     def filed(self, marked: Snapshot) -> tuple[Filed, ...]:
-        """Say how the senders were filed of whom nothing failed.
+        """Say how the parties were filed of whom nothing failed.
 
         Args:
             marked: The labelled messages.
@@ -244,14 +270,14 @@ class Work:
         return tuple(
             Filed(
                 filing,
-                self.moved[sender],
-                self.kept_cards.get(sender, ""),
-                self.gone_cards.get(sender, frozenset()),
-                self.moves.get(sender, ()),
+                self.moved[party],
+                self.kept_cards.get(party, ""),
+                self.gone_cards.get(party, frozenset()),
+                self.moves.get(party, ()),
                 labelled(filing),
-                self.staying.get(sender, 0),
+                self.staying.get(party, 0),
             )
-            for sender, filing in self.filings.items()
+            for party, filing in self.filings.items()
         )
 
     def report(
@@ -260,7 +286,7 @@ class Work:
         before: Snapshot,
         update: Update,
         told: Collection[MessageId],
-        names: Mapping[Address, str],
+        names: Mapping[Party, str],
     ) -> Report:
         """Say what the cycle did.
 
@@ -303,5 +329,5 @@ class Work:
 
 
 def task_of(decision: Decision) -> Task:
-    """Return what a decision is remembered by; another label on the sender is another task."""
-    return decision.sender, decision.category.title
+    """Return what a decision is remembered by; another label on the party is another task."""
+    return decision.party, decision.category.title

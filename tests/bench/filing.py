@@ -7,6 +7,7 @@ import time
 from attrs import evolve
 
 from mailroom.model.sender import read_correspondents
+from mailroom.model.whom import Whom
 from mailroom.sandbox import Sandbox
 from mailroom.triage.decisions import Decision
 from mailroom.triage.report import Report
@@ -91,7 +92,7 @@ def _apply_file() -> None:
             scheme = settings_for(sandbox.environment()).scheme
             (feed,) = (x for x in scheme.categories if x.title == "Feed")
             decisions = [
-                Decision(who, feed) for email in emails for who in read_correspondents([("", email)])
+                Decision(Whom.of(who), feed) for email in emails for who in read_correspondents([("", email)])
             ]
             counts = []
             for action in (mailroom.triage.foresee, mailroom.triage.apply, mailroom.triage.apply):

@@ -233,7 +233,7 @@ class TestTakenBack:
         stays = hit.account.receive([BOB], "Screener", "@ToFeed")
         self.reading_takes(hit, 2 * MAX_VIEW_AGE_SECONDS, taken_back)
         report = mailroom.triage.run()
-        assert [filed.filing.decision.sender for filed in report.filed] == [BOB[1]]
+        assert [filed.filing.decision.party for filed in report.filed] == [BOB[1]]
         assert hit.account.mailboxes_of(taken_back) == {"Screener"}
         assert hit.account.mailboxes_of(stays) == {"Feed"}
         assert groups_of(hit.account, ANN[1]) == []

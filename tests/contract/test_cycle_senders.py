@@ -117,6 +117,9 @@ class TestTheSender:
             pytest.param([ANN, BOB], id="several"),
             pytest.param([("Root", "root")], id="no domain"),
             pytest.param([("Nobody", "@example.net")], id="no local part"),
+            pytest.param([("Everybody", "*@example.net")], id="everybody at a domain"),
+            pytest.param([("Everybody", '"*"@example.net')], id="everybody, in quotes"),
+            pytest.param([("Everybody", "*@*.example.net")], id="everybody below a domain"),
         ],
     )
     def test_a_message_without_a_usable_sender_is_left_to_the_person(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailroom.triage.decisions import sender_of
+from mailroom.triage.ruling import sender_of
 from tests.support.accounts import LABELS, AccountUnderTest, add_contact
 from tests.support.running import run_command, run_cycle
 from tests.support.scenarios import ANN, BOB, DAN, EVE, SCENARIOS, STRAGGLER, Scenario, Stage, set_up
@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_the_cycle(
     answering = Counter(each["sender"] for each in planned["replies"])
     report = run_cycle(account)
     assert answering == Counter(str(sender_of(each.message)) for each in report.replies.passed)
-    filed = {each.filing.decision.sender: each.messages_moved for each in report.filed}
+    filed = {each.filing.decision.party: each.messages_moved for each in report.filed}
     assert (filed, report.swept.moved) == (said["senders"], said["stragglers"])
     after = places(stage)
     moved = Counter(stage.messages[name].sender for name, where in after.items() if where != before[name])

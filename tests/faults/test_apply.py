@@ -55,7 +55,7 @@ def apply(each: Rig, folder: Path) -> Report:
 def cut_off_everywhere(open_account: Callable[[], AccountUnderTest], folder: Path, *, applied: bool) -> None:
     """Break it off at each of its requests in turn, and look how the next run ends."""
     with rig(open_account(), named_in_a_file) as quiet:
-        assert {filed.filing.decision.sender for filed in apply(quiet, folder).filed} == {
+        assert {filed.filing.decision.party for filed in apply(quiet, folder).filed} == {
             *quiet.stage.named
         } - LEFT
         requests = len(quiet.proxy.requests)

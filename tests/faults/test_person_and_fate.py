@@ -20,8 +20,8 @@ from mailroom.errors import MailroomError
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import take_back_last
 from mailroom.journal.recording import entry_of
-from mailroom.model.address import Address
 from mailroom.model.mail import ARCHIVED_KEYWORD
+from mailroom.model.party import Party
 from mailroom.triage.report import Report
 from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
 from tests.faults.witness import PROTECTED, Witness
@@ -208,7 +208,7 @@ class PersonAndFate(RuleBasedStateMachine):
             return
         seen["takings back"] += 1
         self.witness.taken_back.update(
-            each.sender for each in taking_back.decisions if each.category.is_undecided
+            each.party for each in taking_back.decisions if each.category.is_undecided
         )
         report = self.work(schedule, lambda: self.mailroom.triage.apply(taking_back.decisions))
         self.note(report, Cause.UNDO, taking_back.entries)
@@ -220,9 +220,7 @@ class PersonAndFate(RuleBasedStateMachine):
         self.note(report, Cause.CYCLE, {})
         return report
 
-    def note(
-        self, report: Report | None, cause: Cause, takes_back: Mapping[Address, tuple[str, ...]]
-    ) -> None:
+    def note(self, report: Report | None, cause: Cause, takes_back: Mapping[Party, tuple[str, ...]]) -> None:
         """Keep what the journal has of it; of what broke off, it has nothing."""
         if report is not None:
             moment = BEGINNING + timedelta(minutes=len(self.entries))

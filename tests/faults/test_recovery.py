@@ -93,7 +93,7 @@ def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
         report = hit.run(mailroom)
         assert set(report.failed) == {ANN[1], BOB[1]}
         assert all("Feed" in reason for reason in report.failed.values())
-        assert {filed.filing.decision.sender for filed in report.filed} >= {
+        assert {filed.filing.decision.party for filed in report.filed} >= {
             "dan@example.net",
             "zoe@example.net",
         }

@@ -47,7 +47,7 @@ def file(each: Rig) -> None:
     mailroom.begin()
     report = mailroom.triage.run()
     mailroom.journal.tell(report)
-    strangers = {x.filing.decision.sender for x in report.filed if not x.filing.former_groups}
+    strangers = {x.filing.decision.party for x in report.filed if not x.filing.former_groups}
     each.observer.expect_undecided(strangers)
 
 

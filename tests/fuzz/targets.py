@@ -22,6 +22,7 @@ from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.names import clean_name
 from mailroom.model.sender import NoSender, read_sender
+from mailroom.model.whom import Whom
 
 URL = "http://127.0.0.1/"
 FIRST_CHUNK_BYTES = 7
@@ -152,7 +153,7 @@ def from_header(data: bytes) -> None:
     if isinstance(sender, NoSender):
         return
     name = sender.name or sender.email
-    card = summarize(compose_card(NewCard.of(sender, CardKind.PERSON), CardUid("1")))
+    card = summarize(compose_card(NewCard.of(Whom.of(sender), CardKind.PERSON), CardUid("1")))
     if sender.address not in card.addresses or card.name != clean_name(name):
         raise AssertionError("the card is not the sender's")
 

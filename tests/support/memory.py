@@ -8,12 +8,12 @@ from types import MappingProxyType
 from attrs import define, evolve, field, frozen
 
 from mailroom.contacts.enrolling import enrol_in_two_steps
-from mailroom.model.address import Address
 from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import Reading, Update
 
 NEWEST_SENT = 200
@@ -38,7 +38,7 @@ class World:
 
     mailboxes: tuple[Mailbox, ...]
     messages: dict[MessageId, Message]
-    cards: dict[CardUid, tuple[Card, frozenset[Address]]]
+    cards: dict[CardUid, tuple[Card, frozenset[Party]]]
     groups: dict[str, frozenset[CardUid]]
     own: tuple[str, ...] = ()
     writes_left: int | None = None
@@ -186,13 +186,13 @@ class World:
 class View:
     """The world's address book as of one moment."""
 
-    by_uid: Mapping[CardUid, tuple[Card, frozenset[Address]]]
+    by_uid: Mapping[CardUid, tuple[Card, frozenset[Party]]]
     members: Mapping[str, frozenset[CardUid]]
 
-    def cards(self, address: Address) -> Sequence[Card]:
-        return [card for card, addresses in self.by_uid.values() if address in addresses]
+    def cards(self, party: Party) -> Sequence[Card]:
+        return [card for card, parties in self.by_uid.values() if party in parties]
 
-    def addresses(self) -> Iterable[Address]:
+    def addresses(self) -> Iterable[Party]:
         return {address for _, addresses in self.by_uid.values() for address in addresses}
 
     def groups(self, uid: CardUid) -> Collection[str]:
@@ -204,7 +204,7 @@ class View:
     def group_uids(self) -> Mapping[str, CardUid]:
         return {name: CardUid(f"group {name}") for name in self.members}
 
-    def filed_by(self, address: Address, group: str) -> int:
+    def filed_by(self, party: Party, group: str) -> int:
         return 0
 
     def changed_at(self, group: str) -> int:
@@ -249,8 +249,8 @@ class Book:
                 self._put_group(name, frozenset())
         return {}
 
-    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
-        made: dict[Address, Card | Refused] = {}
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Party, Card | Refused]:
+        made: dict[Party, Card | Refused] = {}
         for new in cards:
             uid = CardUid(f"uid of {new.address}")
             if uid not in self.world.cards:
@@ -325,7 +325,7 @@ class Book:
 
     def _see(
         self,
-        cards: Mapping[CardUid, tuple[Card, frozenset[Address]]] = MappingProxyType({}),
+        cards: Mapping[CardUid, tuple[Card, frozenset[Party]]] = MappingProxyType({}),
         groups: Mapping[str, frozenset[CardUid]] = MappingProxyType({}),
     ) -> None:
         """Know what was written here without reading it."""

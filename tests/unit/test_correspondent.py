@@ -43,6 +43,11 @@ def test_a_sender_is_the_set_of_addresses(entries: list[HeaderEntry]) -> None:
         ([("Ann", "")], "not an address"),
         ([("Ann", "ann"), ("", "bob@")], "not an address"),
         ([("", ANN), ("", "bob@example.com"), ("", ANN)], "has 2 senders"),
+        ([("", "*@example.com"), ("Ann", ANN)], "has 2 senders"),
+        ([("", "*@example.com")], "stands for everybody at a domain"),
+        ([("Ann", '"*"@example.com')], "stands for everybody at a domain"),
+        ([("Ann", "<mailto:*@EXAMPLE.com>")], "stands for everybody at a domain"),
+        ([("", "*@*.example.com")], "stands for everybody at a domain"),
     ],
 )
 def test_none_and_several_are_told(entries: list[HeaderEntry], said: str) -> None:

@@ -13,8 +13,10 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, Membership
 from mailroom.model.mail import Change, MailboxId, MailLimits, Message, MessageId, Snapshot, ThreadId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import Update
-from mailroom.model.sender import Correspondent, read_sender
+from mailroom.model.sender import read_sender
+from mailroom.model.whom import Whom
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
@@ -46,7 +48,7 @@ def message(number: int, sender: Address, *mailboxes: str) -> Message:
     return Message(MessageId(f"m{number}"), places, False, read_sender([("", sender)]), f"2026-0{number}")
 
 
-def world(*messages: Message, cards: Mapping[str, Collection[Address]] | None = None) -> World:
+def world(*messages: Message, cards: Mapping[str, Collection[Party]] | None = None) -> World:
     held = {CardUid(x): (Card(CardUid(x), x, 1), frozenset(y)) for x, y in (cards or {}).items()}
     groups: dict[str, frozenset[CardUid]] = dict.fromkeys(GROUPS, frozenset())
     return World(MAILBOXES, {x.id: x for x in messages}, held, groups)
@@ -65,7 +67,7 @@ def test_a_forecast_says_who_gets_a_card_and_who_has_one() -> None:
         cards={"b": [BOB]},
     )
     forecast = triage(account).forecast()
-    filings = {filing.decision.sender: (filing, moved) for filing, moved in forecast.filings}
+    filings = {filing.decision.party: (filing, moved) for filing, moved in forecast.filings}
     (ann, anns), (bob, bobs) = filings[ANN], filings[BOB]
     assert ann.card
     assert bob.card
@@ -79,8 +81,8 @@ def test_a_forecast_and_the_cycle_say_the_same() -> None:
     account = world(
         message(1, ANN, "Screener", "@ToFeed"), message(2, ANN, "Screener"), message(3, BOB, "@ToImbox")
     )
-    foretold = {filing.decision.sender: moved for filing, moved in triage(account).forecast().filings}
-    done = {filed.filing.decision.sender: filed.messages_moved for filed in triage(account).run().filed}
+    foretold = {filing.decision.party: moved for filing, moved in triage(account).forecast().filings}
+    done = {filed.filing.decision.party: filed.messages_moved for filed in triage(account).run().filed}
     assert done == foretold == {ANN: 2, BOB: 1}
 
 
@@ -115,7 +117,7 @@ def test_a_refused_group_stops_no_other_sender() -> None:
     account = world(message(1, ANN, "Screener", "@ToFeed"), message(2, BOB, "Screener", "@ToJail"))
     report = triage(account, RefusingBook(account, {"Feed"})).run()
     assert report.failed == {ANN: "refused"}
-    assert [filed.filing.decision.sender for filed in report.filed] == [BOB]
+    assert [filed.filing.decision.party for filed in report.filed] == [BOB]
     assert account.messages[MessageId("m1")].mailbox_ids == {"Screener", "@ToFeed"}
 
 
@@ -252,7 +254,7 @@ def test_a_card_that_cannot_be_read_is_told_once_and_stops_only_who_has_no_card(
         )
         triage = open_account(settings_for(sandbox.environment())).triage
         reports = [run_cycle(triage) for _ in range(2)]
-    assert [each.filing.decision.sender for each in reports[0].filed] == ["known@a.example"]
+    assert [each.filing.decision.party for each in reports[0].filed] == ["known@a.example"]
     assert odd in reports[0].failed[Address("new@a.example")]
     assert not account.cards_of("new@a.example")
     told = [record for record in caplog.records if record.message == "contacts_unreadable"]
@@ -274,7 +276,7 @@ def test_a_file_does_not_overrule_a_label_put_on_while_the_contacts_were_read() 
             account.messages[MessageId("m1")] = message(1, ANN, "Screener", "@ToJail")
             return super().refresh()
 
-    decision = Decision(Correspondent(ANN, ANN, ""), SCHEME.category_of(FEED))
+    decision = Decision(Whom(ANN, ANN, ""), SCHEME.category_of(FEED))
     report = triage(account, SlowBook(account), lambda: now[0]).apply([decision])
     assert "@ToJail" in report.failed[ANN]
     assert account.writes == 0

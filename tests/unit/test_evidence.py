@@ -9,11 +9,11 @@ from itertools import count
 import pytest
 from attrs import Factory, evolve, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category, ContactGroup, Name
 from mailroom.model.sender import read_sender
 from mailroom.triage.evidence import Evidence, judge_rules, mailboxes_to_look_at
@@ -46,11 +46,11 @@ class People:
     made_at: str = SET_UP
     changed: str = FILED
 
-    def cards(self, address: Address) -> Sequence[Card]:
-        moment = self.filed.get(address, FILED)
-        return [Card(CardUid(address), "", seconds(moment))] if address in self.members else []
+    def cards(self, party: Party) -> Sequence[Card]:
+        moment = self.filed.get(party, FILED)
+        return [Card(CardUid(party), "", seconds(moment))] if party in self.members else []
 
-    def addresses(self) -> Collection[Address]:
+    def addresses(self) -> Collection[Party]:
         return []
 
     def groups(self, uid: CardUid) -> Collection[str]:
@@ -62,8 +62,8 @@ class People:
     def group_uids(self) -> Mapping[str, CardUid]:
         return {}
 
-    def filed_by(self, address: Address, group: str) -> int:
-        return seconds(self.filed.get(address, FILED))
+    def filed_by(self, party: Party, group: str) -> int:
+        return seconds(self.filed.get(party, FILED))
 
     def changed_at(self, group: str) -> int:
         return seconds(self.changed)

@@ -9,6 +9,7 @@ from mailroom.journal.memory import take_back_last, take_back_senders
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardUid
 from mailroom.model.mail import MailboxId, MessageId
+from mailroom.model.party import Party
 from mailroom.triage.former import Way
 from mailroom.triage.moves import Move, Place
 from tests.support.default_account import SCHEME
@@ -56,13 +57,13 @@ def undone(number: int, *decided: Decided, takes_back: str) -> Entry:
     return entry(number, *(evolve(each, takes_back=(takes_back,)) for each in decided), cause=Cause.UNDO)
 
 
-def taken(entries: list[Entry]) -> tuple[str, list[Address]] | None:
+def taken(entries: list[Entry]) -> tuple[str, list[Party]] | None:
     """Which entry is taken back next, and of whom."""
     taking_back = take_back_last(entries, SCHEME)
     if taking_back is None:
         return None
     assert taking_back.entry
-    return taking_back.entry.id, [each.sender for each in taking_back.decisions]
+    return taking_back.entry.id, [each.party for each in taking_back.decisions]
 
 
 def test_the_newest_that_changed_somebody_is_next() -> None:

@@ -26,6 +26,7 @@ from mailroom.model.contacts import Card, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.notes import Note, NoteKind, Retiring
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.sender import read_sender
 from mailroom.triage.cycle import Triage
 from mailroom.triage.decisions import MAY_BE_OWN
@@ -184,7 +185,7 @@ class TestTelling:
     def test_very_many_are_few_notices(self) -> None:
         """Each holds the keys of many, and shows some: the work is bounded."""
         count = MOST_TOGETHER + 1
-        failed = {Address(f"p{n}@example.net"): "forbidden" for n in range(count)}
+        failed: dict[Party, str] = {Address(f"p{n}@example.net"): "forbidden" for n in range(count)}
         world = _world()
         notes = NotesInMemory(world)
         notices = Notices(notes)
@@ -200,7 +201,7 @@ class TestTelling:
 
     def test_few_are_each_by_themselves(self) -> None:
         """So that each goes as soon as it is over."""
-        failed = {Address(f"p{n}@example.net"): "forbidden" for n in range(MOST_APART)}
+        failed: dict[Party, str] = {Address(f"p{n}@example.net"): "forbidden" for n in range(MOST_APART)}
         assert len(Notices(NotesInMemory(_world())).plan(needs_of(Report(failed=failed))).notes) == MOST_APART
 
     def test_where_the_server_takes_none_it_is_tried_again_later(self) -> None:
@@ -316,6 +317,6 @@ class _Broken(NotesInMemory):
 class _Refusing(Book):
     """An address book in which no card can be made."""
 
-    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Address, Card | Refused]:
+    def create(self, cards: Sequence[NewCard], advance: Advance = untold) -> Mapping[Party, Card | Refused]:
         del advance
         return {card.address: Refused("no more cards") for card in cards}

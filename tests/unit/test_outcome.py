@@ -6,7 +6,8 @@ from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.ports import Update
 from mailroom.model.sender import read_sender
-from mailroom.triage.outcome import by_sender
+from mailroom.triage.outcome import by_party
+from mailroom.triage.ruling import sender_of
 
 ANN, BOB = Address("ann@x.example"), Address("bob@x.example")
 
@@ -38,19 +39,21 @@ def update(changed: str = "", **failed: str) -> Update:
 
 def test_messages_count_for_their_senders() -> None:
     """Each spelling of an address is the same sender."""
-    outcome = by_sender(update("012"), snapshot("Ann@x.example", BOB, "ann@X.example"))
+    outcome = by_party(update("012"), snapshot("Ann@x.example", BOB, "ann@X.example"), sender_of)
     assert outcome.changed == {ANN: 2, BOB: 1}
     assert not outcome.failed
 
 
 def test_of_several_reasons_a_sender_is_told_the_first() -> None:
     """One sentence is enough to look into it."""
-    outcome = by_sender(update("3", m0="full", m1="locked", m2="full"), snapshot(ANN, ANN, BOB, ANN))
+    outcome = by_party(
+        update("3", m0="full", m1="locked", m2="full"), snapshot(ANN, ANN, BOB, ANN), sender_of
+    )
     assert outcome.failed == {ANN: "full", BOB: "full"}
     assert outcome.changed == {ANN: 1}
 
 
 def test_a_message_without_a_sender_counts_for_nobody() -> None:
     """There is no empty address among the senders, nor one for a message that nobody had seen before."""
-    outcome = by_sender(update("02", m1="full", m3="gone"), snapshot("", "nobody", ANN))
+    outcome = by_party(update("02", m1="full", m3="gone"), snapshot("", "nobody", ANN), sender_of)
     assert (outcome.changed, outcome.failed) == ({ANN: 1}, {})

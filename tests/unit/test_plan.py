@@ -12,7 +12,8 @@ from mailroom.model.mail import Change, Mailbox, MailboxId, MailboxRights, MailL
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import ContactGroup, Name, ReadMail
-from mailroom.model.sender import Correspondent, HeaderEntry, read_sender
+from mailroom.model.sender import HeaderEntry, read_sender
+from mailroom.model.whom import Whom
 from mailroom.triage.decisions import Decision, Rejection, read_decisions
 from mailroom.triage.labels import conclude, forget, name_differs, release
 from mailroom.triage.layout import Destination, find_layout, missing_groups
@@ -42,7 +43,7 @@ def message(
 
 def filing(title: str, *groups: str) -> Filing:
     """Ann is filed into a category, and is in these contact groups now."""
-    decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY[title])
+    decision = Decision(Whom(ANN, ANN, "Ann"), CATEGORY[title])
     return file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: groups, LAYOUT)
 
 
@@ -119,7 +120,7 @@ class TestJudge:
             [message("@ToFeed"), message("@ToJail", email="b@b.example", at="2")], LAYOUT, own
         )
         assert decisions.postponed.keys() == {ANN}
-        assert [decision.sender for decision in decisions.taken] == ["b@b.example"]
+        assert [decision.party for decision in decisions.taken] == ["b@b.example"]
         assert not decisions.rejected
 
     @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ class TestJudge:
 
 class TestCards:
     def choose(self, *cards: Card, groups: dict[str, set[str]] | None = None) -> str:
-        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
+        decision = Decision(Whom(ANN, ANN, "Ann"), CATEGORY["Feed"])
         card = file_sender(decision, cards, lambda uid: (groups or {}).get(uid, ()), LAYOUT).card
         assert card is not None
         return card.uid
@@ -161,7 +162,7 @@ class TestCards:
 
     def test_all_their_cards_leave_other_triage_groups(self) -> None:
         """One sender is in one triage group, however many cards they have."""
-        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
+        decision = Decision(Whom(ANN, ANN, "Ann"), CATEGORY["Feed"])
         cards = [Card(CardUid("a"), "", 1), Card(CardUid("b"), "", 2)]
         groups = {"a": ["Imbox", "Friends"], "b": ["Jail"]}
         filed = file_sender(decision, cards, lambda uid: groups[uid], LAYOUT)
@@ -190,7 +191,7 @@ class TestSweep:
         shared = evolve(
             LAYOUT, destinations={**LAYOUT.destinations, "Paper Trail": LAYOUT.destinations["Feed"]}
         )
-        decision = Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Feed"])
+        decision = Decision(Whom(ANN, ANN, "Ann"), CATEGORY["Feed"])
         moving = file_sender(decision, [Card(CardUid("c"), "Ann")], lambda _: ["Paper Trail"], shared)
         assert moving.departures == {("Paper Trail", CardUid("c"))}
         assert sweep(message("Feed"), moving, shared).applied_to(message("Feed")) == message("Feed")
@@ -201,7 +202,7 @@ class TestSweep:
         imbox = Destination(LAYOUT.inbox, frozenset({feed}))
         layout = evolve(LAYOUT, destinations={**LAYOUT.destinations, "Imbox": imbox})
         moving = file_sender(
-            Decision(Correspondent(ANN, ANN, "Ann"), CATEGORY["Imbox"]),
+            Decision(Whom(ANN, ANN, "Ann"), CATEGORY["Imbox"]),
             [Card(CardUid("c"), "Ann")],
             lambda _: ["Feed"],
             layout,
@@ -214,7 +215,7 @@ class TestSweep:
         """What lies under a mark alone has no place that it could keep."""
         keep = evolve(CATEGORY["Imbox"], read_mail=ReadMail.KEEP)
         moving = file_sender(
-            Decision(Correspondent(ANN, ANN, "Ann"), keep),
+            Decision(Whom(ANN, ANN, "Ann"), keep),
             [Card(CardUid("c"), "Ann")],
             lambda _: ["Feed"],
             LAYOUT,
@@ -416,7 +417,7 @@ class TestConflicts:
         """Senders who share a card are labelled so; return those in conflict."""
         filings = [
             file_sender(
-                Decision(Correspondent(Address(f"{n}@a.example"), "", ""), CATEGORY[title]),
+                Decision(Whom(Address(f"{n}@a.example"), "", ""), CATEGORY[title]),
                 [Card(CardUid("c"), "")],
                 lambda _: (),
                 LAYOUT,
@@ -438,7 +439,7 @@ class TestConflicts:
         cards = [[Card(CardUid(uid), "") for uid in uids] for uids in ("ab", "b", "c")]
         filings = [
             file_sender(
-                Decision(Correspondent(Address(str(n)), "", ""), CATEGORY[title]),
+                Decision(Whom(Address(str(n)), "", ""), CATEGORY[title]),
                 theirs,
                 lambda _: (),
                 LAYOUT,

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 from attrs import evolve, field, frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_sender
 from mailroom.triage.layout import Layout, find_layout
@@ -27,8 +27,8 @@ class Book:
     members: dict[str, Collection[str]]
     of_address: dict[str, Sequence[str]] = field(factory=dict)
 
-    def cards(self, address: Address) -> Sequence[Card]:
-        uids = self.of_address.get(address, [address] if address in self.members else [])
+    def cards(self, party: Party) -> Sequence[Card]:
+        uids = self.of_address.get(party, [party] if party in self.members else [])
         return [Card(CardUid(uid), uid) for uid in uids]
 
     def groups(self, uid: CardUid) -> Collection[str]:

@@ -8,11 +8,12 @@ import pytest
 from attrs import evolve
 
 from mailroom.commands.sender_file import render_senders
-from mailroom.model.address import Address, parse_address
+from mailroom.model.address import parse_address
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import AddressHeaders, Mailbox, MailboxId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.ports import HeadersPage
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import read_correspondents, read_sender
@@ -45,7 +46,7 @@ def described(
     incoming, outgoing = Tallies(OWN), Tallies(OWN)
     incoming.add_senders(HeadersPage(mail, len(mail)))
     outgoing.add_recipients(HeadersPage(sent, len(sent)))
-    cards: dict[CardUid, tuple[Card, frozenset[Address]]] = {}
+    cards: dict[CardUid, tuple[Card, frozenset[Party]]] = {}
     members: dict[str, frozenset[CardUid]] = {}
     for email, group_names in (groups or {}).items():
         address, uid = parse_address(email), CardUid(f"card of {email}")

@@ -14,8 +14,10 @@ from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Card, CardKind, CardUid, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party
 from mailroom.model.scheme import Category, ContactGroup, Name, ReadMail, Scheme
 from mailroom.model.sender import Correspondent, read_sender
+from mailroom.model.whom import Whom
 from mailroom.triage.cycle import Triage
 from mailroom.triage.decisions import Decision
 from tests.support.default_account import GROUPS, LABELS, MAILBOXES, MARKS, PLACES, SCHEME
@@ -60,7 +62,7 @@ def worlds(draw: st.DrawFn) -> World:
             thread_id=draw(st.sampled_from([ThreadId(""), ThreadId("t1"), ThreadId("t2")])),
         )
     addresses = [address for text in SENDERS[:4] if (address := parse_address(text))]
-    cards: dict[CardUid, tuple[Card, frozenset[Address]]] = {}
+    cards: dict[CardUid, tuple[Card, frozenset[Party]]] = {}
     made: dict[CardUid, NewCard] = {}
     for number in range(draw(st.integers(0, 3))):
         held = frozenset(draw(st.sets(st.sampled_from(addresses), min_size=1, max_size=2)))
@@ -151,7 +153,7 @@ def files(draw: st.DrawFn) -> tuple[Scheme, list[Decision]]:
     scheme = draw(schemes)
     addresses = [address for text in SENDERS[:5] if (address := parse_address(text))]
     said = draw(st.dictionaries(st.sampled_from(addresses), st.sampled_from(scheme.categories), min_size=1))
-    return scheme, [Decision(Correspondent(x, x, "Ann"), category) for x, category in said.items()]
+    return scheme, [Decision(Whom(x, x, "Ann"), category) for x, category in said.items()]
 
 
 def apply_file(world: World, file: tuple[Scheme, list[Decision]]) -> World:
@@ -184,9 +186,9 @@ def test_a_file_applied_again_writes_nothing_and_touches_nobody_else(
     """Each sender of it is filed or told, and mail of others stays as it is."""
     before = dict(world.messages)
     scheme, decisions = file
-    named = {decision.sender for decision in decisions}
+    named = {decision.party for decision in decisions}
     report = Triage(world, Book(world), scheme, OwnAddresses.read([OWN])).apply(decisions)
-    assert {each.filing.decision.sender for each in report.filed} | report.failed.keys() == named
+    assert {each.filing.decision.party for each in report.filed} | report.failed.keys() == named
     for message_id, message in before.items():
         now = world.messages[message_id]
         if message.mailbox_ids & PROTECTED:
@@ -220,9 +222,9 @@ def test_a_forecast_says_the_numbers_that_the_cycle_then_does(
     forecast = triage.forecast()
     assert world.state() == before
     report = triage.run()
-    filed = {each.filing.decision.sender: each.messages_moved for each in report.filed}
-    assert filed == {filing.decision.sender: messages for filing, messages in forecast.filings}
-    swept = {filing.decision.sender: messages for filing, messages in forecast.stragglers}
+    filed = {each.filing.decision.party: each.messages_moved for each in report.filed}
+    assert filed == {filing.decision.party: messages for filing, messages in forecast.filings}
+    swept = {filing.decision.party: messages for filing, messages in forecast.stragglers}
     event(f"stragglers: {len(swept)}")
     assert report.swept.moved == swept
     assert {each.message.id for each in report.rejected} <= {message.id for message, _ in forecast.rejected}
@@ -284,7 +286,7 @@ def test_only_screener_and_what_the_sender_leaves_are_taken_away(world: World, s
     destinations: dict[str, set[str]] = {
         group.name: {group.mailbox or "Inbox", *group.also} for group in scheme.groups
     }
-    left: dict[Address, set[str]] = {}
+    left: dict[Party, set[str]] = {}
     for uid, (_, addresses) in world.cards.items():
         for address in addresses:
             left.setdefault(address, set()).update(

@@ -14,6 +14,7 @@ from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.names import clean_name, fold_name
 from mailroom.model.sender import Correspondent, read_sender
+from mailroom.model.whom import Whom
 
 UID = CardUid("0e7a1b1e-8b5f-5d3b-9a55-8f1d5c3f8f10")
 HOSTILE_NAMES = [
@@ -162,7 +163,7 @@ def test_whoever_can_be_a_sender_can_have_a_card(name: str, email: str, kind: Ca
     sender = read_sender([(name, email)])
     if not isinstance(sender, Correspondent):
         return
-    summary = summarize(compose_card(NewCard.of(sender, kind), UID))
+    summary = summarize(compose_card(NewCard.of(Whom.of(sender), kind), UID))
     assert sender.address in summary.addresses
     assert fold_name(summary.name) == fold_name(clean_name(sender.name or sender.email))
 

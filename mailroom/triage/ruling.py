@@ -1,0 +1,103 @@
+"""Which decision counts for a message: the one place that knows. Pure.
+
+A message has several parties: its sender, and everybody at the sender's domain. The first of them counts
+about whom something is decided, in the contacts, or about whom something is being decided just now: a label
+speaks of them, or the person has named them otherwise. So a decision about one sender stands beside another
+about their whole domain, whichever came first, and nothing that is meant for the many moves mail of the one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from attrs import Factory, define
+
+from mailroom.model.address import Address
+from mailroom.model.address_book import SendersCards
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mail import Message
+from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party, PartyKind, whole_domain
+from mailroom.model.sender import Correspondent
+from mailroom.triage.layout import Layout
+
+
+def sender_of(message: Message) -> Address | None:
+    """Return the sender's address, or None where there is no sender who could be filed."""
+    return message.sender.address if isinstance(message.sender, Correspondent) else None
+
+
+def parties_of(message: Message) -> tuple[Party, ...]:
+    """Return about whom a decision may count for a message, who counts most first; nobody of no sender."""
+    sender = sender_of(message)
+    if sender is None:
+        return ()
+    domain = whole_domain(sender)
+    return (sender, domain) if domain else (sender,)
+
+
+def subject_of(message: Message, layout: Layout) -> Party | None:
+    """Return of whom the labels on a message speak, its sender without one; None where nobody can be told."""
+    sender = sender_of(message)
+    if sender and PartyKind.DOMAIN in layout.kinds_on(message):
+        return whole_domain(sender)
+    return sender
+
+
+def labelled_parties(messages: Iterable[Message], layout: Layout) -> frozenset[Party]:
+    """Return of whom labels speak: they are under way, or left to the person."""
+    spoken_of = (subject_of(message, layout) for message in messages if layout.is_labelled(message))
+    return frozenset(filter(None, spoken_of))
+
+
+class Nobody:
+    """Contacts as long as nobody has read any (implements `SendersCards`)."""
+
+    def cards(self, _: Party) -> Sequence[Card]:
+        """No card."""
+        return ()
+
+    def groups(self, _: CardUid) -> Collection[str]:
+        """No group."""
+        return ()
+
+
+@define
+class Ruling:
+    """Says whose decision counts, by the contacts and labels of one moment.
+
+    Attributes:
+        groups: The names of the triage groups: who is in one of them is decided on.
+        under_way: About whom something is being decided, or is left to the person.
+        own: The person's own addresses, for whose mail no decision counts.
+    """
+
+    contacts: SendersCards = Factory(Nobody)
+    groups: Collection[str] = ()
+    under_way: Collection[Party] = frozenset()
+    own: OwnAddresses = Factory(OwnAddresses)
+    _known: dict[Party, bool] = Factory(dict)
+
+    def party_of(self, message: Message) -> Party | None:
+        """Return the party whose decision counts for a message; None where there is no such decision."""
+        return self.first_of(parties_of(message))
+
+    def first_of(self, parties: Sequence[Party]) -> Party | None:
+        """Return the first of a message's parties about whom something is decided."""
+        if not parties or self.is_own(parties):
+            return None
+        return next((x for x in parties if x in self.under_way or self.is_decided(x)), None)
+
+    def is_own(self, parties: Iterable[Party]) -> bool:
+        """Whether the person wrote it themselves, or may have."""
+        return any(x in self.own or self.own.may_hold(x) for x in parties)
+
+    def is_decided(self, party: Party) -> bool:
+        """Whether a contact group says something of a party."""
+        if party not in self._known:
+            cards = self.contacts.cards(party)
+            self._known[party] = any(not self._is_in_none(card) for card in cards)
+        return self._known[party]
+
+    def _is_in_none(self, card: Card) -> bool:
+        return not any(group in self.groups for group in self.contacts.groups(card.uid))
