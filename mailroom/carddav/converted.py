@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from mailroom.carddav.vcard import ContentLine, content_lines, unescape
 from mailroom.contacts.person_name import split_name
 from mailroom.contacts.writing import address_keys
-from mailroom.model.address import Address, parse_address, spellings
+from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import Alteration, CardUid
+from mailroom.model.party import Party
 
 _KEY = re.compile(r";(?i:PROP-ID)=(m[0-9a-f]{16}(?:-[0-9]+)?)(?=;|$)")
 _KIND = "X-ADDRESSBOOKSERVER-KIND"
@@ -29,7 +30,7 @@ _Said = tuple[str, str, str]
 """A property's name with its group, its parameters and its value."""
 
 
-def alteration_of_converted(uid: CardUid, address: Address, card: bytes) -> Alteration | None:
+def alteration_of_converted(uid: CardUid, address: Party, card: bytes) -> Alteration | None:
     """Say whether a card is what the engine made of Mailroom's; None where it was not written over JMAP.
 
     The key of the address tells so, and the name it was made with. With every line as the engine writes
