@@ -5,6 +5,7 @@ Nothing of Mailroom runs between the decisions and the mail, so that only the ru
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import permutations
@@ -23,6 +24,7 @@ from tests.support.accounts import (
     furnish,
     group_card_name,
 )
+from tests.support.fastmail_search import as_sieve
 from tests.support.mail import Mail
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import opened, settings_for
@@ -34,7 +36,8 @@ ORDER = (PartyKind.LIST, PartyKind.SENDER, PartyKind.DOMAIN)
 class Decided:
     """An account with decisions in its contacts, and the rules that follow from them."""
 
-    def __init__(self, account: AccountOnCyrus) -> None:
+    def __init__(self, account: AccountOnCyrus, *, as_at_fastmail: bool = False) -> None:
+        self._as_at_fastmail = as_at_fastmail
         furnish(account)
         there = {vcards.value(card, "FN") for card in account.cards().values()}
         for name in {f"{group} domains" for group in GROUPS} - there:
@@ -54,11 +57,14 @@ class Decided:
                 self._lists.append(ListRoute(MailingList(f"<{party}>"), group))
 
     def script(self) -> str:
-        """Return the rules as Mailroom writes them."""
+        """Return the rules as Mailroom writes them, or as Fastmail makes them of Mailroom's file."""
         mailroom = opened(self.account)
-        names = mailroom.book.latest().group_names()
-        listed = routing_rules(settings_for(self.account, {}).scheme, self._lists, there=names)
-        return render_rules(mailroom, listed, "sieve", can_approve=True)
+        uids = mailroom.book.latest().group_uids()
+        listed = routing_rules(settings_for(self.account, {}).scheme, self._lists, there=uids)
+        if not self._as_at_fastmail:
+            return render_rules(mailroom, listed, "sieve", can_approve=True)
+        rules = json.loads(render_rules(mailroom, listed, "fastmail", can_approve=True))
+        return as_sieve(rules, self.account.ids, uids)
 
     def install(self) -> None:
         """Put the rules into force."""
@@ -70,9 +76,27 @@ class Decided:
         return self.account.mailboxes_of(self._mail.arrives(sender, **headers))
 
 
-@pytest.fixture(params=["cyrus", pytest.param("newer cyrus", marks=pytest.mark.servers)])
+AS_AT_FASTMAIL = ", rules as at Fastmail"
+ENGINES = [
+    pytest.param(f"{engine}{form}", marks=marks)
+    for engine, marks in (("cyrus", ()), ("newer cyrus", pytest.mark.servers))
+    for form in ("", AS_AT_FASTMAIL)
+]
+
+
+@pytest.fixture(params=ENGINES)
 def decided(request: pytest.FixtureRequest) -> Iterator[Decided]:
-    """An account that has nothing decided yet, on each version of the engine."""
+    """An account that has nothing decided yet, on each version of the engine, with either form of rules."""
+    kind = request.param.removesuffix(AS_AT_FASTMAIL)
+    account = open_account_on(kind, request)
+    assert isinstance(account, AccountOnCyrus)
+    with closing(account):
+        yield Decided(account, as_at_fastmail=kind != request.param)
+
+
+@pytest.fixture(params=ENGINES[::2])
+def scripted(request: pytest.FixtureRequest) -> Iterator[Decided]:
+    """Likewise, with the script that Mailroom writes."""
     account = open_account_on(request.param, request)
     assert isinstance(account, AccountOnCyrus)
     with closing(account):
@@ -151,24 +175,24 @@ def test_a_list_is_known_by_its_identifier_however_the_header_is_written(decided
     assert found == LIST_IDS
 
 
-def test_a_group_that_has_gone_takes_nobody_elses_mail_along(decided: Decided) -> None:
+def test_a_group_that_has_gone_takes_nobody_elses_mail_along(scripted: Decided) -> None:
     """The rules are in force, and then somebody deletes a contact group: the others' decisions go on."""
-    decided.decide(PartyKind.DOMAIN, "shop.example", "Feed")
-    decided.decide(PartyKind.SENDER, "news@shop.example", "Paper Trail")
-    decided.install()
-    decided.account.delete_card(group_card_name(decided.account, "Jail"))
-    assert decided.place_of("sale@shop.example") == {"Feed"}
-    assert decided.place_of("news@shop.example") == {"Paper Trail"}
+    scripted.decide(PartyKind.DOMAIN, "shop.example", "Feed")
+    scripted.decide(PartyKind.SENDER, "news@shop.example", "Paper Trail")
+    scripted.install()
+    scripted.account.delete_card(group_card_name(scripted.account, "Jail"))
+    assert scripted.place_of("sale@shop.example") == {"Feed"}
+    assert scripted.place_of("news@shop.example") == {"Paper Trail"}
 
 
-def test_the_rules_can_be_a_part_of_a_larger_script(decided: Decided) -> None:
+def test_the_rules_can_be_a_part_of_a_larger_script(scripted: Decided) -> None:
     """What stands behind them is done as well, and variables that it uses change nothing in them."""
-    decided.decide(PartyKind.LIST, "${dev}.lists.example", "Feed")
-    decided.decide(PartyKind.LIST, "*.lists.example", "Jail")
-    require, _, rules = decided.script().partition("\n")
+    scripted.decide(PartyKind.LIST, "${dev}.lists.example", "Feed")
+    scripted.decide(PartyKind.LIST, "*.lists.example", "Jail")
+    require, _, rules = scripted.script().partition("\n")
     behind = f'if header :is "subject" "Hello" {{ fileinto :copy "{OWN_MAILBOX}"; }}\n'
-    decided.account.install_rules(f'{require}\nrequire ["copy", "variables"];\n{rules}{behind}')
-    assert decided.place_of("ann@one.example", "<${dev}.lists.example>") == {"Feed", OWN_MAILBOX}
-    assert decided.place_of("ann@one.example", "<*.lists.example>") == {"Jail", OWN_MAILBOX}
-    assert decided.place_of("ann@one.example", "<a.lists.example>") == {"Screener", OWN_MAILBOX}
-    assert decided.place_of("ann@one.example") == {"Screener", OWN_MAILBOX}
+    scripted.account.install_rules(f'{require}\nrequire ["copy", "variables"];\n{rules}{behind}')
+    assert scripted.place_of("ann@one.example", "<${dev}.lists.example>") == {"Feed", OWN_MAILBOX}
+    assert scripted.place_of("ann@one.example", "<*.lists.example>") == {"Jail", OWN_MAILBOX}
+    assert scripted.place_of("ann@one.example", "<a.lists.example>") == {"Screener", OWN_MAILBOX}
+    assert scripted.place_of("ann@one.example") == {"Screener", OWN_MAILBOX}

@@ -1,11 +1,13 @@
 """What Fastmail does with imported rules, as far as Mailroom's file uses it: a reader of its own.
 
 Written from Fastmail's documentation and public examples, not from Mailroom's code: words side by side
-must all be true, NOT turns the next one around, OR stands between alternatives.
+must all be true, NOT turns the next one around, OR stands between alternatives. Fastmail itself turns
+the rules into Sieve for its engine, of which `as_sieve` is the like.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -59,7 +61,62 @@ def placed(rules: Iterable[Mapping[str, Any]], message: Incoming, contacts: Addr
 
 def is_found(search: str, message: Incoming, contacts: Addresses) -> bool:
     """Whether a search finds a message."""
-    alternatives: list[list[bool]] = [[]]
+    return any(
+        all(
+            (
+                message.list_id == term.value
+                if term.key == "list"
+                else contacts.has(message.sender, term.value)
+            )
+            is not term.is_negated
+            for term in terms
+        )
+        for terms in _alternatives(search)
+    )
+
+
+def as_sieve(
+    rules: Iterable[Mapping[str, Any]], mailbox_ids: Mapping[str, str], group_uids: Mapping[str, str]
+) -> str:
+    """Return the script that Fastmail makes of the rules of a file, as published ones show it."""
+    script = ['require ["fileinto", "copy", "mailboxid", "variables", "vnd.cyrus.jmapquery"];']
+    for rule in rules:
+        query = json.dumps(_query(rule["search"], group_uids))
+        does = [f'fileinto :copy :mailboxid "{mailbox_ids[rule["fileIn"]]}" "x";'] if rule["fileIn"] else []
+        does += ['set "skipinbox" "Y";'] if rule["skipInbox"] else []
+        does += ['set "stop" "Y";'] if rule["stop"] else []
+        script.append(f'if allof(not string :is "${{stop}}" "Y", jmapquery text:\n{query}\n.\n) {{ ')
+        script.append(" ".join(does) + "}")
+    return "\n".join([*script, 'if string :is "${skipinbox}" "Y" { discard; }\n'])
+
+
+def _query(search: str, group_uids: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search as a filter of the engine's."""
+
+    def filter_of(term: Term) -> dict[str, Any]:
+        if term.key == "list":
+            found: dict[str, Any] = {"listId": term.value}
+        elif term.value == "contacts":
+            found = {"fromAnyContact": True}
+        else:
+            found = {"fromContactGroupId": group_uids[term.value]}
+        return {"operator": "NOT", "conditions": [found]} if term.is_negated else found
+
+    alternatives = [{"operator": "AND", "conditions": list(map(filter_of, x))} for x in _alternatives(search)]
+    return {"operator": "OR", "conditions": alternatives}
+
+
+@frozen
+class Term:
+    """One word of a search, such as ``NOT fromin:Feed``."""
+
+    key: str
+    value: str
+    is_negated: bool
+
+
+def _alternatives(search: str) -> list[list[Term]]:
+    alternatives: list[list[Term]] = [[]]
     is_negated = False
     for word, key, value in _tokens(search):
         match word:
@@ -69,12 +126,11 @@ def is_found(search: str, message: Incoming, contacts: Addresses) -> bool:
             case "NOT":
                 is_negated = True
             case _:
-                is_so = message.list_id == value if key == "list" else contacts.has(message.sender, value)
-                alternatives[-1].append(is_so is not is_negated)
+                alternatives[-1].append(Term(key or "", value, is_negated))
                 is_negated = False
     assert alternatives[-1], search
     assert not is_negated, search
-    return any(map(all, alternatives))
+    return alternatives
 
 
 def _tokens(search: str) -> Iterator[tuple[str | None, str | None, str]]:
