@@ -5,27 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TypeAlias
 
 from attrs import frozen
 
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
-from mailroom.jmap import (
-    JmapClient,
-    JmapConversations,
-    JmapMailHistory,
-    JmapMailStore,
-    JmapNotes,
-    JmapSearch,
-    JmapSubjects,
-    Push,
-)
+from mailroom.jmap import JmapClient, JmapMailStore, Push
 from mailroom.journal.writer import Journal
 from mailroom.model.address_book import AddressBook
 from mailroom.model.own import OwnAddresses
-from mailroom.model.ports import MailHistory, MailStore, Notes, Search, Subjects
+from mailroom.model.ports import Conversations, MailHistory, MailStore, Notes, Search, Subjects
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS, CARDDAV_URL
 from mailroom.triage.cycle import Triage
@@ -42,22 +33,46 @@ def ignore_answer(_protocol: str, _status: int | None, _seconds: float) -> None:
 
 @frozen
 class Account:
-    """The parts of an account that commands work with.
+    """The parts of an account that commands work with; what only some of them need is loaded for them.
 
     Attributes:
         known_own: The person's own addresses, as far as they are known without asking.
+        open_notes: Opens the notes; the same ones each time.
     """
 
     jmap: JmapClient
     mail: MailStore
-    history: MailHistory
-    subjects: Subjects
-    search: Search
-    notes: Notes
     journal: Journal
     book: AddressBook
     triage: Triage
     known_own: OwnAddresses
+    open_notes: Callable[[], Notes]
+
+    @property
+    def notes(self) -> Notes:
+        """The messages of Mailroom's own."""
+        return self.open_notes()
+
+    @property
+    def history(self) -> MailHistory:
+        """The mail of all time."""
+        from mailroom.jmap.history import JmapMailHistory  # noqa: PLC0415
+
+        return JmapMailHistory(self.jmap)
+
+    @property
+    def subjects(self) -> Subjects:
+        """What messages are about."""
+        from mailroom.jmap.subjects import JmapSubjects  # noqa: PLC0415
+
+        return JmapSubjects(self.jmap)
+
+    @property
+    def search(self) -> Search:
+        """What finds messages anywhere."""
+        from mailroom.jmap.search import JmapSearch  # noqa: PLC0415
+
+        return JmapSearch(self.jmap)
 
     def own_addresses(self) -> OwnAddresses:
         """Return the person's own addresses.
@@ -148,37 +163,42 @@ def open_account(
         settings.scheme,
         known_own,
         sweeps_stragglers=settings.sweep_stragglers,
-        conversations=JmapConversations(jmap, mail.form) if settings.replies_pass else None,
+        conversations=_conversations(jmap, mail) if settings.replies_pass else None,
         clock=clock,
     )
-    notes = JmapNotes(jmap, settings.carddav_username)
-    return Account(
-        jmap,
-        mail,
-        JmapMailHistory(jmap),
-        JmapSubjects(jmap),
-        JmapSearch(jmap),
-        notes,
-        open_journal(settings, notes, triage, clock),
-        book,
-        triage,
-        known_own,
-    )
+
+    @cache
+    def open_notes() -> Notes:
+        from mailroom.jmap.notes import JmapNotes  # noqa: PLC0415 - a service may have nothing to write
+
+        return JmapNotes(jmap, settings.carddav_username)
+
+    journal = open_journal(settings, open_notes, triage, clock)
+    return Account(jmap, mail, journal, book, triage, known_own, open_notes)
 
 
 def open_journal(
-    settings: Settings, notes: Notes, triage: Triage, clock: Callable[[], float] = time.monotonic
+    settings: Settings,
+    open_notes: Callable[[], Notes],
+    triage: Triage,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Journal:
     """Wire up what tells in the account what was done."""
     takes_back = settings.scheme.screener_label or ""
     return Journal(
-        notes,
+        open_notes,
         lambda: triage.journal,
         settings.journal_days,
         on_written=triage.stragglers.note_own_write,
         takes_back=takes_back,
         clock=clock,
     )
+
+
+def _conversations(jmap: JmapClient, mail: JmapMailStore) -> Conversations:
+    from mailroom.jmap.conversations import JmapConversations  # noqa: PLC0415
+
+    return JmapConversations(jmap, mail.form)
 
 
 def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], HttpClient]) -> AddressBook:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
 from mailroom.carddav.books import Books
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient, in_parallel
-from mailroom.carddav.removal import Remover
 from mailroom.carddav.replica import Replica
 from mailroom.carddav.writing import CardWriter
 from mailroom.contacts.enrolling import enrol_in_two_steps
@@ -21,6 +20,9 @@ from mailroom.http import HttpClient
 from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.party import Party
+
+if TYPE_CHECKING:
+    from mailroom.carddav.removal import Remover
 
 _LOCKED = 423
 _FORBIDDEN = 403
@@ -48,7 +50,6 @@ class CardDavAddressBook:
     ) -> None:
         self._client = CardDavClient(http, url)
         self._books = Books(self._client, frozenset(groups), url_setting=url_setting)
-        self._remover = Remover(self._client, self._books)
         self._writes_one_by_one = False
 
     def refresh(self) -> ContactsView:
@@ -161,19 +162,24 @@ class CardDavAddressBook:
 
     def made(self) -> Made:
         """Read what Mailroom made and is still there; see `AddressBook.made`."""
-        return self._remover.made()
+        return self._remover().made()
 
     def delete_cards(
         self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
     ) -> Mapping[CardUid, str]:
         """Delete cards that Mailroom made; see `AddressBook.delete_cards`."""
-        return self._remover.delete_cards(uids, objection)
+        return self._remover().delete_cards(uids, objection)
 
     def delete_groups(
         self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
     ) -> Mapping[CardUid, str]:
         """Delete contact groups that Mailroom made; see `AddressBook.delete_groups`."""
-        return self._remover.delete_groups(uids, objection)
+        return self._remover().delete_groups(uids, objection)
+
+    def _remover(self) -> Remover:
+        from mailroom.carddav.removal import Remover  # noqa: PLC0415 - who only files takes nothing away
+
+        return Remover(self._client, self._books)
 
     def _chosen(self) -> Replica | Refused:
         """Return the book that is written, or why it cannot be read."""

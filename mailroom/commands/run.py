@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from typing import TYPE_CHECKING
 
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_notices, open_push
@@ -17,12 +18,13 @@ from mailroom.output.logs import configure_logs, is_read_as_it_comes, log
 from mailroom.service.health import Health, HealthServer
 from mailroom.service.loop import Chore, Service
 from mailroom.service.metrics import Metrics
-from mailroom.service.notifier import Notifier
-from mailroom.service.ntfy import Ntfy
 from mailroom.service.signals import watch_signals
 from mailroom.service.wake import Wake
 from mailroom.settings.settings import Settings, load_settings
 from mailroom.settings.variables import HEALTH_HOST, HEALTH_PORT
+
+if TYPE_CHECKING:
+    from mailroom.service.notifier import Notifier
 
 
 def run() -> Exit:
@@ -70,7 +72,6 @@ def _run_service(settings: Settings) -> Exit:
         if push:
             push.note_session(account.jmap.known_session)
 
-    linecache.clearcache()  # attrs leaves there the source of each method that it makes: a third of a MiB
     watch_signals(on_stop)
     metrics = Metrics(
         (category.title for category in settings.scheme.categories),
@@ -98,6 +99,7 @@ def _run_service(settings: Settings) -> Exit:
             log(logging.INFO, "service_stopped")
             return Exit.DONE
         is_started.set()
+        linecache.clearcache()  # attrs leaves there the source of each method that it makes: a third of a MiB
         interval_seconds = settings.poll_interval_seconds
         log(logging.INFO, "service_started", **started, poll_interval_seconds=interval_seconds)
         if push:
@@ -126,8 +128,13 @@ def _chores(account: Account, settings: Settings) -> list[Chore]:
 
 def _notifier(settings: Settings) -> Notifier | None:
     place = open_notices(settings)
+    if place is None:
+        return None
+    from mailroom.service.notifier import Notifier  # noqa: PLC0415 - most services have no use for them
+    from mailroom.service.ntfy import Ntfy  # noqa: PLC0415
+
     marks = (settings.scheme.error_label, settings.scheme.warning_label)
-    return Notifier(Ntfy(place), tuple(filter(None, marks))) if place else None
+    return Notifier(Ntfy(place), tuple(filter(None, marks)))
 
 
 def _is_ready(account: Account, stop: threading.Event, notifier: Notifier | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mailroom.contacts.view import ContactsView, find_meant
 from mailroom.errors import ServerError
@@ -10,12 +11,14 @@ from mailroom.jmap.client import JmapClient
 from mailroom.jmap.contact_books import RIGHTS_WANTED, ContactBooks
 from mailroom.jmap.contact_creation import Creation, creation_of_card, creation_of_group
 from mailroom.jmap.contact_edits import Edits, open_edits
-from mailroom.jmap.contact_removal import ContactRemover
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_writing import ContactWriter
 from mailroom.model.address_book import AddressBook, Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.party import Party
+
+if TYPE_CHECKING:
+    from mailroom.jmap.contact_removal import ContactRemover
 
 
 class JmapAddressBook:
@@ -44,7 +47,6 @@ class JmapAddressBook:
         self._replica = ContactReplica(client, names)
         self._books = ContactBooks(client, self._replica, names)
         self._writer = ContactWriter(client, self._replica)
-        self._remover = ContactRemover(client, self._replica, self._books)
         client.companion = self._replica
         self._open_beside = beside
         self._way_on = way_on
@@ -122,19 +124,24 @@ class JmapAddressBook:
 
     def made(self) -> Made:
         """Read what Mailroom made and is still there; see `AddressBook.made`."""
-        return self._remover.made()
+        return self._remover().made()
 
     def delete_cards(
         self, uids: Sequence[CardUid], objection: Callable[[MadeCard], str]
     ) -> Mapping[CardUid, str]:
         """Delete cards that Mailroom made; see `AddressBook.delete_cards`."""
-        return self._remover.delete_cards(uids, objection)
+        return self._remover().delete_cards(uids, objection)
 
     def delete_groups(
         self, uids: Sequence[CardUid], objection: Callable[[MadeGroup], str]
     ) -> Mapping[CardUid, str]:
         """Delete contact groups that Mailroom made; see `AddressBook.delete_groups`."""
-        return self._remover.delete_groups(uids, objection)
+        return self._remover().delete_groups(uids, objection)
+
+    def _remover(self) -> ContactRemover:
+        from mailroom.jmap.contact_removal import ContactRemover  # noqa: PLC0415 - who only files takes nothing away
+
+        return ContactRemover(self._client, self._replica, self._books)
 
     def _enrol(self, joining: Mapping[str | None, Joining], advance: Advance) -> Enrolled:
         """Make cards, and put them and others into contact groups; into none where its name is None."""

@@ -274,7 +274,8 @@ def _record_hook(record: type[Any]) -> Callable[[Any, Any], Any]:
         each.name: override(rename=each.metadata.get(NAME) or _camel_case(each.name))
         for each in fields(record)
     }
-    make = make_dict_structure_fn(record, _converter, **names)
+    # Its source is of no use to anybody, and would be kept as long as the process lives.
+    make = make_dict_structure_fn(record, _converter, _cattrs_use_linecache=False, **names)
 
     def hook(value: Any, kind: Any) -> Any:
         if not isinstance(value, dict):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -23,10 +24,12 @@ from mailroom.journal.entry import (
 )
 from mailroom.model.party import Party
 from mailroom.model.scheme import Category
-from mailroom.triage.approval import ApprovalReport
 from mailroom.triage.moves import MAX_RECORDED_MOVES, Move
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Filed, Report
+
+if TYPE_CHECKING:
+    from mailroom.triage.approval import ApprovalReport
 
 
 def entry_of(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import Factory, frozen
 
 from mailroom.model.address import Address
-from mailroom.model.letters import Letters
 from mailroom.model.mail import (
     AddressHeaders,
     Change,
@@ -19,8 +18,11 @@ from mailroom.model.mail import (
     MessageId,
     Snapshot,
 )
-from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written
 from mailroom.model.own import OwnAddresses
+
+if TYPE_CHECKING:  # what only some accounts use
+    from mailroom.model.letters import Letters
+    from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written
 
 
 @frozen

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -22,7 +23,6 @@ from mailroom.triage.carrying import Carrier, name_unborn
 from mailroom.triage.conversations import find_meant
 from mailroom.triage.decisions import Decision, admit
 from mailroom.triage.filing import file_those_with_card
-from mailroom.triage.foresight import CardsAfter, message_after
 from mailroom.triage.items import renamed_groups
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import JournalPlace, Layout, missing_groups
@@ -36,9 +36,11 @@ from mailroom.triage.ruling import labelled_parties, sender_of, subject_of
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
-from mailroom.triage.waiting import Overview
 from mailroom.triage.warnings import find_accepted
 from mailroom.triage.work import Task, Work
+
+if TYPE_CHECKING:
+    from mailroom.triage.waiting import Overview
 
 
 class Triage:
@@ -187,6 +189,8 @@ class Triage:
 
     def forecast(self) -> Forecast:
         """Say what the next cycle would do; writes nothing."""
+        from mailroom.triage.foresight import CardsAfter, message_after  # noqa: PLC0415 - cycles do without
+
         view = self._lookout.read_view()
         layout = view.layout
         work = self._lookout.begin(view)
@@ -250,6 +254,8 @@ class Triage:
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""
+        from mailroom.triage.waiting import Overview  # noqa: PLC0415 - cycles do without
+
         view = self._lookout.read_view()
         work = self._lookout.begin(view)
         contacts = self._book.refresh()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
@@ -14,9 +15,11 @@ from mailroom.model.party import Party
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
 from mailroom.model.whom import Whom
-from mailroom.triage.former import Former
 from mailroom.triage.layout import Layout
 from mailroom.triage.ruling import subject_of
+
+if TYPE_CHECKING:
+    from mailroom.triage.former import Former
 
 OWN = "the sender is one of your own addresses"
 MAY_BE_OWN = "it may be one of your own addresses, which the server does not list at the moment"

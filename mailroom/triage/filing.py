@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -17,12 +18,14 @@ from mailroom.model.mail import Message
 from mailroom.model.party import Party
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
-from mailroom.triage.former import Former
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing, file_sender, file_unborn, fits, shared_card_conflicts
 from mailroom.triage.restoring import objection, restore_sender
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
+
+if TYPE_CHECKING:
+    from mailroom.triage.former import Former
 
 
 def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:

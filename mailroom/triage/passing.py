@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from mailroom.errors import ServerError
 from mailroom.model.address_book import AddressBook, SendersCards
-from mailroom.model.letters import Letters
 from mailroom.model.mail import MailboxId, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.ports import Conversations, MailStore, Update
@@ -20,6 +20,9 @@ from mailroom.triage.replies import find_answers, may_answer, pass_answer
 from mailroom.triage.report import Answer, RepliesReport
 from mailroom.triage.screener import MisplacedMail, find_misplaced
 from mailroom.triage.view import MailView
+
+if TYPE_CHECKING:
+    from mailroom.model.letters import Letters
 
 MAX_REMEMBERED = 100_000
 """Of how many messages it is known that they were looked at: about ten megabytes."""

@@ -15,8 +15,8 @@ or labelled, is left to that.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from mailroom.model.letters import Letter
 from mailroom.model.mail import Change, MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import Correspondent
@@ -24,6 +24,9 @@ from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE
 from mailroom.triage.ruling import sender_of
 from mailroom.triage.screener import MisplacedMail
+
+if TYPE_CHECKING:
+    from mailroom.model.letters import Letter
 
 NAMES_YOURS = "it names a mail that you sent, or an answer to one"
 IN_YOUR_CONVERSATION = "you wrote to its sender in the same conversation before"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from mailroom.model.contacts import Card, CardUid
 from mailroom.triage.decisions import Decision
-from mailroom.triage.former import Former, Line
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing
+
+if TYPE_CHECKING:
+    from mailroom.triage.former import Former, Line
 
 
 def objection(

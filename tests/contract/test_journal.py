@@ -174,7 +174,7 @@ class TestPruning:
     def journal(mailroom: Account, days_on: int) -> Journal:
         """A journal some days from now."""
         now = datetime.now(UTC) + timedelta(days=days_on)
-        return Journal(mailroom.notes, lambda: mailroom.triage.journal, 90, now=lambda: now)
+        return Journal(mailroom.open_notes, lambda: mailroom.triage.journal, 90, now=lambda: now)
 
     def test_old_entries_go_and_others_stay(self, account: AccountUnderTest) -> None:
         """Those that are older than that; mail of others stays whatever its age, and so do notices."""
@@ -204,7 +204,7 @@ class TestPruning:
         report = cycle(mailroom)
         (old,) = entries(account)
         clock = [datetime.now(UTC) + timedelta(days=89, hours=hours) for hours in (23, 46, 47)]
-        late = Journal(mailroom.notes, lambda: mailroom.triage.journal, 90, now=lambda: clock[0])
+        late = Journal(mailroom.open_notes, lambda: mailroom.triage.journal, 90, now=lambda: clock[0])
         while clock:
             assert account.mailboxes_of(old.id) == {JOURNAL}
             late.tell(report)

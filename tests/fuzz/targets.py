@@ -15,8 +15,9 @@ from mailroom.carddav.multistatus import Multistatus, read_uid_conflict
 from mailroom.carddav.vcard import content_lines, summarize
 from mailroom.errors import MailroomError
 from mailroom.http import Credentials, HttpClient, Response
-from mailroom.jmap import JmapClient, JmapMailHistory, JmapMailStore
+from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.event_source import OF_MAIL, concerns, event_source_url
+from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.sse import EventStreamParser
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot

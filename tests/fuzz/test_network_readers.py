@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.errors import MailroomError, ProtocolError
-from mailroom.jmap import JmapMailHistory
+from mailroom.jmap.history import JmapMailHistory
 from mailroom.model.mail import MailboxId
 from tests.fuzz.targets import SESSION, TARGETS, client_that_reads
 

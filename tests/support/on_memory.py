@@ -74,8 +74,13 @@ class AccountOnMemory(AccountUnderTest):
             conversations=self._world if settings.replies_pass else None,
         )
         account = open_account(settings)
-        journal = open_journal(settings, self._notes, triage)
-        return evolve(account, mail=mail, notes=self._notes, journal=journal, book=book, triage=triage)
+        journal = open_journal(settings, self._open_notes, triage)
+        return evolve(
+            account, mail=mail, open_notes=self._open_notes, journal=journal, book=book, triage=triage
+        )
+
+    def _open_notes(self) -> NotesInMemory:
+        return self._notes
 
     def close(self) -> None:
         """Nothing is held."""

@@ -9,7 +9,8 @@ import pytest
 
 from mailroom.errors import MethodError
 from mailroom.http import Credentials, HttpClient
-from mailroom.jmap import JmapClient, JmapConversations
+from mailroom.jmap import JmapClient
+from mailroom.jmap.conversations import JmapConversations
 from mailroom.jmap.messages import MessageForm
 from mailroom.model.letters import Letters
 from mailroom.model.mail import MailboxId, MessageId

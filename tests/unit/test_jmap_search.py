@@ -6,7 +6,8 @@ import pytest
 
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import Credentials, HttpClient
-from mailroom.jmap import JmapClient, JmapSearch
+from mailroom.jmap import JmapClient
+from mailroom.jmap.search import JmapSearch
 from mailroom.model.address import Address
 from mailroom.sandbox import SandboxAccount
 from tests.support import harm

@@ -8,8 +8,8 @@ import pytest
 from attrs import evolve
 
 from mailroom.http import Bounds, Credentials, HttpClient
-from mailroom.jmap import JmapClient, JmapSubjects
-from mailroom.jmap.subjects import MAX_SUBJECT_CHARACTERS
+from mailroom.jmap import JmapClient
+from mailroom.jmap.subjects import MAX_SUBJECT_CHARACTERS, JmapSubjects
 from mailroom.model.mail import MessageId
 from mailroom.sandbox import SandboxAccount
 from mailroom.sandbox.store.account import Limits
