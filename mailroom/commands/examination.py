@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from types import MappingProxyType
 
 from mailroom.account import Account
 from mailroom.commands.inspection import Inspection, Told, inspect
+from mailroom.commands.journaled import open_entries
 from mailroom.errors import AuthenticationError, ServerError, UserError
+from mailroom.journal.entry import count_moves
+from mailroom.model.mail import MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.party import Party
+from mailroom.model.scheme import Scheme
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
+from mailroom.triage.evidence_of_many import decided_many
 from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.suitability import Capacity, judge_book, judge_capacity, judge_mailboxes
 from mailroom.triage.waiting import judge_waiting
@@ -56,8 +62,24 @@ def _mail(
     since = (datetime.now(UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
     newest = account.history.newest(mailboxes_to_look_at(layout), since, MOST_MESSAGES)
     messages = tuple(newest.values())
-    evidence = Evidence(messages, overview.contacts, overview.own, tree, layout, scheme)
+    # Whatever else there is, nobody needs to know who moved it.
+    moved = _moved(account, scheme, since) if decided_many(overview.contacts, scheme) else frozenset()
+    evidence = Evidence(messages, overview.contacts, overview.own, tree, layout, scheme, moved)
     return [*judge_rules(evidence), *judge_waiting(overview, scheme, failed)]
+
+
+def _moved(account: Account, scheme: Scheme, since: str) -> frozenset[MessageId] | None:
+    """Return what the journal says was moved after it had come; None where it does not tell all of it."""
+    entries = open_entries(account, scheme, since)
+    if entries is None:
+        return None
+    moved: set[MessageId] = set()
+    for entry in entries:
+        if entry.senders_left_out or any(x.messages_moved > count_moves(x.moves) for x in entry.swept):
+            return None
+        moves = chain(*(x.moves for x in entry.decided), *(x.moves for x in entry.swept))
+        moved.update(message_id for move in moves for message_id in move.message_ids)
+    return None if entries.broken else frozenset(moved)
 
 
 def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:

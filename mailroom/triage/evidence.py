@@ -10,8 +10,7 @@ newest evidence counts: a rule that was missing last week may be there today.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import Factory, define, frozen
 
@@ -20,23 +19,20 @@ from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.triage.arrivals import after, last_arrival, last_of, moment_of, newest, untouched_ids
+from mailroom.triage.evidence_of_many import IMPORT, SUBJECT, Routed, decided_many, judge_many
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import triage_groups_of
-from mailroom.triage.ruling import sender_of
+from mailroom.triage.ruling import Ruling, sender_of
 
-SUBJECT = "rules"
 DAYS = 30
 """How far back mail is looked at."""
 
 MOST_MESSAGES = 500
 """How much of it in each mailbox, the newest."""
-
-SLACK_SECONDS = 60
-"""Between a card and its place in a group, and until the provider's rules know of it."""
-
-IMPORT = "import it or switch it on (`mailroom rules`), or if you just did, wait for new mail"
 
 
 @frozen
@@ -46,6 +42,7 @@ class Evidence:
     Attributes:
         messages: The newest in the Inbox, in Screener and in the destinations.
         own: The person's own addresses.
+        moved: What Mailroom has moved out of Screener, after it had come; None where nobody knows all of it.
     """
 
     messages: Sequence[Message]
@@ -54,6 +51,7 @@ class Evidence:
     tree: MailboxTree
     layout: Layout
     scheme: Scheme
+    moved: Collection[MessageId] | None = frozenset()
 
 
 def mailboxes_to_look_at(layout: Layout) -> list[MailboxId]:
@@ -71,7 +69,7 @@ def judge_rules(evidence: Evidence) -> list[Finding]:
         for group in evidence.scheme.groups
         for finding in _judge_group(group, sorted_mail, evidence, is_swept=bool(too_far))
     ]
-    return [*found, *_judge_screener(sorted_mail, evidence, too_far)]
+    return [*found, *_judge_many(sorted_mail, evidence), *_judge_screener(sorted_mail, evidence, too_far)]
 
 
 @define
@@ -90,7 +88,7 @@ class _Trail:
 
     def late(self) -> list[Message]:
         """What went astray after the last that is in its place."""
-        last = _last(self.placed)
+        last = last_arrival(self.placed)
         return [message for message in self.astray if message.received_at > last]
 
     @property
@@ -100,7 +98,7 @@ class _Trail:
             # One sender's mail that was read may have been moved by whoever read it.
             may_be_moved = self.placed and all(x.is_read for x in late) and len(_senders(late)) == 1
             return Verdict.NOT_SEEN if may_be_moved else Verdict.WRONG
-        is_seen = self.arrived and _last(self.arrived) > _last(self.astray)
+        is_seen = self.arrived and last_arrival(self.arrived) > last_arrival(self.astray)
         return Verdict.RIGHT if is_seen else Verdict.NOT_SEEN
 
 
@@ -110,6 +108,7 @@ class _SortedMail:
 
     Attributes:
         of_members: For each contact group, what came after its sender was filed.
+        of_many: For each contact group and kind of party, what came after a domain or list was decided on.
         of_contacts: What came from senders with a card after that was made, whatever their group.
         of_others: What of it came from senders in no triage group.
         of_strangers: What came from senders without one.
@@ -117,6 +116,7 @@ class _SortedMail:
     """
 
     of_members: Mapping[str, Sequence[Message]]
+    of_many: Mapping[tuple[str, PartyKind], Sequence[Message]]
     of_contacts: Sequence[Message]
     of_others: Sequence[Message]
     of_strangers: Sequence[Message]
@@ -124,31 +124,38 @@ class _SortedMail:
 
 
 def _sort(evidence: Evidence) -> _SortedMail:
-    by_sender: dict[Address, list[Message]] = defaultdict(list)
+    contacts = evidence.contacts
+    by_party: dict[Party, list[Message]] = defaultdict(list)
+    ruling = Ruling(contacts, evidence.layout.destinations.keys(), own=evidence.own)
     for message in evidence.messages:
         sender = sender_of(message)
-        if sender and not _is_under_way(message, evidence.layout) and not _is_own(sender, evidence.own):
-            by_sender[sender].append(message)
-    contacts = evidence.contacts
+        if sender and not _is_under_way(message, evidence.layout) and not ruling.is_own([sender]):
+            by_party[ruling.party_of(message) or sender].append(message)
     of_members: dict[str, list[Message]] = defaultdict(list)
+    of_many: dict[tuple[str, PartyKind], list[Message]] = defaultdict(list)
     of_contacts: list[Message] = []
     of_others: list[Message] = []
     of_strangers: list[Message] = []
     once_strangers: list[Message] = []
-    for sender, theirs in by_sender.items():
-        cards = contacts.cards(sender)
+    for party, theirs in by_party.items():
+        cards, kind = contacts.cards(party), kind_of(party)
+        groups = triage_groups_of(cards, contacts.groups, evidence.scheme)
+        if kind is not PartyKind.SENDER:
+            for group in groups if len(groups) == 1 else ():
+                of_many[group.name, kind] += after(contacts.filed_by(party, group.name), theirs)
+            continue
         if not cards:
             of_strangers += theirs
             continue
         known_since = min(card.created for card in cards)
-        of_contacts += _after(known_since, theirs)
-        once_strangers += [x for x in theirs if known_since and x.received_at <= _moment(known_since)]
-        match triage_groups_of(cards, contacts.groups, evidence.scheme):
+        of_contacts += after(known_since, theirs)
+        once_strangers += [x for x in theirs if known_since and x.received_at <= moment_of(known_since)]
+        match groups:
             case [group]:
-                of_members[group.name] += _after(contacts.filed_by(sender, group.name), theirs)
+                of_members[group.name] += after(contacts.filed_by(party, group.name), theirs)
             case []:
-                of_others += _after(known_since, theirs)
-    return _SortedMail(of_members, of_contacts, of_others, of_strangers, once_strangers)
+                of_others += after(known_since, theirs)
+    return _SortedMail(of_members, of_many, of_contacts, of_others, of_strangers, once_strangers)
 
 
 def _judge_group(
@@ -162,7 +169,7 @@ def _judge_group(
     layout = evidence.layout
     destination = layout.destinations[group.name]
     members_mail = mail.of_members.get(group.name, [])
-    untouched = set(_untouched(members_mail, [evidence.contacts.changed_at(group.name)]))
+    untouched = set(untouched_ids(members_mail, [evidence.contacts.changed_at(group.name)]))
     for name in group.mailboxes:
         mailbox = evidence.tree.ids[name]
         is_place = name == group.mailbox
@@ -188,14 +195,25 @@ def _judge_group(
         yield finding
 
 
+def _judge_many(mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
+    """Judge what becomes of mail of whole domains, and of lists, by the group that they are in."""
+    for (group, kind), parties in decided_many(evidence.contacts, evidence.scheme).items():
+        if group.mailbox is not None:  # else there is no rule for it: it stays in the Inbox
+            messages = mail.of_many.get((group.name, kind), [])
+            changed_at = evidence.contacts.changed_at(group.name)
+            yield judge_many(
+                Routed(group, kind, parties, messages, changed_at, evidence.moved), evidence.layout
+            )
+
+
 def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:
     late = trail.late()
     match trail.verdict:
         case Verdict.RIGHT:
-            says = f"{mail_of(trail.arrived, who)} came there untouched, {_newest(trail.arrived)}"
+            says = f"{mail_of(trail.arrived, who)} came there untouched, {newest(trail.arrived)}"
             return Finding(SUBJECT, Verdict.RIGHT, f"{rule}: {says}")
         case Verdict.WRONG:
-            says = f"{mail_of(late, who)} came after {since} and went elsewhere, {_newest(late)}"
+            says = f"{mail_of(late, who)} came after {since} and went elsewhere, {newest(late)}"
             return Finding(SUBJECT, Verdict.WRONG, f"the rule for {rule} is missing: {says}; {IMPORT}")
         case _ if late:
             says = f"{mail_of(late, who)} is not there, but was read: perhaps you moved it"
@@ -210,20 +228,20 @@ def _taken_too_far(mail: _SortedMail, evidence: Evidence) -> list[Message]:
     """Return contacts' mail that Screener took, and nobody's decision; unless it has spared some since."""
     screener, inbox = evidence.layout.screener, evidence.layout.inbox
     changed_at = [evidence.contacts.changed_at(group.name) for group in evidence.scheme.groups]
-    held = [x for x in _after(_last_of(changed_at), mail.of_contacts) if screener in x.mailbox_ids]
+    held = [x for x in after(last_of(changed_at), mail.of_contacts) if screener in x.mailbox_ids]
     spared = [x for x in mail.of_others if screener not in x.mailbox_ids and inbox in x.mailbox_ids]
-    return [x for x in held if x.received_at > _last(spared)]
+    return [x for x in held if x.received_at > last_arrival(spared)]
 
 
 def _judge_screener(mail: _SortedMail, evidence: Evidence, too_far: Sequence[Message]) -> Iterator[Finding]:
     """Judge the rule for everybody who is no contact, from both sides."""
     name = repr(str(evidence.scheme.screener))
     if too_far:
-        says = f"{mail_of(too_far, 'contacts')} came there after they were known, {_newest(too_far)}"
+        says = f"{mail_of(too_far, 'contacts')} came there after they were known, {newest(too_far)}"
         remedy = "import it anew (`mailroom rules`), or if you just did, wait for new mail"
         yield Finding(SUBJECT, Verdict.WRONG, f"the rule for {name} catches too much: {says}; {remedy}")
     trail = _trail_of_strangers(mail, evidence)
-    since = f"the last that it took, of {_last(trail.placed)[:10]}," if trail.placed else "setup"
+    since = f"the last that it took, of {last_arrival(trail.placed)[:10]}," if trail.placed else "setup"
     finding = _judge_rule(name, trail, "strangers", since)
     if not too_far or finding.verdict is Verdict.WRONG:
         yield finding
@@ -236,7 +254,7 @@ def _trail_of_strangers(mail: _SortedMail, evidence: Evidence) -> _Trail:
     made_at = contacts.groups_made_at(groups)  # everything had been set up then, at the earliest
     theirs = [*mail.of_strangers, *mail.once_strangers]
     changed_at = list(map(contacts.changed_at, groups))
-    untouched = set(_untouched(theirs, changed_at))
+    untouched = set(untouched_ids(theirs, changed_at))
     trail = _Trail()
     for message in theirs:
         if layout.screener in message.mailbox_ids:
@@ -248,11 +266,11 @@ def _trail_of_strangers(mail: _SortedMail, evidence: Evidence) -> _Trail:
     if not made_at and not trail.placed:
         return trail  # perhaps all that lies in the Inbox came before anything was set up
     # Read mail of a sender whom somebody has taken back stays in the Inbox, and that changes a group.
-    newer = {x.id for x in _after(_last_of(changed_at), mail.of_strangers)}
+    newer = {x.id for x in after(last_of(changed_at), mail.of_strangers)}
     trail.astray += [
         x
         for x in mail.of_strangers
-        if x.received_at > _moment(made_at)
+        if x.received_at > moment_of(made_at)
         and (x.id in newer or not x.is_read)
         and layout.inbox in x.mailbox_ids
         and layout.screener not in x.mailbox_ids
@@ -266,39 +284,5 @@ def _is_under_way(message: Message, layout: Layout) -> bool:
     return layout.is_labelled(message) or layout.error in here or layout.is_protected(message)
 
 
-def _is_own(sender: Address, own: OwnAddresses) -> bool:
-    return sender in own or own.may_hold(sender)
-
-
-def _after(seconds: int, messages: Iterable[Message]) -> list[Message]:
-    """Return what came after a moment; nothing where that is not known."""
-    since = _moment(seconds + SLACK_SECONDS)
-    return [message for message in messages if seconds and message.received_at > since]
-
-
-def _untouched(messages: Iterable[Message], changed_at: Sequence[int]) -> Iterator[MessageId]:
-    """Return what nobody has read, and no decision has moved: it came after groups were changed last."""
-    return (message.id for message in _after(_last_of(changed_at), messages) if not message.is_read)
-
-
-def _last_of(moments: Sequence[int]) -> int:
-    """Return the last of some moments; 0 where one is not known."""
-    return max(moments, default=0) if all(moments) else 0
-
-
 def _senders(messages: Iterable[Message]) -> set[Address]:
     return {sender for message in messages if (sender := sender_of(message))}
-
-
-def _last(messages: Iterable[Message]) -> str:
-    """Return when the newest message came; before all others where there is none."""
-    return max((message.received_at for message in messages), default="")
-
-
-def _newest(messages: Iterable[Message]) -> str:
-    return f"the last of {_last(messages)[:10]}"
-
-
-def _moment(seconds: int) -> str:
-    """Return a moment as the arrival of a message is told, so that text order is time order."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,119 @@
+"""Who takes mail of whole domains and of lists to its place: the provider's rules, or Mailroom. Pure.
+
+A contact ``*@dom.example`` stands for everybody there on some servers, and on others for nobody; the rule
+for a list is there once it is imported. Without, such mail lands in Screener, and Mailroom moves it within a
+second: where it lies at last tells nothing. But what Mailroom has moved its journal names. So a message that
+lies there, touched by nobody and not named there, was routed by the rules, and nothing else shows that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from attrs import frozen
+
+from mailroom.model.address_book import Contacts
+from mailroom.model.mail import Message, MessageId
+from mailroom.model.party import Party, PartyKind, kind_of, shown
+from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.triage.arrivals import last_arrival, newest, untouched_ids
+from mailroom.triage.findings import Finding, Verdict, mail_of
+from mailroom.triage.layout import Layout
+from mailroom.triage.plan import triage_groups_of
+
+SUBJECT = "rules"
+IMPORT = "import it or switch it on (`mailroom rules`), or if you just did, wait for new mail"
+SHOWN_PARTIES = 3
+
+_WHAT = {PartyKind.DOMAIN: "whole domains", PartyKind.LIST: "lists"}
+_TRY = "if you have not imported them since (`mailroom rules`), try that"
+
+Decided = Mapping[tuple[ContactGroup, PartyKind], Sequence[Party]]
+"""The domains and the lists that are decided on, by the one group that says so."""
+
+
+def decided_many(contacts: Contacts, scheme: Scheme) -> Decided:
+    """Return about which domains and lists the contacts hold a decision."""
+    found: dict[tuple[ContactGroup, PartyKind], list[Party]] = defaultdict(list)
+    for party in contacts.addresses():
+        if (kind := kind_of(party)) is not PartyKind.SENDER:
+            match triage_groups_of(contacts.cards(party), contacts.groups, scheme):
+                case [group]:
+                    found[group, kind].append(party)
+    return {key: sorted(parties) for key, parties in found.items()}
+
+
+@frozen
+class Routed:
+    """What tells of the way that the mail of domains, or of lists, in one group has taken.
+
+    Attributes:
+        parties: The domains or lists.
+        messages: What came for which one of their decisions counts, after it was taken.
+        changed_at: When the group was changed last, seconds since 1970; 0 where nobody knows.
+        moved: What Mailroom has moved to its place after it came; None where nobody knows all of it.
+    """
+
+    group: ContactGroup
+    kind: PartyKind
+    parties: Sequence[Party]
+    messages: Sequence[Message]
+    changed_at: int
+    moved: Collection[MessageId] | None
+
+
+def judge_many(routed: Routed, layout: Layout) -> Finding:
+    """Say which of the two takes such mail to its place, by the newest of it."""
+    place = layout.destinations[routed.group.name].mailbox
+    placed = [x for x in routed.messages if place in x.mailbox_ids and layout.screener not in x.mailbox_ids]
+    elsewhere = [
+        x
+        for x in routed.messages
+        if x not in placed and x.received_at > last_arrival(placed) and not x.is_read
+    ]
+    if astray := [x for x in elsewhere if layout.inbox in x.mailbox_ids]:
+        says = f"{_mail(astray, routed)} came after it was decided and went to the Inbox, {newest(astray)}"
+        return Finding(SUBJECT, Verdict.WRONG, f"the rule for {_name(routed)} is missing: {says}; {IMPORT}")
+    if waiting := [x for x in elsewhere if layout.screener in x.mailbox_ids]:
+        says = f"{_mail(waiting, routed)} lies in Screener, {newest(waiting)}: the next cycle moves it"
+        return Finding(SUBJECT, Verdict.NOT_SEEN, f"{_name(routed)}: {says}")
+    return _judge_placed(routed, [x for x in placed if layout.inbox not in x.mailbox_ids])
+
+
+def _judge_placed(routed: Routed, placed: Sequence[Message]) -> Finding:
+    """Say who has put mail where it belongs."""
+    name, untouched = _name(routed), set(untouched_ids(placed, [routed.changed_at]))
+    by_mailroom = [x for x in placed if x.id in (routed.moved or ())]
+    by_rules = [x for x in placed if x.id in untouched and x not in by_mailroom]
+    if by_rules and routed.moved is None:
+        says = (
+            f"{_mail(by_rules, routed)} came to its place, {newest(by_rules)}, but without all of the "
+            "journal nobody can tell whether the server's rules or Mailroom put it there"
+        )
+        return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says}")
+    if by_rules and last_arrival(by_rules) >= last_arrival(by_mailroom):
+        says = f"the server's rules know {_WHAT[routed.kind]}: {_mail(by_rules, routed)} came there untouched"
+        return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}, {newest(by_rules)}")
+    if by_mailroom:
+        says = (
+            f"{_mail(by_mailroom, routed)} landed in Screener, and Mailroom moved it, {newest(by_mailroom)}: "
+            f"that takes it a second where the server's rules do not know {_WHAT[routed.kind]}; {_TRY}"
+        )
+        return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}")
+    says = f"no new mail from {_parties(routed)} yet; the next message will show whether the server's rules"
+    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says} know {_WHAT[routed.kind]}")
+
+
+def _name(routed: Routed) -> str:
+    name = repr(str(routed.group.name))
+    return name if routed.kind is PartyKind.DOMAIN else f"lists in {name}"
+
+
+def _mail(messages: Sequence[Message], routed: Routed) -> str:
+    return mail_of(messages, _parties(routed))
+
+
+def _parties(routed: Routed) -> str:
+    more = ", …" if len(routed.parties) > SHOWN_PARTIES else ""
+    return ", ".join(map(shown, routed.parties[:SHOWN_PARTIES])) + more
