@@ -13,6 +13,7 @@ from mailroom.exits import Exit
 from mailroom.model.mail import MessageId
 from mailroom.model.scheme import Scheme
 from mailroom.output.terminal import Progress, Terminal
+from mailroom.triage.crowds import Crowd, find_crowds
 from mailroom.triage.strangers import Screened, Stranger, Why, find_strangers
 from mailroom.triage.waiting import Overview, judge_misplaced
 from mailroom.triage.words import age_of, number_of
@@ -21,6 +22,9 @@ MOST_SUBJECTS = 1_000
 """Nobody reads further down, and each is transferred."""
 
 LEAST_SUBJECT_WIDTH = 24
+
+MOST_CROWDS = 3
+"""Of how many domains it is told that several wait; each is decided on by a look at one's mail."""
 
 
 @frozen
@@ -73,6 +77,8 @@ def _show(terminal: Terminal, found: Found, scheme: Scheme, now: datetime) -> No
             f"{number_of(found.screened.messages, 'message')}. "
             "A triage label on one message of a sender decides."
         )
+        if crowds := _crowds(found):
+            terminal.paragraph(_said_of_crowds(crowds, scheme))
         if found.subjects is not None and len(strangers) > MOST_SUBJECTS:
             terminal.paragraph(f"Subjects were read of the {MOST_SUBJECTS} most recent senders only.")
     else:
@@ -101,6 +107,22 @@ def _show_strangers(
     terminal.line()
 
 
+def _crowds(found: Found) -> list[Crowd]:
+    return find_crowds(found.screened.strangers, found.overview.layout)
+
+
+def _said_of_crowds(crowds: Sequence[Crowd], scheme: Scheme) -> str:
+    """Say where one label more decides about many."""
+    named = [f"{each.senders} from {each.domain}" for each in crowds[:MOST_CROWDS]]
+    told = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+    rest = len(crowds) - len(named)
+    more = f" (and several from {number_of(rest, 'more domain')})" if rest else ""
+    return (
+        f"Of these, {told}{more}: {scheme.domain_label} beside a triage label decides about everyone at "
+        "that domain."
+    )
+
+
 def _said_of_others(found: Found, scheme: Scheme) -> Iterator[str]:
     """Say what else lies in Screener, and what becomes of it."""
     others, screener = found.screened.others, scheme.screener
@@ -123,6 +145,10 @@ def _as_json(found: Found) -> dict[str, object]:
     return {
         "messages": found.screened.messages,
         "senders": [_sender_as_json(each, found.subjects) for each in found.screened.strangers],
+        "domains": [
+            {"domain": each.domain, "senders": each.senders, "messages": each.messages}
+            for each in _crowds(found)
+        ],
         "others": [
             {"why": why.name.lower(), "messages": found.screened.others[why]}
             for why in Why
