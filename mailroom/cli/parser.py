@@ -111,7 +111,9 @@ def _add_what_looks(commands: _Commands) -> None:
     history.add_argument(
         "--since", type=day, metavar="DAY", help="from this day on (2026-01-31), or of so many days (7d)"
     )
-    history.add_argument("--sender", metavar="ADDRESS", help="only what was done to this sender")
+    history.add_argument(
+        "--sender", metavar="ADDRESS", help="only what was done to them: ann@example.com, *@example.com"
+    )
     why = commands.add(
         calls.call_why,
         "show what is known of a sender, what was decided, and what comes next; changes nothing",
@@ -121,7 +123,7 @@ def _add_what_looks(commands: _Commands) -> None:
     why.add_argument(
         "what",
         metavar="ADDRESS|MESSAGE-ID",
-        help="a sender's address, or a message by its Message-ID in quotes: '<…@…>'",
+        help="an address; in quotes '*@example.com', a list by its List-Id or a message by its ID: '<…>'",
     )
     senders = commands.add(
         calls.call_senders,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 from attrs import evolve, frozen
@@ -15,6 +15,7 @@ from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Decided, Entry, Swept
 from mailroom.journal.form import as_json as entry_as_json
 from mailroom.model.address import Address, parse_address
+from mailroom.model.party import Party
 from mailroom.output.terminal import YELLOW, Progress, Terminal
 from mailroom.triage.words import number_of
 
@@ -52,7 +53,7 @@ def history(*, since: date | None, sender: str | None, as_json: bool) -> Exit:
         found = open_entries(account, settings.scheme, f"{since}T00:00:00Z" if since else "")
         entries = [] if found is None else list(found)
     if address:
-        entries = [each for entry in entries if (each := only_of(entry, address))]
+        entries = [each for entry in entries if (each := only_of(entry, [address]))]
     terminal = Terminal()
     broken = found.broken if found else []
     if as_json:
@@ -84,18 +85,18 @@ def read_address(text: str) -> Address:
     raise UserError([f"{text!r} is not an address: name a sender as ann@example.com"])
 
 
-def only_of(entry: Entry, address: Address) -> Entry | None:
-    """Return what an entry says of one sender; None where it says nothing."""
+def only_of(entry: Entry, parties: Collection[Party]) -> Entry | None:
+    """Return what an entry says of some parties; None where it says nothing."""
     only = evolve(
         entry,
-        decided=tuple(each for each in entry.decided if each.address == address),
-        swept=tuple(each for each in entry.swept if each.address == address),
-        passed=tuple(each for each in entry.passed if each.message.sender == address),
-        released=tuple(each for each in entry.released if each.message.sender == address),
-        warned=tuple(each for each in entry.warned if each.message.sender == address),
-        left=tuple(each for each in entry.left if each.message.sender == address),
-        failed=tuple(each for each in entry.failed if each.address == address),
-        set_aside=tuple(each for each in entry.set_aside if each.address == address),
+        decided=tuple(each for each in entry.decided if each.address in parties),
+        swept=tuple(each for each in entry.swept if each.address in parties),
+        passed=tuple(each for each in entry.passed if each.message.sender in parties),
+        released=tuple(each for each in entry.released if each.message.sender in parties),
+        warned=tuple(each for each in entry.warned if each.message.sender in parties),
+        left=tuple(each for each in entry.left if each.message.sender in parties),
+        failed=tuple(each for each in entry.failed if each.address in parties),
+        set_aside=tuple(each for each in entry.set_aside if each.address in parties),
     )
     return only if only.longest else None
 

@@ -1,4 +1,4 @@
-"""`mailroom why`: what is known of a sender or a message, what was decided, and what comes next."""
+"""`mailroom why`: what is known of a sender, domain or list, what was decided, and what comes next."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.history import lines_of, only_of, read_address, show_lines
 from mailroom.commands.journaled import moment, open_entries, why_no_journal
+from mailroom.commands.standing import Standing, counting, find_standing, say_new_mail, say_standing
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Entry
 from mailroom.journal.form import as_json as entry_as_json
 from mailroom.model.address import Address, parse_address
-from mailroom.model.contacts import Card
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.model.mailing_list import parse_list_id
+from mailroom.model.party import MailingList, Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.scheme import Scheme
 from mailroom.model.sender import NoSender
 from mailroom.output.terminal import Progress, Terminal
-from mailroom.triage.plan import triage_groups_of
 from mailroom.triage.report import Forecast
-from mailroom.triage.ruling import sender_of
+from mailroom.triage.ruling import parties_of, sender_of
 from mailroom.triage.words import number_of
+
+OWN = "one of your own addresses, which nobody files"
 
 MOST_MESSAGES = 500
 """Among how many of a sender's newest messages it is told where they lie."""
@@ -33,40 +36,41 @@ MOST_MESSAGES = 500
 
 @frozen
 class Known:
-    """What is known of a sender.
+    """What is known of whom somebody asks about.
 
     Attributes:
-        message: The message that was asked about; None where the sender was.
-        cards: Each of their cards with the triage groups that it is in.
-        groups: These groups.
+        asked: A sender, a whole domain or a mailing list.
+        message: The message that was asked about; None where a party was.
+        standings: Of all parties of their mail, in the order in which decisions count, `asked` among them.
         places: For each mailbox how many of the messages that a search finds lie there.
+        messages: How many these are; None where nobody searched.
         entries: What the journal says of them, newest first; None where there is no journal.
         next_: What the next cycle does, in words.
     """
 
-    sender: Address
+    asked: Standing
     message: Message | None
-    cards: Sequence[tuple[Card, Sequence[str]]]
-    groups: Sequence[ContactGroup]
+    standings: Sequence[Standing]
     is_own: bool
     places: Mapping[str, int]
-    messages: int
+    messages: int | None
     entries: Sequence[Entry] | None
     next_: Sequence[str]
 
 
 def why(text: str, *, as_json: bool) -> Exit:
-    """Tell what is known of a sender; reads only.
+    """Tell what is known of a sender, a whole domain or a list; reads only.
 
     Args:
-        text: Their address, or the Message-ID of a message as mail programs show it: ``<…@…>``.
+        text: An address; ``*@dom.example``; the List-Id of a list, ``<dev.lists.example>``; or a Message-ID
+            as mail programs show it: ``<…@…>``.
 
     Raises:
-        UserError: It is neither, or there is no such message.
+        UserError: It is none of these, or there is no such message.
     """
     bare = text.strip()
     is_message_id = bare.startswith("<") and bare.endswith(">")
-    sender = None if is_message_id else read_address(bare)
+    asked: Party | None = None if is_message_id else read_address(bare)
     settings = configured()
     account = open_account(settings)
     terminal = Terminal()
@@ -74,9 +78,9 @@ def why(text: str, *, as_json: bool) -> Exit:
         account.check()
         paths = MailboxTree(account.mail.read(()).mailboxes).paths
         message = None
-        if sender is None:
-            message, sender = _find(account, bare)
-        known = _read(account, settings.scheme, sender, message, paths) if sender else None
+        if asked is None:
+            message, asked = _find(account, bare)
+        known = _read(account, settings.scheme, asked, message, paths) if asked else None
     if known is None:
         _tell_of_nobody(terminal, message, paths, as_json=as_json)
     elif as_json:
@@ -86,8 +90,10 @@ def why(text: str, *, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-def _find(account: Account, text: str) -> tuple[Message | None, Address | None]:
-    """Return the message with a Message-ID, and who wrote it; of an address in brackets the address alone."""
+def _find(account: Account, text: str) -> tuple[Message | None, Party | None]:
+    """Return the message with a Message-ID, and who wrote it; a list or address in brackets is it alone."""
+    if "@" not in text and (identifier := parse_list_id(text)):  # every Message-ID has one
+        return None, MailingList(f"<{identifier}>")
     found = account.search.named(text[1:-1].strip())
     if found:
         return found[0], sender_of(found[0])
@@ -100,50 +106,54 @@ def _find(account: Account, text: str) -> tuple[Message | None, Address | None]:
 
 
 def _read(
-    account: Account,
-    scheme: Scheme,
-    sender: Address,
-    message: Message | None,
-    paths: Mapping[MailboxId, str],
+    account: Account, scheme: Scheme, asked: Party, message: Message | None, paths: Mapping[MailboxId, str]
 ) -> Known:
     forecast = account.triage.forecast()
     contacts = account.book.latest()
-    cards = contacts.cards(sender)
+    parties = parties_of(message) if message else _parties_behind(asked)
     found = open_entries(account, scheme)
-    entries = None if found is None else [each for x in found if (each := only_of(x, sender))]
-    messages = account.search.of_sender(sender, MOST_MESSAGES)
-    places = Counter(paths.get(x, x) for each in messages for x in each.mailbox_ids)
+    entries = None if found is None else [each for x in found if (each := only_of(x, parties))]
+    standings = [find_standing(each, contacts, scheme, entries or ()) for each in parties]
+    is_sender = kind_of(asked) is PartyKind.SENDER
+    messages = account.search.of_sender(Address(asked), MOST_MESSAGES) if is_sender else None
+    places = Counter(paths.get(x, x) for each in messages or () for x in each.mailbox_ids)
     return Known(
-        sender=sender,
+        asked=next(each for each in standings if each.party == asked),
         message=message,
-        cards=[(card, sorted(contacts.groups(card.uid))) for card in cards],
-        groups=triage_groups_of(cards, contacts.groups, scheme),
-        is_own=sender in account.own_addresses(),
+        standings=standings,
+        is_own=asked in account.own_addresses(),
         places=dict(places.most_common()),
-        messages=len(messages),
+        messages=None if messages is None else len(messages),
         entries=entries,
-        next_=list(_next(forecast, sender)),
+        next_=list(_next(forecast, asked, parties)),
     )
 
 
-def _next(forecast: Forecast, sender: Address) -> Iterator[str]:
-    """Say what the next cycle does about a sender."""
+def _parties_behind(asked: Party) -> tuple[Party, ...]:
+    """Return whose decisions may count for mail of whom somebody asks about, in their order."""
+    domain = whole_domain(Address(asked)) if kind_of(asked) is PartyKind.SENDER else None
+    return (asked, domain) if domain else (asked,)
+
+
+def _next(forecast: Forecast, asked: Party, parties: Sequence[Party]) -> Iterator[str]:
+    """Say what the next cycle does about a party, and about those whose decisions may count instead."""
     for filing, messages in forecast.filings:
-        if filing.decision.party == sender:
-            category = filing.decision.category
-            does = (
-                "takes back what was decided" if category.is_undecided else f"files them as {category.title}"
-            )
+        category, party = filing.decision.category, filing.decision.party
+        if party in parties:
+            whom = "them" if kind_of(party) is PartyKind.SENDER else shown(party)
+            does = f"files {whom} as {category.title}"
+            if category.is_undecided:
+                does = "takes back what was decided" + ("" if party == asked else f" about {whom}")
             yield f"{does}, by the label {category.label}, and moves {number_of(messages, 'message')}"
     for filing, messages in forecast.stragglers:
-        if filing.decision.party == sender:
+        if filing.decision.party in parties:
             yield f"moves {number_of(messages, 'message')} out of Screener, to where {filing.group} belongs"
     messages_told = (
         *((x.message, f"lets a message out of Screener, to the Inbox: {x.reason}") for x in forecast.replies),
         *((message, f"takes a label off: {reason}") for message, reason in forecast.released),
         *((message, f"leaves a labelled message to you: {reason}") for message, reason in forecast.rejected),
     )
-    yield from (says for message, says in messages_told if sender_of(message) == sender)
+    yield from (says for message, says in messages_told if asked in parties_of(message))
 
 
 def _tell_of_nobody(
@@ -165,19 +175,23 @@ def _show(terminal: Terminal, known: Known, scheme: Scheme, paths: Mapping[Mailb
         for says in _moves_of(known.message.id, known.entries or ()):
             terminal.paragraph(says, "  ")
         terminal.line()
-    terminal.line(known.sender)
+    terminal.line(shown(known.asked.party))
     for label, says in (
-        ("is", _stands(known)),
-        ("card", _cards(known)),
+        ("is", OWN if known.is_own else say_standing(known.asked, known.standings)),
+        ("card", _cards(known.asked)),
         ("mail", _mail(known)),
         ("new mail", _new_mail(known, scheme)),
         ("next", "; ".join(known.next_) or "the next cycle does nothing about them"),
     ):
-        terminal.paragraph(says, f"  {label:<10}")
+        if says:
+            terminal.paragraph(says, f"  {label:<10}")
     terminal.line()
     if known.entries is None:
         terminal.paragraph(f"What was decided when, nobody knows: {why_no_journal(scheme)}.")
-    elif not show_lines(terminal, (x for entry in known.entries for x in lines_of(entry)), of_one=True):
+        return
+    lines = [line for entry in known.entries for line in lines_of(entry)]
+    is_of_one = all(line.sender == known.asked.party for line in lines)
+    if not show_lines(terminal, lines, of_one=is_of_one):
         terminal.paragraph(f"The journal (mailbox {scheme.journal!r}) holds nothing of them.")
 
 
@@ -196,29 +210,19 @@ def _moves_of(message_id: MessageId, entries: Sequence[Entry]) -> Iterator[str]:
                 yield f"{moment(entry.at)}: moved from {before or 'a label alone'} to {after or 'nowhere'}"
 
 
-def _stands(known: Known) -> str:
-    if known.is_own:
-        return "one of your own addresses, which nobody files"
-    match [group.name for group in known.groups]:
-        case [group]:
-            return f"decided on: in the contact group {group}"
-        case []:
-            return "a contact in no triage group" if known.cards else "undecided"
-        case groups:
-            return f"in several triage groups: {', '.join(groups)}"
-
-
-def _cards(known: Known) -> str:
-    if not known.cards:
+def _cards(standing: Standing) -> str:
+    if not standing.cards:
         return "none"
     said = []
-    for card, groups in known.cards:
+    for card, groups in standing.cards:
         made = " (made by Mailroom)" if card.is_made else ""
         said.append(f"{card.name or card.uid}{made}, in {', '.join(groups) or 'no triage group'}")
     return "; ".join(said)
 
 
 def _mail(known: Known) -> str:
+    if known.messages is None:
+        return ""
     if not known.messages:
         return "a search finds none"
     among = "the newest " if known.messages >= MOST_MESSAGES else ""
@@ -229,15 +233,7 @@ def _mail(known: Known) -> str:
 def _new_mail(known: Known, scheme: Scheme) -> str:
     if known.is_own:
         return "goes where your provider's rules put it"
-    match known.groups:
-        case [group]:
-            places = ", ".join(dict.fromkeys((group.mailbox or "the Inbox", *group.also)))
-            return f"goes to {places}, by your rule for the contact group {group.name}"
-        case []:
-            to = "the Inbox: they are a contact" if known.cards else f"{scheme.screener}: nothing is decided"
-            return f"goes to {to}"
-        case _:
-            return "goes where the first of your rules puts it: leave them in one of these groups"
+    return say_new_mail(known.asked, known.standings, scheme)
 
 
 def _message_as_json(message: Message | None, paths: Mapping[MailboxId, str]) -> dict[str, object] | None:
@@ -248,16 +244,25 @@ def _message_as_json(message: Message | None, paths: Mapping[MailboxId, str]) ->
 
 
 def _as_json(known: Known, scheme: Scheme, paths: Mapping[MailboxId, str]) -> dict[str, object]:
+    counts = None if known.is_own else counting(known.standings)
     return {
-        "sender": known.sender,
+        "sender": known.asked.party,
         "message": _message_as_json(known.message, paths),
         "is_own": known.is_own,
         "cards": [
             {"uid": card.uid, "name": card.name, "made_by_mailroom": card.is_made, "groups": list(groups)}
-            for card, groups in known.cards
+            for card, groups in known.asked.cards
         ],
-        "filed_as": [scheme.category_of(group).title for group in known.groups],
-        "groups": [group.name for group in known.groups],
+        "filed_as": [scheme.category_of(group).title for group in known.asked.groups],
+        "groups": [group.name for group in known.asked.groups],
+        "counts": {
+            "party": counts.party,
+            "filed_as": [scheme.category_of(group).title for group in counts.groups],
+            "groups": [group.name for group in counts.groups],
+            "since": counts.since or None,
+        }
+        if counts
+        else None,
         "messages": known.messages,
         "mailboxes": dict(known.places),
         "new_mail": _new_mail(known, scheme),
