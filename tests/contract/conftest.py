@@ -52,6 +52,7 @@ MODULES_IN_MEMORY = (
 """Those that ask triage's ports; the others need a server's protocol, a command or a process."""
 
 MODULES_OVER_JMAP = (
+    "test_accounts",
     "test_apply",
     "test_approve",
     "test_books",
@@ -65,9 +66,13 @@ MODULES_OVER_JMAP = (
     "test_cycle_process",
     "test_cycle_refusals",
     "test_cycle_senders",
+    "test_forecast",
     "test_group_forms",
     "test_history",
     "test_init",
+    "test_journal",
+    "test_notices",
+    "test_own_addresses",
     "test_own_categories",
     "test_reading",
     "test_removal",
@@ -80,10 +85,16 @@ MODULES_OVER_JMAP = (
     "test_undo",
     "test_undo_last",
     "test_uninstall",
+    "test_waiting",
+    "test_warnings",
+    "test_whole_promise",
     "test_why",
     "test_writing",
 )
 """Those in which it counts how contacts are reached."""
+
+SLOW_OVER_JMAP = ("test_accounts", "test_journal", "test_notices", "test_own_addresses", "test_waiting")
+"""Those of them in which it counts for little: they wait for the long run."""
 
 NO_VCARD = "the double makes no vCard"
 NO_REQUESTS = "the double makes no requests to be counted or refused"
@@ -169,6 +180,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out += [item for item in items if _is_in_memory(item) and not _is_asked_of_the_double(item)]
     left_out += [item for item in items if _is_on_newer(item) and not _is_about(item, MODULES_ON_NEWER)]
     items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if _is_over_jmap(item) and _is_about(item, SLOW_OVER_JMAP):
+            item.add_marker(pytest.mark.slow)
     config.hook.pytest_deselected(items=left_out)
     _ask_cyrus_the_rest_slowly(items)
     for item in filter(_is_on_james, items):

@@ -104,7 +104,9 @@ def test_idle_cycles_add_nothing_and_cost_one_request(account: AccountUnderTest)
     mailroom.begin()
     cycle(mailroom)
     before = account.state()
-    assert [requests_of(account, mailroom) for _ in range(3)] == [1, 1, 1]
+    # Over JMAP the account's contacts have another state by its own writing, which is read once.
+    first = 2 if account.is_over_jmap else 1
+    assert [requests_of(account, mailroom) for _ in range(3)] == [first, 1, 1]
     assert account.state() == before
     assert len(entries(account)) == 1
 

@@ -13,16 +13,17 @@ CYCLES = 1_800
 MOST_GROWTH_MIB = 3.0
 
 
-def soaked(cycles: int) -> list[Reading]:
+def soaked(cycles: int, way: str) -> list[Reading]:
     """Run the cycles; to be called in a process in which nothing else has filled and freed memory."""
-    return list(soak(cycles))
+    return list(soak(cycles, way))
 
 
 @pytest.mark.slow
-def test_memory_and_file_descriptors_stay_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("way", ["carddav", "jmap"])
+def test_memory_and_file_descriptors_stay_what_they_are(capsys: pytest.CaptureFixture[str], way: str) -> None:
     """Over many cycles, some broken off, neither memory nor descriptors nor threads grow."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        readings = process.submit(soaked, CYCLES).result()
+        readings = process.submit(soaked, CYCLES, way).result()
     first, last = readings[0], readings[-1]
     with capsys.disabled():
         print(f"\nsoak: first {first}\n      last  {last}")

@@ -81,12 +81,18 @@ def fail_once(request: Request) -> Reply | None:
     return Reply(503)
 
 
-def soak(cycles: int) -> Iterator[Reading]:
-    """Run cycles; tell what Mailroom holds after the first few hundred, and ten times from there on."""
+def soak(cycles: int, way: str = "carddav") -> Iterator[Reading]:
+    """Run cycles; tell what Mailroom holds after the first few hundred, and ten times from there on.
+
+    Args:
+        way: How contacts are reached, as `MAILROOM_CONTACTS` says it.
+    """
     filed = broken_off = 0
     every = max(1, (cycles - WARM_UP_CYCLES) // READINGS)
     with sandbox_elsewhere(make_account, live) as elsewhere:
-        mailroom = open_account(settings_for(elsewhere.environment), BriefWait())
+        mailroom = open_account(
+            settings_for({**elsewhere.environment, "MAILROOM_CONTACTS": way}), BriefWait()
+        )
         mailroom.begin()
         for cycle in range(1, cycles + 1):
             elsewhere.act(cycle)
