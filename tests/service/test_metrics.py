@@ -11,7 +11,7 @@ import pytest
 from mailroom.sandbox import Reply, Sandbox
 from mailroom.sandbox.seed.account import seeded_account
 from tests.support.figures import figures
-from tests.support.given_time import eventually
+from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import Process
 
 STRANGER = "news@dailylantern.example"
@@ -55,9 +55,11 @@ def test_it_is_answered_in_the_form_that_prometheus_asks_for(sandbox: Sandbox, t
     variables = {**sandbox.environment(), "MAILROOM_PUSH": "off"}
     with Process(variables, tmp_path) as service:
         url = f"http://127.0.0.1:{service.until('service_starting')['health_port']}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
             assert answer.read().endswith(b"\n")
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=5) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, method="HEAD"), timeout=PATIENCE_SECONDS
+        ) as answer:
             assert answer.read() == b""
         assert CONNECTED not in scraped(service)

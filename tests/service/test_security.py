@@ -410,7 +410,7 @@ class TestHealthUnderHostileClients:
     )
     def test_nonsense_is_answered_with_404(self, health_server: HealthServer, request_bytes: bytes) -> None:
         """What is no request for the health is not found."""
-        with socket.create_connection(("127.0.0.1", health_server.port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", health_server.port), timeout=PATIENCE_SECONDS) as client:
             client.sendall(request_bytes)
             assert client.recv(4096).startswith(b"HTTP/1.1 404 ")
 
@@ -418,7 +418,7 @@ class TestHealthUnderHostileClients:
         """When the process has no descriptor left it waits quietly, and answers when there is one again."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with socket.socket() as client, ExitStack() as stack:
-            client.settimeout(5)
+            client.settimeout(PATIENCE_SECONDS)
             spare = stack.enter_context(socket.socket())
             resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
             try:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """How long a test waits for what must come, on a machine that does much else; only a fault waits so long."""
 
 POLL_SECONDS = 0.005

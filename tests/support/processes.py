@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE_SECONDS = 15.0
+from tests.support.given_time import PATIENCE_SECONDS
+
 MEBIBYTE_IN_KIB = 1024
 
 
@@ -46,7 +47,7 @@ def mailroom(*arguments: str, variables: Mapping[str, str], cwd: Path) -> subpro
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -129,7 +130,7 @@ class Process:
     def health(self, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
         """Ask the health port that it told when it began to start."""
         try:
-            with urllib.request.urlopen(self._url(path), timeout=5) as answer:
+            with urllib.request.urlopen(self._url(path), timeout=PATIENCE_SECONDS) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -137,7 +138,7 @@ class Process:
 
     def metrics(self) -> str:
         """Ask the health port for its figures."""
-        with urllib.request.urlopen(self._url("/metrics"), timeout=5) as answer:
+        with urllib.request.urlopen(self._url("/metrics"), timeout=PATIENCE_SECONDS) as answer:
             text: str = answer.read().decode()
             return text
 

@@ -12,6 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from mailroom.sandbox import Sandbox
+from tests.support.given_time import PATIENCE_SECONDS
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
@@ -51,7 +52,7 @@ class RawHttp:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.account = sandbox.account
-        self.connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+        self.connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
         self.connection.close()

@@ -24,7 +24,7 @@ from tests.support.accounts import AccountUnderTest
 from tests.support.on_memory import AccountOnMemory
 
 PROJECT = Path(__file__).parents[2]
-PROCESS_TIMEOUT_SECONDS = 30.0
+PROCESS_TIMEOUT_SECONDS = 120.0
 ONE_ATTEMPT = evolve(DEFAULT_BOUNDS, attempts=1)
 """For what is to break off at once: a dead process tries nothing again."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from mailroom.errors import UserError
 from mailroom.service.health import LEAST_READY_SECONDS, STEP_SECONDS, Health, HealthServer
+from tests.support.given_time import PATIENCE_SECONDS
 
 
 class Clock:
@@ -94,7 +95,9 @@ class TestLive:
 def answers_at(server: HealthServer, address: str) -> bool:
     """Whether a probe of this address of the machine is answered."""
     try:
-        with urllib.request.urlopen(f"http://{address}:{server.port}/healthz/live", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"http://{address}:{server.port}/healthz/live", timeout=PATIENCE_SECONDS
+        ) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from mailroom.sandbox import Limits, Reply, Request, Sandbox, SandboxAccount
+from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.raw_clients import CORE, MAIL, SUBMISSION, Answer, RawJmap
 
 LIMITS = Limits(max_objects_in_get=4, max_objects_in_set=3, max_calls_in_request=3, max_size_request=5000)
@@ -736,16 +738,21 @@ class TestServer:
     def test_no_more_requests_at_once_than_allowed(self, account: SandboxAccount) -> None:
         """maxConcurrentRequests is a limit of the API; one request after the other stays below it."""
         account.limits = Limits(max_concurrent_requests=2)
-        with Sandbox(account, delay_seconds=0.2) as sandbox, ThreadPoolExecutor(4) as pool:
+        with Sandbox(account) as sandbox, ThreadPoolExecutor(4) as pool:
 
-            def ask(_: int) -> Answer:
+            def ask() -> Answer:
                 with closing(RawJmap(sandbox)) as client:
                     return client.post({"using": [CORE], "methodCalls": []})
 
-            answers = list(pool.map(ask, range(4)))
+            are_refused = threading.Event()
+            sandbox.interceptor = lambda _: None if are_refused.wait(PATIENCE_SECONDS) else Reply(500)
+            asked = [pool.submit(ask) for _ in range(4)]
+            assert eventually(lambda: sum(each.done() for each in asked) == 2)
+            are_refused.set()
+            answers = [each.result() for each in asked]
             refused = [answer for answer in answers if answer.status == 400]
             assert [answer.json["limit"] for answer in refused] == ["maxConcurrentRequests"] * 2
-            assert ask(5).status == 200
+            assert ask().status == 200
 
     def test_an_answer_is_held_back_as_long_as_asked(self, account: SandboxAccount) -> None:
         """delay_seconds stands for the round trip to a distant server, once per request, not per method."""
