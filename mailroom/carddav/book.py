@@ -43,13 +43,20 @@ class CardDavAddressBook:
         url: Where to look for address books: a server, a principal, or the address book to write in.
         groups: The names of the triage groups. They decide which of several address books is written.
         url_setting: What a person sets to have another URL.
+        with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
     """
 
     def __init__(
-        self, http: HttpClient, url: str, groups: Iterable[str], url_setting: str = "the URL"
+        self,
+        http: HttpClient,
+        url: str,
+        groups: Iterable[str],
+        url_setting: str = "the URL",
+        *,
+        with_lists: bool = False,
     ) -> None:
         self._client = CardDavClient(http, url)
-        self._books = Books(self._client, frozenset(groups), url_setting=url_setting)
+        self._books = Books(self._client, frozenset(groups), url_setting=url_setting, with_lists=with_lists)
         self._writes_one_by_one = False
 
     def refresh(self) -> ContactsView:

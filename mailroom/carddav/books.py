@@ -35,6 +35,7 @@ class Books:
         groups: The names of the triage groups.
         clock: Tells the time, in seconds.
         url_setting: What a person sets to have another book written.
+        with_lists: Whether it matters which mailing lists cards stand for.
     """
 
     def __init__(
@@ -43,8 +44,11 @@ class Books:
         groups: Collection[str],
         clock: Callable[[], float] = time.monotonic,
         url_setting: str = "the URL",
+        *,
+        with_lists: bool = False,
     ) -> None:
         self._client = client
+        self._with_lists = with_lists
         self._url_setting = url_setting
         self._groups = frozenset(groups)
         self._clock = clock
@@ -164,7 +168,9 @@ class Books:
         replicas: dict[str, Replica] = {}
         for book in own:
             known = self._replicas.get(book.url)
-            replicas[book.url] = known or Replica(self._client, book, self._groups, self._clock)
+            replicas[book.url] = known or Replica(
+                self._client, book, self._groups, self._clock, with_lists=self._with_lists
+            )
             replicas[book.url].book = book
         self._replicas = replicas
         self._unreadable = {url: reason for url, reason in self._unreadable.items() if url in replicas}

@@ -49,7 +49,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
     octets = b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)
     # A card that is not found again would be made again in every cycle.
     made = summarize(octets)
-    if card.address not in made.addresses or (made.uid, made.name, made.is_group) != (uid, name, False):
+    if card.address not in made.parties or (made.uid, made.name, made.is_group) != (uid, name, False):
         raise ProtocolError(f"the contact card of {card.address} would not read back as intended")
     return octets
 

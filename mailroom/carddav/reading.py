@@ -20,16 +20,16 @@ WHOLE_CARDS = 32
 """So many are read whole at once: a change of the book costs one request, and photos are few."""
 
 _NEEDED_PROPERTIES = ("VERSION", "UID", "FN", "N", "ORG", "EMAIL", "KIND", "X-ADDRESSBOOKSERVER-KIND")
+_NOTE = "NOTE"
 
 WHOLE = "<getlastmodified/><C:address-data/>"
 # RFC 6352 section 10.4.2. A name stands for the grouped property (item1.EMAIL) as well: seen on Cyrus,
 # and so do sabre/dav's readers; Radicale and Xandikos give the whole card whatever they are asked for.
-NEEDED = "".join(
-    [
-        "<C:address-data>",
-        *(f'<C:prop name="{name}"/>' for name in _NEEDED_PROPERTIES),
-        "</C:address-data>",
-    ]
+NEEDED, NEEDED_WITH_NOTES = (
+    "".join(
+        ["<C:address-data>", *(f'<C:prop name="{name}"/>' for name in names), "</C:address-data>"],
+    )
+    for names in (_NEEDED_PROPERTIES, (*_NEEDED_PROPERTIES, _NOTE))
 )
 
 # What a server says that stumbles over one card, or over too many of them.
@@ -50,12 +50,18 @@ class Unreadable:
 
 
 def read_cards(
-    client: CardDavClient, book: Collection, names: Sequence[str], *, whole: bool
+    client: CardDavClient,
+    book: Collection,
+    names: Sequence[str],
+    *,
+    whole: bool,
+    needed: str = NEEDED,
 ) -> Iterator[StoredCard | Unreadable]:
     """Read cards; those that are gone are missing from what is returned.
 
     Args:
-        whole: Whether every property is wanted; otherwise those that `summarize` looks at.
+        whole: Whether every property is wanted; otherwise those that are needed.
+        needed: `NEEDED`, which is what `summarize` looks at but for the notes, or these besides.
 
     Raises:
         ServerError: The server as a whole fails.
@@ -67,7 +73,7 @@ def read_cards(
         missing = dict.fromkeys(batch)
         is_too_large = False
         try:
-            for name, card in client.multiget(book, batch, WHOLE if whole else NEEDED):
+            for name, card in client.multiget(book, batch, WHOLE if whole else needed):
                 if name in missing:
                     del missing[name]
                     if card is not None:

@@ -134,7 +134,7 @@ def _find_cards(replicas: Sequence[Replica]) -> Iterator[_Found[MadeCard]]:
     groups_of = _memberships(replicas)
     for replica in replicas:
         for resource, entry in replica.resources() if replica.book.may_write else ():
-            if address := address_of(entry.uid, entry.addresses):
+            if address := address_of(entry.uid, entry.parties):
                 uid = CardUid(bare_uid(entry.uid))
                 groups = tuple(
                     group if home is replica else f"{group} in {home.book.name or home.book.url}"

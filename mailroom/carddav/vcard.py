@@ -17,7 +17,9 @@ from attrs import frozen
 from mailroom.contacts.identity import URN_UUID
 from mailroom.contacts.summary import CardSummary
 from mailroom.model.address import Address, parse_address
+from mailroom.model.mailing_list import lists_in_note
 from mailroom.model.names import clean_name
+from mailroom.model.party import MailingList
 
 MAX_LINE_OCTETS = 75
 MEMBER = "MEMBER"
@@ -91,12 +93,15 @@ def summarize(card: bytes) -> CardSummary:
     """Read what Mailroom needs to know of a card, whatever else is wrong with it."""
     first: dict[str, str] = {}
     addresses: dict[Address, None] = {}
+    lists: dict[MailingList, None] = {}
     members: set[str] = set()
     is_group = False
     for line in _own_lines(card):
         if line.name == "EMAIL":
             if address := parse_address(unescape(line.value)):
                 addresses[address] = None
+        elif line.name == "NOTE":
+            lists |= dict.fromkeys(lists_in_note(unescape(line.value)))
         elif line.name in KINDS:
             is_group = is_group or line.value.strip().lower() == "group"
         elif line.name in MEMBERS:
@@ -108,7 +113,7 @@ def summarize(card: bytes) -> CardSummary:
     return CardSummary(
         uid=unescape(first.get("UID", "")).strip(),
         name=_name(first),
-        addresses=tuple(addresses),
+        parties=(*addresses, *lists),
         is_group=is_group,
         members=frozenset(members) if is_group else frozenset(),
     )

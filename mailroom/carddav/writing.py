@@ -35,7 +35,7 @@ class CardWriter:
         """Make a sender's card, or return the one that stands where it belongs and has their address."""
         for uid in card_uids(new.address):
             stored = self._write_new(f"{uid}.vcf", compose_card(new, uid))
-            if stored is not None and new.address in summarize(stored.octets).addresses:
+            if stored is not None and new.address in summarize(stored.octets).parties:
                 return stored
         raise ServerError(f"{MAX_UIDS} names for the contact card of {new.address} are taken by other cards")
 

@@ -23,7 +23,7 @@ class CardEntry:
 
     uid: str
     name: str
-    addresses: tuple[Address, ...]
+    parties: tuple[Party, ...]
     created: int
 
 
@@ -56,9 +56,9 @@ class CardIndex:
     def add(self, key: str, summary: CardSummary, created: int) -> None:
         """Take a card in that is not there yet."""
         uid = key if summary.uid == key else summary.uid  # one string instead of two equal ones
-        entry = CardEntry(uid, summary.name, summary.addresses, created)
+        entry = CardEntry(uid, summary.name, summary.parties, created)
         self._entries[key] = entry
-        for address in entry.addresses:
+        for address in entry.parties:
             if others := self.find(address):
                 self._by_address[address] = (*others, entry)
             else:
@@ -72,7 +72,7 @@ class CardIndex:
     def forget(self, key: str) -> None:
         """Take a card out, if it is there."""
         entry = self._entries.pop(key, None)
-        for address in entry.addresses if entry else ():
+        for address in entry.parties if entry else ():
             others = tuple(other for other in self.find(address) if other is not entry)
             if others:
                 self._by_address[address] = others

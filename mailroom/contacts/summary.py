@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from mailroom.model.address import Address
+from mailroom.model.party import Party
 
 
 @frozen
@@ -14,7 +14,8 @@ class CardSummary:
     Attributes:
         uid: Its identifier as written, or empty.
         name: The name it shows, as `clean_name` gives it: FN, else N, else ORG, else empty.
-        addresses: Its mail addresses in comparable form, each once.
+        parties: What it stands for, each once: its mail addresses in comparable form, and the mailing lists
+            that its note names.
         is_group: Whether it stands for a contact group.
         members: For a group, the identifiers (UID) of the cards that its lines make members, as
             servers compare them that route mail by it.
@@ -22,6 +23,6 @@ class CardSummary:
 
     uid: str
     name: str
-    addresses: tuple[Address, ...]
+    parties: tuple[Party, ...]
     is_group: bool
     members: frozenset[str]

@@ -153,5 +153,5 @@ def find_meant(
 
 def card_of(entry: CardEntry) -> Card:
     """Return what triage is told of a card that has an identifier."""
-    is_made = address_of(entry.uid, entry.addresses) is not None
+    is_made = address_of(entry.uid, entry.parties) is not None
     return Card(CardUid(entry.uid), entry.name, entry.created, is_made)

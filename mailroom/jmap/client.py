@@ -205,7 +205,13 @@ class JmapClient:
         wanted = len(calls)
         if companion:
             calls = [*calls, *companion.calls_beside(wanted, session.limits.max_calls_in_request - wanted)]
-        answers = self._send(session, calls, once_if_slow=once_if_slow)
+        try:
+            answers = self._send(session, calls, once_if_slow=once_if_slow)
+        except ServerError as error:
+            if len(calls) == wanted or not is_too_large(error):
+                raise
+            # What is asked for besides may be the larger part: it can be asked for by itself.
+            answers = self._send(session, calls[:wanted], once_if_slow=once_if_slow)
         if companion and len(answers) > wanted:
             companion.hear(answers[wanted:])
         return answers[:wanted]

@@ -10,7 +10,9 @@ from attrs import frozen
 from mailroom.contacts.summary import CardSummary
 from mailroom.errors import ProtocolError
 from mailroom.model.address import Address, parse_address
+from mailroom.model.mailing_list import lists_in_note
 from mailroom.model.names import clean_name
+from mailroom.model.party import MailingList
 
 PROPERTIES = (
     "id",
@@ -24,6 +26,8 @@ PROPERTIES = (
     "created",
     "updated",
 )
+NOTES = "notes"
+"""Asked for besides only where it matters which mailing lists cards stand for: notes may be long."""
 
 _ORDER = ("title", "given", "given2", "surname", "surname2", "generation", "credential")
 
@@ -64,7 +68,7 @@ def read_card(value: object) -> ReadCard:
     summary = CardSummary(
         uid=_text(value, "uid").strip(),
         name=_name(value),
-        addresses=tuple(_addresses(value)),
+        parties=(*_addresses(value), *_lists(value)),
         is_group=is_group,
         members=_keys(value, "members") if is_group else frozenset(),
     )
@@ -114,6 +118,16 @@ def _addresses(value: Mapping[str, object]) -> dict[Address, None]:
         text = entry.get("address") if isinstance(entry, dict) else None
         if isinstance(text, str) and (address := parse_address(text)):
             found[address] = None
+    return found
+
+
+def _lists(value: Mapping[str, object]) -> dict[MailingList, None]:
+    found: dict[MailingList, None] = {}
+    notes = value.get(NOTES)
+    # One of an odd form is no reason not to know whose card it is.
+    for entry in notes.values() if isinstance(notes, dict) else ():
+        text = entry.get("note") if isinstance(entry, dict) else None
+        found |= dict.fromkeys(lists_in_note(text) if isinstance(text, str) else ())
     return found
 
 

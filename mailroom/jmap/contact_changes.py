@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
 from mailroom.jmap.client import Call, result_of
-from mailroom.jmap.contact_cards import PROPERTIES
 from mailroom.jmap.wire import Json
 
 GET_BOOKS: Final = Call("AddressBook/get", {"ids": None})
@@ -21,21 +21,22 @@ class Read(Enum):
     """Nobody can tell it: everything has to be read anew."""
 
 
-def calls_for_changes(since: str, first: int, most: int) -> list[Call]:
+def calls_for_changes(since: str, first: int, most: int, properties: Sequence[str]) -> list[Call]:
     """Return the calls that read what has changed since a state, and the address books.
 
     Args:
         first: Where in their request they begin.
         most: How many changes may come at once.
+        properties: What is asked for of a card.
     """
     return [
         GET_BOOKS,
         Call("ContactCard/changes", {"sinceState": since, "maxChanges": most}),
-        get_cards(result_of(first + 1, "ContactCard/changes", "/created")),
-        get_cards(result_of(first + 1, "ContactCard/changes", "/updated")),
+        get_cards(result_of(first + 1, "ContactCard/changes", "/created"), properties),
+        get_cards(result_of(first + 1, "ContactCard/changes", "/updated"), properties),
     ]
 
 
-def get_cards(ids: Json) -> Call:
+def get_cards(ids: Json, properties: Sequence[str]) -> Call:
     """Return the call that reads cards which an earlier call of the same request has found."""
-    return Call("ContactCard/get", {"#ids": ids, "properties": PROPERTIES})
+    return Call("ContactCard/get", {"#ids": ids, "properties": properties})

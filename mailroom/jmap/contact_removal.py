@@ -170,7 +170,7 @@ class ContactRemover:
     def _made_ids(self) -> Iterator[tuple[str, CardUid]]:
         """Return what the server calls each thing that Mailroom made, with its identifier."""
         for card_id, entry in self._replica.cards.entries():
-            if address_of(entry.uid, entry.addresses):
+            if address_of(entry.uid, entry.parties):
                 yield card_id, CardUid(bare_uid(entry.uid))
         for group in self._replica.groups.values():
             uid = CardUid(bare_uid(group.uid))
@@ -206,7 +206,7 @@ class ContactRemover:
             seen.groups[card.id] = MadeGroup(
                 uid, summary.name, is_group_unchanged(value), len(summary.members), is_written
             )
-        elif address := address_of(uid, summary.addresses):
+        elif address := address_of(uid, summary.parties):
             names = tuple(map(self._name_of, groups_of.get(uid, ())))
             alteration = alteration_of_card(value, address)
             seen.cards[card.id] = MadeCard(uid, summary.name, address, alteration, names)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from mailroom.contacts.index import CardIndex
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
-from mailroom.jmap.contact_cards import PROPERTIES, ReadCard, id_of, read_card
+from mailroom.jmap.contact_cards import NOTES, PROPERTIES, ReadCard, id_of, read_card
 from mailroom.jmap.contact_changes import GET_BOOKS, Read, calls_for_changes, get_cards
 from mailroom.jmap.contact_groups import Group
 from mailroom.jmap.contact_wire import AddressBookGet, AddressBookObject, ContactCardChanges, ContactCardGet
@@ -16,6 +16,9 @@ from mailroom.jmap.wire import Json, Query
 
 PAGE_CARDS = 1_000
 """As objects, so many take a few megabytes for a moment."""
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""Where a page is larger, such as one with long notes, those that follow are of fewer cards."""
 
 MAX_CHANGES = 500
 MAX_CHANGES_BESIDE = 50
@@ -31,6 +34,7 @@ class ContactReplica:
 
     Args:
         groups: The names of the triage groups; of no other group are the members kept.
+        with_lists: Whether it matters which mailing lists cards stand for.
 
     Attributes:
         cards: The contact cards that are no groups, by their ids.
@@ -41,8 +45,9 @@ class ContactReplica:
         account_id: The account that it was read from.
     """
 
-    def __init__(self, client: JmapClient, groups: Collection[str]) -> None:
+    def __init__(self, client: JmapClient, groups: Collection[str], *, with_lists: bool = False) -> None:
         self._client = client
+        self._properties = (*PROPERTIES, NOTES) if with_lists else PROPERTIES
         self._triage_groups = groups
         self._keeps_all_members = False
         self.account_id = ""
@@ -74,7 +79,7 @@ class ContactReplica:
         """Return the calls that ask what has changed, for a request that asks for mail; see `Companion`."""
         session = self._client.known_session
         is_known = self.state and session and session.contacts and session.contacts.id == self.account_id
-        calls = calls_for_changes(self.state, first, MAX_CHANGES_BESIDE)
+        calls = calls_for_changes(self.state, first, MAX_CHANGES_BESIDE, self._properties)
         return calls if is_known and len(calls) <= most else []
 
     def hear(self, answers: Sequence[Answer]) -> None:
@@ -122,7 +127,7 @@ class ContactReplica:
         self._keeps_all_members = True
         try:
             for start in range(0, len(ids), most):
-                arguments: Json = {"ids": ids[start : start + most], "properties": PROPERTIES}
+                arguments: Json = {"ids": ids[start : start + most], "properties": self._properties}
                 (answer,) = self._client.call([Call("ContactCard/get", arguments)])
                 self._take(answer)
         except ServerError:
@@ -165,16 +170,27 @@ class ContactReplica:
 
     def _read_all(self) -> None:
         self.state = ""
-        for _ in range(MAX_READ_ATTEMPTS):
+        changes = 0
+        while changes < MAX_READ_ATTEMPTS:
             try:
                 if state := self._read_pages():
                     self.state = state
                     return
+                changes += 1
             except ServerError as error:
-                if not is_too_large(error) or self._page_cards == 1:
+                if not is_too_large(error) or not self._asks_for_less():
                     raise
-                self._page_cards = max(1, self._page_cards // 4)
         raise ServerError("the contacts change faster than they can be read")
+
+    def _asks_for_less(self) -> bool:
+        """Ask for less at once from now on; return whether there is less."""
+        if self._page_cards > 1:
+            self._page_cards = max(1, self._page_cards // 4)
+            return True
+        # A note may be larger than any answer. Who is known counts for more than which lists are.
+        has_notes, self._properties = NOTES in self._properties, PROPERTIES
+        self._page_cards = PAGE_CARDS if has_notes else 1
+        return has_notes
 
     def _read_pages(self) -> str:
         """Read page after page; return the state all of it is of, or nothing where it changed on the way."""
@@ -189,12 +205,13 @@ class ContactReplica:
                 [
                     GET_BOOKS,
                     Call("ContactCard/query", query),
-                    get_cards(result_of(1, "ContactCard/query", "/ids")),
+                    get_cards(result_of(1, "ContactCard/query", "/ids"), self._properties),
                 ]
             )
             self.books = tuple(books.as_record(AddressBookGet).list_)
             page = found.as_record(Query)
             states.add(self._take(cards).state)
+            limit = max(1, min(limit, limit * PAGE_BYTES // cards.response_bytes))
             if len(states) > 1:
                 return ""
             paging.take(page.ids)
@@ -206,7 +223,13 @@ class ContactReplica:
         """Read what has changed; return whether that can be known."""
         limit = min(MAX_CHANGES, self._client.session.limits.max_objects_in_get)
         for _ in range(MAX_CHANGES_PAGES):
-            read = self._take_changes(self.state, self._client.call(calls_for_changes(self.state, 0, limit)))
+            calls = calls_for_changes(self.state, 0, limit, self._properties)
+            try:
+                read = self._take_changes(self.state, self._client.call(calls))
+            except ServerError as error:
+                if not is_too_large(error):
+                    raise
+                return False  # all of it can be read in as many parts as it takes
             if read is not Read.PART:
                 return read is Read.ALL
         return False

@@ -32,6 +32,7 @@ class JmapAddressBook:
         way_on: What a person can do where the server offers no contacts.
         beside: Opens the same contacts over a protocol that keeps members of other accounts; None where
             there is none. It is opened when a group has such members.
+        with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class JmapAddressBook:
         beside: Callable[[], AddressBook] | None = None,
         *,
         way_on: str = RIGHTS_WANTED,
+        with_lists: bool = False,
     ) -> None:
         names = frozenset(groups)
         self._client = client
-        self._replica = ContactReplica(client, names)
+        self._replica = ContactReplica(client, names, with_lists=with_lists)
         self._books = ContactBooks(client, self._replica, names)
         self._writer = ContactWriter(client, self._replica)
         client.companion = self._replica

@@ -69,6 +69,7 @@ MODULES_OVER_JMAP = (
     "test_forecast",
     "test_group_forms",
     "test_history",
+    "test_lists",
     "test_init",
     "test_journal",
     "test_notices",

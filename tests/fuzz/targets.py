@@ -155,7 +155,7 @@ def from_header(data: bytes) -> None:
         return
     name = sender.name or sender.email
     card = summarize(compose_card(NewCard.of(Whom.of(sender), CardKind.PERSON), CardUid("1")))
-    if sender.address not in card.addresses or card.name != clean_name(name):
+    if sender.address not in card.parties or card.name != clean_name(name):
         raise AssertionError("the card is not the sender's")
 
 

@@ -81,7 +81,7 @@ class Traces:
             book.url + card.name
             for book in carddav.discover()
             for card in read_cards(carddav, book, tuple(carddav.changes(book, "").changed), whole=False)
-            if isinstance(card, StoredCard) and summarize(card.octets).addresses == (self.sender,)
+            if isinstance(card, StoredCard) and summarize(card.octets).parties == (self.sender,)
         ]
         for url in urls:
             http.request("DELETE", url)

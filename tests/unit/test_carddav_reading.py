@@ -110,10 +110,10 @@ def test_a_part_says_as_much_as_the_whole(path: Path) -> None:
     asked = {"BEGIN", "END", *(part.partition('"')[0] for part in NEEDED.split('name="')[1:])}
     part = summarize(b"".join(line.raw for line in content_lines(whole) if line.name in asked))
     full = summarize(whole)
-    assert (part.uid, part.name, part.addresses, part.is_group) == (
+    assert (part.uid, part.name, part.parties, part.is_group) == (
         full.uid,
         full.name,
-        full.addresses,
+        full.parties,
         full.is_group,
     )
 
@@ -139,7 +139,7 @@ def test_a_card_that_is_too_large_alone_is_read_in_part(
     card = found[large[0]]
     assert isinstance(card, StoredCard)
     assert not card.is_whole
-    assert summarize(card.octets).addresses == ("n0@x.example",)
+    assert summarize(card.octets).parties == ("n0@x.example",)
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -106,7 +106,7 @@ def assert_reads_back(new: NewCard) -> None:
     card = compose_card(new, UID)
     name = clean_name(new.name) or new.email
     summary = summarize(card)
-    assert (summary.uid, summary.name, summary.addresses) == (UID, name, (new.address,))
+    assert (summary.uid, summary.name, summary.parties) == (UID, name, (new.address,))
     assert not summary.is_group
     physical = card.split(b"\r\n")
     assert physical[0] == b"BEGIN:VCARD"
@@ -164,14 +164,14 @@ def test_whoever_can_be_a_sender_can_have_a_card(name: str, email: str, kind: Ca
     if not isinstance(sender, Correspondent):
         return
     summary = summarize(compose_card(NewCard.of(Whom.of(sender), kind), UID))
-    assert sender.address in summary.addresses
+    assert sender.address in summary.parties
     assert fold_name(summary.name) == fold_name(clean_name(sender.name or sender.email))
 
 
 def test_an_address_that_disagrees_with_its_spelling_wins() -> None:
     """What is written on the card is what the card is found by."""
     new = NewCard(Address("a@b.example"), "other@b.example", "A", CardKind.COMPANY)
-    assert summarize(compose_card(new, UID)).addresses == ("a@b.example",)
+    assert summarize(compose_card(new, UID)).parties == ("a@b.example",)
 
 
 def test_the_same_sender_gives_the_same_bytes() -> None:

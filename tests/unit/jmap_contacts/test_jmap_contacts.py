@@ -240,7 +240,7 @@ class TestReading:
         """Addresses stand under whatever keys, and names in full or in parts."""
         emails = {"01": {"address": "Ann@Example.net", "pref": 1}, "odd": {"address": 5}, "odder": None}
         read = read_card({"id": "c1", "emails": emails, **card})
-        assert (read.summary.name, read.summary.addresses) == (name, (ANN,))
+        assert (read.summary.name, read.summary.parties) == (name, (ANN,))
         assert not read.summary.is_group
 
     @pytest.mark.parametrize("odd", ODD_CARDS)
