@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from attrs import define
 
 from mailroom.contacts.summary import CardSummary
-from mailroom.model.address import Address
 from mailroom.model.party import Party
 
 

@@ -10,6 +10,7 @@ from mailroom.model.party import MailingList
 from tests.support import vcards
 from tests.support.accounts import add_contact
 from tests.support.behind import Behind
+from tests.support.proxy import Exchange
 
 ANN = Address("ann@example.net")
 DEV = MailingList("<dev.lists.example.org>")
@@ -29,7 +30,13 @@ def test_many_long_notes_come_in_parts(hit: Behind) -> None:
         put_note(hit, f"n{number}", "x" * NOTE_CHARACTERS)
     put_note(hit, "dev", f"List-Id: {DEV}")
     sizes: list[int] = []
-    hit.proxy.plan = lambda exchange: sizes.append(len(exchange.forward().body)) or exchange.pass_on()
+
+    def measured(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        sizes.append(len(answer.body))
+        exchange.reply(answer)
+
+    hit.proxy.plan = measured
     seen = hit.mailroom(LITTLE_ROOM).book.refresh()
     assert [card.uid for card in seen.cards(DEV)] == ["dev"]
     assert all(seen.cards(Address(f"n{number}@example.net")) for number in range(CARDS))
