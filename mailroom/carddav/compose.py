@@ -44,6 +44,8 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
     vcard.add("n").value = parts
     for email in written.emails:
         vcard.add("email").value = email
+    if written.note:
+        vcard.add("note").value = written.note
     # vobject's own folding goes over 75 octets where characters are longer than one.
     lines: str = vcard.serialize(lineLength=sys.maxsize)
     octets = b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)

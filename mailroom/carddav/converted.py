@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mailroom.carddav.vcard import ContentLine, content_lines, unescape
 from mailroom.contacts.person_name import split_name
-from mailroom.contacts.writing import address_keys
-from mailroom.model.address import parse_address, spellings
+from mailroom.contacts.writing import address_keys, are_written_for
 from mailroom.model.contacts import Alteration, CardUid
-from mailroom.model.party import Party
+from mailroom.model.mailing_list import note_line
+from mailroom.model.party import Party, PartyKind, kind_of
 
 _KEY = re.compile(r";(?i:PROP-ID)=(m[0-9a-f]{16}(?:-[0-9]+)?)(?=;|$)")
 _KIND = "X-ADDRESSBOOKSERVER-KIND"
-_EMAIL = "EMAIL"
+_EMAIL, _NOTE = "EMAIL", "NOTE"
 _OF_THE_ENGINE = frozenset({"BEGIN", "END", "CREATED", "REV", "PRODID"})
 """What it writes into each card by itself."""
 
@@ -39,17 +39,16 @@ def alteration_of_converted(uid: CardUid, address: Party, card: bytes) -> Altera
     """
     lines = [line for line in content_lines(card) if line.name not in _OF_THE_ENGINE and line.raw.strip()]
     emails = [line for line in lines if line.name == _EMAIL]
-    keys = [found[1] for email in emails if (found := _KEY.search(email.params))]
+    notes = [line for line in lines if line.name == _NOTE]
+    keys = [found[1] for line in (*emails, *notes) if (found := _KEY.search(line.params))]
     if not keys:
         return None
     name = next((_value(line) for line in lines if line.name == "FN"), "")
-    known = dict(zip(address_keys(name), emails, strict=False))
-    is_of_sender = len(emails) <= len(spellings(address)) + 1 and all(
-        parse_address(_value(email)) == address for email in emails
-    )
-    if not is_of_sender or sorted(keys) != sorted(known):
+    known = tuple(key for key, _ in zip(address_keys(name), (*emails, *notes), strict=False))
+    if not are_written_for(address, list(map(_value, emails))) or sorted(keys) != sorted(known):
         return Alteration.SEEN
-    said, written = _said(lines), _written(uid, name, tuple(known))
+    note = note_line(address) if kind_of(address) is PartyKind.LIST else ""
+    said, written = _said(lines), _written(uid, name, known, note)
     if said in written:
         return Alteration.NONE
     return Alteration.UNKNOWN if _content(said) in map(_content, written) else Alteration.SEEN
@@ -62,15 +61,21 @@ def _said(lines: Sequence[ContentLine]) -> list[_Said]:
     )
 
 
-def _written(uid: CardUid, name: str, keys: Sequence[str]) -> tuple[list[_Said], ...]:
-    """Return what the engine makes of a card of that name, of either kind."""
+def _written(uid: CardUid, name: str, keys: Sequence[str], note: str) -> tuple[list[_Said], ...]:
+    """Return what the engine makes of a card of that name, of either kind.
+
+    Args:
+        keys: Those of its addresses, and behind them that of its note where it has one.
+    """
+    addresses, notes = (keys[:-1], keys[-1:]) if note else (keys, ())
     person = split_name(name)
     parts = (person.family, person.given, person.additional, person.prefix, person.suffix)
     common = [
         (".VERSION", "", "3.0"),
         (".UID", "", uid),
         (".FN", "", name),
-        *((f".{_EMAIL}", f";PROP-ID={key}", "") for key in keys),
+        *((f".{_EMAIL}", f";PROP-ID={key}", "") for key in addresses),
+        *((f".{_NOTE}", f";PROP-ID={key}", note) for key in notes),
     ]
     company = [(f".{_KIND}", "", "ORG"), (".N", "", ""), ("o.ORG", ";PROP-ID=o", name)]
     individual = [(f".{_KIND}", "", "INDIVIDUAL"), (".N", "", ";".join(parts).rstrip(";"))]

@@ -9,8 +9,8 @@ from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.compose import compose_card, compose_group
 from mailroom.carddav.converted import alteration_of_converted
 from mailroom.carddav.vcard import MEMBERS, content_lines, summarize, unescape
+from mailroom.contacts.writing import are_written_for
 from mailroom.errors import ProtocolError
-from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import Alteration, CardKind, CardUid, NewCard
 from mailroom.model.names import clean_name
 from mailroom.model.party import Party
@@ -47,7 +47,8 @@ def alteration_of_card(uid: CardUid, address: Party, stored: StoredCard) -> Alte
     if stored.created and stored.modified and seconds >= -SETTLING_SECONDS:
         return Alteration.NONE if seconds <= SETTLING_SECONDS else Alteration.SEEN
     emails, _ = _said(stored.octets)
-    is_nameless = summarize(stored.octets).name in {clean_name(value) for _, _, value in emails}
+    nameless = {clean_name(value) for _, _, value in emails} | {clean_name(address.strip("<>"))}
+    is_nameless = summarize(stored.octets).name in nameless
     return Alteration.NONE if is_nameless else Alteration.UNKNOWN
 
 
@@ -64,8 +65,8 @@ def _says_what_mailroom_writes(uid: CardUid, address: Party, stored: StoredCard)
     if not stored.is_whole:
         return False
     emails, others = _said(stored.octets)
-    is_of_sender = 0 < len(emails) <= len(spellings(address)) + 1 and all(
-        not params and parse_address(value) == address for _, params, value in emails
+    is_of_sender = are_written_for(address, [value for _, _, value in emails]) and not any(
+        params for _, params, _ in emails
     )
     name = summarize(stored.octets).name
     return is_of_sender and any(

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from mailroom.contacts.identity import address_of
 from mailroom.contacts.person_name import split_name
-from mailroom.contacts.writing import address_keys, check_group_name, written_of
+from mailroom.contacts.writing import address_keys, are_written_for, check_group_name, written_of
 from mailroom.errors import ProtocolError
-from mailroom.jmap.contact_cards import read_card
+from mailroom.jmap.contact_cards import NOTES, read_card
 from mailroom.jmap.wire import Json
-from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import Alteration, CardKind, CardUid, NewCard
+from mailroom.model.mailing_list import note_line
 from mailroom.model.names import clean_name
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, kind_of
 
 SETTLING_SECONDS = 10
 """A busy server may take two dates from two looks at its clock; hardly a person is as fast as that."""
 
-_KIND, _GROUP = "kind", "group"
+_KIND, _GROUP, _NOTE = "kind", "group", "note"
 _OF_SERVERS = frozenset(
     {"@type", "version", "id", "uid", "kind", "addressBookIds", "created", "updated", "prodId", "language"}
 )
@@ -40,7 +40,10 @@ def compose_card(card: NewCard, uid: CardUid, book_id: str) -> Json:
         composed |= {_KIND: "org", "name": {"full": written.name}}
         composed["organizations"] = {"o": {"name": written.name}}
     keys = address_keys(written.name)
-    composed["emails"] = {next(keys): {"address": email} for email in written.emails}
+    if written.emails:
+        composed["emails"] = {next(keys): {"address": email} for email in written.emails}
+    if written.note:
+        composed[NOTES] = {next(keys): {_NOTE: written.note}}
     return composed
 
 
@@ -66,7 +69,10 @@ def alteration_of_card(value: Json, address: Party) -> Alteration:
         return Alteration.SEEN
     if card.created and card.modified - card.created > SETTLING_SECONDS:
         return Alteration.SEEN
-    is_marked = bool(card.created) and next(address_keys(card.summary.name)) in value["emails"]
+    is_marked = bool(card.created) and next(address_keys(card.summary.name)) in {
+        **value.get("emails", {}),
+        **value.get(NOTES, {}),
+    }
     return Alteration.NONE if is_marked else Alteration.UNKNOWN
 
 
@@ -95,18 +101,20 @@ def _parts(name: str) -> list[Json]:
 
 def _says_what_mailroom_writes(value: Json, address: Party) -> bool:
     """Whether all that a card says, Mailroom would write of that sender under some name."""
-    emails = list(_emails(value))
-    is_of_sender = 0 < len(emails) <= len(spellings(address)) + 1 and all(
-        email.keys() <= _OF_EMAILS and parse_address(str(email.get("address", ""))) == address
-        for email in emails
-    )
-    if not is_of_sender:
+    emails = list(_entries(value, "emails"))
+    is_of_party = are_written_for(address, [str(email.get("address", "")) for email in emails])
+    if not is_of_party or not all(email.keys() <= _OF_EMAILS for email in emails):
         return False
     name, others = read_card(value).summary.name, _others(value)
     try:
         person = compose_card(NewCard(address, address, name, CardKind.PERSON), CardUid(""), "")
     except ProtocolError:
         return False
+    if kind_of(address) is PartyKind.LIST:
+        said = [(each.get(_NOTE), each.keys() <= {"@type", _NOTE}) for each in _entries(value, NOTES)]
+        if said != [(note_line(address), True)]:
+            return False
+        others = others - {NOTES} | {"emails"}
     if others == {"name", "emails", "organizations"}:
         return _is_plain_name(value) and _organizations(value) == [name]
     is_as_split = _components(value) == {
@@ -144,6 +152,6 @@ def _organizations(value: Json) -> list[str]:
     return [clean_name(str(each.get("name") or "")) for each in found if each.keys() <= {"@type", "name"}]
 
 
-def _emails(value: Json) -> Iterator[Json]:
-    for entry in (value.get("emails") or {}).values():
+def _entries(value: Json, name: str) -> Iterator[Json]:
+    for entry in (value.get(name) or {}).values():
         yield entry if isinstance(entry, dict) else {}

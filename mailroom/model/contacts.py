@@ -50,7 +50,7 @@ class NewCard:
 
     Attributes:
         address: The party it stands for.
-        email: Their address as they write it.
+        email: Their address as they write it; empty for a mailing list that tells none.
         name: Their display name, or the address where they show none.
     """
 

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from mailroom.model.address import Address, parse_address
 from mailroom.model.names import clean_name
-from mailroom.model.party import MailingList
+from mailroom.model.party import MailingList, Party, PartyKind, domain_of, kind_of
 
 MAX_IDENTIFIER_CHARACTERS = 255
 """RFC 2919 section 2."""
@@ -98,13 +98,18 @@ def _mailed_to(url: str) -> Address | None:
     return parse_address(to) if scheme.lower() == "mailto" and "," not in to else None
 
 
+def is_at_list(party: Party, address: Address) -> bool:
+    """Whether an address is at a domain in which a list's identifier lies."""
+    return kind_of(address) is PartyKind.SENDER and party[1:-1].endswith(f".{domain_of(address)}")
+
+
 def _post_of(party: MailingList, addresses: Iterable[Address]) -> Address | None:
     """Return the address that is the list's own: one at a domain in which its identifier lies.
 
     Whoever wrote the message chose both headers. An address elsewhere is somebody else's, and on the
     list's card their mail would go where the list goes.
     """
-    return next((x for x in addresses if party[1:-1].endswith(f".{x.rpartition('@')[2]}")), None)
+    return next((x for x in addresses if is_at_list(party, x)), None)
 
 
 def parse_list_id(text: str) -> str | None:
@@ -141,7 +146,7 @@ def lists_in_note(note: str) -> tuple[MailingList, ...]:
     return tuple(found)[:MAX_LISTS]
 
 
-def note_line(party: MailingList) -> str:
+def note_line(party: Party) -> str:
     """Return the line of a note that says which list a card is for."""
     return f"{NOTE_FIELD}: {party}"
 

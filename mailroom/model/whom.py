@@ -6,6 +6,7 @@ from typing import Self
 
 from attrs import frozen
 
+from mailroom.model.mailing_list import NamedList
 from mailroom.model.party import Party, PartyKind, domain_of, kind_of
 from mailroom.model.sender import Correspondent
 
@@ -16,7 +17,7 @@ class Whom:
 
     Attributes:
         party: In the form in which parties are compared.
-        email: The address that a card has for it, as it is written.
+        email: The address that a card has for it, as it is written; empty for a mailing list that tells none.
         name: What it is called; empty where nothing tells.
     """
 
@@ -30,15 +31,28 @@ class Whom:
         return cls(who.address, who.email, who.name)
 
     @classmethod
+    def of_list(cls, named: NamedList) -> Self:
+        """Return a mailing list as a message names it."""
+        return cls(named.party, named.post or "", named.name)
+
+    @classmethod
     def behind(cls, party: Party, sender: Correspondent) -> Self:
         """Return a party, by one of the senders for whose mail its decision counts."""
-        if kind_of(party) is PartyKind.DOMAIN:
-            return cls(party, party, f"Everyone at {domain_of(party)}")
-        return cls.of(sender)
+        match kind_of(party):
+            case PartyKind.DOMAIN:
+                return cls(party, party, f"Everyone at {domain_of(party)}")
+            case PartyKind.LIST:
+                return cls.named(party)
+            case _:
+                return cls.of(sender)
 
     @classmethod
     def named(cls, party: Party, name: str = "") -> Self:
         """Return a party of which nothing else is seen."""
-        if kind_of(party) is PartyKind.DOMAIN:
-            return cls(party, party, name or f"Everyone at {domain_of(party)}")
-        return cls(party, party, name)
+        match kind_of(party):
+            case PartyKind.DOMAIN:
+                return cls(party, party, name or f"Everyone at {domain_of(party)}")
+            case PartyKind.LIST:
+                return cls(party, "", name or party.strip("<>"))
+            case _:
+                return cls(party, party, name)
