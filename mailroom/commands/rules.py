@@ -18,7 +18,7 @@ from mailroom.output.files import write_file
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
-from mailroom.rules.routing import Rule, routing_rules
+from mailroom.rules.routing import Rule, list_routes, routing_rules
 from mailroom.triage.correspondence import reply_domains
 from mailroom.triage.old_mail import newest_sent
 
@@ -58,12 +58,13 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
 
 
 def current_rules(account: Account, scheme: Scheme) -> tuple[Rule, ...]:
-    """Return the rules for the contact groups that are there.
+    """Return the rules for the contact groups that are there and the mailing lists that are decided on.
 
     Raises:
         ServerError: The contacts could not be read.
     """
-    return routing_rules(scheme, there=account.book.latest().group_names())
+    contacts = account.book.latest()
+    return routing_rules(scheme, list_routes(contacts, scheme), there=contacts.group_names())
 
 
 def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output: Path) -> None:

@@ -7,7 +7,8 @@ from itertools import chain
 
 from attrs import frozen
 
-from mailroom.model.party import MailingList
+from mailroom.model.address_book import Contacts
+from mailroom.model.party import MailingList, PartyKind, kind_of
 from mailroom.model.scheme import ContactGroup, Scheme
 
 MAX_CONDITIONS = 50
@@ -71,6 +72,22 @@ def routing_rules(
         *chain.from_iterable(_rules_of(group) for group in scheme.groups),
         *chain.from_iterable(_rules_of(group, senders) for group in domains),
         Rule("Mailroom: Screener", None, scheme.screener),
+    )
+
+
+def list_routes(contacts: Contacts, scheme: Scheme) -> tuple[ListRoute, ...]:
+    """Return which mailing lists are decided on, by their cards in the triage groups; sorted."""
+    names = {group.name for group in scheme.groups}
+    lists = (MailingList(each) for each in contacts.addresses() if kind_of(each) is PartyKind.LIST)
+    return tuple(
+        sorted(
+            {
+                ListRoute(each, group)
+                for each in lists
+                for card in contacts.cards(each)
+                for group in names.intersection(contacts.groups(card.uid))
+            }
+        )
     )
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest
+from tests.support.accounts import AccountUnderTest, join
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command
 
@@ -35,6 +35,35 @@ def test_a_group_that_is_not_there_is_an_error_that_says_what_to_do(account: Acc
         assert done.output == ""
         assert "'Feed'" in done.errors
         assert "`mailroom setup --apply`" in done.errors
+
+
+def test_domains_and_lists_have_rules_where_the_account_has_them(account: AccountUnderTest) -> None:
+    """A group for domains that is there, and a list whose card is in a group: nothing else is made up."""
+    account.put_card("domains.vcf", vcards.group("Jail domains"))
+    account.put_card("dev.vcf", vcards.contact("dev", "Dev", extra=["NOTE:List-Id: <dev.lists.example>"]))
+    account.put_card(
+        "other.vcf", vcards.contact("other", "Other", extra=["NOTE:List-Id: <qa.lists.example>"])
+    )
+    join(account, "Imbox", "dev")
+    rules = run_command(account.environment, "rules").json()
+    assert [(rule["search"], rule["fileIn"]) for rule in rules] == [
+        ('list:"dev.lists.example"', None),
+        ("fromin:Feed", "Feed"),
+        ('fromin:"Paper Trail"', "Paper Trail"),
+        ("fromin:Jail", "Jail"),
+        (
+            'fromin:"Jail domains" NOT fromin:Imbox NOT fromin:Feed NOT fromin:"Paper Trail" NOT fromin:Jail',
+            "Jail",
+        ),
+        ("NOT fromin:contacts", "Screener"),
+    ]
+
+
+def test_rules_are_the_same_as_long_as_the_decisions_are(account: AccountUnderTest) -> None:
+    """Twice the same script, byte for byte: whether one in force is still right can be told by comparing."""
+    one, other = (run_command(account.environment, "rules", "--format", "sieve") for _ in range(2))
+    assert one.code == 0
+    assert one.output == other.output
 
 
 def test_sieve_names_groups_by_their_identifiers(account: AccountUnderTest) -> None:
