@@ -12,7 +12,7 @@ from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.reading import MailReader
 from mailroom.jmap.session import SUBMISSION
-from mailroom.jmap.updating import update_messages
+from mailroom.jmap.updating import MessageUpdater
 from mailroom.jmap.wire import EmailGet, IdentityGet, Json, Query
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
@@ -48,6 +48,7 @@ class JmapMailStore:
         self.form = MessageForm()
         self._messages = Messages(client, self.form)
         self._reader = MailReader(client, self._mailboxes, self._messages)
+        self._updater = MessageUpdater(client, self._messages)
 
     def own_addresses(self) -> OwnAddresses:
         """Return the addresses the person sends from; see `MailStore.own_addresses`.
@@ -93,9 +94,14 @@ class JmapMailStore:
         found = self._messages.read(message_ids)
         return Snapshot(next(iter(found.states), ""), found.messages)
 
-    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+    def update(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        conclude: Callable[[Message], Change] | None = None,
+    ) -> Update:
         """Change messages, each by one patch; see `MailStore.update`."""
-        update = update_messages(self._client, self._messages, snapshot, change)
+        update = self._updater.update(snapshot, change, conclude)
         self._reader.note_changes(len(update.changed))
         return update
 

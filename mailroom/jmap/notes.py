@@ -12,10 +12,9 @@ from mailroom.jmap.client import Answer, Call, JmapClient
 from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
 from mailroom.jmap.pages import email_calls, email_pages
 from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST
-from mailroom.jmap.updating import mailbox_pointer
 from mailroom.jmap.uploads import upload
 from mailroom.jmap.wire import EmailGet, EmailSet, Json, SetError
-from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience
+from mailroom.jmap.writing import REQUEST_OVERHEAD_BYTES, Patience, mailbox_pointer
 from mailroom.model.address import parse_address
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.model.notes import NewNote, Note, NoteKind, Retiring, Written

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from mailroom.jmap.client import JmapClient
+from mailroom.model.mail import MailboxId
 
 BUSY_WAITS_SECONDS = (1.0, 4.0, 16.0)
 """How long a server is waited for that refuses everything with ``rateLimit``."""
@@ -42,3 +43,8 @@ class Patience:
 def pointer(property_name: str, key: str) -> str:
     """Return the path in a patch of one key of a property (RFC 6901)."""
     return f"{property_name}/{key.replace('~', '~0').replace('/', '~1')}"
+
+
+def mailbox_pointer(mailbox_id: MailboxId) -> str:
+    """Return the patch path of a mailbox id (RFC 6901)."""
+    return pointer("mailboxIds", mailbox_id)

@@ -99,12 +99,22 @@ class MailStore(Protocol):
         """Read messages by their ids, wherever they are; those that are gone are missing."""
         ...
 
-    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+    def update(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        conclude: Callable[[Message], Change] | None = None,
+    ) -> Update:
         """Do to each message what `change`, a pure function, says of it.
 
         Where the account has changed since `snapshot` was taken, the messages are read again and
         `change` is asked anew, so that no decision rests on an outdated view. A message that
         `change` would leave in no mailbox is not changed and counts as failed.
+
+        Args:
+            conclude: Says what may be done besides to a message as `change` leaves it, in the same step,
+                once every message of which it says nothing is as `change` wants it. Such messages come
+                last, in the same request where that can be. Where another failed, only `change` is done.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
@@ -11,6 +12,7 @@ from mailroom.model.mail import Message, Snapshot
 from mailroom.model.party import Party
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
+from mailroom.triage.concluding import concluded_with_move, names_for
 from mailroom.triage.filing import (
     file_senders,
     file_those_with_card,
@@ -52,7 +54,8 @@ class Carrier:
             return view.marked
         self.just_archived.expect(view.marked)
         self._put_back(work, view.layout)
-        snapshot = self._sweep(work, view.layout, view.marked)
+        names = names_for(view.marked, contacts, work, view.layout)
+        snapshot = self._sweep(work, view.layout, view.marked, names)
         self.just_archived.note(snapshot)
         # Not before their mail has moved: the old group is what tells which mailbox it is moved from.
         leave_groups(self.book, work)
@@ -79,7 +82,7 @@ class Carrier:
                 break
             writes = work.writes
             self._put_back(work, layout)
-            marked = self._sweep(work, layout, marked)
+            marked = self._sweep(work, layout, marked, {})
             if work.writes == writes:
                 break
         return marked
@@ -151,10 +154,17 @@ class Carrier:
             update = self.mail.update(snapshot, lambda message: work.put_back(message, layout))
             work.note_moves(update, snapshot, layout)
 
-    def _sweep(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
-        """Move the filed senders' messages, and return the labelled ones as they are now."""
+    def _sweep(self, work: Work, layout: Layout, marked: Snapshot, names: Mapping[Party, str]) -> Snapshot:
+        """Move the filed senders' messages, and return the labelled ones as they are now.
+
+        With the last of them the labels come off of whom nothing else is left to be done.
+        """
         snapshot = self._read_for(work, layout)
-        update = self.mail.update(snapshot, lambda message: work.swept(message, layout))
+        update = self.mail.update(
+            snapshot,
+            lambda message: work.swept(message, layout),
+            lambda message: concluded_with_move(message, work, layout, names),
+        )
         work.note_moves(update, snapshot, layout)
         return update.snapshot.only(marked.messages)
 

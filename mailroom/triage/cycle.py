@@ -20,6 +20,7 @@ from mailroom.model.party import Party
 from mailroom.model.ports import Conversations, MailStore, Update
 from mailroom.model.scheme import Scheme
 from mailroom.triage.carrying import Carrier, name_unborn
+from mailroom.triage.concluding import names_for
 from mailroom.triage.conversations import find_meant
 from mailroom.triage.decisions import Decision, admit
 from mailroom.triage.filing import file_those_with_card
@@ -30,9 +31,9 @@ from mailroom.triage.lookout import Look, Lookout
 from mailroom.triage.outcome import by_party
 from mailroom.triage.passing import Replies
 from mailroom.triage.pauses import Pauses
-from mailroom.triage.plan import Filing, card_name
+from mailroom.triage.plan import Filing
 from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
-from mailroom.triage.ruling import labelled_parties, sender_of, subject_of
+from mailroom.triage.ruling import labelled_parties, subject_of
 from mailroom.triage.stragglers import Stragglers
 from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
@@ -166,7 +167,7 @@ class Triage:
                 self._settle(work, view, contacts)
                 view = self._carrier.release(work, view, contacts)
                 snapshot = self._carrier.carry_out(work, view, contacts, untold)
-                names = _names_for(view.marked, contacts, work, view.layout)
+                names = names_for(view.marked, contacts, work, view.layout)
             # Last of all: the label is the only record that something is still to be done.
             update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
@@ -200,7 +201,7 @@ class Triage:
         stragglers: tuple[tuple[Filing, int], ...] = ()
         replies: tuple[Answer, ...] = ()
         if self._looks_into_screener:
-            names = _names_for(view.marked, contacts, work, layout)
+            names = names_for(view.marked, contacts, work, layout)
             found, replies = self.stragglers.foresee(
                 layout,
                 CardsAfter.of(contacts, work.filings.values()),
@@ -240,7 +241,7 @@ class Triage:
         layout = view.layout
         said = (x.id for x in snapshot.messages.values() if work.filing_said_on(x, layout))
         theirs = snapshot.only(said)
-        names = _names_for(theirs, contacts, work, view.layout)
+        names = names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
         return evolve(work.report_of_file(view.marked, layout), seconds=self._clock() - began)
 
@@ -306,10 +307,3 @@ class Triage:
             if party in work.filings:
                 work.fail(party, reason)
         return update
-
-
-def _names_for(snapshot: Snapshot, contacts: Contacts, work: Work, layout: Layout) -> dict[Party, str]:
-    """Return the name on each sender's card: the one they are filed under in this cycle, or would be."""
-    senders = {sender for message in snapshot.messages.values() if (sender := sender_of(message))}
-    names = {sender: card_name(contacts.cards(sender), contacts.groups, layout) for sender in senders}
-    return names | {x: filing.name_on_card for x, filing in work.filings.items()}

@@ -78,6 +78,12 @@ class Filing:
         return bool(self.created or self.arrivals or self.departures or loses_card)
 
     @property
+    def ends_with_move(self) -> bool:
+        """Whether nothing is left to be done once all mail of theirs has moved, but to take the label off."""
+        is_taken_back = self.decision.category.is_undecided or self.decision.former is not None
+        return not (self.departures or is_taken_back)
+
+    @property
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
         return self.decision.category.group.name

@@ -174,9 +174,17 @@ class Work:
         return [message_id for former in formers if former for message_id in former.ways]
 
     def note_moves(self, update: Update, before: Snapshot, layout: Layout) -> None:
-        """Note what became of messages that were to move; one that moved twice did so once."""
+        """Note what became of messages that were to move; one that moved twice did so once.
+
+        One of which nothing but a label came off has not moved.
+        """
         self.writes += len(update.changed)
-        new = {x: was for x, was in update.former.items() if x not in self.moved_ids}
+        now = update.snapshot.messages
+        new = {
+            x: was
+            for x, was in update.former.items()
+            if x not in self.moved_ids and not _is_only_labelled_otherwise(was, now.get(x), layout)
+        }
         self.moved_ids |= new.keys()
         update = evolve(update, former=new)
         outcome = by_party(update, before, self.party_of)
@@ -326,6 +334,11 @@ class Work:
                 if got(message.id, layout.warning) and (sender := sender_of(message))
             ),
         )
+
+
+def _is_only_labelled_otherwise(was: Message, now: Message | None, layout: Layout) -> bool:
+    changed = was.mailbox_ids ^ now.mailbox_ids if now else frozenset()
+    return bool(changed) and changed <= layout.watched
 
 
 def task_of(decision: Decision) -> Task:

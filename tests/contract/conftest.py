@@ -110,6 +110,7 @@ NOT_IN_MEMORY = {
     "test_a_second_time_changes_nothing": NO_REQUESTS,
     "test_never_leaves_a_message_nowhere": NO_REQUESTS,
     "test_changes_more_messages_than_one_request_may": NO_REQUESTS,
+    "test_what_is_concluded_comes_with_the_last_of_the_others": NO_REQUESTS,
     "test_several_are_one_request": NO_REQUESTS,
     "test_other_programs_read_it": NO_BYTES,
     "test_a_person_and_other_programs_read_it": NO_BYTES,
@@ -148,6 +149,7 @@ ODD_ADDRESSES = "James gives no address for <mailto:…> and <<…>>, so that th
 UPLOADED = "James wants what goes along with a note uploaded before, in a request of its own"
 NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
+    "test_what_changed_meanwhile_is_asked_anew": NO_IF_IN_STATE,
     "test_telling_costs_one_request": UPLOADED,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,

@@ -180,7 +180,7 @@ class TestBusy:
         mailroom = hit.mailroom()
         mailroom.begin()
         messages = [hit.account.receive([ANN], "Screener") for _ in range(4)]
-        label(hit.account, messages[0], "@ToFeed")
+        label(hit.account, messages[-1], "@ToFeed")  # it comes last, whatever is let through
         busy = Harm(Exchange.pass_on, harm.mail_write)
 
         def less_each_time(exchange: Exchange) -> None:
@@ -192,7 +192,7 @@ class TestBusy:
         assert not report.has_failures
         assert report.filed[0].messages_moved == 4
         assert {frozenset(hit.account.mailboxes_of(x)) for x in messages} == {frozenset({"Feed"})}
-        assert hit.stop.seconds == [1.0] * 4, "each answer let one more through"
+        assert hit.stop.seconds == [1.0] * 3, "each answer let one more through"
 
     def test_one_that_stays_busy_is_given_up_until_later(self, hit: Behind) -> None:
         """The waits grow and end; the sender keeps the label, and others are not held up."""

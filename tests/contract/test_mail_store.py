@@ -9,9 +9,10 @@ import pytest
 from mailroom.model.mail import Change, MailboxId, MailboxRights, Message, MessageId, Snapshot
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import NoSender, read_sender
-from tests.support.accounts import AccountUnderTest, label
+from tests.support.accounts import AccountUnderTest, label, unlabel
 from tests.support.cyrus.front import Front
 from tests.support.on_cyrus import AccountOnCyrus
+from tests.support.on_james import AccountOnJames
 from tests.support.on_memory import AccountOnMemory
 from tests.support.running import opened
 
@@ -487,3 +488,80 @@ class TestLists:
             update.snapshot.messages[MessageId(message)].lists == snapshot.messages[MessageId(message)].lists
         )
         assert account.mailboxes_of(message) == {"Screener", "Feed"}
+
+
+class TestConcluding:
+    """`MailStore.update` with what comes last."""
+
+    def test_what_is_concluded_comes_with_the_last_of_the_others(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """Move and label go together, in one request where the server keeps the order within it."""
+        (label_id,) = _ids(account, "@ToFeed")
+        counts = []
+        for _ in range(3):  # the first time the server is asked whether it does
+            waiting = account.receive([ANN], "Screener")
+            labelled = account.receive([ANN], "Screener", "@ToFeed")
+            snapshot = _read(store, account, "Screener")
+            before = len(account.requests())
+            update = store.update(
+                snapshot, _moving(account, "Screener", "Feed"), _taking_off(account, "@ToFeed")
+            )
+            counts.append(len(account.requests()) - before)
+            assert not update.failed
+            assert update.changed == {waiting, labelled}
+            assert update.is_seamless
+            assert label_id not in update.snapshot.messages[MessageId(labelled)].mailbox_ids
+            assert account.mailboxes_of(waiting) == account.mailboxes_of(labelled) == {"Feed"}
+            assert update.snapshot.state == _read(store, account, "Feed").state
+        assert counts[0] == 2
+        # Apache James leaves out what RFC 8620 section 5.3 has as null, which nothing can refer to.
+        assert counts[2] == (2 if isinstance(account, AccountOnJames) else 1)
+
+    @pytest.mark.parametrize("times_before", [0, 2])
+    def test_where_another_failed_nothing_is_concluded(
+        self, account: AccountUnderTest, store: MailStore, times_before: int
+    ) -> None:
+        """The label is what leads back to it; the move itself is made."""
+        conclude = _taking_off(account, "@ToFeed")
+        for _ in range(times_before):
+            account.receive([ANN], "Screener")
+            account.receive([ANN], "Screener", "@ToFeed")
+            store.update(_read(store, account, "Screener"), _moving(account, "Screener", "Feed"), conclude)
+        refused = MessageId(account.receive([ANN], "Screener"))
+        labelled = MessageId(account.receive([ANN], "Screener", "@ToFeed"))
+        waiting = MessageId(account.receive([ANN], "Screener"))
+        nowhere, move = (
+            Change(add=frozenset({MailboxId("no-such-mailbox")})),
+            _moving(account, "Screener", "Feed"),
+        )
+        update = store.update(
+            _read(store, account, "Screener"), lambda x: nowhere if x.id == refused else move(x), conclude
+        )
+        assert set(update.failed) == {refused}
+        assert update.changed == {labelled, waiting}
+        assert account.mailboxes_of(refused) == {"Screener"}
+        assert account.mailboxes_of(labelled) == {"Feed", "@ToFeed"}
+        assert account.mailboxes_of(waiting) == {"Feed"}
+        assert update.snapshot.messages[labelled].mailbox_ids == _ids(account, "Feed", "@ToFeed")
+
+    def test_what_changed_meanwhile_is_asked_anew(self, account: AccountUnderTest, store: MailStore) -> None:
+        """A label that the person takes off just before is not taken off, and the message not moved."""
+        account.receive([ANN], "Screener")
+        labelled = MessageId(account.receive([ANN], "Screener", "@ToFeed"))
+        snapshot = _read(store, account, "Screener")
+        unlabel(account, labelled, "@ToFeed")
+        (label_id,), move = _ids(account, "@ToFeed"), _moving(account, "Screener", "Feed")
+        update = store.update(
+            snapshot,
+            lambda x: move(x) if x.id != labelled or label_id in x.mailbox_ids else Change(),
+            _taking_off(account, "@ToFeed"),
+        )
+        assert not update.failed
+        assert labelled not in update.changed
+        assert account.mailboxes_of(labelled) == {"Screener"}
+
+
+def _taking_off(account: AccountUnderTest, label_name: str) -> Callable[[Message], Change]:
+    labels = _ids(account, label_name)
+    return lambda message: Change(remove=labels & message.mailbox_ids)

@@ -7,9 +7,10 @@ from functools import partial
 
 import pytest
 
+from mailroom.model.mail import MailboxId
 from tests.conftest import open_account_on
 from tests.support.accounts import AccountUnderTest
-from tests.support.interrupted import cut_off, rig
+from tests.support.interrupted import acquaint, cut_off, rig
 from tests.support.proxy import Exchange
 from tests.support.scenarios import CRAMPED, SCENARIOS, FaultyAccountOnSandbox, Scenario
 
@@ -100,6 +101,37 @@ def test_a_cycle_cut_off_at_any_request_is_resumed_by_the_next_one(
             assert not each.run(mailroom).failed
             assert each.final() == expected, f"cut off at request {at} of {requests}"
             assert each.writes_of(partial(each.run, mailroom)) == [], f"request {at}: a further cycle wrote"
+
+
+@applied_or_not
+@pytest.mark.parametrize(
+    "is_over_jmap",
+    [pytest.param(False, id="CardDAV", marks=pytest.mark.slow), pytest.param(True, id="JMAP")],
+)
+def test_a_cycle_that_moves_and_takes_labels_off_at_once_is_resumed(
+    applied: bool, is_over_jmap: bool
+) -> None:
+    """From its second write on, the process does both in one request, which may be cut off as well."""
+    scenario, open_account = SCENARIOS[EVERYTHING], partial(FaultyAccountOnSandbox, is_over_jmap=is_over_jmap)
+    expected, _, _ = undisturbed(open_account, scenario)
+    at, is_over, in_one = -1, False, 0
+    while not is_over:
+        at += 1
+        with rig(open_account(), scenario) as each:
+            mailroom = each.mailroom()
+            mailroom.begin()
+            acquaint(mailroom, MailboxId(each.stage.account.mailbox_id("Screener")))
+            begun = len(each.proxy.requests)
+            each.proxy.plan = cut_off(begun + at, applied=applied)
+            each.attempt(mailroom)
+            in_one += sum(x.calls.count("Email/set") > 1 for x in each.proxy.requests[begun:])
+            is_over = len(each.proxy.requests) <= begun + at
+            each.observer.check()
+            each.proxy.plan = Exchange.pass_on
+            assert not each.run().failed
+            assert each.final() == expected, f"cut off at request {at}"
+            assert each.writes_of(each.run) == [], f"cut off at request {at}: a further cycle wrote"
+    assert in_one, "nothing was done at once"
 
 
 @pytest.mark.slow

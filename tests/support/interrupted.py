@@ -11,6 +11,7 @@ from attrs import define, field
 from mailroom.account import Account, open_account
 from mailroom.errors import MailroomError
 from mailroom.http import DEFAULT_BOUNDS, Bounds
+from mailroom.model.mail import Change, MailboxId
 from mailroom.triage.report import Report
 from tests.support.accounts import AccountUnderTest
 from tests.support.given_time import NotedWaits
@@ -94,6 +95,24 @@ def rig(account: AccountUnderTest, scenario: Scenario, bounds: Bounds = DEFAULT_
             if isinstance(account, FaultyAccountOnSandbox):
                 proxy.watch = made.observer.check
             yield made
+
+
+def acquaint(mailroom: Account, mailbox_id: MailboxId) -> None:
+    """Let the mail store learn what the server keeps the order of, as a cycle before would have.
+
+    Args:
+        mailbox_id: Where a message lies that may get a mark, and loses it again.
+    """
+    snapshot = mailroom.mail.read([mailbox_id]).snapshot
+    snapshot = snapshot.only(list(snapshot.messages)[:1])
+    for mark in (True, False):
+        update = mailroom.mail.update(
+            snapshot,
+            lambda _: Change(is_just_archived=mark),  # noqa: B023 - asked at once
+            lambda _: Change(),
+        )
+        assert update.changed, "nothing to learn from"
+        snapshot = update.snapshot
 
 
 def cut_off(at: int, *, applied: bool) -> Plan:

@@ -129,14 +129,31 @@ class World:
         found = {x: self._told(self.messages[x]) for x in message_ids if x in self.messages}
         return Snapshot(str(self.writes), found)
 
-    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+    def update(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        conclude: Callable[[Message], Change] | None = None,
+    ) -> Update:
         is_seamless = snapshot.state == str(self.writes)
-        former, failed, now = {}, {}, {}
-        for message_id, seen in snapshot.messages.items():
-            if change(seen).applied_to(seen) == seen:
+        former: dict[MessageId, Message] = {}
+        failed: dict[MessageId, str] = {}
+        now: dict[MessageId, Message] = {}
+
+        def target(message: Message) -> Message:
+            changed = change(self._told(message)).applied_to(message)
+            if conclude is None or failed:
+                return changed
+            return conclude(self._told(changed)).applied_to(changed)
+
+        def is_last(message: Message) -> bool:
+            return change(self._told(message)).applied_to(message) != target(message)
+
+        for message_id, seen in sorted(snapshot.messages.items(), key=lambda item: is_last(item[1])):
+            if target(seen) == seen:
                 now[message_id] = seen  # nothing to send, so nobody learns of an outdated view
                 continue
-            if (decided := self._decided(message_id, change)) is None:
+            if (decided := self._decided(message_id, target)) is None:
                 continue
             message, wanted = decided
             if not wanted.mailbox_ids:
@@ -148,14 +165,16 @@ class World:
                 former[message_id] = self._told(message)
                 message = self.messages[message_id] = wanted
             now[message_id] = self._told(message)
+        now = {x: now[x] for x in snapshot.messages if x in now}
+        former = {x: former[x] for x in now if x in former}
         return Update(Snapshot(str(self.writes), now), former, failed, is_seamless)
 
     def _decided(
-        self, message_id: MessageId, change: Callable[[Message], Change]
+        self, message_id: MessageId, target: Callable[[Message], Message]
     ) -> tuple[Message, Message] | None:
         """Return a message and what is to become of it, decided on the message as it is."""
         while message := self.messages.get(message_id):
-            wanted = change(self._told(message)).applied_to(message)
+            wanted = target(message)
             if self.messages.get(message_id) == message:
                 return message, wanted
         return None

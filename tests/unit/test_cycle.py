@@ -158,10 +158,15 @@ class StubbornWorld(World):
 
     refuses: bool = False
 
-    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+    def update(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        conclude: Callable[[Message], Change] | None = None,
+    ) -> Update:
         """Change messages, or say of each why not."""
         if not self.refuses:
-            return super().update(snapshot, change)
+            return super().update(snapshot, change, conclude)
         wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
         return Update(snapshot, {}, dict.fromkeys(wanted, "refused"))
 

@@ -106,7 +106,12 @@ class StubbornWorld(World):
     refuses: bool = False
     arriving: list[Letter] = field(factory=list)
 
-    def update(self, snapshot: Snapshot, change: Callable[[Message], Change]) -> Update:
+    def update(
+        self,
+        snapshot: Snapshot,
+        change: Callable[[Message], Change],
+        conclude: Callable[[Message], Change] | None = None,
+    ) -> Update:
         """Change messages, or say of each why not."""
         wanted = [x.id for x in snapshot.messages.values() if change(x).applied_to(x) != x]
         arriving, self.arriving = self.arriving if wanted else [], self.arriving if not wanted else []
@@ -114,7 +119,7 @@ class StubbornWorld(World):
             self.messages[each.message.id], self.letters[each.message.id] = each.message, each
             self.writes += 1
         if not self.refuses:
-            return super().update(snapshot, change)
+            return super().update(snapshot, change, conclude)
         return Update(snapshot, {}, dict.fromkeys(wanted, "refused"))
 
 
