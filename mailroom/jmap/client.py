@@ -20,7 +20,7 @@ from mailroom.errors import (
     TransportError,
 )
 from mailroom.http import HttpClient, Response
-from mailroom.jmap.session import CORE, MAIL, Session, capability_of, check_json, read_session
+from mailroom.jmap.session import CORE, MAIL, Session, check_json, read_session
 from mailroom.jmap.wire import (
     MAX_WORDS_CHARACTERS,
     Json,
@@ -220,6 +220,10 @@ class JmapClient:
         """Send content to another of the session's URLs; see `HttpClient.request` for what it raises."""
         return self._http.request("POST", url, headers={"Content-Type": media_type}, body=content)
 
+    def get(self, url: str, max_bytes: int) -> bytes:
+        """Get content from another of the session's URLs; see `HttpClient.request` for what it raises."""
+        return self._http.request("GET", url, max_bytes=max_bytes).body
+
     def _send(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> list[Answer]:
         try:
             response = self._post(session, calls, once_if_slow=once_if_slow)
@@ -238,7 +242,7 @@ class JmapClient:
 
     def _post(self, session: Session, calls: Sequence[Call], *, once_if_slow: bool) -> Response:
         # A capability that the session does not list fails the whole request (RFC 8620 section 3.6.1).
-        using = sorted({CORE, MAIL, *(capability_of(call.method) for call in calls)})
+        using = sorted({CORE, MAIL, *(session.capability_of(call.method) for call in calls)})
         body = {
             "using": using,
             "methodCalls": [

@@ -6,7 +6,13 @@ from attrs import Factory, frozen
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.http import Response, resolve
-from mailroom.jmap.session_wire import AccountObject, CoreCapability, MailCapability, SessionObject
+from mailroom.jmap.session_wire import (
+    AccountObject,
+    CoreCapability,
+    MailCapability,
+    SessionObject,
+    SieveCapability,
+)
 from mailroom.jmap.wire import parse_json, structure
 from mailroom.model.mail import MailLimits
 
@@ -14,11 +20,15 @@ CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 CONTACTS = "urn:ietf:params:jmap:contacts"
+SIEVE = "urn:ietf:params:jmap:sieve"
+SIEVE_BEFORE_RFC = "https://cyrusimap.org/ns/jmap/sieve"
+"""Under this name Cyrus offers a draft of RFC 9661."""
 
 _NOT_OF_MAIL = {
     "AddressBook": CONTACTS,
     "ContactCard": CONTACTS,
     "Identity": SUBMISSION,
+    "SieveScript": SIEVE,
 }
 """Which capability a type of data needs besides those that every request uses, or instead of them."""
 
@@ -43,17 +53,33 @@ class ContactsAccount:
 
 
 @frozen
+class SieveAccount:
+    """The account that a person's Sieve scripts are in (RFC 9661 section 1.3).
+
+    Attributes:
+        capability: The name under which they are offered: the RFC's, or that of the draft before it.
+    """
+
+    id: str
+    capability: str
+    offered: SieveCapability
+    is_read_only: bool = False
+
+
+@frozen
 class Session:
     """What the server told of itself and of the account (RFC 8620 section 2).
 
     Attributes:
         account_id: The person's mail account.
         upload_url: Where blobs are left, a URI template; None where there is no such place.
+        download_url: Where blobs are had again, a URI template; None where there is no such place.
         event_source_url: Where events are pushed, perhaps a URI template; None where there is no push.
         limits: What the server takes at once.
         mail_limits: What the account lets nobody do with its mail.
         names: The user name and the account's name; on most servers addresses of the person.
         contacts: Where the person's contacts are; None where the session does not offer them.
+        sieve: Where the person's Sieve scripts are; None where the session does not offer them.
     """
 
     api_url: str
@@ -65,16 +91,38 @@ class Session:
     mail_limits: MailLimits = Factory(MailLimits)
     names: tuple[str, ...] = ()
     contacts: ContactsAccount | None = None
+    sieve: SieveAccount | None = None
+    download_url: str | None = None
 
     def account_of(self, method: str) -> str:
         """Return the account that a method is called on.
 
         Raises:
-            ServerError: It is one of contacts, and the session offers none.
+            ServerError: It is one of contacts or of scripts, and the session offers none.
         """
-        if capability_of(method) != CONTACTS:
-            return self.account_id
-        return self.require_contacts().id
+        capability = capability_of(method)
+        if capability == SIEVE:
+            return self.require_sieve().id
+        return self.require_contacts().id if capability == CONTACTS else self.account_id
+
+    def capability_of(self, method: str) -> str:
+        """Return the capability that offers a method, by the name that this session has for it.
+
+        Raises:
+            ServerError: It is one of scripts, and the session offers none.
+        """
+        capability = capability_of(method)
+        return self.require_sieve().capability if capability == SIEVE else capability
+
+    def require_sieve(self) -> SieveAccount:
+        """Return the account with the Sieve scripts.
+
+        Raises:
+            ServerError: The session offers none.
+        """
+        if self.sieve is None:
+            raise ServerError("the JMAP session offers no Sieve scripts")
+        return self.sieve
 
     def require_contacts(self) -> ContactsAccount:
         """Return the account with the contacts.
@@ -112,6 +160,7 @@ def read_session(response: Response) -> Session:
         capabilities=frozenset(value.capabilities) & {CORE, *account.account_capabilities},
         limits=structure(value.capabilities[CORE], CoreCapability, what),
         upload_url=resolve(response.url, value.upload_url) if value.upload_url else None,
+        download_url=resolve(response.url, value.download_url) if value.download_url else None,
         event_source_url=resolve(response.url, value.event_source_url) if value.event_source_url else None,
         mail_limits=MailLimits(
             is_read_only=account.is_read_only,
@@ -122,6 +171,7 @@ def read_session(response: Response) -> Session:
         ),
         names=(value.username, account.name),
         contacts=_contacts(value),
+        sieve=_sieve(value, what),
     )
 
 
@@ -137,6 +187,17 @@ def _contacts(value: SessionObject) -> ContactsAccount | None:
         if key != account_id and CONTACTS in each.account_capabilities
     )
     return ContactsAccount(account_id, account.is_read_only, tuple(others))
+
+
+def _sieve(value: SessionObject, what: str) -> SieveAccount | None:
+    """Return the account with the person's Sieve scripts; None where there is none."""
+    for capability in (SIEVE, SIEVE_BEFORE_RFC):
+        account_id = value.primary_accounts.get(capability)
+        account = value.accounts.get(account_id or "", AccountObject())
+        if account_id and capability in value.capabilities and capability in account.account_capabilities:
+            offered = structure(account.account_capabilities[capability], SieveCapability, what)
+            return SieveAccount(account_id, capability, offered, account.is_read_only)
+    return None
 
 
 def check_json(response: Response) -> None:

@@ -38,6 +38,19 @@ class MailCapability:
 
 
 @frozen
+class SieveCapability:
+    """What the account's Sieve scripts can be (RFC 9661 section 1.3.1); what is not said has no bound.
+
+    Attributes:
+        sieve_extensions: What a script may require.
+    """
+
+    max_size_script: int | None = None
+    max_number_scripts: int | None = None
+    sieve_extensions: list[str] = Factory(list)
+
+
+@frozen
 class SessionObject:
     """The session resource (RFC 8620 section 2)."""
 
@@ -47,4 +60,5 @@ class SessionObject:
     accounts: dict[str, AccountObject]
     username: str = ""
     upload_url: str | None = None
+    download_url: str | None = None
     event_source_url: str | None = None

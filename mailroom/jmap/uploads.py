@@ -21,8 +21,11 @@ class UploadObject:
     blob_id: str
 
 
-def upload(client: JmapClient, content: bytes, media_type: str) -> str:
+def upload(client: JmapClient, content: bytes, media_type: str, account_id: str = "") -> str:
     """Leave content with the server and return its blobId; done twice, nothing is there twice for anybody.
+
+    Args:
+        account_id: In whose account it is needed; empty for that of the mail.
 
     Raises:
         ServerError: The server has no place for it, or has not taken it.
@@ -30,7 +33,7 @@ def upload(client: JmapClient, content: bytes, media_type: str) -> str:
     session, what = client.session, "the answer to an upload"
     if session.upload_url is None:
         raise ProtocolError("the JMAP session does not say where content is uploaded")
-    url = session.upload_url.replace(_ACCOUNT, quote(session.account_id, safe=""))
+    url = session.upload_url.replace(_ACCOUNT, quote(account_id or session.account_id, safe=""))
     response = client.post(url, content, media_type)
     check_json(response)
     return structure(parse_json(response.body, what), UploadObject, what).blob_id

@@ -25,11 +25,17 @@ def upload(account: SandboxAccount, request: Request) -> Reply:
         type = "urn:ietf:params:jmap:error:limit"
         return problem(413, type, "too large an upload", limit="maxSizeUpload")
     media_type = request.headers.get("content-type", "application/octet-stream")
-    blob_id = f"B{hashlib.sha1(request.body).hexdigest()}"  # noqa: S324 - a name, not a secret
     with account.lock:
-        account.blobs[blob_id] = request.body
+        blob_id = keep_blob(account, request.body)
     described = {"accountId": account.id, "blobId": blob_id, "type": media_type, "size": len(request.body)}
     return json_reply(201, described)
+
+
+def keep_blob(account: SandboxAccount, content: bytes) -> str:
+    """Keep content and return its id; whoever calls this holds the account's lock."""
+    blob_id = f"B{hashlib.sha1(content).hexdigest()}"  # noqa: S324 - a name, not a secret
+    account.blobs[blob_id] = content
+    return blob_id
 
 
 def download(account: SandboxAccount, request: Request) -> Reply:
@@ -37,7 +43,7 @@ def download(account: SandboxAccount, request: Request) -> Reply:
     account_id, _, rest = request.path.removeprefix(DOWNLOAD_PATH).partition("/")
     blob_id = unquote(rest.partition("/")[0])
     with account.lock:
-        octets = _blob(account, blob_id) if unquote(account_id) == account.id else None
+        octets = blob_of(account, blob_id) if unquote(account_id) == account.id else None
     if octets is None:
         return problem(404, "about:blank", "no such blob")
     media_type = parse_qs(request.query).get("type", ["application/octet-stream"])[0]
@@ -46,7 +52,8 @@ def download(account: SandboxAccount, request: Request) -> Reply:
     return Reply(200, {"Content-Type": media_type, "Cache-Control": "private, immutable"}, octets)
 
 
-def _blob(account: SandboxAccount, blob_id: str) -> bytes | None:
+def blob_of(account: SandboxAccount, blob_id: str) -> bytes | None:
+    """Return what is behind a blob's id; None where nothing is."""
     if blob_id in account.blobs:
         return account.blobs[blob_id]
     id, _, part = blob_id[1:].partition("-")

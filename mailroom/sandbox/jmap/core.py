@@ -12,7 +12,14 @@ from attrs import define, field, frozen
 from mailroom.sandbox.exchange import Reply, Request, json_reply, problem
 from mailroom.sandbox.jmap.arguments import Arguments, Json, MethodError, is_id
 from mailroom.sandbox.jmap.references import with_references
-from mailroom.sandbox.jmap.session import CONTACTS, CORE, account_capabilities, capabilities, session_state
+from mailroom.sandbox.jmap.session import (
+    CONTACTS,
+    CORE,
+    SIEVE,
+    account_capabilities,
+    capabilities,
+    session_state,
+)
 from mailroom.sandbox.store.account import SandboxAccount
 from mailroom.sandbox.store.contacts import Contacts
 
@@ -71,7 +78,12 @@ def handle(
     except RequestError as error:
         return error.reply, ()
     # A method is there only for whoever names its capability (RFC 8620 section 3.3).
-    usable = {name: method for name, method in methods.items() if method.capability in envelope["using"]}
+    names = {SIEVE: account.scripts.offered_as}
+    usable = {
+        name: method
+        for name, method in methods.items()
+        if names.get(method.capability, method.capability) in envelope["using"]
+    }
     context = Context(account, dict(envelope.get("createdIds") or {}))
     with account.lock:
         for name, arguments, call_id in envelope["methodCalls"]:
@@ -165,6 +177,7 @@ def _choose_account(context: Context, capability: str, account_id: str) -> None:
     offered = account_capabilities(context.account)
     if account_id not in offered:
         raise MethodError("accountNotFound")
+    capability = (context.account.scripts.offered_as or "") if capability == SIEVE else capability
     if capability not in offered[account_id]:
         raise MethodError("accountNotSupportedByMethod")
     holder = context.account.contacts_in(account_id) if capability == CONTACTS else context.account

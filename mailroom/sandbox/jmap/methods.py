@@ -18,7 +18,13 @@ from mailroom.sandbox.jmap.email_set import email_set
 from mailroom.sandbox.jmap.mailbox_set import mailbox_set
 from mailroom.sandbox.jmap.objects import changes, email_get, identity_get, mailbox_get, thread_get
 from mailroom.sandbox.jmap.query import email_query, mailbox_query, query_changes
-from mailroom.sandbox.jmap.session import CONTACTS, CORE, MAIL, SUBMISSION
+from mailroom.sandbox.jmap.session import CONTACTS, CORE, MAIL, SIEVE, SUBMISSION
+from mailroom.sandbox.jmap.sieve import (
+    sieve_script_get,
+    sieve_script_query,
+    sieve_script_set,
+    sieve_script_validate,
+)
 
 
 def _echo(_: Context, arguments: Arguments) -> Json:
@@ -47,4 +53,8 @@ METHODS: Final[Mapping[str, Method]] = {
     "ContactCard/query": Method(CONTACTS, contact_card_query),
     "ContactCard/queryChanges": Method(CONTACTS, query_changes),
     "ContactCard/set": Method(CONTACTS, contact_card_set),
+    "SieveScript/get": Method(SIEVE, sieve_script_get),
+    "SieveScript/query": Method(SIEVE, sieve_script_query),
+    "SieveScript/set": Method(SIEVE, sieve_script_set),
+    "SieveScript/validate": Method(SIEVE, sieve_script_validate),
 }

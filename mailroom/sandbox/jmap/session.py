@@ -8,11 +8,14 @@ import json
 from mailroom.sandbox.jmap.arguments import Json
 from mailroom.sandbox.jmap.blobs import TEMPLATES
 from mailroom.sandbox.store.account import SandboxAccount
+from mailroom.sandbox.store.scripts import ScriptBounds
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 CONTACTS = "urn:ietf:params:jmap:contacts"
+SIEVE = "sieve"
+"""Stands for the name under which the account's scripts are offered."""
 
 
 def capabilities(account: SandboxAccount) -> Json:
@@ -29,7 +32,9 @@ def capabilities(account: SandboxAccount) -> Json:
         "collationAlgorithms": ["i;ascii-casemap", "i;unicode-casemap"],
     }
     more = {SUBMISSION: account.offers_submission, CONTACTS: account.offers_contacts}
-    return {CORE: core, MAIL: {}, **{name: {} for name, is_offered in more.items() if is_offered}}
+    names = [name for name, is_offered in more.items() if is_offered]
+    names += [account.scripts.offered_as] if account.scripts.offered_as else []
+    return {CORE: core, MAIL: {}, **{name: {} for name in names}}
 
 
 def session_state(account: SandboxAccount) -> str:
@@ -53,11 +58,26 @@ def account_capabilities(account: SandboxAccount) -> dict[str, Json]:
     found: dict[str, Json] = {account.id: {CORE: {}, MAIL: mail}}
     if account.offers_submission:
         found[account.id][SUBMISSION] = {"maxDelayedSend": 0, "submissionExtensions": {}}
+    if account.scripts.offered_as:
+        found[account.id][account.scripts.offered_as] = _sieve(account.scripts.bounds)
     if account.offers_contacts:
         for id in (account.contacts_id, *account.shared_contacts):
             offered = {"maxAddressBooksPerCard": 1, "mayCreateAddressBook": False}
             found.setdefault(id, {CORE: {}})[CONTACTS] = offered
     return found
+
+
+def _sieve(bounds: ScriptBounds) -> Json:
+    """RFC 9661 section 1.3.1."""
+    return {
+        "maxSizeScriptName": bounds.most_name_bytes,
+        "maxSizeScript": bounds.most_bytes,
+        "maxNumberScripts": bounds.most,
+        "maxNumberRedirects": None,
+        "sieveExtensions": list(bounds.extensions),
+        "notificationMethods": None,
+        "externalLists": None,
+    }
 
 
 def _account(account: SandboxAccount, id: str, offered: Json) -> Json:

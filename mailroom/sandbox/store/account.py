@@ -11,6 +11,7 @@ from attrs import frozen
 from mailroom.sandbox.store.contacts import Contacts
 from mailroom.sandbox.store.mail import Mail
 from mailroom.sandbox.store.messages import Identity
+from mailroom.sandbox.store.scripts import ScriptShelf
 
 
 @frozen
@@ -58,6 +59,7 @@ class SandboxAccount(Mail, Contacts):
         is_read_only: Whether the token may only read; of shared contacts, each has it for itself.
         contacts_id: The JMAP account that their contacts are in, where it is not that of their mail.
         shared_contacts: Contacts of other people that the session offers too, by their JMAP accounts.
+        scripts: Their Sieve scripts; offered only where it says under which name.
         contact_writes_left: How many cards may still be written over JMAP before the server refuses more
             for a time, by ``rateLimit``; None for any number.
     """
@@ -93,6 +95,7 @@ class SandboxAccount(Mail, Contacts):
         self.shared_contacts: dict[str, Contacts] = {}
         self.contact_writes_left: int | None = None
         self.identities: list[Identity] = []
+        self.scripts = ScriptShelf()
         self.blobs: dict[str, bytes] = {}
         self.add_identity("", username)
 
