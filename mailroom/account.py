@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
@@ -20,6 +20,9 @@ from mailroom.model.ports import Conversations, MailHistory, MailStore, Notes, S
 from mailroom.settings.settings import Settings
 from mailroom.settings.variables import CARDDAV_SECRETS, CARDDAV_URL
 from mailroom.triage.cycle import Triage
+
+if TYPE_CHECKING:
+    from mailroom.model.scripts import SieveScripts
 
 JMAP, CARDDAV = "jmap", "carddav"
 
@@ -225,6 +228,13 @@ def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], 
         way_on="make a token with read and write access to Email and Contacts, or set "
         f"{' and '.join(CARDDAV_SECRETS)} to reach them over CardDAV",
     )
+
+
+def open_scripts(account: Account) -> SieveScripts:
+    """Wire up the Sieve scripts; most of what Mailroom does has no use for them."""
+    from mailroom.jmap.sieve import JmapSieveScripts  # noqa: PLC0415
+
+    return JmapSieveScripts(account.jmap)
 
 
 def open_notices(settings: Settings) -> SecretUrl | None:

@@ -83,6 +83,17 @@ def call_setup(options: argparse.Namespace) -> Exit:
 
 def call_rules(options: argparse.Namespace) -> Exit:
     """Call `mailroom rules`."""
+    if (options.into_active or options.yes) and not options.install:
+        options.parser.error("--into-active and --yes go with --install")
+    if options.install:
+        from mailroom.commands.installation import install_rules
+
+        return install_rules(
+            dialect=options.sieve_dialect,
+            into_active=options.into_active,
+            force=options.force,
+            yes=options.yes,
+        )
     from mailroom.commands.rules import rules
 
     return rules(

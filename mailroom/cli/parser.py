@@ -189,7 +189,22 @@ def _add_what_sets_up(commands: _Commands) -> None:
         help="a file to import at Fastmail (default), a Sieve script for Cyrus, or steps to follow by hand",
     )
     rules.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
-    rules.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
+    rules.add_argument(
+        "--force",
+        action="store_true",
+        help="overwrite FILE if it exists; with --install, our script even where you edited it",
+    )
+    rules.add_argument(
+        "--install",
+        action="store_true",
+        help="put them into force, where the server takes Sieve scripts over JMAP; shows how, and asks",
+    )
+    rules.add_argument(
+        "--into-active",
+        action="store_true",
+        help="with --install: where a script of yours is active, put a marked block into it; a copy is kept",
+    )
+    rules.add_argument("--yes", action="store_true", help="with --install: do not ask")
     rules.add_argument(
         "--sieve-dialect",
         choices=("group-id", "card-uid"),

@@ -173,6 +173,34 @@ class AccountOnCyrus(AccountOnJmap):
         if "rules" not in (answer["created"] or {}):
             raise RefusedError(f"script: {answer['notCreated']}\n{script}")
 
+    def put_script(self, name: str, content: bytes, *, is_active: bool = True) -> None:
+        """Put a Sieve script there, as a person's mail program does."""
+        ids = {each["name"]: each["id"] for each in self._wire.jmap("SieveScript/get", ids=None)["list"]}
+        blob_id = self._wire.upload(content, "application/sieve")
+        change: dict[str, Any] = {"create": {"x": {"name": name, "blobId": blob_id}}}
+        if name in ids:
+            change = {"update": {ids[name]: {"blobId": blob_id}}}
+        if is_active:
+            change["onSuccessActivateScript"] = ids.get(name, "#x")
+        answer = self._wire.jmap("SieveScript/set", **change)
+        if refused := answer["notCreated"] or answer["notUpdated"]:
+            raise RefusedError(f"script: {refused}")
+
+    def delete_script(self, name: str) -> None:
+        """Delete one that is not active."""
+        ids = {each["name"]: each["id"] for each in self._wire.jmap("SieveScript/get", ids=None)["list"]}
+        self._wire.jmap("SieveScript/set", destroy=[ids[name]])
+
+    def scripts(self) -> dict[str, bytes]:
+        """Return the Sieve scripts by name."""
+        found = self._wire.jmap("SieveScript/get", ids=None)["list"]
+        return {x["name"]: self._wire.download(x["blobId"], "application/sieve") for x in found}
+
+    def active_script(self) -> str | None:
+        """Return the name of the active Sieve script; None where there is none."""
+        found = self._wire.jmap("SieveScript/get", ids=None)["list"]
+        return next((str(each["name"]) for each in found if each["isActive"]), None)
+
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._wire.put_card(name, data, book)
 

@@ -150,6 +150,37 @@ class AccountOnSandbox(AccountUnderTest):
     def protect_address_book(self) -> None:
         self.store.book.privileges = ("read",)
 
+    def offer_scripts(self, name: str) -> None:
+        """Let the session offer Sieve scripts under a name."""
+        self.store.scripts.offered_as = name
+
+    def put_script(self, name: str, content: bytes, *, is_active: bool = True) -> None:
+        """Put a Sieve script there, as a person's mail program does."""
+        shelf = self.store.scripts
+        with self.store.lock:
+            found = next((each for each in shelf.all.values() if each.name == name), None)
+            if found:
+                shelf.alter(found.id, content=content)
+            else:
+                found = shelf.add(name, content)
+            if is_active:
+                shelf.activate(found.id)
+
+    def delete_script(self, name: str) -> None:
+        """Delete one that is not active."""
+        with self.store.lock:
+            shelf = self.store.scripts
+            shelf.remove(next(each.id for each in shelf.all.values() if each.name == name))
+
+    def scripts(self) -> dict[str, bytes]:
+        """Return the Sieve scripts by name."""
+        return {each.name: each.content for each in self.store.scripts.all.values()}
+
+    def active_script(self) -> str | None:
+        """Return the name of the active Sieve script; None where there is none."""
+        shelf = self.store.scripts
+        return shelf.all[shelf.active].name if shelf.active else None
+
     def delete_card(self, name: str) -> None:
         self.store.delete_card(name)
 

@@ -1,4 +1,4 @@
-"""Whether a script is one that the server takes: its grammar (RFC 5228 section 8.2), words and requirements."""
+"""Whether the server takes a script: its grammar (RFC 5228 section 8.2), its words, what it requires."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The commands and tests that scripts here may use: what each takes, and what it requires. What is not named
-here is refused, as a server refuses what it does not know.
-"""
+"""The commands and tests that a script may use; what is not named is refused, as by a server."""
 
 from __future__ import annotations
 

@@ -1,0 +1,190 @@
+"""`mailroom rules --install`: the rules put into force, and never a script of the person's out of it.
+
+On the sandbox under both names that servers have for it, and on Cyrus old and new, which know the draft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TypeAlias
+
+import pytest
+
+from tests.conftest import open_account_on
+from tests.support.accounts import furnish
+from tests.support.on_cyrus import AccountOnCyrus
+from tests.support.on_sandbox import AccountOnSandbox
+from tests.support.running import Done, run_command
+
+Account: TypeAlias = AccountOnSandbox | AccountOnCyrus
+
+STANDARD = "urn:ietf:params:jmap:sieve"
+DRAFT = "https://cyrusimap.org/ns/jmap/sieve"
+THEIRS = (
+    b'require "fileinto";\r\n# caf\xc3\xa9\r\nif header :contains "subject" "bill" { fileinto "Feed"; stop; }'
+)
+"""Theirs to the byte: another kind of line end, and none behind the last line."""
+
+SERVERS = [
+    STANDARD,
+    DRAFT,
+    "cyrus",
+    pytest.param("newer cyrus", marks=[pytest.mark.servers]),
+]
+
+
+@pytest.fixture(params=SERVERS)
+def account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    kind = request.param
+    with closing(open_account_on("sandbox" if ":" in kind else kind, request)) as account:
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        if isinstance(account, AccountOnSandbox):
+            account.offer_scripts(kind)
+        furnish(account)
+        yield account
+
+
+def install(account: Account, *options: str, **variables: str) -> Done:
+    return run_command(account.environment, "rules", "--install", "--yes", *options, **variables)
+
+
+class TestInstall:
+    """The script of Mailroom, where nothing of the person's is in its way."""
+
+    def test_puts_the_script_there_and_activates_it(self, account: Account) -> None:
+        """Where no script is active, ours is then, with just the rules that `rules` prints."""
+        done = install(account)
+        assert (done.code, done.errors) == (0, "")
+        assert account.active_script() == "Mailroom"
+        printed = run_command(account.environment, "rules", "--format", "sieve").output
+        first, _, rest = account.scripts()["Mailroom"].decode().partition("\n")
+        assert first.startswith("# Mailroom ")
+        assert rest == printed
+
+    def test_a_second_time_changes_nothing(self, account: Account) -> None:
+        """What is in force already is said to be so, without a write."""
+        install(account)
+        before = account.scripts()
+        done = install(account)
+        assert done.code == 0
+        assert "the rules in force are those of your settings" in done.output
+        assert account.scripts() == before
+
+    def test_brings_stale_rules_up_to_date(self, account: Account) -> None:
+        """Other settings are other rules: the script is replaced, and stays the active one."""
+        install(account)
+        account.add_mailboxes({"News": None})
+        done = install(account, MAILROOM_MAILBOX_FEED="News")
+        assert done.code == 0
+        assert "update the script 'Mailroom'" in done.output
+        assert b'"News"' in account.scripts()["Mailroom"]
+        assert account.active_script() == "Mailroom"
+
+    def test_asks_before_it_does_anything(self, account: Account) -> None:
+        """Without a terminal and without --yes nothing is done, and what to do is said."""
+        done = run_command(account.environment, "rules", "--install")
+        assert done.code == 1
+        assert "use --yes to confirm" in done.errors
+        assert account.scripts() == {}
+
+    def test_does_not_write_over_what_somebody_edited(
+        self, account: AccountOnSandbox | AccountOnCyrus
+    ) -> None:
+        """An edited script stays, until the person says --force; then what it was is kept beside it."""
+        install(account)
+        edited = account.scripts()["Mailroom"] + b"\n# mine\nkeep;\n"
+        account.put_script("Mailroom", edited)
+        done = install(account)
+        assert done.code == 1
+        assert "edited by hand" in done.errors
+        assert account.scripts() == {"Mailroom": edited}
+        assert install(account, "--force").code == 0
+        assert edited in account.scripts().values()
+        assert account.scripts()["Mailroom"] != edited
+
+    def test_a_script_of_that_name_that_is_not_ours_stays(
+        self, account: AccountOnSandbox | AccountOnCyrus
+    ) -> None:
+        """Whoever calls a script of their own Mailroom keeps it, whatever the options."""
+        account.put_script("Mailroom", b"keep;\n", is_active=False)
+        done = install(account, "--force")
+        assert done.code == 1
+        assert "give it another name" in done.errors
+        assert account.scripts() == {"Mailroom": b"keep;\n"}
+        assert account.active_script() is None
+
+
+class TestBeside:
+    """A script of the person's own that is active stays active."""
+
+    def test_shows_what_to_put_in(self, account: Account) -> None:
+        """Ours is put beside it, not active; the lines that include it are shown, and the exit code is 1."""
+        account.put_script("mine", THEIRS)
+        done = install(account)
+        assert done.code == 1
+        assert 'include :personal :optional "Mailroom";' in done.output.splitlines()
+        assert account.active_script() == "mine"
+        assert account.scripts()["mine"] == THEIRS
+        assert set(account.scripts()) == {"mine", "Mailroom"}
+
+    def test_their_own_include_counts(self, account: Account) -> None:
+        """Once they have put the lines in themselves, the rules are in force, and are kept current."""
+        account.put_script("mine", THEIRS)
+        install(account)
+        account.put_script(
+            "mine", b'require "include";\n' + THEIRS + b'\r\ninclude :personal :optional "Mailroom";\r\n'
+        )
+        theirs = account.scripts()["mine"]
+        assert install(account).code == 0
+        account.add_mailboxes({"News": None})
+        assert install(account, MAILROOM_MAILBOX_FEED="News").code == 0
+        assert b'"News"' in account.scripts()["Mailroom"]
+        assert account.scripts()["mine"] == theirs
+
+    def test_into_active_changes_no_other_byte(self, account: Account) -> None:
+        """The block goes to the top and the end; what the script was is kept beside it, to the byte."""
+        account.put_script("mine", THEIRS)
+        done = install(account, "--into-active")
+        assert (done.code, done.errors) == (0, "")
+        assert account.active_script() == "mine"
+        edited = account.scripts()["mine"]
+        assert THEIRS in edited
+        assert edited != THEIRS
+        (former,) = [each for name, each in account.scripts().items() if name.startswith("mailroom-former-")]
+        assert former == THEIRS
+        assert install(account, "--into-active").code == 0
+        assert account.scripts()["mine"] == edited
+        assert len(account.scripts()) == 3
+
+    def test_an_edited_block_stays(self, account: Account) -> None:
+        """What somebody changed between the marks is theirs."""
+        account.put_script("mine", THEIRS)
+        install(account, "--into-active")
+        edited = account.scripts()["mine"].replace(b":optional ", b"")
+        account.put_script("mine", edited)
+        done = install(account, "--into-active", "--force")
+        assert done.code == 1
+        assert "marked block" in done.errors
+        assert account.scripts()["mine"] == edited
+
+    def test_where_there_is_no_room_nothing_is_done(self, account: Account) -> None:
+        """A server keeps so many scripts and no more: without a copy of theirs, theirs is not touched."""
+        account.put_script("mine", THEIRS)
+        for number in range(3):
+            account.put_script(f"old {number}", b"keep;\n", is_active=False)
+        done = install(account, "--into-active")
+        assert done.code == 1
+        assert "at most 5 scripts" in done.errors
+        assert account.scripts()["mine"] == THEIRS
+        assert "Mailroom" not in account.scripts()
+
+
+def test_where_the_server_offers_none_it_says_how_to_import() -> None:
+    """Fastmail offers scripts to no token: then the way is a file."""
+    with closing(AccountOnSandbox()) as account:
+        furnish(account)
+        done = install(account)
+        assert done.code == 1
+        assert "mailroom rules -o mailrules.json" in done.errors
+        assert "Settings → Filters & Rules" in done.errors
