@@ -137,6 +137,7 @@ def call_uninstall(options: argparse.Namespace) -> Exit:
         cards=options.cards,
         groups=options.groups,
         labels=options.labels,
+        rules=options.rules,
         apply=options.apply,
         yes=options.yes,
         as_json=options.json,

@@ -148,7 +148,11 @@ def _add_what_sets_up(commands: _Commands) -> None:
     init.add_argument(
         "--credentials", action="store_true", help="only ask for the credentials, try them, and keep them"
     )
-    init.add_argument("--format", choices=RULES_FORMATS, default="fastmail", help="as of `mailroom rules`")
+    init.add_argument(
+        "--format",
+        choices=RULES_FORMATS,
+        help="write the rules as `mailroom rules` does, also where the server would let them be installed",
+    )
     init.add_argument(
         "-o", "--output", type=Path, default=Path("mailrules.json"), metavar="FILE",
         help="where the rules are written (default: mailrules.json)",
@@ -296,6 +300,9 @@ def _add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
         help="contact groups that hold nobody else; those named with whoever is in them, who stay contacts",
     )
     uninstall.add_argument("--labels", action="store_true", help="labels and Screener that hold no mail")
+    uninstall.add_argument(
+        "--rules", action="store_true", help="what `mailroom rules --install` put on the server; first of all"
+    )
 
 
 def _description(summaries: Mapping[str, str]) -> str:

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from mailroom.account import Account
 from mailroom.commands.inspection import Inspection, Told, inspect
+from mailroom.commands.installation import read_installation
+from mailroom.commands.installed_rules import judge_installation
 from mailroom.commands.journaled import open_entries
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.journal.entry import count_moves
@@ -46,6 +48,7 @@ def examine(
     without = ("mailboxes", Verdict.NOT_SEEN)
     if tree and all(x.verdict is Verdict.RIGHT or (x.subject, x.verdict) == without for x in found):
         found += _examine("rules", lambda: _mail(account, settings, tree, failed))
+        found += _examine("script", lambda: _script(account, settings))
     else:
         not_yet = "not checked until everything above is right"
         found += [Finding(subject, Verdict.NOT_SEEN, not_yet) for subject in ("rules", "waiting")]
@@ -80,6 +83,12 @@ def _moved(account: Account, scheme: Scheme, since: str) -> frozenset[MessageId]
         moves = chain(*(x.moves for x in entry.decided), *(x.moves for x in entry.swept))
         moved.update(message_id for move in moves for message_id in move.message_ids)
     return None if entries.broken else frozenset(moved)
+
+
+def _script(account: Account, settings: Settings) -> list[Finding]:
+    """Judge the rules that are installed on the server; nothing where it lets none be."""
+    installation = read_installation(account, settings)
+    return [judge_installation(installation)] if installation else []
 
 
 def _credentials(subject: str, told: Told[object], accepted: str) -> Iterator[Finding]:

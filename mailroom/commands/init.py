@@ -23,6 +23,7 @@ from mailroom.commands.approve import (
 from mailroom.commands.check import check_at_the_end
 from mailroom.commands.credentials import INSTEAD, sign_in, unkept_secrets
 from mailroom.commands.inspection import inspect
+from mailroom.commands.installation import offer, read_installation
 from mailroom.commands.rules import current_rules, is_same_rules, render_rules, show_next_step
 from mailroom.commands.setup import is_complete, preview_rule, show_items, show_preview
 from mailroom.errors import MailroomError, OutputError, UserError
@@ -47,12 +48,12 @@ WITHOUT_TERMINAL = (
 GOES_ON = "what is done stays done, and `mailroom init` goes on from here"
 
 
-def init(*, only_credentials: bool, form: str, output: Path) -> Exit:
+def init(*, only_credentials: bool, form: str | None, output: Path) -> Exit:
     """Lead through what is still to be done.
 
     Args:
         only_credentials: Whether to end once the servers have taken the credentials.
-        form: The rules' format, as of `mailroom rules`.
+        form: The rules' format, as of `mailroom rules`; None to put them into force where that can be done.
         output: Where they are written.
 
     Returns:
@@ -71,13 +72,13 @@ def init(*, only_credentials: bool, form: str, output: Path) -> Exit:
         raise UserError([*error.problems, GOES_ON]) from error
 
 
-def _lead(*, only_credentials: bool, form: str, output: Path) -> Exit:
+def _lead(*, only_credentials: bool, form: str | None, output: Path) -> Exit:
     terminal = Terminal()
     terminal.heading("Credentials")
     settings, account = sign_in(terminal)
     if only_credentials:
         return Exit.DONE
-    guide = _Guide(terminal, settings, account, form, output)
+    guide = _Guide(terminal, settings, account, form or "fastmail", output, installs=form is None)
     steps: Sequence[tuple[str, Callable[[], bool]]] = (
         ("Labels, mailboxes and contact groups", guide.make_what_is_missing),
         ("People you write to", guide.approve_people),
@@ -115,6 +116,7 @@ class _Guide:
     account: Account
     form: str
     output: Path
+    installs: bool
 
     @property
     def can_approve(self) -> bool:
@@ -164,6 +166,24 @@ class _Guide:
         return not report.failed
 
     def write_rules(self) -> bool:
+        return (self.installs and self._install_rules()) or self._write_rules()
+
+    def _install_rules(self) -> bool:
+        """Put them into force, where the server lets that be done; False where they are to be imported."""
+        with Progress("reading the account"):
+            installation = read_installation(self.account, self.settings)
+        if installation is None:
+            return False
+        try:
+            if offer(self.terminal, installation) is Exit.DONE:
+                return True
+        except UserError as error:
+            for problem in error.problems:
+                self.terminal.paragraph(problem, "✗ ", RED)
+        self.terminal.line()
+        return False
+
+    def _write_rules(self) -> bool:
         with Progress("reading the account"):
             listed = current_rules(self.account, self.settings.scheme)
             text = render_rules(self.account, listed, self.form, can_approve=self.can_approve)

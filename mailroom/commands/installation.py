@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.account import Account, open_account, open_scripts
 from mailroom.commands.configured import configured
-from mailroom.commands.rules import DIALECTS, render_rules
+from mailroom.commands.rules import DIALECTS, current_rules, render_rules
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.scripts import ScriptLimits, Scripts, SieveScripts
@@ -18,7 +18,6 @@ from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.rules.carrying_out import carry_out
 from mailroom.rules.installing import Plan, Standing, Wanted, plan_installation
 from mailroom.rules.own_script import NAME
-from mailroom.rules.routing import routing_rules
 from mailroom.settings.settings import Settings
 
 NOT_OFFERED: Final = (
@@ -64,7 +63,7 @@ def read_installation(
 def _wanted(account: Account, settings: Settings, limits: ScriptLimits, dialect: str | None) -> Wanted:
     rules = render_rules(
         account,
-        routing_rules(settings.scheme),
+        current_rules(account, settings.scheme),
         "sieve",
         DIALECTS[dialect] if dialect else None,
         can_approve=settings.scheme.approving is not None,
@@ -132,7 +131,7 @@ def show_plan(terminal: Terminal, scripts: Scripts, plan: Plan) -> None:
     """Say what is there, and what is to be done."""
     if plan.standing is Standing.CURRENT:
         where = f"your script {plan.beside!r}" if plan.beside else f"the script {NAME!r}"
-        terminal.paragraph(f"the rules in force are those of your settings, by {where}", "✓ ", GREEN)
+        terminal.paragraph(f"the rules in force are those of your settings, in {where}", "✓ ", GREEN)
     if plan.beside and plan.standing is not Standing.CURRENT:
         terminal.paragraph(f"Your script {plan.beside!r} is the active one, and stays it.")
     elif scripts.active is None:

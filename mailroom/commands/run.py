@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mailroom import __version__
 from mailroom.account import Account, open_account, open_notices, open_push
+from mailroom.commands.upkeep import RulesUpkeep
 from mailroom.errors import StoppedError, UserError
 from mailroom.exits import Exit
 from mailroom.jmap import PushState
@@ -101,6 +102,7 @@ def _run_service(settings: Settings) -> Exit:
         is_started.set()
         linecache.clearcache()  # attrs leaves there the source of each method that it makes: a third of a MiB
         interval_seconds = settings.poll_interval_seconds
+        upkeep = RulesUpkeep(account, settings)
         log(logging.INFO, "service_started", **started, poll_interval_seconds=interval_seconds)
         if push:
             push.start()
@@ -113,8 +115,8 @@ def _run_service(settings: Settings) -> Exit:
             health.note_progress,
             stop=stop,
             wake=wake,
-            readers=[metrics, notifier] if notifier else [metrics],
-            chores=_chores(account, settings),
+            readers=[metrics, upkeep, *([notifier] if notifier else [])],
+            chores=[upkeep, *_chores(account, settings)],
         ).run()
 
 

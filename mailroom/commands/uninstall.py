@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
+from mailroom.commands.installed_rules import RULES, InstalledRules, read_installed_rules, show_taken_away
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.contacts import Alteration, MadeCard
@@ -26,19 +27,27 @@ _IN_SHORT = {"": UNTOUCHED, WHY_ALTERED[Alteration.UNKNOWN]: MAYBE_CHANGED}
 
 
 def uninstall(
-    *, cards: bool, groups: Sequence[str] | None, labels: bool, apply: bool, yes: bool, as_json: bool
+    *,
+    cards: bool,
+    groups: Sequence[str] | None,
+    labels: bool,
+    rules: bool,
+    apply: bool,
+    yes: bool,
+    as_json: bool,
 ) -> Exit:
     """Show what Mailroom made, and after a yes take away what is chosen of it and still untouched.
 
     Args:
         groups: None for no groups; otherwise those that go even if they hold somebody, perhaps none.
+        rules: Whether the rules go that were installed on the server.
 
     Returns:
         1 if something that was to go is still there.
     """
     choice = Choice(cards, groups is not None, tuple(groups or ()), labels)
-    if apply and not choice:
-        raise UserError(["say what to take away: --cards, --groups, --labels, or several of them"])
+    if apply and not (choice or rules):
+        raise UserError(["say what to take away: --cards, --groups, --labels, --rules, or several of them"])
     if apply and as_json and not yes:
         raise UserError(["with --json there is no question: use --yes to confirm"])
     settings = configured()
@@ -46,12 +55,17 @@ def uninstall(
     terminal = Terminal()
     with Progress("reading the account"):
         inventory = _read(account, settings.scheme, choice)
+        installed = read_installed_rules(account)
     if not as_json:
-        _show(terminal, inventory, account.book.left_out())
-    doomed = _in_words(inventory.chosen(choice))
+        _show(terminal, inventory, account.book.left_out(), installed)
+    doomed_rules = installed if rules and installed and installed.plan.changes else None
+    doomed = _in_words(inventory.chosen(choice), with_rules=doomed_rules is not None)
     removals = Removals()
+    rules_staying: str | None = None
     if apply and doomed and (yes or agrees(f"Take away {doomed}?")):
         with Progress("taking it away") as progress:
+            # First: they name contact groups and mailboxes.
+            rules_staying = doomed_rules.take_away() if doomed_rules else None
             removals = take_away(
                 account.book,
                 account.mail,
@@ -61,14 +75,21 @@ def uninstall(
                 advance=progress.advance,
             )
     if as_json:
-        terminal.json(_as_json(inventory, removals))
-    else:
-        if apply:
-            _show_done(terminal, inventory, removals, doomed)
-        else:
-            _show_next_steps(terminal, doomed)
-        _show_left_to_the_person(terminal, inventory)
-    return Exit.FAILED if removals.has_failures else Exit.DONE
+        made = _as_json(inventory, removals)
+        terminal.json({**made, **({"rules": installed.as_json(rules_staying)} if installed else {})})
+        return _exit(removals, rules_staying)
+    if rules_staying is not None:
+        show_taken_away(terminal, rules_staying)
+    if not apply:
+        _show_next_steps(terminal, doomed)
+    elif rules_staying is None or choice:
+        _show_done(terminal, inventory, removals, doomed)
+    _show_left_to_the_person(terminal, inventory)
+    return _exit(removals, rules_staying)
+
+
+def _exit(removals: Removals, rules_staying: str | None) -> Exit:
+    return Exit.FAILED if removals.has_failures or rules_staying else Exit.DONE
 
 
 def _read(account: Account, scheme: Scheme, choice: Choice) -> Inventory:
@@ -78,17 +99,21 @@ def _read(account: Account, scheme: Scheme, choice: Choice) -> Inventory:
     return take_inventory(account.book.made(), seen.tree, scheme, choice)
 
 
-def _in_words(going: Inventory) -> str:
+def _in_words(going: Inventory, *, with_rules: bool) -> str:
     """Say how much goes; nothing where nothing does."""
     counts = [
         (len(going.cards), "contact card", ""),
         (len(going.groups), "contact group", ""),
         (len(going.labels), "mailbox", "mailboxes"),
     ]
-    return " and ".join(number_of(*count) for count in counts if count[0])
+    return " and ".join([*([RULES] if with_rules else []), *(number_of(*x) for x in counts if x[0])])
 
 
-def _show(terminal: Terminal, inventory: Inventory, left_out: Sequence[str]) -> None:
+def _show(
+    terminal: Terminal, inventory: Inventory, left_out: Sequence[str], installed: InstalledRules | None
+) -> None:
+    if installed:
+        installed.show(terminal)
     if not (inventory.cards or inventory.groups or inventory.labels):
         terminal.line("There is nothing in this account that Mailroom made.")
         return
@@ -141,8 +166,8 @@ def _show_next_steps(terminal: Terminal, doomed: str) -> None:
     terminal.paragraph(
         "Nothing was changed. Only what is untouched can be taken away: `mailroom uninstall --apply` with "
         "--cards (they leave their groups, and their mail stays), --groups (those that hold nobody else; "
-        "--groups Feed takes Feed with whoever is in it, and they stay as contacts in no group) and --labels "
-        "(those that hold no mail)."
+        "--groups Feed takes Feed with whoever is in it, and they stay as contacts in no group), --labels "
+        "(those that hold no mail) and --rules (those that Mailroom installed on the server)."
     )
     if doomed:
         terminal.paragraph(f"What you have chosen would take away {doomed}.")

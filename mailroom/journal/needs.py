@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import islice
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from mailroom.errors import UserError, refusal_behind
 from mailroom.model.mail import Message
@@ -19,6 +19,7 @@ from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
 CREDENTIALS = "credentials"
+RULES_INSTALLED = "installed"
 SHOWN_MESSAGES = 5
 SHOWN_REASONS = 10
 MAX_SHORT_CHARACTERS = 120
@@ -42,6 +43,9 @@ class NeedKind(Enum):
     MAIL = "mail"
     """Messages that cannot be read."""
 
+    RULES = "rules"
+    """The provider's rules are not those that would be written now."""
+
     ACCOUNT = "account"
     """Something about the account as a whole: a mailbox that is gone, contacts that cannot be read."""
 
@@ -62,23 +66,49 @@ class Need:
 
 
 @frozen
+class StaleRules:
+    """The provider's rules are not those that would be written now.
+
+    Attributes:
+        key: `RULES_INSTALLED`, or what names the rules that would be imported.
+        says: What is to be done.
+    """
+
+    key: str
+    says: str
+
+
+@frozen
 class Needs:
     """All that a cycle shows to wait for the person.
 
     Attributes:
         found: By their keys.
         report: What the cycle did; None where it failed as a whole.
+        knows_rules: Whether the rules on the server were compared with those that would be written.
     """
 
     found: dict[str, Need] = Factory(dict)
     report: Report | None = None
+    knows_rules: bool = False
+
+    def with_rules(self, stale: StaleRules | None) -> Needs:
+        """Return them with what is known of the provider's rules; None where those are current."""
+        need = stale and _need_of_rules(stale)
+        found = {**self.found, need.key: need} if need else self.found
+        return evolve(self, found=found, knows_rules=True)
 
     def is_over(self, key: str) -> bool:
         """Whether a cause of earlier is gone, rather than only not looked at."""
         kind, _, subject = key.partition(" ")
-        is_of_contacts = kind == NeedKind.ACCOUNT.value and subject in {ADDRESS_BOOK, CREDENTIALS}
         if key in self.found:
             return False
+        if kind == NeedKind.RULES.value:  # what was imported no server tells: that stays for the person
+            return self.knows_rules and subject == RULES_INSTALLED
+        return self._is_over(kind, subject)
+
+    def _is_over(self, kind: str, subject: str) -> bool:
+        is_of_contacts = kind == NeedKind.ACCOUNT.value and subject in {ADDRESS_BOOK, CREDENTIALS}
         if self.report is None:  # the mailboxes are looked at before the contacts
             return kind == NeedKind.ACCOUNT.value and not is_of_contacts
         standing = self.report.standing
@@ -107,6 +137,12 @@ def needs_of_failure(error: BaseException) -> Needs | None:
         return None
     subject = f"Nobody is filed: look at {error.about}"
     return _only(Need(_key(NeedKind.ACCOUNT, error.about), subject, text))
+
+
+def _need_of_rules(stale: StaleRules) -> Need:
+    until_then = "Until then Mailroom itself moves that mail, a moment after it has come."
+    text = _paragraphs(_sentence(stale.says), until_then)
+    return Need(_key(NeedKind.RULES, stale.key), "Your provider's rules are out of date", text)
 
 
 def _only(need: Need) -> Needs:

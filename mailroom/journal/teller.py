@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mailroom.errors import MailroomError, StoppedError
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import to_json
-from mailroom.journal.needs import Needs, needs_of, needs_of_failure
+from mailroom.journal.needs import Needs, StaleRules, needs_of, needs_of_failure
 from mailroom.journal.notices import NOTHING, Notices, Telling
 from mailroom.journal.recording import entry_of, entry_of_approval
 from mailroom.journal.text import subject_of, text_of
@@ -41,6 +41,10 @@ class Teller:
         takes_back: The label that takes a decision back; empty where there is none.
         now: Returns the time, with a time zone.
         clock: Tells seconds; only differences count.
+
+    Attributes:
+        rules: What is known of the provider's rules: that they are stale, or, by None within, that they are
+            not; None where nothing is.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Teller:
         clock: Callable[[], float],
     ) -> None:
         self._notes = notes
+        self.rules: tuple[StaleRules | None] | None = None
         self._notices = Notices(notes, clock)
         self._days = days
         self._on_written = on_written
@@ -122,7 +127,7 @@ class Teller:
     def _plan(self, needs: Needs) -> Telling:
         """Return what is to be told of these; nothing where the server does not say what was told before."""
         try:
-            return self._notices.plan(needs)
+            return self._notices.plan(needs.with_rules(*self.rules) if self.rules else needs)
         except StoppedError:
             raise
         except MailroomError as error:

@@ -14,6 +14,7 @@ from mailroom.output.logs import log
 
 if TYPE_CHECKING:
     from mailroom.journal.entry import Cause
+    from mailroom.journal.needs import StaleRules
     from mailroom.journal.teller import Teller
     from mailroom.model.party import Party
     from mailroom.model.ports import Notes
@@ -65,6 +66,11 @@ class Journal:
         self._open_teller = open_teller
         self._teller: Teller | None = None
         self._find_place = find_place
+        self._rules: tuple[StaleRules | None] | None = None
+
+    def note_rules(self, stale: StaleRules | None) -> None:
+        """Tell from the next cycle on that the provider's rules are stale, or, by None, that none are."""
+        self._rules = (stale,)
 
     def tell(self, report: Report) -> None:
         """Tell what a cycle did, and what of it needs the person.
@@ -111,6 +117,7 @@ class Journal:
         try:
             if place := self._find_place():
                 self._teller = self._teller or self._open_teller()
+                self._teller.rules = self._rules
                 tell(self._teller, place)
         except StoppedError:
             raise

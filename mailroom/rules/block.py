@@ -7,6 +7,7 @@ Each half says in its first line a digest of itself, by which it is seen whether
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import Enum
 from typing import Final
@@ -17,7 +18,8 @@ from mailroom.rules.own_script import NAME, REQUIRED, digest_of, extensions_of
 
 _END = "# <<< Mailroom <<<"
 _HALF = re.compile(
-    rb"^# >>> Mailroom (?P<kind>needs|rules) (?P<digest>[0-9a-f]{16})(?P<joined>\+?) >>>\r?\n"
+    rb"^# >>> Mailroom (?P<kind>needs|rules) (?P<digest>[0-9a-f]{16})"
+    rb"(?:\+(?P<joined>[12])(?P<before>[0-9a-f]{8}))? >>>\r?\n"
     rb"(?P<body>.*?)"
     rb"^# <<< Mailroom <<<(?:\r?\n|\Z)",
     re.DOTALL | re.MULTILINE,
@@ -29,7 +31,8 @@ _INCLUDE: Final = re.compile(
     rb'\binclude(?:\s+:(?:personal|optional|once))*\s+"' + re.escape(NAME.encode()) + rb'"\s*;', re.IGNORECASE
 )
 _GLOBAL: Final = re.compile(rb"\binclude[^;]*:global\b", re.IGNORECASE)
-_LAST_STOP: Final = re.compile(rb"^(?:stop|return)\s*;\s*\Z", re.IGNORECASE | re.MULTILINE)
+_STOP: Final = re.compile(rb"^(?:stop|return)\s*;", re.IGNORECASE | re.MULTILINE)
+"""At the beginning of a line, as nobody writes it who writes it into a block."""
 
 INCLUDE_LINES: Final = ('require ["include"];', f'include :personal :optional "{NAME}";')
 """What includes our script (RFC 6609 section 3.2): where it is missing, mail goes on all the same."""
@@ -78,13 +81,11 @@ def part(content: bytes) -> Parted:
         or not all(_is_untouched(half) for half in (needs, rules))
     ):
         return Parted(BlockState.EDITED, content)
-    between = content[needs.end() : rules.start()]
-    if rules["joined"]:  # a line break of ours stands before it
-        if not (line_end := re.search(rb"\r?\n\Z", between)):
-            return Parted(BlockState.EDITED, content)
-        between = between[: line_end.start()]
-    outside = content[: needs.start()] + between + content[rules.end() :]
-    return Parted(BlockState.OURS, outside, rules["body"])
+    before = content[: needs.start()] + content[needs.end() : rules.start()]
+    if rules["joined"]:  # a line break of ours stands there, as long as nothing else came to their last line
+        without = before[: -int(rules["joined"])]
+        before = without if _digest(without)[:8] == rules["before"].decode() else before
+    return Parted(BlockState.OURS, before + content[rules.end() :], rules["body"])
 
 
 def put(outside: bytes, rules: bytes) -> bytes:
@@ -99,7 +100,8 @@ def put(outside: bytes, rules: bytes) -> bytes:
     needed = ", ".join(f'"{name}"' for name in extensions_of(rules))
     top = _half("needs", f"require [{needed}];\n".encode(), line_end)
     is_joined = bool(outside) and not outside.endswith(b"\n")
-    end = _half("rules", REQUIRED.sub(b"", rules).strip() + b"\n", line_end, is_joined=is_joined)
+    joined = f"+{len(line_end)}{_digest(outside)[:8]}" if is_joined else ""
+    end = _half("rules", REQUIRED.sub(b"", rules).strip() + b"\n", line_end, joined)
     return top + outside + (line_end if is_joined else b"") + end
 
 
@@ -114,12 +116,26 @@ def includes_ours(content: bytes) -> bool:
 
 
 def ends_early(content: bytes) -> bool:
-    """Whether a script's last command ends it, so that nothing after it would count."""
-    return _LAST_STOP.search(_COMMENT.sub(b"", content)) is not None
+    """Whether a command that depends on nothing ends a script, so that nothing behind it counts."""
+    return _STOP.search(_COMMENT.sub(b"", content)) is not None
 
 
-def _half(kind: str, body: bytes, line_end: bytes, *, is_joined: bool = False) -> bytes:
-    mark = f"# >>> Mailroom {kind} {digest_of(body)[:16]}{'+' if is_joined else ''} >>>\n".encode()
+def is_cut_short(content: bytes) -> bool:
+    """Whether a script ends, as far as its form tells, before it comes to our rules."""
+    parted = part(content)
+    if parted.state is BlockState.OURS:
+        return ends_early(parted.outside)
+    plain = _COMMENT.sub(b"", content)
+    include = _INCLUDE.search(plain)
+    return bool(include and ends_early(plain[: include.start()]))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _half(kind: str, body: bytes, line_end: bytes, joined: str = "") -> bytes:
+    mark = f"# >>> Mailroom {kind} {digest_of(body)[:16]}{joined} >>>\n".encode()
     return _LINE_END.sub(line_end, mark + body + _END.encode() + b"\n")
 
 

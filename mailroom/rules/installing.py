@@ -15,6 +15,7 @@ from attrs import frozen
 from mailroom.model.scripts import Script, ScriptChange, ScriptLimits, Scripts
 from mailroom.rules.block import (
     BlockState,
+    Parted,
     ends_early,
     include_block,
     includes_ours,
@@ -105,16 +106,27 @@ class Wanted:
 
 def standing_of(scripts: Scripts, wanted: Wanted) -> Standing:
     """Say how the rules stand."""
-    active, ours = scripts.active, scripts.named(NAME)
+    active = scripts.active
     if active is None:
         return Standing.ABSENT
-    parted = part(active.content)
-    if active.name != NAME and parted.state is BlockState.EDITED:
-        return Standing.EDITED
-    if active.name != NAME and not includes_ours(active.content):
-        if parted.state is BlockState.NONE:
-            return Standing.ABSENT
-        return Standing.CURRENT if is_holding(parted, wanted.rules.encode()) else Standing.STALE
+    if active.name != NAME:
+        if is_same(active.content, wanted.rules.encode()):  # the person has put them there themselves
+            return Standing.CURRENT
+        parted = part(active.content)
+        if parted.state is BlockState.EDITED:
+            return Standing.EDITED
+        if not includes_ours(active.content):
+            return _standing_in_block(parted, wanted)
+    return _standing_of_ours(scripts.named(NAME), wanted)
+
+
+def _standing_in_block(parted: Parted, wanted: Wanted) -> Standing:
+    if parted.state is BlockState.NONE:
+        return Standing.ABSENT
+    return Standing.CURRENT if is_holding(parted, wanted.rules.encode()) else Standing.STALE
+
+
+def _standing_of_ours(ours: Script | None, wanted: Wanted) -> Standing:
     if ours and whose(ours.content) is not Ownership.OURS:
         return Standing.EDITED
     return Standing.CURRENT if ours and is_same(ours.content, wanted.script) else Standing.STALE
@@ -210,7 +222,7 @@ def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) 
     steps += _kept(scripts, active, outside, wanted, taken=[x for step, _ in steps for x in step.new])
     edit = ScriptChange(contents={active.id: put(outside, wanted.block)})
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))
-    remark = f"Your script {active.name!r} ends with a command that ends it: what is behind does not count."
+    remark = f"Your script {active.name!r} has a command that ends it: the rules behind that do not count."
     remarks = (remark,) if ends_early(outside) else ()
     return _plan(scripts, wanted, standing, steps, beside=active.name, remarks=remarks)
 

@@ -37,6 +37,7 @@ from mailroom.settings.variables import (
     JOURNAL_DAYS,
     NAMES,
     NOTIFY_URL,
+    RULES,
 )
 
 DOTENV: Final = Path(".env")
@@ -61,6 +62,7 @@ class Settings:
     Attributes:
         contacts: How contacts are reached: ``carddav``, ``jmap``, or ``auto``.
         journal_days: How long what was done is told in the journal.
+        rules: What is done about stale rules on the server: ``tell`` or ``install``.
         digest: When the person is told who waits in Screener; None where never.
         notify_url: Where the person is told of what needs them; empty where nowhere.
         misspelt: What is said of variables that are nearly settings; they change nothing.
@@ -78,6 +80,7 @@ class Settings:
     contacts: str
     sweep_stragglers: bool
     journal_days: int
+    rules: str
     digest: Schedule | None
     replies_pass: bool
     jmap_token: str = field(repr=False)
@@ -160,6 +163,7 @@ def load_settings(
         replies_pass=reader.truth("MAILROOM_REPLIES_PASS"),
         push=reader.word("MAILROOM_PUSH"),
         contacts=contacts,
+        rules=reader.word(RULES),
         digest=read_digest(reader),
         jmap_token=reader.secret("MAILROOM_JMAP_TOKEN", _token, is_needed=needs_secrets),
         carddav_username=reader.secret(CARDDAV_SECRETS[0], _basic_username, is_needed=needs_carddav),

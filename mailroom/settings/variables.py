@@ -12,6 +12,7 @@ CARDDAV_URL: Final = "MAILROOM_CARDDAV_URL"
 JMAP_SESSION_URL: Final = "MAILROOM_JMAP_SESSION_URL"
 CONTACTS: Final = "MAILROOM_CONTACTS"
 JOURNAL_DAYS: Final = "MAILROOM_JOURNAL_DAYS"
+RULES: Final = "MAILROOM_RULES"
 DIGEST: Final = "MAILROOM_DIGEST"
 DIGEST_AT: Final = "MAILROOM_DIGEST_AT"
 HEALTH_HOST: Final = "MAILROOM_HEALTH_HOST"
@@ -54,6 +55,7 @@ OTHER_DEFAULTS: Final[Mapping[str, str]] = {
     "MAILROOM_LOG_FORMAT": "auto",
     "MAILROOM_PUSH": "auto",
     "MAILROOM_SWEEP_STRAGGLERS": "true",
+    RULES: "tell",
     DIGEST: "off",
     DIGEST_AT: "08:00",
     "MAILROOM_REPLIES_PASS": "true",
@@ -70,6 +72,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "MAILROOM_PUSH": ("auto", "off"),
     CONTACTS: ("auto", "carddav", "jmap"),
     DIGEST: ("off", "daily", "weekly"),
+    RULES: ("tell", "install"),
 }
 """Those that say one of a few words."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command, run_cycle, run_shown
 
@@ -38,6 +39,11 @@ SUBJECTS = (
     *("settings", "token", "session", "limits", "mailboxes", "password", "groups"),
     *("rules", "waiting"),
 )
+
+
+def of_script(account: AccountUnderTest) -> dict[str, None]:
+    """What is said of rules on the server, where it lets some be installed and none are."""
+    return {"script": None} if isinstance(account, AccountOnCyrus) else {}
 
 
 def subjects(account: AccountUnderTest) -> list[str]:
@@ -78,11 +84,16 @@ class TestEvidence:
             account.receive([("", f"{number}@example.net")], place, at=soon)
         # A group that a program put there over CardDAV does not say over JMAP when it was made.
         of_rules = {"rules": None} if account.is_over_jmap else {}
+        of_rules |= of_script(account)
         assert verdicts(account) == dict.fromkeys(subjects(account), True) | of_rules
 
     def test_an_account_without_new_mail_shows_nothing_of_the_rules(self, account: AccountUnderTest) -> None:
         """No server tells its rules, and no mail has shown them yet: that is no fault and no tick."""
-        assert verdicts(account) == {**dict.fromkeys(subjects(account), True), "rules": None}
+        assert verdicts(account) == {
+            **dict.fromkeys(subjects(account), True),
+            "rules": None,
+            **of_script(account),
+        }
 
     def test_without_the_label_that_takes_back_it_says_that_none_does(
         self, account: AccountUnderTest

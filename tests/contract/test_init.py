@@ -150,6 +150,28 @@ def test_it_leads_from_an_inbox_to_a_next_mail_that_files_itself(newcomer: Newco
     assert account.mailboxes_of(newcomer.gets_mail("News", "news@far.example")) == {"Feed"}
 
 
+def test_where_the_server_takes_rules_they_are_put_into_force(newcomer: Newcomer) -> None:
+    """After a yes, in place of the file and its import; and a second time nothing is asked."""
+    account = newcomer.account
+    assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+    if isinstance(account, AccountOnSandbox):
+        account.offer_scripts("urn:ietf:params:jmap:sieve")
+    with Dialogue("init", account.environment, newcomer.home) as dialogue:
+        for question, answer in [*newcomer.steps[:-1], ("Do this? [y/N] ", "y")]:
+            dialogue.answers(question, answer)
+        code, shown = dialogue.ends()
+    assert code == 0, shown
+    assert account.active_script() == "Mailroom"
+    assert not (newcomer.home / "mailrules.json").exists()
+    before = account.scripts()
+    with Dialogue("init", account.environment, newcomer.home) as dialogue:
+        code, shown = dialogue.ends()
+    assert code == 0, shown
+    assert account.scripts() == before
+    if isinstance(account, AccountOnCyrus):
+        assert account.mailboxes_of(newcomer.gets_mail("News", "news@far.example")) == {"Screener"}
+
+
 def test_whom_the_person_chooses_among_those_left_out_is_added(newcomer: Newcomer) -> None:
     """By their addresses; one that was not offered is asked for again."""
     with newcomer.begins(newcomer.account.environment) as dialogue:

@@ -1,0 +1,133 @@
+"""Watches over the rules while the service runs: says when they are stale, or keeps them current.
+
+It looks after the first cycle, and after each in which something was decided about a whole domain or a
+mailing list: a sender's decision changes a contact group, which the rules name, and so no rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from mailroom.account import Account
+from mailroom.errors import MailroomError, StoppedError
+from mailroom.model.party import PartyKind, kind_of
+from mailroom.output.logs import log
+from mailroom.settings.settings import Settings
+from mailroom.triage.report import Report
+
+RETRY_SECONDS: Final = 900.0
+LOOK_AGAIN_SECONDS: Final = 86_400.0
+"""A mailbox may have got another name, or a script may have been edited."""
+
+IMPORT: Final = (
+    "the rules to import have changed: write them anew (`mailroom rules -o mailrules.json`), import that "
+    "file at your provider, and delete the rules of the import before"
+)
+INSTALL: Final = (
+    "the rules on the server are no longer those of your decisions: `mailroom rules --install` brings them "
+    "up to date"
+)
+NOT_INSTALLED: Final = (
+    "MAILROOM_RULES=install keeps rules current that are installed, and here none are: `mailroom rules "
+    "--install` puts them there once"
+)
+
+
+class RulesUpkeep:
+    """A reader of cycles, and what is done after them; neither raises.
+
+    Args:
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self, account: Account, settings: Settings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._account = account
+        self._settings = settings
+        self._clock = clock
+        self._due_at = -math.inf
+        self._imported = ""
+        self._told: str | None = None
+
+    def note_report(self, report: Report, seconds: float) -> None:  # noqa: ARG002 - for another reader
+        """Look anew after this cycle, where it may have changed the rules."""
+        if any(kind_of(each.filing.decision.party) is not PartyKind.SENDER for each in report.filed):
+            self._due_at = -math.inf
+
+    def note_failure(self, error: Exception, seconds: float) -> None:
+        """A cycle that failed has decided nothing."""
+
+    def note_end(self, failures: int) -> None:
+        """The end of the service changes no rule."""
+
+    def seconds_until_due(self) -> float:
+        """Return in how many seconds a failed look is to be repeated."""
+        # What is due now waits for a cycle that ends well, and hastens none.
+        now = self._clock()
+        return self._due_at - now if self._due_at > now else math.inf
+
+    def do_if_due(self) -> None:
+        """Look at the rules if they may have changed; no request otherwise."""
+        if self._clock() < self._due_at:
+            return
+        self._due_at = self._clock() + LOOK_AGAIN_SECONDS
+        try:
+            self._look()
+        except StoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
+            self._due_at = self._clock() + RETRY_SECONDS
+            reason = str(error) if isinstance(error, MailroomError) else f"{type(error).__name__}: {error}"
+            log(logging.WARNING, "rules_not_checked", reason=reason, again_in_seconds=RETRY_SECONDS)
+
+    def _look(self) -> None:
+        # Most services never get here but once: what renders rules is not loaded with them.
+        from mailroom.commands.installation import read_installation  # noqa: PLC0415
+
+        installation = read_installation(self._account, self._settings)
+        if installation is None:
+            self._compare_with_earlier()
+            return
+        from mailroom.journal.needs import RULES_INSTALLED  # noqa: PLC0415
+        from mailroom.rules.carrying_out import carry_out  # noqa: PLC0415
+        from mailroom.rules.installing import Standing, standing_of  # noqa: PLC0415
+        from mailroom.rules.keeping import plan_upkeep  # noqa: PLC0415
+
+        wanted, keeps = installation.wanted, self._settings.rules == "install"
+        standing = standing_of(installation.scripts, wanted)
+        plan = plan_upkeep(installation.scripts, wanted)
+        if keeps and plan.changes:
+            carry_out(installation.port, lambda scripts: plan_upkeep(scripts, wanted), plan)
+            log(logging.INFO, "rules_installed", done=list(plan.does))
+            standing = Standing.CURRENT
+        if standing is Standing.ABSENT and keeps:
+            self._tell("", NOT_INSTALLED)
+        elif standing is Standing.STALE:
+            self._tell(RULES_INSTALLED, "; ".join([INSTALL, *(plan.problems if keeps else ())]))
+        else:
+            self._told = None
+            self._account.journal.note_rules(None)
+
+    def _compare_with_earlier(self) -> None:
+        """Say where other rules would be written than before; what was imported no server tells."""
+        from mailroom.commands.rules import current_rules  # noqa: PLC0415
+
+        rules = repr(current_rules(self._account, self._settings.scheme))
+        imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
+        if imported and imported != self._imported:
+            self._tell(self._imported, IMPORT)
+
+    def _tell(self, key: str, says: str) -> None:
+        """Say it in the log, and in the journal where it has a key there; once for each cause."""
+        if self._told != says + key:
+            log(logging.WARNING, "rules_stale" if key else "rules_not_installed", message=says)
+        self._told = says + key
+        from mailroom.journal.needs import StaleRules  # noqa: PLC0415
+
+        self._account.journal.note_rules(StaleRules(key, says) if key else None)

@@ -1,0 +1,208 @@
+"""The service and the rules on the server: it says when they are stale, or keeps them current if told so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TypeAlias
+
+import pytest
+
+from mailroom.commands.upkeep import LOOK_AGAIN_SECONDS, RETRY_SECONDS, RulesUpkeep
+from mailroom.model.mail import MailboxId
+from mailroom.model.notes import NoteKind
+from tests.conftest import open_account_on
+from tests.support import vcards
+from tests.support.accounts import JOURNAL, furnish
+from tests.support.on_cyrus import AccountOnCyrus
+from tests.support.on_sandbox import AccountOnSandbox
+from tests.support.running import opened, run_command, settings_for
+
+Account: TypeAlias = AccountOnSandbox | AccountOnCyrus
+
+STANDARD = "urn:ietf:params:jmap:sieve"
+DRAFT = "https://cyrusimap.org/ns/jmap/sieve"
+OTHERWISE = {"MAILROOM_MAILBOX_FEED": "News"}
+"""Settings of which the rules that are installed are not."""
+
+KEEPS = {**OTHERWISE, "MAILROOM_RULES": "install"}
+
+
+class Service:
+    """A service since a start, on a clock that the test sets."""
+
+    def __init__(self, account: Account, **variables: str) -> None:
+        self.now = 0.0
+        self.mailroom = opened(account, **variables)
+        self.mailroom.begin()
+        settings = settings_for(account, variables)
+        self.upkeep = RulesUpkeep(self.mailroom, settings, clock=lambda: self.now)
+
+    def cycle(self) -> None:
+        """Do what the service does in turn: a cycle, its telling, and what follows."""
+        report = self.mailroom.triage.run()
+        self.mailroom.journal.tell(report)
+        self.upkeep.note_report(report, 0.0)
+        self.upkeep.do_if_due()
+
+
+@pytest.fixture(params=[STANDARD, DRAFT, pytest.param("cyrus", marks=pytest.mark.slow)])
+def account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    kind = request.param
+    with closing(open_account_on("sandbox" if ":" in kind else kind, request)) as account:
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        if isinstance(account, AccountOnSandbox):
+            account.offer_scripts(kind)
+        furnish(account)
+        account.add_mailboxes({"News": None})
+        yield account
+
+
+def notices(account: Account) -> list[str]:
+    """Return what the notices in the journal are about."""
+    place = MailboxId(account.mailbox_id(JOURNAL))
+    pages = opened(account).notes.read(place, NoteKind.NOTICE)
+    return [note.subject for page in pages for note in page]
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.getMessage().startswith("rules")]
+
+
+def install(account: Account, *options: str) -> None:
+    assert run_command(account.environment, "rules", "--install", "--yes", *options).code == 0
+
+
+class TestTold:
+    """Where nothing else is said, the person is told."""
+
+    def test_stale_rules_are_told_once_and_the_notice_goes_when_they_are_current(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """In the log and, unread, in the journal; nothing is written to the scripts."""
+        install(account)
+        before = account.scripts()
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account, **OTHERWISE)
+            for _ in range(3):
+                service.cycle()
+                service.now += LOOK_AGAIN_SECONDS
+        assert events(caplog) == ["rules_stale"]
+        assert notices(account) == ["Your provider's rules are out of date"]
+        assert account.scripts() == before
+        assert run_command(account.environment, "rules", "--install", "--yes", **OTHERWISE).code == 0
+        service.cycle()
+        service.cycle()
+        assert notices(account) == []
+
+    def test_current_rules_are_looked_at_once_a_day(self, account: Account) -> None:
+        """In between, an idle cycle is one request as it always was."""
+        install(account)
+        service = Service(account)
+        service.cycle()
+        service.cycle()
+        requests = len(account.requests())
+        service.cycle()
+        assert len(account.requests()) == requests + 1
+        assert 0 < service.upkeep.seconds_until_due() <= LOOK_AGAIN_SECONDS
+        assert notices(account) == []
+
+    def test_where_nothing_is_installed_nothing_is_told(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The person may have rules of their own, which no server shows."""
+        account.put_script("mine", b"keep;\n")
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account)
+            service.cycle()
+            service.cycle()
+        assert events(caplog) == []
+        assert notices(account) == []
+
+
+class TestKept:
+    """With MAILROOM_RULES=install installed rules are kept current."""
+
+    def test_stale_rules_are_brought_up_to_date(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """By the service itself, which says so; and nobody is told to do anything."""
+        install(account)
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account, **KEEPS)
+            service.cycle()
+            service.cycle()
+        assert events(caplog) == ["rules_installed"]
+        assert b'"News"' in account.scripts()["Mailroom"]
+        assert account.active_script() == "Mailroom"
+        assert notices(account) == []
+
+    def test_a_script_of_theirs_keeps_its_bytes(self, account: Account) -> None:
+        """What includes our script does not change when the rules do."""
+        account.put_script("mine", b"keep;")
+        install(account, "--into-active")
+        before = account.scripts()
+        Service(account, **KEEPS).cycle()
+        after = account.scripts()
+        assert b'"News"' in after["Mailroom"]
+        assert {**after, "Mailroom": b""} == {**before, "Mailroom": b""}
+
+    @pytest.mark.parametrize("state", ["edited", "deleted", "not active", "never there"])
+    def test_what_the_person_may_have_meant_stays(self, account: Account, state: str) -> None:
+        """An edited script, one that was deleted or is not active: nothing is written over or put back."""
+        if state != "never there":
+            install(account)
+        match state:
+            case "edited":
+                account.put_script("Mailroom", account.scripts()["Mailroom"] + b"stop;\n")
+            case "deleted":
+                account.put_script("mine", b'require "include";\ninclude :optional "Mailroom";\n')
+                account.delete_script("Mailroom")
+            case "not active":
+                account.put_script("mine", b"keep;\n")
+        before = account.active_script(), account.scripts()
+        service = Service(account, **KEEPS)
+        service.cycle()
+        service.cycle()
+        assert (account.active_script(), account.scripts()) == before
+
+
+class TestImported:
+    """Where the server lets no rules be installed."""
+
+    def test_other_rules_are_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        """What is to be imported has changed: the first contact group for domains is there."""
+        with closing(AccountOnSandbox()) as account, caplog.at_level(logging.INFO, logger="mailroom"):
+            furnish(account)
+            service = Service(account)
+            service.cycle()
+            assert events(caplog) == []
+            account.put_card("Feed domains.vcf", vcards.group("Feed domains"))
+            for _ in range(3):
+                service.mailroom.book.refresh()
+                service.now += LOOK_AGAIN_SECONDS
+                service.cycle()
+            assert events(caplog) == ["rules_stale"]
+            assert notices(account) == ["Your provider's rules are out of date"]
+
+
+def test_a_server_that_fails_is_asked_again_later(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said in the log, and no cycle fails for it."""
+    with closing(AccountOnSandbox()) as account, caplog.at_level(logging.INFO, logger="mailroom"):
+        furnish(account)
+        account.offer_scripts(STANDARD)
+        account.put_script("Mailroom", b"keep;")
+        service = Service(account)
+        assert service.mailroom.jmap.session
+        account.store.blobs = _Forgetful()
+        service.cycle()
+        assert events(caplog) == ["rules_not_checked"]
+        assert service.upkeep.seconds_until_due() == RETRY_SECONDS
+
+
+class _Forgetful(dict[str, bytes]):
+    """Blobs that are gone as soon as they are there."""
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        return
