@@ -82,7 +82,8 @@ def part(content: bytes) -> Parted:
     ):
         return Parted(BlockState.EDITED, content)
     before = content[: needs.start()] + content[needs.end() : rules.start()]
-    if rules["joined"]:  # a line break of ours stands there, as long as nothing else came to their last line
+    # A line break of ours stands there, and ends their last line as soon as something comes behind that.
+    if rules["joined"] and rules.end() == len(content):
         without = before[: -int(rules["joined"])]
         before = without if _digest(without)[:8] == rules["before"].decode() else before
     return Parted(BlockState.OURS, before + content[rules.end() :], rules["body"])

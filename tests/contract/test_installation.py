@@ -188,3 +188,54 @@ def test_where_the_server_offers_none_it_says_how_to_import() -> None:
         assert done.code == 1
         assert "mailroom rules -o mailrules.json" in done.errors
         assert "Settings → Filters & Rules" in done.errors
+
+
+class TestTakenAway:
+    """`mailroom uninstall --apply --rules`: what was written and nobody edited goes, what is theirs stays."""
+
+    def uninstall(self, account: Account, *options: str) -> Done:
+        return run_command(account.environment, "uninstall", "--apply", "--rules", "--yes", *options)
+
+    def test_a_script_of_ours_goes(self, account: Account) -> None:
+        """Then no script is active, as before."""
+        install(account)
+        done = self.uninstall(account)
+        assert (done.code, done.errors) == (0, "")
+        assert "Taken away: the rules on the server." in done.output
+        assert account.scripts() == {}
+
+    def test_their_script_is_what_it_was(self, account: Account) -> None:
+        """To the byte, and still the active one; the copy of it goes as well."""
+        account.put_script("mine", THEIRS)
+        install(account, "--into-active")
+        done = self.uninstall(account, "--json")
+        assert done.code == 0
+        assert done.json()["rules"]["removed"] is True
+        assert account.scripts() == {"mine": THEIRS}
+        assert account.active_script() == "mine"
+
+    def test_a_copy_of_what_they_have_changed_since_stays(self, account: Account) -> None:
+        """It is the only place where it is."""
+        account.put_script("mine", THEIRS)
+        install(account, "--into-active")
+        account.put_script("mine", account.scripts()["mine"] + b"# later\r\n")
+        assert self.uninstall(account).code == 0
+        scripts = account.scripts()
+        assert scripts.pop("mine") == THEIRS + b"\r\n# later\r\n", "on a line of its own, as they wrote it"
+        assert [*scripts.values()] == [THEIRS]
+
+    def test_what_somebody_edited_stays(self, account: Account) -> None:
+        """And so does what they include by a line of their own; both are said."""
+        install(account)
+        edited = account.scripts()["Mailroom"] + b"keep;\n"
+        account.put_script("Mailroom", edited)
+        assert "was edited by hand" in self.uninstall(account).output
+        assert account.scripts() == {"Mailroom": edited}
+
+    def test_without_a_wish_nothing_goes(self, account: Account) -> None:
+        """It is shown, and stays."""
+        install(account)
+        before = account.scripts()
+        done = run_command(account.environment, "uninstall")
+        assert "delete the script 'Mailroom'" in done.output
+        assert account.scripts() == before
