@@ -12,7 +12,7 @@ from mailroom.account import Account, open_account
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.output.complaints import complain
-from mailroom.output.question import agrees, ask, ask_secretly
+from mailroom.output.question import agrees_before_secrets, ask, ask_secretly
 from mailroom.output.terminal import GREEN, RED, Progress, Terminal
 from mailroom.settings.dotenv import read_dotenv, write_dotenv
 from mailroom.settings.settings import DOTENV, Settings, load_settings
@@ -153,7 +153,9 @@ class _Desk:
         if self.is_kept is None and any(read_dotenv(DOTENV).get(name) for name in SECRETS):
             self.is_kept = True  # who has one there wants the others there
         if self.is_kept is None:
-            self.is_kept = agrees(f"Keep what you type in {DOTENV.resolve()}, readable by you alone?")
+            self.is_kept = agrees_before_secrets(
+                f"Keep what you type in {DOTENV.resolve()}, readable by you alone?"
+            )
         for name in names:
             text = self._typed(name)
             if not text:

@@ -146,6 +146,9 @@ def _mailboxes(settings: Settings, seen: Inspection) -> Iterator[Finding]:
 
 
 def _groups(account: Account, settings: Settings, seen: Inspection) -> Iterator[Finding]:
+    if seen.session.value is None and not settings.uses_carddav:
+        yield Finding("groups", Verdict.NOT_SEEN, "not checked: there is no session")
+        return
     if seen.contacts.value is None:
         credential = "the password" if settings.uses_carddav else "the token"
         yield from _not_there("groups", seen.contacts, credential)

@@ -56,8 +56,8 @@ def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     Raises:
         UserError: Names every text that is no address, or what is wrong with the account.
     """
-    settings = configured()
     addresses = _addresses(texts, last=last)
+    settings = configured()
     account = open_account(settings)
     terminal = Terminal()
     with Progress("reading the account"):

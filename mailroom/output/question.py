@@ -6,7 +6,7 @@ import locale
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
@@ -26,7 +26,21 @@ def agrees(question: str) -> bool:
     Raises:
         UserError: There is no terminal to ask on.
     """
-    return ask(f"{question} [y/N]", "use --yes to confirm").lower() in {"y", "yes"}
+    return _means_yes(ask(f"{question} [y/N]", "use --yes to confirm"))
+
+
+def agrees_before_secrets(question: str) -> bool:
+    """Do what `agrees` does where a secret is asked for next, and may be pasted too early.
+
+    What is shown is how the answer was understood, and not what was typed.
+
+    Raises:
+        UserError: There is no terminal to ask on.
+    """
+    understood = {True: "yes", False: "no"}
+    return _means_yes(
+        _answer(f"{question} [y/N]", "use --yes to confirm", lambda line: understood[_means_yes(line)])
+    )
 
 
 def ask(question: str, otherwise: str) -> str:
@@ -38,7 +52,7 @@ def ask(question: str, otherwise: str) -> str:
     Raises:
         UserError: There is no terminal to ask on.
     """
-    return _answer(question, otherwise, is_shown=True)
+    return _answer(question, otherwise)
 
 
 def ask_secretly(question: str, otherwise: str) -> str:
@@ -47,7 +61,7 @@ def ask_secretly(question: str, otherwise: str) -> str:
     Raises:
         UserError: There is no terminal to ask on.
     """
-    return _answer(question, otherwise, is_shown=False)
+    return _answer(question, otherwise, lambda _: "")
 
 
 def can_ask() -> bool:
@@ -59,14 +73,20 @@ def can_ask() -> bool:
         return False
 
 
-def _answer(question: str, otherwise: str, *, is_shown: bool) -> str:
+def _means_yes(line: str) -> bool:
+    return line.lower() in {"y", "yes"}
+
+
+def _answer(question: str, otherwise: str, show: Callable[[str], str] | None = None) -> str:
+    """Ask; without `show` the terminal shows what is typed, else only what that makes of it."""
     try:
-        with _terminal() as (reader, writer), nullcontext() if is_shown else _without_echo(reader):
+        with _terminal() as (reader, writer), _without_echo(reader) if show else nullcontext():
             writer.write(f"{presentable(question)} ")
             writer.flush()
             line = reader.readline()
-            if not (is_shown and line.endswith("\n")):
-                writer.write("\n")  # what is shown next begins on a line of its own
+            if show or not line.endswith("\n"):
+                # What is shown next begins on a line of its own.
+                writer.write(f"{show(line.strip()) if show else ''}\n")
                 writer.flush()
     except (OSError, termios.error) as error:  # there is none, or it has gone
         raise UserError([f"{_NOBODY}: {otherwise}"]) from error

@@ -51,6 +51,14 @@ def test_what_is_no_address_is_told_at_once(account: AccountUnderTest) -> None:
     assert "'@example'" in done.errors
 
 
+def test_without_a_sender_it_says_what_to_name_before_settings_are_missing() -> None:
+    """What is wrong with the line that was typed needs no account."""
+    done = run_command({}, "undo")
+    assert done.code == 1
+    assert "--last" in done.errors
+    assert "MAILROOM_" not in done.errors
+
+
 def test_programs_read_what_became_of_each(account: AccountUnderTest) -> None:
     """With --json."""
     account.receive([ANN], "Screener", "@ToFeed")

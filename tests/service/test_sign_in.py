@@ -125,6 +125,25 @@ def test_who_does_not_want_a_file_gets_none(sandbox: Sandbox, tmp_path: Path) ->
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize(("typed", "understood"), [("n", "no"), ("Yes", "yes")])
+def test_a_token_that_is_pasted_too_early_is_not_shown(
+    sandbox: Sandbox, tmp_path: Path, typed: str, understood: str
+) -> None:
+    """The question before the secrets shows how it was understood; whatever is no yes is a no."""
+    account = sandbox.account
+    with begun(sandbox, tmp_path) as dialogue:
+        dialogue.answers(KEEP, account.token)
+        assert account.token not in dialogue.answers(TOKEN, "")
+        shown = dialogue.ends()[1]
+        assert account.token not in shown
+        assert f"{KEEP}no" in shown.replace("\r\n", "\n")
+    with begun(sandbox, tmp_path) as dialogue:
+        dialogue.answers(KEEP, typed)
+        dialogue.answers(TOKEN, "")
+        assert f"{KEEP}{understood}" in dialogue.ends()[1]
+    assert not (tmp_path / ".env").exists()
+
+
 def test_what_is_kept_and_revoked_is_asked_for_anew(sandbox: Sandbox, tmp_path: Path) -> None:
     """The new one takes the old one's line; who has a file is not asked whether they want one."""
     lines = [f"{name}={sandbox.environment()[name]}\n" for name in NAMES]
