@@ -130,7 +130,7 @@ in
       '';
 
   image-demo = pkgs.runCommand "mailroom-image-demo" { } ''
-    env -i ${packages.runtime}/bin/python3 -I -m mailroom demo
+    env -i ${packages.runtime}/bin/python3 -I -OO -m mailroom demo
     touch $out
   '';
 }

@@ -12,9 +12,11 @@
 let
   config = {
     # -I: neither the working directory nor variables of the interpreter decide what is imported
+    # -OO: docstrings, which are for readers, are not kept in memory; runtime.nix compiles for that alone
     Entrypoint = [
       "${runtime}/bin/python3"
       "-I"
+      "-OO"
       "-m"
       "mailroom"
     ];

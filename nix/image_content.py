@@ -132,7 +132,7 @@ def of_configuration(image: Mapping[str, Any], files: Files) -> Iterator[str]:
     variables = dict(variable.split("=", 1) for variable in config["Env"])
     if variables.get("SSL_CERT_FILE") not in files:
         yield f"SSL_CERT_FILE is no file of the image: {variables.get('SSL_CERT_FILE')}."
-    if config["Entrypoint"][0] not in files or config["Entrypoint"][-2:] != ["-m", "mailroom"]:
+    if config["Entrypoint"][0] not in files or config["Entrypoint"][1:] != ["-I", "-OO", "-m", "mailroom"]:
         yield f"The entry point does not start Mailroom: {config['Entrypoint']}."
     if config.get("User") != "65532:65532":
         yield f"The user is {config.get('User')}, not 65532."

@@ -82,7 +82,7 @@ runCommand name { nativeBuildInputs = [ patchelf ]; } ''
   ${python}/${program} -I ${./libraries.py} $out $out/${program}
 
   # Hash-based bytecode is the same at every build, and is never looked at again.
-  PYTHONHASHSEED=0 $out/${program} -I -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
+  PYTHONHASHSEED=0 $out/${program} -I -OO -m compileall -q -j1 --invalidation-mode unchecked-hash $out/lib
 
-  env -i LANG=C.UTF-8 $out/${program} -I ${./self_contained.py}
+  env -i LANG=C.UTF-8 $out/${program} -I -OO ${./self_contained.py}
 ''

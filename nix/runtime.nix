@@ -30,5 +30,5 @@ runCommand "mailroom-runtime-${mailroom.version}" { passthru = { inherit interpr
   # as in interpreter.nix
   { LC_ALL=C grep -rlZF ${python} $packages || [ $? = 1 ]; } | # 1: there is none
     LC_ALL=C xargs -0 -r sed -i "s|${python}|${interpreter}|g"
-  PYTHONHASHSEED=0 $out/bin/python3 -I -m compileall -q -j1 --invalidation-mode unchecked-hash $packages
+  PYTHONHASHSEED=0 $out/bin/python3 -I -OO -m compileall -q -j1 --invalidation-mode unchecked-hash $packages
 ''

@@ -24,7 +24,7 @@ CONFIGURATION = {
     "created": "1970-01-01T00:00:01Z",
     "config": {
         "Env": [f"SSL_CERT_FILE=/{CERTIFICATES}/etc/ssl/certs/ca-bundle.crt"],
-        "Entrypoint": [f"/{RUNTIME}/bin/python3", "-I", "-m", "mailroom"],
+        "Entrypoint": [f"/{RUNTIME}/bin/python3", "-I", "-OO", "-m", "mailroom"],
         "User": "65532:65532",
         "ExposedPorts": {"8080/tcp": {}},
         "Labels": {
