@@ -161,7 +161,8 @@ def test_the_page_on_privacy_names_all_that_is_read_of_a_message_and_whom_it_tel
         "mailbox_ids": "in which mailboxes", "keywords": "keywords", "from_": "From",
         "received_at": "when it came", "thread_id": "conversation",
         "to": "To", "cc": "Cc", "bcc": "Bcc", "message_id": "Message-ID",
-        "list_id": "List-Id", "list_unsubscribe": "List-Unsubscribe",
+        "list_id": "List-Id", "list_ids": "List-Id", "list_post": "List-Post",
+        "list_unsubscribe": "List-Unsubscribe",
     }  # fmt: skip
     assert (
         told_as.keys() | {"id"} == fields_dict(EmailObject).keys() | fields_dict(AddressHeadersObject).keys()
