@@ -11,11 +11,13 @@ from typing import TypeAlias
 
 import pytest
 
+from mailroom.account import open_scripts
 from tests.conftest import open_account_on
-from tests.support.accounts import furnish
+from tests.support.accounts import add_contact, furnish
+from tests.support.mail import Mail
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
-from tests.support.running import Done, run_command
+from tests.support.running import Done, opened, run_command
 
 Account: TypeAlias = AccountOnSandbox | AccountOnCyrus
 
@@ -239,3 +241,73 @@ class TestTakenAway:
         done = run_command(account.environment, "uninstall")
         assert "delete the script 'Mailroom'" in done.output
         assert account.scripts() == before
+
+
+class TestValidity:
+    """The server is asked about a script before it is put there; the double takes none that Cyrus refuses."""
+
+    @pytest.mark.parametrize(
+        ("script", "is_valid"),
+        [
+            (b"", True),
+            (b"keep;", True),
+            (b"keep", False),
+            (b"foo;", False),
+            (b"if true {", False),
+            (b'fileinto "x";', False),
+            (b'require "nonsense"; keep;', False),
+            (b'require "fileinto"; require "fileinto"; fileinto "x";', True),
+            (b'keep; require "fileinto"; fileinto "x";', False),
+            (b'require "fileinto";\nfileinto :mailboxid "F1" "Feed";', False),
+            (b'if header :is "x" {stop;}', False),
+            (b'if header :contains :is "x" "y" {stop;}', False),
+            (b'if header :nope "x" "y" {stop;}', False),
+            (b'if address :is :domain "from" ["a", "b"] {stop;}', True),
+            (b"/* a */ if not anyof(true, size :over 5K) {discard;} elsif false {keep;} else {stop;}", True),
+            (b'require "include";\ninclude :personal :optional :once "absent";', True),
+            (b'require "vnd.cyrus.jmapquery"; if jmapquery "nope" {stop;}', False),
+            (b'require "vnd.cyrus.jmapquery"; if jmapquery "{\\"nope\\": 1}" {stop;}', False),
+        ],
+    )
+    def test_what_cyrus_refuses_the_double_refuses(
+        self, account: Account, script: bytes, is_valid: bool
+    ) -> None:
+        """One and the same script is a script on all of them, or on none."""
+        refused = open_scripts(opened(account)).why_invalid(script)
+        if is_valid:
+            assert not refused
+        else:
+            assert refused
+
+
+class TestForReal:
+    """Mail that comes from outside, on a real server."""
+
+    @pytest.mark.parametrize("account", SERVERS[2:], indirect=True)
+    def test_their_rules_come_first_and_ours_behind_them(self, account: Account) -> None:
+        """Their script decides about what it names; the rest goes by contact group, or to Screener."""
+        assert isinstance(account, AccountOnCyrus)
+        add_contact(account, "News", "news@shop.example", groups=["Feed"])
+        account.add_mailboxes({"Bills": None})
+        theirs = THEIRS.replace(b'"Feed"', b'"Bills"').replace(b'"subject"', b'"x-kind"')
+        account.put_script("mine", theirs)
+        assert install(account, "--into-active").code == 0
+        mail = Mail(account)
+        assert account.mailboxes_of(mail.arrives("News <news@shop.example>")) == {"Feed"}
+        assert account.mailboxes_of(mail.arrives("Eve <eve@far.example>")) == {"Screener"}
+        for sender in ("News <news@shop.example>", "Eve <eve@far.example>"):
+            assert account.mailboxes_of(mail.arrives(sender, X_Kind="bill")) == {"Bills"}
+        assert run_command(account.environment, "uninstall", "--apply", "--rules", "--yes").code == 0
+        assert account.mailboxes_of(mail.arrives("News <news@shop.example>")) == {"Inbox"}
+
+
+def test_a_token_that_may_only_read_installs_nothing() -> None:
+    """It says so before anything is asked of the person."""
+    with closing(AccountOnSandbox()) as account:
+        account.offer_scripts(STANDARD)
+        furnish(account)
+        account.store.is_read_only = True
+        done = install(account)
+        assert done.code == 1
+        assert "may only read" in done.errors
+        assert account.scripts() == {}
