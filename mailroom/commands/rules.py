@@ -18,7 +18,7 @@ from mailroom.output.files import write_file
 from mailroom.output.streams import write_in_utf8
 from mailroom.output.terminal import Progress, Terminal
 from mailroom.rules import GroupTest, SieveContext, render_fastmail, render_sieve, render_text
-from mailroom.rules.routing import Rule, list_routes, routing_rules
+from mailroom.rules.routing import Rule, rules_of
 from mailroom.triage.correspondence import reply_domains
 from mailroom.triage.old_mail import newest_sent
 
@@ -63,8 +63,7 @@ def current_rules(account: Account, scheme: Scheme) -> tuple[Rule, ...]:
     Raises:
         ServerError: The contacts could not be read.
     """
-    contacts = account.book.latest()
-    return routing_rules(scheme, list_routes(contacts, scheme), there=contacts.group_names())
+    return rules_of(account.book.latest(), scheme)
 
 
 def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output: Path) -> None:

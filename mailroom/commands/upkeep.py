@@ -87,12 +87,14 @@ class RulesUpkeep:
             log(logging.WARNING, "rules_not_checked", reason=reason, again_in_seconds=RETRY_SECONDS)
 
     def _look(self) -> None:
-        # Most services never get here but once: what renders rules is not loaded with them.
+        if self._account.jmap.session.sieve is None:
+            self._compare_with_earlier()
+            return
+        # What many services have no use for is not loaded with them.
         from mailroom.commands.installation import read_installation  # noqa: PLC0415
 
         installation = read_installation(self._account, self._settings)
         if installation is None:
-            self._compare_with_earlier()
             return
         from mailroom.journal.needs import RULES_INSTALLED  # noqa: PLC0415
         from mailroom.rules.carrying_out import carry_out  # noqa: PLC0415
@@ -116,9 +118,9 @@ class RulesUpkeep:
 
     def _compare_with_earlier(self) -> None:
         """Say where other rules would be written than before; what was imported no server tells."""
-        from mailroom.commands.rules import current_rules  # noqa: PLC0415
+        from mailroom.rules.routing import rules_of  # noqa: PLC0415
 
-        rules = repr(current_rules(self._account, self._settings.scheme))
+        rules = repr(rules_of(self._account.book.latest(), self._settings.scheme))
         imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
         if imported and imported != self._imported:
             self._tell(self._imported, IMPORT)

@@ -75,6 +75,11 @@ def routing_rules(
     )
 
 
+def rules_of(contacts: Contacts, scheme: Scheme) -> tuple[Rule, ...]:
+    """Return the rules for the contact groups that are there and the mailing lists that are decided on."""
+    return routing_rules(scheme, list_routes(contacts, scheme), there=contacts.group_names())
+
+
 def list_routes(contacts: Contacts, scheme: Scheme) -> tuple[ListRoute, ...]:
     """Return which mailing lists are decided on, by their cards in the triage groups; sorted."""
     names = {group.name for group in scheme.groups}
