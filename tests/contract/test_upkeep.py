@@ -8,10 +8,13 @@ from contextlib import closing
 from typing import TypeAlias
 
 import pytest
+from attrs import evolve
 
 from mailroom.commands.upkeep import LOOK_AGAIN_SECONDS, RETRY_SECONDS, RulesUpkeep
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NoteKind
+from mailroom.model.party import MailingList, Party, WholeDomain
+from mailroom.model.whom import Whom
 from tests.conftest import open_account_on
 from tests.support import vcards
 from tests.support.accounts import JOURNAL, furnish
@@ -119,6 +122,39 @@ class TestTold:
             service.cycle()
         assert events(caplog) == []
         assert notices(account) == []
+
+
+class TestWhen:
+    """What makes it look before the day is over."""
+
+    @pytest.mark.parametrize(
+        ("party", "looks"),
+        [
+            pytest.param(WholeDomain("*@far.example"), True, id="a domain"),
+            pytest.param(MailingList("<dev.lists.example>"), True, id="a list"),
+            pytest.param(None, False, id="a sender"),
+        ],
+    )
+    def test_a_decision_about_many_does_and_one_about_a_sender_does_not(
+        self, account: Account, party: Party | None, looks: bool
+    ) -> None:
+        """A sender's decision changes a contact group and no rule; it costs no request more."""
+        install(account)
+        service = Service(account)
+        service.cycle()
+        account.receive([("News", "news@far.example")], "Screener", "@ToFeed")
+        report = service.mailroom.triage.run()
+        (filed,) = report.filed
+        if party:
+            decision = evolve(filed.filing.decision, who=Whom.named(party))
+            report = evolve(report, filed=(evolve(filed, filing=evolve(filed.filing, decision=decision)),))
+        service.upkeep.note_report(report, 0.0)
+        requests = len(account.requests())
+        service.upkeep.do_if_due()
+        assert (len(account.requests()) > requests) is looks
+        requests = len(account.requests())
+        service.upkeep.do_if_due()
+        assert len(account.requests()) == requests
 
 
 class TestKept:
