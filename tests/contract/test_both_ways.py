@@ -10,7 +10,9 @@ import pytest
 
 from mailroom.contacts.identity import card_uids
 from mailroom.model.address import Address
+from mailroom.model.contacts import Alteration, Card, CardKind, NewCard
 from mailroom.model.mail import MessageId
+from mailroom.model.party import MailingList, WholeDomain
 from tests.support.accounts import (
     GROUPS,
     contacts,
@@ -22,7 +24,7 @@ from tests.support.accounts import (
     unlabel,
 )
 from tests.support.on_sandbox import AccountOnSandbox
-from tests.support.running import run_command, run_cycle
+from tests.support.running import opened, run_command, run_cycle
 
 ANN = ("Dr. Ann M. van Example", "ann@example.net")
 ACME = (
@@ -119,6 +121,29 @@ def test_and_goes_once_it_is_taken_back_over_carddav_again(account: AccountOnSan
         unlabel(account, message, "@ToFeed")
     assert taken_back(account, messages, OVER_CARDDAV) == dict.fromkeys(messages, "")
     assert contacts(account) == {}
+
+
+@pytest.mark.parametrize(
+    ("made", "seen", "alteration"),
+    [(OVER_JMAP, OVER_CARDDAV, Alteration.NONE), (OVER_CARDDAV, OVER_JMAP, Alteration.UNKNOWN)],
+)
+def test_so_it_is_with_cards_of_domains_and_lists(
+    account: AccountOnSandbox, made: dict[str, str], seen: dict[str, str], alteration: Alteration
+) -> None:
+    """A list's card bears a note, which has its key as an address has."""
+    domain, mailing_list = WholeDomain("*@dom.example"), MailingList("<dev.lists.example.org>")
+    book = opened(account, **made).book
+    book.refresh()
+    new = [
+        NewCard(domain, domain, "Everybody at dom.example", CardKind.COMPANY),
+        NewCard(mailing_list, "dev@lists.example.org", "Dev, the list", CardKind.COMPANY),
+    ]
+    assert all(isinstance(each, Card) for each in book.create(new).values())
+    later = opened(account, **seen).book
+    later.refresh()
+    assert {x.address: x.alteration for x in later.made().cards} == dict.fromkeys(
+        (domain, mailing_list), alteration
+    )
 
 
 def shown(account: AccountOnSandbox, kind: str, way: dict[str, str]) -> dict[str, str | None]:
