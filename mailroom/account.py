@@ -208,12 +208,18 @@ def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], 
     """Wire up the contacts, over the one protocol or the other; only what is used is loaded."""
     groups = [group.name for group in settings.scheme.groups]
     with_lists = settings.scheme.list_label is not None
+    further = [group.name for group in settings.scheme.domain_groups]
 
     def over_carddav() -> AddressBook:
         from mailroom.carddav import CardDavAddressBook  # noqa: PLC0415
 
         return CardDavAddressBook(
-            open_carddav(), settings.carddav_url, groups, CARDDAV_URL, with_lists=with_lists
+            open_carddav(),
+            settings.carddav_url,
+            groups,
+            CARDDAV_URL,
+            further_groups=further,
+            with_lists=with_lists,
         )
 
     if settings.uses_carddav:
@@ -225,6 +231,7 @@ def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], 
         groups,
         over_carddav if settings.has_carddav_credentials else None,
         with_lists=with_lists,
+        further_groups=further,
         way_on="make a token with read and write access to Email and Contacts, or set "
         f"{' and '.join(CARDDAV_SECRETS)} to reach them over CardDAV",
     )

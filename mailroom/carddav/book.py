@@ -44,6 +44,7 @@ class CardDavAddressBook:
         groups: The names of the triage groups. They decide which of several address books is written.
         url_setting: What a person sets to have another URL.
         with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
+        further_groups: Triage groups that may be missing.
     """
 
     def __init__(
@@ -53,10 +54,17 @@ class CardDavAddressBook:
         groups: Iterable[str],
         url_setting: str = "the URL",
         *,
+        further_groups: Iterable[str] = (),
         with_lists: bool = False,
     ) -> None:
         self._client = CardDavClient(http, url)
-        self._books = Books(self._client, frozenset(groups), url_setting=url_setting, with_lists=with_lists)
+        self._books = Books(
+            self._client,
+            frozenset(groups),
+            url_setting=url_setting,
+            further_groups=frozenset(further_groups),
+            with_lists=with_lists,
+        )
         self._writes_one_by_one = False
 
     def refresh(self) -> ContactsView:

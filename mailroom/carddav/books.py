@@ -36,6 +36,7 @@ class Books:
         clock: Tells the time, in seconds.
         url_setting: What a person sets to have another book written.
         with_lists: Whether it matters which mailing lists cards stand for.
+        further_groups: Triage groups that may be missing.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Books:
         clock: Callable[[], float] = time.monotonic,
         url_setting: str = "the URL",
         *,
+        further_groups: Collection[str] = (),
         with_lists: bool = False,
     ) -> None:
         self._client = client
         self._with_lists = with_lists
         self._url_setting = url_setting
         self._groups = frozenset(groups)
+        self._all_groups = self._groups.union(further_groups)
         self._clock = clock
         self._replicas: dict[str, Replica] = {}
         self._unreadable: dict[str, str] = {}
@@ -125,7 +128,7 @@ class Books:
             {
                 group.name: reasons[resource]
                 for resource, group in chosen.groups.items()
-                if resource in reasons and group.name in self._groups
+                if resource in reasons and group.name in self._all_groups
             }
         )
 
@@ -169,7 +172,7 @@ class Books:
         for book in own:
             known = self._replicas.get(book.url)
             replicas[book.url] = known or Replica(
-                self._client, book, self._groups, self._clock, with_lists=self._with_lists
+                self._client, book, self._all_groups, self._clock, with_lists=self._with_lists
             )
             replicas[book.url].book = book
         self._replicas = replicas

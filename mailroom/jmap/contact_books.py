@@ -21,13 +21,21 @@ class ContactBooks:
     """The address books of an account, as of the last refresh.
 
     Args:
-        groups: The names of the triage groups.
+        groups: The names of the triage groups that are needed.
+        all_groups: Those besides that may be missing.
     """
 
-    def __init__(self, client: JmapClient, replica: ContactReplica, groups: Collection[str]) -> None:
+    def __init__(
+        self,
+        client: JmapClient,
+        replica: ContactReplica,
+        groups: Collection[str],
+        all_groups: Collection[str] = (),
+    ) -> None:
         self._client = client
         self._replica = replica
         self._names = frozenset(groups)
+        self._all_names = self._names.union(all_groups)
         self._chosen_id = ""
         self._complete: set[str] = set()
 
@@ -80,7 +88,7 @@ class ContactBooks:
             {
                 group.name: reasons[group.id]
                 for group in self.groups()
-                if group.id in reasons and group.name in self._names
+                if group.id in reasons and group.name in self._all_names
             }
         )
 

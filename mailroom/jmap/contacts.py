@@ -30,6 +30,7 @@ class JmapAddressBook:
     Args:
         groups: The names of the triage groups. They decide which of several address books is written.
         way_on: What a person can do where the server offers no contacts.
+        further_groups: Triage groups that may be missing.
         beside: Opens the same contacts over a protocol that keeps members of other accounts; None where
             there is none. It is opened when a group has such members.
         with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
@@ -43,11 +44,13 @@ class JmapAddressBook:
         *,
         way_on: str = RIGHTS_WANTED,
         with_lists: bool = False,
+        further_groups: Iterable[str] = (),
     ) -> None:
         names = frozenset(groups)
+        all_names = names.union(further_groups)
         self._client = client
-        self._replica = ContactReplica(client, names, with_lists=with_lists)
-        self._books = ContactBooks(client, self._replica, names)
+        self._replica = ContactReplica(client, all_names, with_lists=with_lists)
+        self._books = ContactBooks(client, self._replica, names, all_names)
         self._writer = ContactWriter(client, self._replica)
         client.companion = self._replica
         self._open_beside = beside

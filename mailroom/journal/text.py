@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mailroom.journal.entry import Cause, Decided, Entry, Swept, count_moves
 from mailroom.model.notes import one_line
+from mailroom.model.party import PartyKind, kind_of, shown
 from mailroom.triage.moves import Move, Place
 from mailroom.triage.pointer import Pointer
 from mailroom.triage.words import number_of
@@ -40,8 +41,8 @@ def subject_of(entry: Entry) -> str:
     back = [each for each in entry.decided if not each.group]
     swept, messages = len(entry.swept), sum(each.messages_moved for each in entry.swept)
     parts = [
-        _listed("Filed", [f"{each.address} → {each.category}" for each in filed]),
-        _listed("Taken back", [str(each.address) for each in back]),
+        _listed("Filed", [f"{shown(each.address)} → {each.category}" for each in filed]),
+        _listed("Taken back", [shown(each.address) for each in back]),
         f"Moved {number_of(messages, 'message')} of {number_of(swept, 'sender')}" if swept else "",
         f"Let {number_of(len(entry.passed), 'answer')} through" if entry.passed else "",
         f"Label taken off {number_of(len(entry.released), 'message')}" if entry.released else "",
@@ -86,13 +87,13 @@ def text_of(entry: Entry, takes_back: str = "") -> str:
         _section(
             "Not taken back, for you have decided since",
             entry.set_aside,
-            lambda each: [str(each.address), f"  {each.reason}"],
+            lambda each: [shown(each.address), f"  {each.reason}"],
             SHOWN_SENDERS,
         ),
         _section(
             "Not done; Mailroom tries again by itself",
             entry.failed,
-            lambda each: [str(each.address), f"  {each.reason}"],
+            lambda each: [shown(each.address), f"  {each.reason}"],
             SHOWN_SENDERS,
         ),
     ]
@@ -108,8 +109,8 @@ def _listed(what: str, names: Sequence[str]) -> str:
     if not names:
         return ""
     more = len(names) - SHOWN_IN_SUBJECT
-    shown = [*names[:SHOWN_IN_SUBJECT], *([f"and {more} more"] if more > 0 else [])]
-    return f"{what} {number_of(len(names), 'sender')}: {', '.join(shown)}"
+    first = [*names[:SHOWN_IN_SUBJECT], *([f"and {more} more"] if more > 0 else [])]
+    return f"{what} {number_of(len(names), 'sender')}: {', '.join(first)}"
 
 
 def _section(title: str, items: Sequence[T], lines: Callable[[T], Iterable[str]], most: int) -> str:
@@ -153,14 +154,16 @@ def _taken_back(decided: Decided, cause: Cause) -> Iterator[str]:
 
 
 def _swept(swept: Swept, cause: Cause) -> Iterator[str]:
-    yield str(swept.address)
+    yield shown(swept.address)
     yield f"  Why: {_BECAUSE[cause]}"
     yield from _moved(swept.messages_moved, swept.moves)
 
 
 def _who(decided: Decided) -> str:
     name = decided.name if decided.name.casefold() != decided.address.casefold() else ""
-    return f"{name} <{decided.address}>" if name else str(decided.address)
+    if not name or kind_of(decided.address) is not PartyKind.SENDER:
+        return shown(decided.address)
+    return f"{name} <{decided.address}>"
 
 
 def _why(decided: Decided, cause: Cause) -> Iterator[str]:
@@ -180,12 +183,12 @@ def _moved(count: int, moves: Sequence[Move]) -> Iterator[str]:
     if not count:
         yield "  Moved: nothing"
         return
-    shown = moves[:SHOWN_WAYS]
-    for move in shown:
+    first = moves[:SHOWN_WAYS]
+    for move in first:
         messages = number_of(len(move.message_ids), "message")
         yield f"  Moved: {messages} from {_places(move.before)} to {_places(move.after)}"
-    if (rest := count - count_moves(shown)) > 0:
-        yield f"  Moved: {number_of(rest, 'message')}{' more' if shown else ''}"
+    if (rest := count - count_moves(first)) > 0:
+        yield f"  Moved: {number_of(rest, 'message')}{' more' if first else ''}"
 
 
 def _places(places: Sequence[Place]) -> str:

@@ -14,6 +14,7 @@ from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
 from mailroom.triage.concluding import concluded_with_move, names_for
 from mailroom.triage.filing import (
+    beneath_of,
     file_senders,
     file_those_with_card,
     leave_groups,
@@ -109,7 +110,8 @@ class Carrier:
         """Note in the work how senders would be filed, and how much mail moved; return their mail."""
         work.consult(contacts, view.layout)
         for decision in file_those_with_card(work, view, contacts):
-            work.filings[decision.party] = file_unborn(decision, view.layout)
+            beneath = beneath_of(decision, work, contacts, view.layout)
+            work.filings[decision.party] = file_unborn(decision, view.layout, beneath)
         if not work.filings:
             return Snapshot("", {})
         layout = view.layout
@@ -143,7 +145,7 @@ class Carrier:
             if party := work.party_of(message):
                 theirs[party].append(message)
         for party, messages in theirs.items():
-            if former := work.filings[party].decision.former:
+            if former := work.filings[party].former:
                 work.staying[party] = former.count_staying(messages, layout)
         return snapshot
 
@@ -179,4 +181,4 @@ def name_unborn(work: Work, snapshot: Snapshot, layout: Layout) -> None:
         who = filing.decision.who
         if filing.created and not who.name and party in names:
             decision = evolve(filing.decision, who=evolve(who, name=names[party]))
-            work.filings[party] = file_unborn(decision, layout)
+            work.filings[party] = file_unborn(decision, layout, filing.beneath)

@@ -23,6 +23,7 @@ from attrs import frozen
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import shown
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, Rejection, reject
 from mailroom.triage.layout import Layout
@@ -82,13 +83,13 @@ def find_incidental(
         if reason := _why_silent(message, layout, own):
             silent[message.id] = reason
         elif isinstance(message.sender, Correspondent):
-            said[message.thread_id] |= message.mailbox_ids & layout.labels.keys()
+            said[message.thread_id] |= message.mailbox_ids & layout.speaking
     return {
         message.id: (message, silent[message.id])
         for message in labelled
         if message.id in silent
         and message.thread_id
-        and message.mailbox_ids & layout.labels.keys() <= said.get(message.thread_id, set())
+        and message.mailbox_ids & layout.speaking <= said.get(message.thread_id, set())
     }
 
 
@@ -195,7 +196,7 @@ def _released(messages: Iterable[Message], reason: str) -> dict[MessageId, Relea
 
 
 def _which_of(senders: Iterable[Decision]) -> str:
-    names = " and ".join(sorted(each.party for each in senders))
+    names = " and ".join(sorted(shown(each.party) for each in senders))
     return (
         f"the label is on one conversation with mail of {names}, who were decided on before: "
         "leave it on a message of the one you mean"

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from mailroom.model.contacts import NewCard
+from mailroom.model.contacts import CardKind, NewCard
 from mailroom.model.mail import Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, domain_of, kind_of
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
+from mailroom.model.shared_domains import why_shared
 from mailroom.model.whom import Whom
 from mailroom.triage.layout import Layout
-from mailroom.triage.ruling import subject_of
+from mailroom.triage.ruling import subject_of, why_nobody
 
 if TYPE_CHECKING:
     from mailroom.triage.former import Former
@@ -48,9 +49,15 @@ class Decision:
         """Whom it is about, in the form in which parties are compared."""
         return self.who.party
 
+    @property
+    def group(self) -> Name:
+        """The name of the contact group that stands for it."""
+        return self.category.group_for(self.party).name
+
     def new_card(self) -> NewCard:
         """Return the card that a party gets which has none."""
-        return NewCard.of(self.who, self.category.kind)
+        is_sender = kind_of(self.party) is PartyKind.SENDER
+        return NewCard.of(self.who, self.category.kind if is_sender else CardKind.COMPANY)
 
 
 @frozen
@@ -91,6 +98,8 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
             rejected |= reject([message], message.sender.reason, layout)
         elif message.sender.address in own:
             rejected |= reject([message], OWN, layout)
+        elif reason := why_nobody(message, layout):
+            rejected |= reject([message], reason, layout)
         elif subject := subject_of(message, layout):
             labelled[subject].append((message, message.sender))
     decisions = []
@@ -105,7 +114,7 @@ def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresse
             rejected |= reject([m for m, _ in theirs], reason, layout)
         else:
             (category,) = wanted.values()
-            decisions.append(_decision(category, theirs))
+            decisions.append(_decision(party, category, theirs))
     return Decisions(tuple(decisions), rejected, postponed)
 
 
@@ -136,6 +145,8 @@ def admit(
             left[decision.party] = OWN
         elif own.may_hold(decision.party):
             left[decision.party] = MAY_BE_OWN
+        elif why := _why_not_whole(decision):
+            left[decision.party] = why
         elif others:
             left[decision.party] = (
                 f"a message of theirs bears {' and '.join(sorted(others))}, which counts: take the label "
@@ -149,6 +160,15 @@ def admit(
         else:
             taken.append(evolve(decision, message_ids=tuple(labelled[decision.party])))
     return Decisions(tuple(taken), {}, left)
+
+
+def _why_not_whole(decision: Decision) -> str:
+    """Say why a decision that is about a domain cannot be taken; empty where it can."""
+    if kind_of(decision.party) is not PartyKind.DOMAIN or decision.category.is_undecided:
+        return ""
+    if decision.category.domain_group is None:
+        return "decisions about whole domains are off: MAILROOM_LABEL_ENTIRE_DOMAIN names no label"
+    return why_shared(domain_of(decision.party))
 
 
 def _beside_others(messages: Iterable[Message], layout: Layout) -> frozenset[Party | None]:
@@ -172,12 +192,9 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
 
 
-def _decision(category: Category, theirs: Iterable[tuple[Message, Correspondent]]) -> Decision:
+def _decision(party: Party, category: Category, theirs: Iterable[tuple[Message, Correspondent]]) -> Decision:
     # Of two that arrived in the same second the id decides, so that every cycle chooses alike.
     newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
-    name = next((shown.name for _, shown in newest_first if shown.name), "")
-    return Decision(
-        evolve(Whom.of(newest_first[0][1]), name=name),
-        category,
-        tuple(message.id for message, _ in newest_first),
-    )
+    who = Whom.behind(party, newest_first[0][1])
+    name = who.name or next((sender.name for _, sender in newest_first if sender.name), "")
+    return Decision(evolve(who, name=name), category, tuple(message.id for message, _ in newest_first))

@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from mailroom.model.address_book import AddressBook, Advance, Contacts, Enrolled, Joining, Refused
+from mailroom.model.address import Address
+from mailroom.model.address_book import (
+    AddressBook,
+    Advance,
+    Contacts,
+    Enrolled,
+    Joining,
+    Refused,
+    SendersCards,
+)
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, kind_of, whole_domain
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
-from mailroom.triage.layout import Layout
+from mailroom.triage.layout import Destination, Layout
 from mailroom.triage.plan import Filing, file_sender, file_unborn, fits, shared_card_conflicts
 from mailroom.triage.restoring import objection, restore_sender
 from mailroom.triage.view import MailView
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
     """File the senders that have a card, and return the decisions about the others; writes nothing."""
     layout, marked = view.layout, view.marked.messages
+    _reject_groupless(work, view, contacts)
     without_card = []
     for decision in work.hopeful_decisions:
         filing = _file(decision, work, contacts, layout)
@@ -39,7 +49,7 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
         elif decision.party not in work.set_aside:
             without_card.append(decision)
     _reject_sharers(work, view)
-    unborn = {decision.party: file_unborn(decision, layout) for decision in without_card}
+    unborn = {x.party: file_unborn(x, layout, beneath_of(x, work, contacts, layout)) for x in without_card}
     for decision in work.decisions:  # not before: they may share a card with others
         if task_of(decision) in work.held:
             work.filings.pop(decision.party, None)
@@ -53,6 +63,20 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     return [x for x in without_card if x.party not in work.failed and task_of(x) not in work.held]
 
 
+def _reject_groupless(work: Work, view: MailView, contacts: Contacts) -> None:
+    """Leave to the person what has no contact group yet: those for domains may be missing."""
+    marked, there = view.marked.messages, frozenset(contacts.group_names())
+    for decision in work.hopeful_decisions:
+        if kind_of(decision.party) is not PartyKind.DOMAIN or decision.group in {*there, ""}:
+            continue
+        reason = f"the contact group {str(decision.group)!r} is missing: `mailroom setup --apply` makes it"
+        if decision.message_ids:
+            work.rejected |= reject([marked[x] for x in decision.message_ids], reason, view.layout)
+            work.decisions = tuple(each for each in work.decisions if each is not decision)
+        else:
+            work.fail(decision.party, reason)
+
+
 def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) -> Filing | None:
     """Say how a sender is filed; None where they need a card first, or are set aside."""
     cards, former = contacts.cards(decision.party), decision.former
@@ -64,7 +88,24 @@ def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) ->
         return None
     if former and is_exact:
         return restore_sender(decision, former, cards, contacts.groups, layout)
-    return file_sender(decision, cards, contacts.groups, layout)
+    beneath = beneath_of(decision, work, contacts, layout)
+    return file_sender(decision, cards, contacts.groups, layout, beneath=beneath)
+
+
+def beneath_of(decision: Decision, work: Work, contacts: SendersCards, layout: Layout) -> Destination | None:
+    """Return where a sender's mail belongs by the decision about their domain; None where there is none.
+
+    One that is about to change is no place to send mail back to.
+    """
+    sender = decision.party
+    domain = whole_domain(Address(sender)) if kind_of(sender) is PartyKind.SENDER else None
+    if domain is None or (decision.category.is_undecided and work.is_under_way(domain)):
+        return None
+    groups = {group for card in contacts.cards(domain) for group in contacts.groups(card.uid)}
+    match sorted(groups & layout.destinations.keys()):
+        case [group]:
+            return layout.destinations[group]
+    return None
 
 
 def _reject_sharers(work: Work, view: MailView) -> None:
@@ -92,8 +133,9 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
     for decision in without_card:
         card = enrolled.cards[decision.party]
         if isinstance(card, Card):
+            beneath = beneath_of(decision, work, contacts, view.layout)
             work.filings[decision.party] = file_sender(
-                decision, [card], contacts.groups, view.layout, created=True
+                decision, [card], contacts.groups, view.layout, created=True, beneath=beneath
             )
         else:
             work.fail(decision.party, card.reason)
@@ -132,7 +174,7 @@ def _joining(work: Work, without_card: Iterable[Decision]) -> dict[str, Joining]
     uids = uids_by_group(chain.from_iterable(filing.arrivals for filing in work.filings.values()))
     new: dict[str, list[NewCard]] = defaultdict(list)
     for decision in without_card:
-        new[decision.category.group.name].append(decision.new_card())
+        new[decision.group].append(decision.new_card())
     groups = dict.fromkeys((*uids, *new))
     return {each: Joining(uids.get(each, frozenset()), tuple(new.get(each, ()))) for each in groups}
 

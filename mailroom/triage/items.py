@@ -22,10 +22,15 @@ class Kind(Enum):
     SCREENER_LABEL = "label that takes a decision back"
     JOURNAL = "journal"
     GROUP = "contact group"
+    DOMAIN_LABEL = "label for whole domains"
+    DOMAIN_GROUP = "contact group for domains"
 
 
-OPTIONAL = frozenset({Kind.SCREENER_LABEL, Kind.JOURNAL})
+OPTIONAL = frozenset({Kind.SCREENER_LABEL, Kind.JOURNAL, Kind.DOMAIN_LABEL, Kind.DOMAIN_GROUP})
 """What triage works without: it does less then."""
+
+GROUPS = frozenset({Kind.GROUP, Kind.DOMAIN_GROUP})
+"""What is in the contacts; all else is a mailbox."""
 
 
 class State(Enum):
@@ -94,4 +99,6 @@ NOTHING_RENAMED = Renamed()
 
 def renamed_groups(contacts: Contacts, scheme: Scheme) -> Renamed:
     """Return which of the scheme's contact groups have another name now."""
-    return Renamed(groups=contacts.renamed_groups([group.name for group in scheme.groups]))
+    return Renamed(
+        groups=contacts.renamed_groups([group.name for group in (*scheme.groups, *scheme.domain_groups)])
+    )

@@ -48,7 +48,7 @@ class JustArchived:
         Raises:
             ServerError: The server could not be asked.
         """
-        labels = view.layout.labels.keys()
+        labels = view.layout.speaking
         unseen = {
             message_id: evolve(message, mailbox_ids=message.mailbox_ids - labels)
             for message_id, message in (self._snapshot.messages | self._refused).items()

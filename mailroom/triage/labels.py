@@ -41,7 +41,9 @@ def conclude(
         done = {
             label for label in layout.labels if filing and layout.labels[label] == filing.decision.category
         }
-        remove |= set(layout.labels) if drops_label else done
+        remove |= layout.speaking if drops_label else done
+        if here & done and here.isdisjoint(layout.labels.keys() - remove):
+            remove |= layout.scopes.keys()  # unless another label is there by now, which it goes with
         if layout.warning and not differs:
             remove.add(layout.warning)
         elif layout.warning and here & done and not (is_protected or is_accepted):

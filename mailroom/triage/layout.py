@@ -97,10 +97,14 @@ class Layout:
     scopes: Mapping[MailboxId, PartyKind] = MappingProxyType({})
 
     @cached_property
+    def speaking(self) -> frozenset[MailboxId]:
+        """The labels by which the person says what they want."""
+        return frozenset((*self.labels, *self.scopes))
+
+    @cached_property
     def watched(self) -> frozenset[MailboxId]:
         """The labels; a cycle begins with the messages that carry one."""
-        marks = {self.error} | ({self.warning} if self.warning else set())
-        return frozenset((*self.labels, *self.scopes, *marks))
+        return self.speaking | {self.error} | ({self.warning} if self.warning else set())
 
     @cached_property
     def written(self) -> frozenset[MailboxId]:
@@ -122,8 +126,7 @@ class Layout:
 
     def is_labelled(self, message: Message) -> bool:
         """Whether a message carries a triage label, or one that says what such a label is about."""
-        here = message.mailbox_ids
-        return not (self.labels.keys().isdisjoint(here) and self.scopes.keys().isdisjoint(here))
+        return not self.speaking.isdisjoint(message.mailbox_ids)
 
     def is_protected(self, message: Message) -> bool:
         """Whether a message lies where its place is not Mailroom's to change."""
@@ -184,6 +187,11 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         match tree.named(scheme.screener_label):
             case [mailbox] if not mailbox.role:  # where it is not, all else works
                 labels[mailbox.id] = scheme.undecided
+    scopes: dict[MailboxId, PartyKind] = {}
+    if scheme.domain_label:
+        match tree.named(scheme.domain_label):
+            case [mailbox] if not mailbox.role:  # likewise
+                scopes[mailbox.id] = PartyKind.DOMAIN
     inbox = by_role.get(INBOX_ROLE, nowhere)
     journal = find_journal(tree, scheme)
     layout = Layout(
@@ -193,7 +201,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
             group.name: Destination(
                 named(group.mailbox) if group.mailbox else inbox, frozenset(map(named, group.also))
             )
-            for group in scheme.groups
+            for group in (*scheme.groups, *scheme.domain_groups)
         },
         inbox=inbox,
         error=named(scheme.error_label),
@@ -205,6 +213,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
         paths=tree.paths,
         journal=journal.mailbox if journal else None,
         trash=by_role.get(TRASH_ROLE),
+        scopes=scopes,
     )
     return layout, not unfit
 

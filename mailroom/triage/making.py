@@ -12,7 +12,7 @@ from mailroom.model.address_book import AddressBook
 from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.ports import MailStore
-from mailroom.triage.items import Item, Kind, State
+from mailroom.triage.items import GROUPS, Item, State
 
 WAITS = "not made yet: first settle the other item that shares its setting"
 
@@ -25,8 +25,8 @@ def make_missing(items: Sequence[Item], mail: MailStore, book: AddressBook) -> l
     in_question = {item.name.setting for item in items if item.state is State.TAKEN}
     waiting = {item for item in items if _is_missing(item) and item.name.setting in in_question}
     missing = [item for item in items if _is_missing(item) and item not in waiting]
-    groups = [item for item in missing if item.kind is Kind.GROUP]
-    mailboxes = [item for item in missing if item.kind is not Kind.GROUP]
+    groups = [item for item in missing if item.kind in GROUPS]
+    mailboxes = [item for item in missing if item.kind not in GROUPS]
     failed = _attempt(mail.create_mailboxes, mailboxes) | _attempt(book.create_groups, groups)
 
     def outcome(item: Item) -> Item:
@@ -43,7 +43,7 @@ def make_missing(items: Sequence[Item], mail: MailStore, book: AddressBook) -> l
 
 def why_not_made(items: Sequence[Item], tree: MailboxTree, limits: MailLimits) -> list[str]:
     """Say which of the missing mailboxes could not be made, before anything is: by rights and limits."""
-    names = [item.name for item in items if _is_missing(item) and item.kind is not Kind.GROUP]
+    names = [item.name for item in items if _is_missing(item) and item.kind not in GROUPS]
     return [
         f"the mailbox {name!r} cannot be made: {why}" for name in names if (why := _why(name, tree, limits))
     ]

@@ -14,15 +14,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.party import Party
+from mailroom.model.party import Party, shown
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
+
+if TYPE_CHECKING:
+    from mailroom.triage.former import Former
 
 NO_CHANGE = Change()
 
@@ -41,6 +45,8 @@ class Filing:
         destination: Where their mail belongs from now on.
         former_mailboxes: Where their mail belonged until now; what lies there is moved like that in Screener.
         further_lines: Other groups to put cards of theirs into, where something is as it was before.
+        beneath: Where a sender's mail belongs by the decision about their domain, which counts while they
+            have none of their own; None where there is no such decision.
     """
 
     decision: Decision
@@ -53,6 +59,18 @@ class Filing:
     destination: Destination
     former_mailboxes: frozenset[MailboxId]
     further_lines: frozenset[tuple[str, CardUid]] = frozenset()
+    beneath: Destination | None = None
+
+    @property
+    def sends_back(self) -> bool:
+        """Whether their mail is to wait in Screener again."""
+        return self.decision.category.is_undecided and self.beneath is None
+
+    @property
+    def former(self) -> Former | None:
+        """How it was before, where their mail is to be so again."""
+        former = self.decision.former
+        return former if former and (former.is_whole or self.beneath is None) else None
 
     @property
     def left_groups(self) -> list[str]:
@@ -86,7 +104,7 @@ class Filing:
     @property
     def group(self) -> Name:
         """The name of the contact group that stands for the decision."""
-        return self.decision.category.group.name
+        return self.decision.group
 
     @property
     def name_on_card(self) -> str:
@@ -106,22 +124,27 @@ def file_sender(
     layout: Layout,
     *,
     created: bool = False,
+    beneath: Destination | None = None,
 ) -> Filing:
-    """Choose the sender's card, and say which groups it joins and leaves.
+    """Choose the card of a sender, or of another party, and say which groups it joins and leaves.
 
     Args:
-        cards: Every card with their address; at least one, unless the decision is taken back.
+        cards: Every card that stands for them; at least one, unless the decision is taken back.
         groups_of: The contact groups that a card is in.
+        beneath: Where their mail belongs by the decision about their domain.
     """
     category = decision.category
-    target = category.group.name
+    target = decision.group
     groups = _triage_groups(cards, groups_of, layout)
     card = choose_card(cards, groups, target) if cards else None
     departures = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
-    destination = layout.destination_of(category)
+    sends_back = category.is_undecided and beneath is None
+    destination = beneath if category.is_undecided and beneath else layout.destination_of(category)
     former = {layout.destinations[group] for group, _ in departures} - {destination}
+    if beneath and not (departures or decision.is_old):
+        former |= {beneath} - {destination}  # until now that was where it went
     former_mailboxes = {mailbox for each in former for mailbox in each.mailboxes}
-    if not decision.is_old and not category.is_undecided and layout.inbox not in destination.mailboxes:
+    if not (decision.is_old or sends_back or layout.inbox in destination.mailboxes):
         # Their mail is not wanted there, whether they were unknown, a contact, or are half filed already.
         former_mailboxes.add(layout.inbox)
     return Filing(
@@ -134,21 +157,22 @@ def file_sender(
         made_cards=frozenset(each.uid for each in cards if each.is_made),
         destination=destination,
         former_mailboxes=frozenset(former_mailboxes),
+        beneath=beneath,
     )
 
 
-def file_unborn(decision: Decision, layout: Layout) -> Filing:
+def file_unborn(decision: Decision, layout: Layout, beneath: Destination | None = None) -> Filing:
     """Say how a sender without a card is filed, before there is one."""
     unborn = Card(CardUid(""), decision.new_card().name)
-    return file_sender(decision, [unborn], lambda _: (), layout, created=True)
+    return file_sender(decision, [unborn], lambda _: (), layout, created=True, beneath=beneath)
 
 
 def triage_groups_of(
     cards: Iterable[Card], groups_of: Callable[[CardUid], Collection[str]], scheme: Scheme
 ) -> tuple[ContactGroup, ...]:
-    """Return the triage groups that some of a sender's cards are in, in the order of the scheme."""
+    """Return the triage groups that some of a party's cards are in, in the order of the scheme."""
     names = {name for card in cards for name in groups_of(card.uid)}
-    return tuple(group for group in scheme.groups if group.name in names)
+    return tuple(group for group in (*scheme.groups, *scheme.domain_groups) if group.name in names)
 
 
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
@@ -160,7 +184,7 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
     conflicts = {}
     for sharing in by_card.values():
         if len({filing.group for filing in sharing}) > 1:
-            senders = " and ".join(sorted(filing.decision.party for filing in sharing))
+            senders = " and ".join(sorted(shown(filing.decision.party) for filing in sharing))
             for filing in sharing:
                 conflicts[filing.decision.party] = (
                     f"{senders} share a contact card, which can be in one group only: decide the same "
@@ -174,7 +198,7 @@ def sweep(message: Message, filing: Filing, layout: Layout) -> Change:
 
     Nothing is taken away but Screener and the mailboxes that the sender leaves.
     """
-    if filing.decision.category.is_undecided:
+    if filing.sends_back:
         return _send_back(message, filing, layout)
     here = message.mailbox_ids
     is_placed = bool(here & ({layout.screener} | filing.former_mailboxes))
@@ -238,7 +262,8 @@ def _triage_groups(
 
 
 def _changes_to_inbox(filing: Filing, layout: Layout) -> bool:
-    return bool(filing.departures) and filing.destination.mailbox == layout.inbox
+    changes = bool(filing.departures) or filing.beneath not in (None, filing.destination)
+    return changes and filing.destination.mailbox == layout.inbox
 
 
 def _keeps_read_mail(filing: Filing, layout: Layout) -> bool:

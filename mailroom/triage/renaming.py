@@ -13,7 +13,7 @@ from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import ContactGroup, Scheme
-from mailroom.triage.items import Item, Kind, State
+from mailroom.triage.items import GROUPS, Item, Kind, State
 from mailroom.triage.plan import triage_groups_of
 from mailroom.triage.ruling import sender_of
 
@@ -31,7 +31,7 @@ def suspects(items: Iterable[Item], tree: MailboxTree) -> list[MailboxId]:
     listed = tuple(items)
     if not any(item.kind is Kind.DESTINATION and item.state is State.MISSING for item in listed):
         return []
-    wanted = {item.name for item in listed if item.kind is not Kind.GROUP}
+    wanted = {item.name for item in listed if item.kind not in GROUPS}
     unused = [x for x in tree.mailboxes if not x.role and x.total_messages and tree.paths[x.id] not in wanted]
     fullest_first = sorted(unused, key=lambda x: x.total_messages, reverse=True)
     return [mailbox.id for mailbox in fullest_first[:MOST_MAILBOXES]]

@@ -55,9 +55,9 @@ def restore_sender(
     destination = layout.destination_of(category)
     left = {layout.destinations[group] for group, _ in departing} - {destination}
     made = {card.uid for card in cards if card.is_made} & former.made_cards
-    of_category = sorted(uid for group, uid in now | arriving if group == category.group.name)
+    of_category = sorted(uid for group, uid in now | arriving if group == decision.group)
     chosen = next((card for card in cards if card.uid in of_category), next(iter(cards), None))
-    primary = (str(category.group.name), chosen.uid) if chosen else None
+    primary = (str(decision.group), chosen.uid) if chosen else None
     return Filing(
         decision=decision,
         card=chosen,

@@ -17,8 +17,9 @@ from mailroom.model.address_book import SendersCards
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party, PartyKind, whole_domain
+from mailroom.model.party import Party, PartyKind, domain_of, whole_domain
 from mailroom.model.sender import Correspondent
+from mailroom.model.shared_domains import why_shared
 from mailroom.triage.layout import Layout
 
 
@@ -36,12 +37,39 @@ def parties_of(message: Message) -> tuple[Party, ...]:
     return (sender, domain) if domain else (sender,)
 
 
+def why_nobody(message: Message, layout: Layout) -> str:
+    """Say why the labels on a message speak of nobody, though it has a sender; empty where they do.
+
+    Nothing is decided about a domain that strangers share. It can be taken back all the same.
+    """
+    sender, kinds = sender_of(message), layout.kinds_on(message)
+    if sender is None or not kinds:
+        return ""
+    labels = layout.categories_on(message)
+    if not labels:
+        alone = " and ".join(
+            sorted(layout.paths.get(x, x) for x in message.mailbox_ids & layout.scopes.keys())
+        )
+        return f"{alone} says about whom, but not what: put a triage label beside it, or take it off"
+    if PartyKind.DOMAIN in kinds and not all(category.is_undecided for category in labels):
+        return _why_not_whole(sender)
+    return ""
+
+
+def _why_not_whole(sender: Address) -> str:
+    """Say why nothing is decided about everybody at a sender's domain; empty where it may be."""
+    domain = whole_domain(sender)
+    if why := why_shared(domain_of(domain or sender)):
+        return f"{why}, so decide about this sender alone: take the label for domains off"
+    return "" if domain else "the sender's domain has an asterisk in it, so nothing is decided about it"
+
+
 def subject_of(message: Message, layout: Layout) -> Party | None:
-    """Return of whom the labels on a message speak, its sender without one; None where nobody can be told."""
+    """Return of whom the labels on a message speak, its sender without one; None where of nobody."""
     sender = sender_of(message)
-    if sender and PartyKind.DOMAIN in layout.kinds_on(message):
-        return whole_domain(sender)
-    return sender
+    if not sender or why_nobody(message, layout):
+        return None
+    return whole_domain(sender) if PartyKind.DOMAIN in layout.kinds_on(message) else sender
 
 
 def labelled_parties(messages: Iterable[Message], layout: Layout) -> frozenset[Party]:

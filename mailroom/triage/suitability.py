@@ -11,7 +11,7 @@ from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Scheme
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.items import OPTIONAL, Item, Kind, State
+from mailroom.triage.items import GROUPS, OPTIONAL, Item, Kind, State
 from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
 from mailroom.triage.survey import problems_of
@@ -25,6 +25,7 @@ LEAST_REQUEST_BYTES = 8_192
 _DOES_WITHOUT = {
     Kind.SCREENER_LABEL: "no label takes a decision back",
     Kind.JOURNAL: "nothing tells in your mail program what was done",
+    Kind.DOMAIN_LABEL: "nothing is decided about whole domains",
 }
 
 
@@ -75,14 +76,14 @@ def judge_mailboxes(
         items: What the scheme names, as far as it could be seen.
     """
     problems = [
-        *problems_of([item for item in items if item.kind is not Kind.GROUP]),
+        *problems_of([item for item in items if item.kind not in GROUPS]),
         *why_not_made(items, tree, limits),
         *hindrances(tree, scheme, limits),
     ]
     if problems:
         yield from (Finding("mailboxes", Verdict.WRONG, problem) for problem in problems)
         return
-    missing = [x for x in items if x.kind in OPTIONAL and x.state is not State.PRESENT]
+    missing = [x for x in items if x.kind in OPTIONAL - GROUPS and x.state is not State.PRESENT]
     takes_back = scheme.screener_label is not None and Kind.SCREENER_LABEL not in {x.kind for x in missing}
     labels = len(scheme.categories) + takes_back
     says = f"Inbox, {scheme.screener}, destinations and {labels} triage labels exist and may be changed"
@@ -101,7 +102,7 @@ def judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iter
     """
     left_out = book.left_out()
     yield from (Finding("contacts", Verdict.WRONG, each) for each in left_out)
-    missing = problems_of([item for item in items if item.kind is Kind.GROUP])
+    missing = problems_of([item for item in items if item.kind in GROUPS])
     verdict = Verdict.NOT_SEEN if left_out else Verdict.WRONG  # it may be among what cannot be read
     yield from (Finding("groups", verdict, each) for each in missing)
     problems = book.problems()
@@ -109,3 +110,9 @@ def judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iter
     if not (missing or problems):
         names = ", ".join(group.name for group in scheme.groups)
         yield Finding("groups", Verdict.RIGHT, f"{names} are there, and the address book may be written")
+    for item in items:
+        if item.kind is Kind.DOMAIN_GROUP and item.state is not State.PRESENT:
+            remedy = item.remedy or "`mailroom setup --apply` makes it"
+            category = scheme.category_of(next(x for x in scheme.domain_groups if x.name == item.name))
+            says = f"no whole domain is filed as {category.title}, because {item.name!r} is missing: {remedy}"
+            yield Finding("groups", Verdict.NOT_SEEN, says)

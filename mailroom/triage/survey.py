@@ -13,8 +13,8 @@ from attrs import evolve, frozen
 
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.names import fold_name
-from mailroom.model.scheme import Name, Scheme
-from mailroom.triage.items import NOTHING_RENAMED, OPTIONAL, Item, Kind, Obstacle, Renamed, State
+from mailroom.model.scheme import ContactGroup, Name, Scheme
+from mailroom.triage.items import GROUPS, NOTHING_RENAMED, OPTIONAL, Item, Kind, Obstacle, Renamed, State
 
 
 def survey(
@@ -43,8 +43,8 @@ def problems_of(items: Sequence[Item]) -> list[str]:
     items = [item for item in items if item.kind not in OPTIONAL]
     missing = [item for item in items if item.state is State.MISSING]
     return [
-        *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind is not Kind.GROUP]),
-        *_missing("contact group", "contact groups", [x.name for x in missing if x.kind is Kind.GROUP]),
+        *_missing("mailbox", "mailboxes", [item.name for item in missing if item.kind not in GROUPS]),
+        *_missing("contact group", "contact groups", [x.name for x in missing if x.kind in GROUPS]),
         *(f"{item.kind.value} {item.name!r}: {item.remedy}" for item in items if item.remedy),
     ]
 
@@ -52,9 +52,7 @@ def problems_of(items: Sequence[Item]) -> list[str]:
 def about(items: Sequence[Item]) -> str:
     """Say which mailboxes and contact groups are not as triage needs them, by their names alone."""
     there = {State.PRESENT, State.MADE}
-    return ", ".join(
-        sorted({x.name for x in items if x.state not in there and x.kind is not Kind.SCREENER_LABEL})
-    )
+    return ", ".join(sorted({x.name for x in items if x.state not in there and x.kind not in OPTIONAL}))
 
 
 def _missing(one: str, several: str, names: Sequence[str]) -> list[str]:
@@ -87,8 +85,8 @@ class _Survey:
         if self.group_names is not None:
             found = Counter(self.group_names)
             items += [
-                _renamed(_find_group(group.name, found), self.renamed.groups, found)
-                for group in self.scheme.groups
+                _renamed(_find_group(kind, group.name, found), self.renamed.groups, found)
+                for kind, group in _wanted_groups(self.scheme)
             ]
         return items
 
@@ -102,7 +100,7 @@ class _Survey:
 
     def count_of(self, item: Item) -> int:
         """Return how many things have an item's name."""
-        if item.kind is Kind.GROUP:
+        if item.kind in GROUPS:
             return (self.group_names or ()).count(item.name)
         return len(self.tree.named(item.name)) if self.tree else 0
 
@@ -147,7 +145,15 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
         (Kind.ERROR_LABEL, scheme.error_label),
         *([(Kind.WARNING_LABEL, scheme.warning_label)] if scheme.warning_label else []),
         *([(Kind.JOURNAL, scheme.journal)] if scheme.journal else []),
+        *([(Kind.DOMAIN_LABEL, scheme.domain_label)] if scheme.domain_label else []),
     ]
+
+
+def _wanted_groups(scheme: Scheme) -> list[tuple[Kind, ContactGroup]]:
+    """Return what each contact group is for, and the group; one that is for both, for senders."""
+    wanted = dict.fromkeys(scheme.domain_groups, Kind.DOMAIN_GROUP) | dict.fromkeys(scheme.groups, Kind.GROUP)
+    groups = dict.fromkeys((*scheme.groups, *scheme.domain_groups))
+    return [(wanted[group], group) for group in groups]
 
 
 @frozen
@@ -196,15 +202,15 @@ class _MailboxFinder:
                 yield Obstacle.LEVEL, path, path
 
 
-def _find_group(name: Name, found: Counter[str]) -> Item:
+def _find_group(kind: Kind, name: Name, found: Counter[str]) -> Item:
     if found[name] > 1:
-        return Item(Kind.GROUP, name, State.TAKEN, Obstacle.DOUBLED, name)
+        return Item(kind, name, State.TAKEN, Obstacle.DOUBLED, name)
     if found[name]:
-        return Item(Kind.GROUP, name, State.PRESENT)
+        return Item(kind, name, State.PRESENT)
     for other in found:
         if fold_name(other) == fold_name(name):
-            return Item(Kind.GROUP, name, State.TAKEN, Obstacle.CASE, other, other)
-    return Item(Kind.GROUP, name, State.MISSING)
+            return Item(kind, name, State.TAKEN, Obstacle.CASE, other, other)
+    return Item(kind, name, State.MISSING)
 
 
 def _renamed(
@@ -244,7 +250,7 @@ def _ways(account: _Survey, item: Item) -> Iterator[tuple[str, _Survey]]:
     """Yield what could be done, and the account as it would be then."""
     # What lies in the mailbox that was found does not change its name.
     target = item.name.removesuffix(item.instead.removeprefix(item.found))
-    if item.kind is Kind.GROUP:
+    if item.kind in GROUPS:
         yield f"rename it to {target!r}", account.with_group_named(item.found, target)
     elif not account.role_of(item.found):
         act = "move" if item.obstacle is Obstacle.LEVEL else "rename"

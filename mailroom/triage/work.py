@@ -92,6 +92,10 @@ class Work:
         self.released |= meant.released
         self.rejected |= meant.rejected
 
+    def is_under_way(self, party: Party) -> bool:
+        """Whether something is being decided about a party, or is left to the person."""
+        return party in self.labelled or any(each.party == party for each in self.decisions)
+
     @property
     def hopeful_decisions(self) -> list[Decision]:
         """The decisions about senders of whom nothing has failed yet."""
@@ -156,13 +160,13 @@ class Work:
         filing = self.filing_of(message)
         if filing is None:
             return NO_CHANGE
-        former = filing.decision.former
+        former = filing.former
         return NO_CHANGE if former and former.settles(message, layout) else sweep(message, filing, layout)
 
     def put_back(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets back to where it was before what is taken back."""
         filing = self.filing_of(message)
-        former = filing.decision.former if filing else None
+        former = filing.former if filing else None
         if former is None or message.id not in former.ways:
             return NO_CHANGE
         return former.way_back(message, layout) or NO_CHANGE
@@ -170,7 +174,7 @@ class Work:
     @property
     def known_ways(self) -> list[MessageId]:
         """The messages of filed senders of which it is known where they were before."""
-        formers = (filing.decision.former for filing in self.filings.values())
+        formers = (filing.former for filing in self.filings.values())
         return [message_id for former in formers if former for message_id in former.ways]
 
     def note_moves(self, update: Update, before: Snapshot, layout: Layout) -> None:
@@ -198,12 +202,9 @@ class Work:
         """Say how the label comes off a message of which it does not speak, if this is one."""
         if message.id not in self.released:
             return NO_CHANGE
-        sender = sender_of(message)
-        groups = {
-            name for card in (contacts.cards(sender) if sender else ()) for name in contacts.groups(card.uid)
-        }
-        labels = self.released[message.id][0].mailbox_ids & layout.labels.keys()
-        return release(message, labels, layout, is_decided=not groups.isdisjoint(layout.destinations))
+        ruling = Ruling(contacts, layout.destinations.keys(), own=self.own)
+        labels = self.released[message.id][0].mailbox_ids & layout.speaking
+        return release(message, labels, layout, is_decided=ruling.party_of(message) is not None)
 
     def concluded(self, message: Message, layout: Layout, names: Mapping[Party, str]) -> Change:
         """Say which labels come off a message, and which go on.

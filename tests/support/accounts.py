@@ -32,6 +32,9 @@ OWN_MAILBOX = "Family"
 OWN_GROUP = "Friends"
 
 
+DOMAIN_LABEL = "@EntireDomain"
+
+
 def lacking() -> NoReturn:
     """Say that a kind of server does not have what a test asks for."""
     raise NotImplementedError("this kind of account has none")
@@ -264,6 +267,13 @@ def furnish(account: AccountUnderTest) -> None:
     account.add_mailboxes({"Archive": "archive", **PROTECTED, **plain})
     for name in (*GROUPS, OWN_GROUP):
         account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
+
+
+def furnish_domains(account: AccountUnderTest) -> None:
+    """Make in a furnished account what decisions about whole domains need."""
+    account.add_mailboxes({DOMAIN_LABEL: None})
+    for name in GROUPS:
+        account.put_card(f"{name.replace(' ', '-')}-domains.vcf", vcards.group(f"{name} domains"))
 
 
 def _groups(account: AccountUnderTest) -> dict[str, bytes]:
