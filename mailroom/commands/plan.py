@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
+from mailroom.model.party import shown
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.plan import Filing
 from mailroom.triage.pointer import point_to
@@ -30,7 +31,7 @@ def plan(*, as_json: bool) -> Exit:
         show_filings(terminal, forecast.filings)
     if forecast.stragglers:
         terminal.heading("Still in Screener, although you decided on the sender before")
-        known = [(each.decision.party, each.group, str(n)) for each, n in forecast.stragglers]
+        known = [(shown(each.decision.party), each.group, str(n)) for each, n in forecast.stragglers]
         terminal.table(("SENDER", "GROUP", "TO MOVE"), known)
     if forecast.replies:
         terminal.heading("Answers to you, which go from Screener to the Inbox")
@@ -44,7 +45,7 @@ def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> N
     """Show how senders would be filed, each with the number of messages that would move."""
     rows = [
         (
-            filing.decision.party,
+            shown(filing.decision.party),
             filing.decision.category.title,
             _card(filing),
             _groups(filing),

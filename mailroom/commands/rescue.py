@@ -9,7 +9,7 @@ from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause
-from mailroom.model.party import Party
+from mailroom.model.party import Party, shown
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, Progress, Terminal
 from mailroom.triage.report import Report
@@ -52,14 +52,14 @@ def rescue(*, yes: bool, as_json: bool) -> Exit:
         return Exit.FAILED if failed else Exit.DONE
     if not (moved or failed or contacts):
         terminal.line("Nothing to move: Screener holds only mail from senders you have not decided on.")
-    for sender, reason in failed.items():
-        terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+    for party, reason in failed.items():
+        terminal.paragraph(f"{shown(party)}: {reason}", "  ✗ ", RED)
     return Exit.FAILED if failed else Exit.DONE
 
 
 def _show(terminal: Terminal, moved: Mapping[Party, int], where: str) -> None:
     if moved:
-        terminal.table(("SENDER", "MESSAGES"), [(sender, str(n)) for sender, n in moved.items()])
+        terminal.table(("SENDER", "MESSAGES"), [(shown(party), str(n)) for party, n in moved.items()])
         terminal.line()
         terminal.line(f"Moved to {where}: {sum(moved.values())}.")
 

@@ -15,7 +15,7 @@ from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
 from mailroom.model.address import Address, parse_address
-from mailroom.model.party import Party
+from mailroom.model.party import Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -130,6 +130,8 @@ def _take_back(account: Account, preview: Preview) -> Report:
 def _question(preview: Preview) -> str:
     messages = sum(n for _, n in preview.changes)
     where = "back" if preview.taking_back.entry else "to Screener"
+    if where == "to Screener" and all(filing.falls_to for filing, _ in preview.changes):
+        where = "to where that of their domain belongs"
     moving = f", and move {number_of(messages, 'message')} {where}" if messages else ""
     return f"Take back what was decided about {number_of(len(preview.changes), 'sender')}{moving}?"
 
@@ -156,18 +158,18 @@ def _show(terminal: Terminal, preview: Preview) -> None:
         if count:
             terminal.paragraph(_staying(sender, count), "  ! ", YELLOW)
     for sender, reason in forecast.left.items():
-        terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+        terminal.paragraph(f"{shown(sender)}: {reason}", "  ✗ ", RED)
 
 
 def _unchanged(filing: Filing) -> str:
-    sender = filing.decision.party
+    sender = shown(filing.decision.party)
     if filing.decision.former and filing.decision.former.is_whole:
         return f"Nothing is left to take back about {sender}."
     return f"Nothing is decided about {sender}."
 
 
 def _staying(sender: Party, count: int) -> str:
-    return f"{number_of(count, 'message')} of {sender} stay where somebody has moved them since"
+    return f"{number_of(count, 'message')} of {shown(sender)} stay where somebody has moved them since"
 
 
 def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
@@ -178,14 +180,17 @@ def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
         f"Taken back: {number_of(len(report.filed), 'sender')}. Moved: {number_of(moved, 'message')}."
     )
     for each in report.filed:
-        if each.card_kept:
-            said = (
-                f"{each.filing.decision.party} stays a contact, so your rules let their mail into the Inbox"
+        who = shown(each.filing.decision.party)
+        if each.filing.falls_to:
+            terminal.paragraph(
+                f"{who}: what is decided about {shown(each.filing.falls_to)} counts again", "  "
             )
+        elif each.card_kept:
+            said = f"{who} stays a contact, so your rules let their mail into the Inbox"
             terminal.paragraph(f"{said}: {each.card_kept}", "  ! ", YELLOW)
     for sender, reason in report.failed.items():
         if sender not in preview.forecast.left:
-            terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
+            terminal.paragraph(f"{shown(sender)}: {reason}", "  ✗ ", RED)
 
 
 def _as_json(taking_back: TakingBack | None, forecast: Forecast, report: Report) -> dict[str, object]:

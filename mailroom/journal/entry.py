@@ -48,6 +48,8 @@ class Decided:
         messages_moved: How many of their messages were moved.
         moves: How, as far as it is recorded.
         takes_back: The entries whose work on this sender was taken back, by their ids.
+        falls_to: Their domain, where what is decided about it counts for them now that their own decision is
+            taken back; else empty.
     """
 
     address: Party
@@ -67,6 +69,7 @@ class Decided:
     messages_moved: int = 0
     moves: tuple[Move, ...] = ()
     takes_back: tuple[str, ...] = ()
+    falls_to: str = ""
 
     @property
     def left_groups(self) -> list[str]:

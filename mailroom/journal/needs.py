@@ -11,7 +11,7 @@ from attrs import Factory, evolve, frozen
 
 from mailroom.errors import UserError, refusal_behind
 from mailroom.model.mail import Message
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, domain_of, kind_of, shown
 from mailroom.triage.decisions import MAY_BE_OWN, OWN
 from mailroom.triage.pointer import Pointer, point_to
 from mailroom.triage.report import ADDRESS_BOOK, Rejected, Report
@@ -153,7 +153,7 @@ def _found(report: Report) -> Iterator[Need]:
     yield from _rejected(report.rejected)
     for sender, reason in report.failed.items():
         if reason != MAY_BE_OWN:  # that waits for the server
-            subject = f"{sender} is not filed yet: {_in_short(reason)}"
+            subject = f"{shown(sender)} is not filed yet: {_in_short(reason)}"
             text = _paragraphs(_sentence(reason), _mail_of(sender), _TRIED_AGAIN)
             yield Need(_key(NeedKind.WRITE, sender), subject, text)
     for unmarked in report.unmarked:
@@ -162,20 +162,20 @@ def _found(report: Report) -> Iterator[Need]:
         text = _paragraphs(_sentence(unmarked.reason), _which([message]), _TRIED_AGAIN)
         yield Need(_key(NeedKind.WRITE, message.id), subject, text)
     for sender, reason in report.swept.failed.items():
-        subject = f"Mail of {sender} stays in Screener: {_in_short(reason)}"
+        subject = f"Mail of {shown(sender)} stays in Screener: {_in_short(reason)}"
         text = _paragraphs(
-            f"You have decided on {sender}, and mail of theirs cannot be moved to where it belongs.",
+            f"You have decided on {shown(sender)}, and mail of theirs cannot be moved to where it belongs.",
             _sentence(reason),
             _mail_of(sender),
             _TRIED_AGAIN,
         )
         yield Need(_key(NeedKind.SWEEP, sender), subject, text)
     if report.standing and (unreadable := report.standing.unreadable):
-        shown = (f"* {message_id}: {reason}" for message_id, reason in unreadable.items())
+        reasons = (f"* {message_id}: {reason}" for message_id, reason in unreadable.items())
         text = _paragraphs(
             "The server gives them in no form that Mailroom can read, so no label on them counts: take it "
             "off, and move them yourself.",
-            *islice(shown, SHOWN_REASONS),
+            *islice(reasons, SHOWN_REASONS),
         )
         subject = f"{number_of(len(unreadable), 'message')} cannot be read"
         yield Need(_key(NeedKind.MAIL, "unreadable"), subject, text)
@@ -213,10 +213,10 @@ def _rejected(rejected: Iterable[Rejected]) -> Iterator[Need]:
 def _which(messages: Sequence[Message]) -> str:
     """Say which messages they are, newest first, and how each is found."""
     newest = sorted(messages, key=lambda x: (x.received_at, x.id), reverse=True)
-    shown = [_shown_pointer(point_to(message)) for message in newest[:SHOWN_MESSAGES]]
+    lines = [_shown_pointer(point_to(message)) for message in newest[:SHOWN_MESSAGES]]
     if len(newest) > SHOWN_MESSAGES:
-        shown.append(f"and {number_of(len(newest) - SHOWN_MESSAGES, 'more', 'more')}")
-    return "\n".join(shown)
+        lines.append(f"and {number_of(len(newest) - SHOWN_MESSAGES, 'more', 'more')}")
+    return "\n".join(lines)
 
 
 def _shown_pointer(pointer: Pointer) -> str:
@@ -224,8 +224,9 @@ def _shown_pointer(pointer: Pointer) -> str:
     return f"* {pointer}{search}"
 
 
-def _mail_of(sender: Party) -> str:
-    return f"* mail of {sender}\n  Search: from:{sender}"
+def _mail_of(party: Party) -> str:
+    searched = domain_of(party) if kind_of(party) is PartyKind.DOMAIN else party
+    return f"* mail of {shown(party)}\n  Search: from:{searched}"
 
 
 def _in_short(reason: str) -> str:

@@ -124,6 +124,7 @@ def _decided(filed: Filed, takes_back: Sequence[str]) -> Decided:
         messages_moved=filed.messages_moved,
         moves=filed.moves,
         takes_back=tuple(takes_back),
+        falls_to=filing.falls_to or "",
     )
 
 

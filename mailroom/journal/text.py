@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mailroom.journal.entry import Cause, Decided, Entry, Swept, count_moves
 from mailroom.model.notes import one_line
-from mailroom.model.party import PartyKind, kind_of, shown
+from mailroom.model.party import PartyKind, WholeDomain, kind_of, shown
 from mailroom.triage.moves import Move, Place
 from mailroom.triage.pointer import Pointer
 from mailroom.triage.words import number_of
@@ -145,9 +145,12 @@ def _taken_back(decided: Decided, cause: Cause) -> Iterator[str]:
     yield from _why(decided, cause)
     if decided.left_groups:
         yield f"  Before: {', '.join(decided.left_groups)}"
+    if decided.falls_to:
+        yield f"  Now: as {shown(WholeDomain(decided.falls_to))}, on whom you have decided, too"
     if decided.card_kept:
         yield f"  Contact card: kept, {decided.card_kept}"
-        yield "  As your contact their mail goes to the Inbox, not to Screener."
+        if not decided.falls_to:
+            yield "  As your contact their mail goes to the Inbox, not to Screener."
     elif decided.gone_cards:
         yield "  Contact card: the one that Mailroom made is deleted"
     yield from _moved(decided.messages_moved, decided.moves)

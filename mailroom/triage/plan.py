@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.party import Party, shown
+from mailroom.model.party import Party, WholeDomain, shown, whole_domain
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
@@ -65,6 +66,13 @@ class Filing:
     def sends_back(self) -> bool:
         """Whether their mail is to wait in Screener again."""
         return self.decision.category.is_undecided and self.beneath is None
+
+    @property
+    def falls_to(self) -> WholeDomain | None:
+        """Whose decision counts for a sender whose own is taken back; None where none does."""
+        if self.beneath is None or not self.decision.category.is_undecided:
+            return None
+        return whole_domain(Address(self.decision.party))
 
     @property
     def former(self) -> Former | None:

@@ -79,7 +79,7 @@ def find_strangers(overview: Overview) -> Screened:
             others[Why.NO_SENDER] += 1
         elif message.id in answers:
             others[Why.ANSWER] += 1
-        elif why := _why_no_stranger(who.address, overview, labelled):
+        elif why := _why_no_stranger(message, who.address, overview, labelled):
             others[why] += 1
         else:
             found[who.address] = _with(found.get(who.address), message, who)
@@ -95,16 +95,21 @@ def _newest_first(messages: Iterable[Message]) -> list[Message]:
     return sorted(messages, key=lambda message: (message.received_at, message.id), reverse=True)
 
 
-def _why_no_stranger(sender: Address, overview: Overview, labelled: set[Address]) -> Why | None:
+def _why_no_stranger(
+    message: Message, sender: Address, overview: Overview, labelled: set[Address]
+) -> Why | None:
     misplaced = overview.misplaced
+    party = misplaced.party_of(message)
     if sender in overview.own or overview.own.may_hold(sender):
         return Why.OWN
     if sender in labelled:
         return Why.LABELLED
-    if sender in misplaced.stragglers:
+    if party in misplaced.stragglers:
         return Why.DECIDED
-    if sender in misplaced.in_several_groups:
+    if party in misplaced.in_several_groups:
         return Why.SEVERAL_GROUPS
+    if party:
+        return Why.LABELLED
     return Why.CONTACT if sender in misplaced.in_no_group else None
 
 

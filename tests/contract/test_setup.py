@@ -23,13 +23,25 @@ from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
 from mailroom.triage.making import make_missing
 from tests.support import harm, vcards
-from tests.support.accounts import GROUPS, JOURNAL, LABELS, AccountUnderTest, add_contact, group_card_name
+from tests.support.accounts import (
+    DOMAIN_GROUPS,
+    DOMAIN_LABEL,
+    GROUPS,
+    JOURNAL,
+    LABELS,
+    AccountUnderTest,
+    add_contact,
+    furnish_domains,
+    group_card_name,
+)
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import ONE_ATTEMPT, PROJECT, opened, run_command, settings_for
 
-MAILBOXES = ("Screener", *GROUPS[1:], *LABELS, JOURNAL)
+MAILBOXES = ("Screener", *GROUPS[1:], *LABELS, JOURNAL, DOMAIN_LABEL)
+ALL_GROUPS = (*GROUPS, *DOMAIN_GROUPS)
+GROUP_KINDS = ("contact group", "contact group for domains")
 ENOUGH_REQUESTS = 60
 TOO_LONG = "ä" * 250  # octets are counted by servers, characters by the settings
 
@@ -68,14 +80,15 @@ class TestShowing:
         assert bare_account.state() == before
 
     def test_names_everything_that_is_missing(self, bare_account: AccountUnderTest) -> None:
-        """An account with an Inbox lacks twelve mailboxes and four contact groups."""
+        """An account with an Inbox lacks thirteen mailboxes and eight contact groups."""
         found = states(bare_account)
         assert set(found.values()) == {"missing"}
-        assert [name for kind, name in found if kind != "contact group"] == list(MAILBOXES)
-        assert [name for kind, name in found if kind == "contact group"] == list(GROUPS)
+        assert [name for kind, name in found if not kind.startswith("contact group")] == list(MAILBOXES)
+        assert [name for kind, name in found if kind.startswith("contact group")] == list(ALL_GROUPS)
 
     def test_finds_what_is_there(self, account: AccountUnderTest) -> None:
         """An account that has everything lacks nothing, and is not told to make anything."""
+        furnish_domains(account)
         assert set(states(account).values()) == {"present"}
         assert "--apply" not in run_command(account.environment, "setup").output
 
@@ -107,7 +120,7 @@ class TestMaking:
         run_command(bare_account.environment, "setup", "--apply")
         cards = list(bare_account.cards().values())
         assert all(vcards.is_group(card) and not vcards.members(card) for card in cards)
-        assert {vcards.value(card, "FN") for card in cards} == set(GROUPS)
+        assert {vcards.value(card, "FN") for card in cards} == set(ALL_GROUPS)
 
     def test_a_second_time_changes_nothing(self, bare_account: AccountUnderTest) -> None:
         """It can be run again at any time: everything is present, and nothing is written."""
@@ -120,6 +133,7 @@ class TestMaking:
         """What is there already, with its mail and members, is left as it is."""
         message = account.receive([("Ann", "ann@example.net")], "Screener")
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
+        furnish_domains(account)
         account.remove_mailbox("Jail")
         account.delete_card("Imbox.vcf")
         before = account.cards()
@@ -184,7 +198,7 @@ class TestNamesThatAreTaken:
         bare_account.put_card("mine.vcf", vcards.group("paper trail"))
         assert states(bare_account, "--apply")["contact group", "Paper Trail"] == "taken"
         groups = [vcards.value(card, "FN") for card in bare_account.cards().values()]
-        assert sorted(groups) == ["Feed", "Imbox", "Jail", "paper trail"]
+        assert sorted(groups) == sorted(["Feed", "Imbox", "Jail", "paper trail", *DOMAIN_GROUPS])
 
 
 class TestFailures:
@@ -200,7 +214,7 @@ class TestFailures:
         assert set(failed) == {TOO_LONG, f"{TOO_LONG}/Inner"}
         assert all("refuses" in reason for reason in failed.values())
         made = [item for item in done.json()["items"] if item["state"] == "made"]
-        assert len(made) == len(MAILBOXES) + len(GROUPS) - 2
+        assert len(made) == len(MAILBOXES) + len(ALL_GROUPS) - 2
         assert done.code == 1
 
     def test_a_contacts_server_that_is_full_does_not_keep_mailboxes_from_being_made(
@@ -219,8 +233,8 @@ class TestFailures:
             environment = proxy.environment(bare_account.environment)
             done = run_command(environment, "setup", "--apply", "--json")
             proxy.check()
-        outcomes = {item["name"]: item for item in done.json()["items"] if item["kind"] == "contact group"}
-        assert set(outcomes) == set(GROUPS)
+        outcomes = {item["name"]: item for item in done.json()["items"] if item["kind"] in GROUP_KINDS}
+        assert set(outcomes) == set(ALL_GROUPS)
         assert all(each["state"] == "failed" and "507" in each["remedy"] for each in outcomes.values())
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
 
@@ -286,10 +300,10 @@ class TestInterruption:
             proxy.plan = plan
             done = run_command(proxy.environment(bare_account.environment), "setup", "--apply", "--json")
             proxy.check()
-        assert len(lost) >= 1 + (1 if bare_account.is_over_jmap else len(GROUPS))
+        assert len(lost) >= 1 + (1 if bare_account.is_over_jmap else len(ALL_GROUPS))
         assert done.code == 0, done.output
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
-        assert len(bare_account.cards()) == len(GROUPS)
+        assert len(bare_account.cards()) == len(ALL_GROUPS)
 
     @pytest.mark.parametrize("is_of_contacts", [False, True], ids=["mailboxes", "contact groups"])
     def test_killed_while_it_writes_and_run_again_it_ends_the_same(
@@ -313,7 +327,7 @@ class TestInterruption:
             assert process.wait(30) == -signal.SIGKILL
         assert run_command(bare_account.environment, "setup", "--apply").code == 0
         assert Counter(bare_account.mailbox_names()) == Counter(["Inbox", *MAILBOXES])
-        assert len(bare_account.cards()) == len(GROUPS)
+        assert len(bare_account.cards()) == len(ALL_GROUPS)
 
 
 class TestScreenerPreview:
@@ -439,10 +453,14 @@ class TestRenamed:
         told = "it is called 'News' now: rename it to 'Feed'"
         assert remedies(bare_account)["Feed"] == told
         assert run_command(bare_account.environment, "setup", "--apply").code == 1
-        assert len(bare_account.cards()) == len(GROUPS)
+        assert len(bare_account.cards()) == len(ALL_GROUPS)
         assert told in " ".join(run_command(bare_account.environment, "check").output.split())
         assert told in run_command(bare_account.environment, "run", "--once").errors
-        named = {"MAILROOM_GROUP_FEED": "News", "MAILROOM_MAILBOX_FEED": "Feed"}
+        named = {
+            "MAILROOM_GROUP_FEED": "News",
+            "MAILROOM_GROUP_FEED_DOMAINS": "Feed domains",
+            "MAILROOM_MAILBOX_FEED": "Feed",
+        }
         assert set(states(bare_account, **named).values()) == {"present"}
         bare_account.put_card(name, vcards.group("Feed", uid=uid))
         assert set(states(bare_account).values()) == {"present"}

@@ -28,11 +28,10 @@ LABELS = (
 )
 JOURNAL = "Mailroom"
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
+DOMAIN_LABEL = "@EntireDomain"
+DOMAIN_GROUPS = tuple(f"{name} domains" for name in GROUPS)
 OWN_MAILBOX = "Family"
 OWN_GROUP = "Friends"
-
-
-DOMAIN_LABEL = "@EntireDomain"
 
 
 def lacking() -> NoReturn:
@@ -272,8 +271,8 @@ def furnish(account: AccountUnderTest) -> None:
 def furnish_domains(account: AccountUnderTest) -> None:
     """Make in a furnished account what decisions about whole domains need."""
     account.add_mailboxes({DOMAIN_LABEL: None})
-    for name in GROUPS:
-        account.put_card(f"{name.replace(' ', '-')}-domains.vcf", vcards.group(f"{name} domains"))
+    for name in DOMAIN_GROUPS:
+        account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
 
 
 def _groups(account: AccountUnderTest) -> dict[str, bytes]:

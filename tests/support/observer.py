@@ -9,8 +9,8 @@ from collections.abc import Collection
 from functools import cache
 
 from tests.support import vcards
-from tests.support.accounts import GROUPS, LABELS, AccountUnderTest
-from tests.support.scenarios import STRAGGLER, Stage
+from tests.support.accounts import DOMAIN_GROUPS, DOMAIN_LABEL, GROUPS, LABELS, AccountUnderTest
+from tests.support.scenarios import STRAGGLER, Stage, everybody_at
 
 HALF_FINISHED = "$mailroom-archived"
 """The keyword of a message that a cycle has moved and not yet seen the last of."""
@@ -67,9 +67,9 @@ class Observer:
         self._stage = stage
         self._cards = dict(stage.account.cards())
         messages = stage.messages.values()
-        self._labelled = {x.sender for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
+        self._labelled = {x.party for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
         self._labelled.discard(stage.account.address)
-        self._undecided = {x.sender for x in messages if "@ToScreener" in x.mailboxes}
+        self._undecided = {x.party for x in messages if "@ToScreener" in x.mailboxes}
         # Two labels on one protected message just come off.
         self._taken_back = {
             x.sender for x in messages if x.mailboxes & KEPT and len(x.mailboxes & TRIAGE_LABELS) > 1
@@ -108,11 +108,10 @@ class Observer:
     def _check_mail(self, where: dict[str, set[str]]) -> None:
         for name, message in self._stage.messages.items():
             assert where[name], f"{name!r} is in no mailbox"
-            is_marked = message.mailboxes & set(LABELS) or message.sender in {
-                *self._labelled,
-                *self._named,
-                STRAGGLER[1],
-            }
+            decided = {*self._labelled, *self._named, STRAGGLER[1]}
+            is_marked = message.mailboxes & {*LABELS, DOMAIN_LABEL} or not decided.isdisjoint(
+                (message.sender, everybody_at(message.sender))
+            )
             passed = (message.mailboxes - {"Screener"}) | {"Inbox"}
             is_passed = message.is_answer and where[name] == passed
             assert is_marked or is_passed or where[name] == message.mailboxes, (
@@ -123,7 +122,7 @@ class Observer:
 
     def _check_groups_of_filed_senders(self, where: dict[str, set[str]], cards: list[bytes]) -> None:
         for sender in self._labelled - self._taken_back:
-            theirs = [name for name, x in self._stage.messages.items() if x.sender == sender]
+            theirs = [name for name, x in self._stage.messages.items() if x.party == sender]
             if any(where[name] & TRIAGE_LABELS for name in theirs):
                 continue
             groups = triage_groups_of(cards, sender)
@@ -148,7 +147,7 @@ class Observer:
         for name, card in self._cards.items():
             if name not in now:
                 self._check_deleted_card(name, list(now.values()))
-            elif is_group(card) and set(values(card, "FN")) & set(GROUPS):
+            elif is_group(card) and set(values(card, "FN")) & {*GROUPS, *DOMAIN_GROUPS}:
                 self._check_triage_group(card, now[name])
             else:
                 assert now[name] == card, f"the card {name} was changed"
@@ -184,7 +183,7 @@ def triage_groups_of(cards: list[bytes], address: str) -> set[str]:
     uids = {uid for x in cards if not is_group(x) and address in addresses(x) for uid in values(x, "UID")}
     # MEMBER holds the identifier just as the card writes it, with urn:uuid: where that begins with it.
     groups = [card for card in cards if is_group(card) and uids & {*members(card), *values(card, "MEMBER")}]
-    return {name for card in groups for name in values(card, "FN")} & set(GROUPS)
+    return {name for card in groups for name in values(card, "FN")} & {*GROUPS, *DOMAIN_GROUPS}
 
 
 def final_state(stage: Stage) -> dict[str, object]:

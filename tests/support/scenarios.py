@@ -10,9 +10,20 @@ from mailroom.carddav.compose import compose_card
 from mailroom.contacts.identity import card_uids
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardKind, NewCard
+from mailroom.model.party import WholeDomain
+from mailroom.model.whom import Whom
 from mailroom.sandbox.store.account import Limits
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, Sender, add_contact, furnish, group_card_name, join
+from tests.support.accounts import (
+    DOMAIN_LABEL,
+    AccountUnderTest,
+    Sender,
+    add_contact,
+    furnish,
+    furnish_domains,
+    group_card_name,
+    join,
+)
 from tests.support.on_sandbox import AccountOnSandbox
 
 ANN: Sender = ("Ann", "ann@example.net")
@@ -49,6 +60,16 @@ class StagedMessage:
     sender: str
     mailboxes: frozenset[str]
     is_answer: bool = False
+
+    @property
+    def party(self) -> str:
+        """Of whom its labels speak: its sender, or everybody at their domain."""
+        return everybody_at(self.sender) if DOMAIN_LABEL in self.mailboxes else self.sender
+
+
+def everybody_at(sender: str) -> str:
+    """Return what stands in contacts for everybody at a sender's domain; empty where there is none."""
+    return f"*@{sender.rpartition('@')[2]}" if sender else ""
 
 
 @define
@@ -239,6 +260,33 @@ def taken_back(stage: Stage) -> None:
     stage.mail("Carol's, labelled", [CAROL], "Screener", "@ToFeed")
 
 
+def whole_domains(stage: Stage) -> None:
+    """Decisions about domains: new, changed and taken back, beside single senders' own, and refused ones."""
+    account = stage.account
+    furnish_domains(account)
+    for domain, group in (("maps.example", "Feed domains"), ("gone.example", "Jail domains")):
+        made = NewCard.of(Whom.named(WholeDomain(f"*@{domain}")), CardKind.COMPANY)
+        uid = next(card_uids(made.address))
+        account.put_card(f"{uid}.vcf", compose_card(made, uid))
+        join(account, group, uid)
+    add_contact(account, "Help", "help@shop.example", groups=["Imbox"])
+    stage.mail("the shop's, labelled", [SHOP], "Screener", "@ToFeed", DOMAIN_LABEL)
+    stage.mail("the shop's news", [SHOP_NEWS], "Screener")
+    stage.mail("the shop's, in the Inbox", [SHOP_NEWS], "Inbox", "Family")
+    stage.mail("the shop's help", [("Help", "help@shop.example")], "Screener")
+    stage.mail("the shop's bills, labelled", [("Bills", "bills@shop.example")], "Screener", "@ToPaperTrail")
+    stage.mail("below the shop's", [("Below", "news@mail.shop.example")], "Screener")
+    stage.mail("of the maps, labelled", [("", "a@maps.example")], "Feed", "@ToImbox", DOMAIN_LABEL, read=True)
+    stage.mail("of the maps, read", [("", "b@maps.example")], "Feed", read=True)
+    stage.mail("of the maps, unread", [("", "b@maps.example")], "Feed")
+    stage.mail("of the maps, on its own", [("", "c@maps.example")], "Feed", "@ToJail")
+    stage.mail("of the maps, on its own, read", [("", "c@maps.example")], "Feed", read=True)
+    stage.mail("of who is gone", [("", "a@gone.example")], "Jail", "@ToScreener", DOMAIN_LABEL)
+    stage.mail("of who is gone, read", [("", "b@gone.example")], "Jail", read=True)
+    stage.mail("of a shared domain", [("", "friend@gmail.com")], "Screener", "@ToFeed", DOMAIN_LABEL)
+    stage.mail("of whom nothing is said", [ANN], "Screener", DOMAIN_LABEL)
+
+
 def conversations(stage: Stage) -> None:
     """Labels on whole conversations, with strangers, with people known before, and with one's own mail."""
     account = stage.account
@@ -314,6 +362,7 @@ SCENARIOS: dict[str, Scenario] = {
         new_senders,
         change_of_mind,
         taken_back,
+        whole_domains,
         conversations,
         answers,
         read_and_put_away,
