@@ -264,7 +264,11 @@ def whole_domains(stage: Stage) -> None:
     """Decisions about domains: new, changed and taken back, beside single senders' own, and refused ones."""
     account = stage.account
     furnish_domains(account)
-    for domain, group in (("maps.example", "Feed domains"), ("gone.example", "Jail domains")):
+    for domain, group in (
+        ("maps.example", "Feed domains"),
+        ("news.example", "Feed domains"),
+        ("gone.example", "Jail domains"),
+    ):
         made = NewCard.of(Whom.named(WholeDomain(f"*@{domain}")), CardKind.COMPANY)
         uid = next(card_uids(made.address))
         account.put_card(f"{uid}.vcf", compose_card(made, uid))
@@ -279,8 +283,9 @@ def whole_domains(stage: Stage) -> None:
     stage.mail("of the maps, labelled", [("", "a@maps.example")], "Feed", "@ToImbox", DOMAIN_LABEL, read=True)
     stage.mail("of the maps, read", [("", "b@maps.example")], "Feed", read=True)
     stage.mail("of the maps, unread", [("", "b@maps.example")], "Feed")
-    stage.mail("of the maps, on its own", [("", "c@maps.example")], "Feed", "@ToJail")
-    stage.mail("of the maps, on its own, read", [("", "c@maps.example")], "Feed", read=True)
+    stage.mail("of the news, on its own", [("", "c@news.example")], "Feed", "@ToJail")
+    stage.mail("of the news, on its own, read", [("", "c@news.example")], "Feed", read=True)
+    stage.mail("of the news", [("", "d@news.example")], "Screener")
     stage.mail("of who is gone", [("", "a@gone.example")], "Jail", "@ToScreener", DOMAIN_LABEL)
     stage.mail("of who is gone, read", [("", "b@gone.example")], "Jail", read=True)
     stage.mail("of a shared domain", [("", "friend@gmail.com")], "Screener", "@ToFeed", DOMAIN_LABEL)
