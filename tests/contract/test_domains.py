@@ -16,7 +16,7 @@ from tests.support.accounts import (
     label,
     members,
 )
-from tests.support.running import run_cycle
+from tests.support.running import run_command, run_cycle
 
 ANN = ("Ann Smith", "ann@shop.example")
 BOB = ("Bob", "bob@shop.example")
@@ -241,3 +241,19 @@ def test_a_domain_is_decided_on_with_as_many_requests_as_a_sender(domains: Accou
         counts.append(len(domains.requests()) - before)
     assert counts[1] <= counts[0]
     assert contacts_of(domains, EVERYBODY)
+
+
+@pytest.mark.parametrize("wanted", [[EVERYBODY], ["--last"]])
+def test_undo_takes_a_domain_back(domains: AccountUnderTest, wanted: list[str]) -> None:
+    """By name or as what was done last: each message is where it was, and what was made is gone."""
+    anns = domains.receive([ANN], "Inbox", "@ToFeed", DOMAIN_LABEL)
+    bobs = domains.receive([BOB], "Screener")
+    before = domains.cards().keys()
+    run_cycle(domains)
+    assert domains.mailboxes_of(anns) == domains.mailboxes_of(bobs) == {"Feed"}
+    done = run_command(domains.environment, "undo", *wanted, "--yes")
+    assert done.code == 0, done.errors
+    assert "everyone at shop.example" in done.output
+    assert domains.mailboxes_of(bobs) == {"Screener"}
+    assert domains.mailboxes_of(anns) == {"Inbox"}
+    assert domains.cards().keys() == before
