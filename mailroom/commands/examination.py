@@ -23,7 +23,7 @@ from mailroom.settings.variables import CARDDAV_SECRETS
 from mailroom.triage.evidence import DAYS, MOST_MESSAGES, Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.evidence_of_many import decided_many
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.suitability import Capacity, judge_book, judge_capacity, judge_mailboxes
+from mailroom.triage.suitability import DOMAINS, Capacity, judge_book, judge_capacity, judge_mailboxes
 from mailroom.triage.waiting import judge_waiting
 
 
@@ -45,8 +45,8 @@ def examine(
     ]
     tree = seen.tree
     # Where there is a tree, the mailboxes that are not seen are those that triage does without.
-    without = ("mailboxes", Verdict.NOT_SEEN)
-    if tree and all(x.verdict is Verdict.RIGHT or (x.subject, x.verdict) == without for x in found):
+    without = {("mailboxes", Verdict.NOT_SEEN), (DOMAINS, Verdict.NOT_SEEN)}
+    if tree and all(x.verdict is Verdict.RIGHT or (x.subject, x.verdict) in without for x in found):
         found += _examine("rules", lambda: _mail(account, settings, tree, failed))
         found += _examine("script", lambda: _script(account, settings))
     else:

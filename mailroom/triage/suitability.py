@@ -16,6 +16,8 @@ from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
 from mailroom.triage.survey import problems_of
 
+DOMAINS = "domains"
+
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
 
@@ -115,4 +117,4 @@ def judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iter
             remedy = item.remedy or "`mailroom setup --apply` makes it"
             category = scheme.category_of(next(x for x in scheme.domain_groups if x.name == item.name))
             says = f"no whole domain is filed as {category.title}, because {item.name!r} is missing: {remedy}"
-            yield Finding("groups", Verdict.NOT_SEEN, says)
+            yield Finding(DOMAINS, Verdict.NOT_SEEN, says)

@@ -9,7 +9,7 @@ from attrs import frozen
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party
+from mailroom.model.party import Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
@@ -106,11 +106,13 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
         theirs = [
             x
             for x in overview.messages
-            if overview.layout.screener in x.mailbox_ids and sender_of(x) in senders and x.id not in passing
+            if overview.layout.screener in x.mailbox_ids
+            and misplaced.counts_for(x) in senders
+            and x.id not in passing
         ]
         return f"{screener} holds {mail_of(theirs, who)}"
 
-    for group in scheme.groups:
+    for group in (*scheme.groups, *scheme.domain_groups):
         if senders := {x for x, filing in misplaced.stragglers.items() if filing.group == group.name}:
             mail = held(senders, f"members of the group {group.name!r}")
             yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
@@ -119,7 +121,7 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
         mail = held(contacts, "contacts in no triage group")
         yield _wrong(f"{mail}: label them, or `mailroom rescue` offers to move them to the Inbox")
     for sender, groups in misplaced.in_several_groups.items():
-        several = f"{sender} is in more than one triage group ({', '.join(groups)})"
+        several = f"{shown(sender)} is in more than one triage group ({', '.join(groups)})"
         yield _wrong(f"{several}: take them out of all but one")
 
 
