@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, add_contact
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command, run_cycle, run_shown
@@ -74,6 +74,12 @@ class TestWayToContacts:
 
 class TestEvidence:
     """What was not seen is not ticked."""
+
+    @pytest.fixture(autouse=True)
+    def with_all_that_is_used(self, request: pytest.FixtureRequest) -> None:
+        """Nothing is lacking, unless a test takes it away."""
+        if "account" in request.fixturenames:
+            furnish_domains(request.getfixturevalue("account"))
 
     def test_everything_is_right_where_everything_was_seen(self, account: AccountUnderTest) -> None:
         """With new mail in each mailbox that the rules put it into, each subject has its tick."""
@@ -226,10 +232,12 @@ class TestTheSameAsSetup:
         assert verdicts(bare_account, MAILROOM_GROUP_FEED="feed")["mailboxes"] is True
         # Now that there is a contact group `feed`, the other way is to rename both.
         assert set(remedies(bare_account).values()) == {
-            "'feed' exists: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed"
+            "'feed' exists: rename it to 'Feed', or set MAILROOM_GROUP_FEED=feed",
+            "'feed domains' exists: rename it to 'Feed domains', or set "
+            "MAILROOM_GROUP_FEED_DOMAINS=feed domains",
         }
         bare_account.rename_mailbox("feed", "Feed")
-        assert remedies(bare_account) == {"contact group 'Feed'": "'feed' exists: rename it to 'Feed'"}
+        assert remedies(bare_account)["contact group 'Feed'"] == "'feed' exists: rename it to 'Feed'"
 
     def test_the_service_says_it_too(self, bare_account: AccountUnderTest) -> None:
         """What keeps it from starting is told with the same way out."""

@@ -20,6 +20,8 @@ from mailroom.triage.uninstall import remove_cards, remove_groups, remove_labels
 from tests.conftest import ADDRESS_BOOK_SERVERS, DAV_KINDS, OVER_JMAP, open_account_on
 from tests.support import harm, vcards
 from tests.support.accounts import (
+    DOMAIN_GROUPS,
+    DOMAIN_LABEL,
     GROUPS,
     JOURNAL,
     LABELS,
@@ -110,7 +112,8 @@ class TestShowing:
         """Cards and groups are known by identifiers that nobody else makes, labels by the settings."""
         add_contact(account, "Carol", "carol@example.net", groups=["Imbox"])
         shown = told(account)
-        assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *LABELS, JOURNAL, "Screener"}
+        labels = {*LABELS, DOMAIN_LABEL, JOURNAL, "Screener"}
+        assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *DOMAIN_GROUPS, *labels}
         assert {name for name, each in shown.items() if not each["is_untouched"]} == {"Imbox", JOURNAL}
         assert shown[JOURNAL]["stays_because"] == "holds 1 message"
 
