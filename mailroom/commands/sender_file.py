@@ -15,7 +15,7 @@ from attrs import frozen
 
 from mailroom.errors import UserError
 from mailroom.model.address import parse_address
-from mailroom.model.party import PartyKind, kind_of
+from mailroom.model.party import PartyKind, WholeDomain, kind_of, whole_domain
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
 from mailroom.model.whom import Whom
@@ -42,12 +42,13 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     Args:
         since: The day from which on messages were counted.
     """
-    undecided = [each for each in senders if not each.categories]
+    undecided = [each for each in senders if each.is_undecided]
     in_several = [each for each in senders if len(each.categories) > 1]
     titles = [_title(category) for category in scheme.categories]
     width = max(map(len, titles))
     lines = [
         "# One sender a line: category  address  # name, messages",
+        *(["# Everybody at a domain: category  *@dom.example"] if scheme.domain_groups else []),
         f"# Categories: {', '.join(titles)}",
         f"# Messages are counted since {since}. What begins with # is left as it is:",
         "# take it off where you agree, write another category where you do not,",
@@ -59,6 +60,9 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
             (each, category, True) for each in in_several for category in each.categories
         ),
     }
+    sections["Filed with their whole domain: a line of their own counts before it"] = (
+        (each, each.of_domain, True) for each in senders if each.of_domain
+    )
     for category in scheme.categories:
         filed = (each for each in senders if each.categories == (category,))
         sections[f"Filed as {_title(category)}"] = [(each, category, False) for each in filed]
@@ -165,6 +169,8 @@ def _decision(text: str, scheme: Scheme) -> Decision:
     name, email = _name_and_email(written)
     if _is_several(written, email):
         raise ValueError(f"{written!r} is more than one address: write each on a line of its own")
+    if (party := _domain(email)) is not None:
+        return Decision(Whom.named(party), category)
     if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
         name = noted["name"]
     for who in read_correspondents([(name, email)]):
@@ -172,6 +178,12 @@ def _decision(text: str, scheme: Scheme) -> Decision:
             raise ValueError(f"{written!r} stands for everybody at a domain, and is no sender's address")
         return Decision(Whom.of(who), category)
     raise ValueError(f"{written!r} is not the address of a sender: write it as name@example.com")
+
+
+def _domain(email: str) -> WholeDomain | None:
+    """Return the domain that ``*@dom.example`` stands for; None where a sender stands there."""
+    address = parse_address(email)
+    return whole_domain(address) if address and kind_of(address) is PartyKind.DOMAIN else None
 
 
 def _is_several(written: str, email: str) -> bool:

@@ -107,12 +107,14 @@ def _show(terminal: Terminal, found: Sequence[Sender]) -> None:
 def _filed_as(sender: Sender) -> str:
     if sender.suggestion:
         return f"{sender.suggestion.title}?"
+    if sender.of_domain:
+        return f"{sender.of_domain.title} (domain)"
     return ", ".join(x.title for x in sender.categories) or ("contact" if sender.is_contact else "–")
 
 
 def _conclude(terminal: Terminal, found: Found, since: date, file: Path | None) -> None:
     writing = [each for each in found.senders if each.messages]
-    undecided = sum(not each.categories for each in writing)
+    undecided = sum(each.is_undecided for each in writing)
     silent = len(found.senders) - len(writing)
     if found.unreadable:
         terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted.")
@@ -145,6 +147,7 @@ def _as_json(found: Found, since: date) -> dict[str, object]:
                 "kind": each.kind.value or None,
                 "written": each.written,
                 "filed_as": [category.title for category in each.categories],
+                "filed_with_domain_as": each.of_domain.title if each.of_domain else None,
                 "is_contact": each.is_contact,
                 "suggestion": each.suggestion.title if each.suggestion else None,
             }

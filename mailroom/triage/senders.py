@@ -15,6 +15,7 @@ from mailroom.model.mail import ARCHIVE_ROLE, INBOX_ROLE, MailboxId
 from mailroom.model.mailboxes import MailboxTree, with_role
 from mailroom.model.names import clean_name
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party, whole_domain
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent
 from mailroom.triage.correspondence import Tallies, Tally
@@ -46,6 +47,8 @@ class Sender:
         last_at: When the newest of these arrived, RFC 3339 in UTC; empty where there are none.
         written: How many messages the person has sent them.
         categories: What they are filed as; several where they are in several groups.
+        of_domain: What everybody at their domain is filed as; None where nothing is decided about the domain,
+            or about them by themselves, which counts before.
         is_contact: Whether they have a card, in a triage group or not.
         suggestion: What may fit somebody who is not filed.
     """
@@ -57,7 +60,13 @@ class Sender:
     kind: SenderKind
     categories: tuple[Category, ...]
     is_contact: bool
+    of_domain: Category | None = None
     suggestion: Category | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether no decision counts for their mail."""
+        return not self.categories and self.of_domain is None
 
 
 def places_to_look(tree: MailboxTree, scheme: Scheme) -> list[MailboxId]:
@@ -91,9 +100,9 @@ def describe_senders(
 def _describe(tally: Tally, outgoing: Tallies, contacts: Contacts, scheme: Scheme) -> Sender:
     address = tally.who.address
     cards = contacts.cards(address)
-    categories = tuple(
-        scheme.category_of(group) for group in triage_groups_of(cards, contacts.groups, scheme)
-    )
+    categories = _categories_of(address, contacts, scheme)
+    domain = None if categories else whole_domain(address)
+    of_domain = _categories_of(domain, contacts, scheme) if domain else ()
     name = tally.who.name
     if categories:
         card = choose_card(cards, {each.uid: contacts.groups(each.uid) for each in cards})
@@ -107,7 +116,13 @@ def _describe(tally: Tally, outgoing: Tallies, contacts: Contacts, scheme: Schem
         kind=SenderKind.PERSON if sent else _kind_of(tally),
         categories=categories,
         is_contact=bool(cards),
+        of_domain=of_domain[0] if len(of_domain) == 1 else None,
     )
+
+
+def _categories_of(party: Party, contacts: Contacts, scheme: Scheme) -> tuple[Category, ...]:
+    groups = triage_groups_of(contacts.cards(party), contacts.groups, scheme)
+    return tuple(scheme.category_of(group) for group in groups)
 
 
 def _shown_name(name: str, address: Address) -> str:
@@ -131,7 +146,7 @@ class _Habits:
 
     def suggest(self, sender: Sender) -> Category | None:
         """Suggest what fits somebody; nothing where they are filed, or where nothing tells."""
-        if sender.categories:
+        if not sender.is_undecided:
             return None
         if sender.kind is SenderKind.LIST:
             of_domain: Sequence[Category] = list(self._by_domain.get(_domain(sender), ()))

@@ -6,19 +6,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.commands.sender_file import read_senders, render_senders
 from mailroom.errors import UserError
-from mailroom.model.address import parse_address
+from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import CardKind
 from mailroom.model.names import clean_name
 from mailroom.model.scheme import Category, ContactGroup, Name, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
 from mailroom.output.redaction import presentable
 from mailroom.triage.senders import Sender, SenderKind
-from tests.support.default_account import SCHEME
+from tests.support.default_account import SCHEME, WHOLE_SCHEME
 
 ODD_ADDRESSES = (
     "ann@example.net",
@@ -182,3 +183,42 @@ def test_an_address_that_is_no_plain_word_is_written_as_it_is_compared() -> None
     written = Correspondent(parse_address("ann@example.net") or "", "<ann@example.net>", "")  # type: ignore[arg-type]
     each = Sender(written, 1, "", 0, SenderKind.UNKNOWN, (SCHEME.categories[1],), is_contact=True)
     assert "Feed         ann@example.net  # 1 message" in render_senders([each], SCHEME, "2026-01-01")
+
+
+class TestDomains:
+    """Lines about everybody at a domain."""
+
+    @pytest.mark.parametrize(
+        "line", ["Feed *@shop.example", "feed\t<*@SHOP.example>  # my shop", "Feed  Shop <*@shop.example>"]
+    )
+    def test_a_line_names_a_domain_as_contacts_do(self, line: str) -> None:
+        """What it is called is not up to the file: its card says what it is."""
+        assert read(line, WHOLE_SCHEME) == {"*@shop.example": ("Feed", "Everyone at shop.example")}
+
+    def test_an_international_domain_may_be_written_in_its_own_letters(self) -> None:
+        """It is one domain, however it is written."""
+        assert set(read("Feed *@bücher.example", WHOLE_SCHEME)) == {"*@xn--bcher-kva.example"}
+
+    @pytest.mark.parametrize("email", ["*@[192.0.2.1]", "*@*.shop.example", "*@", "*"])
+    def test_what_is_no_domain_is_an_error(self, email: str) -> None:
+        """No machine's address, nobody below a domain, and not everybody there is."""
+        with pytest.raises(UserError, match="line 1"):
+            read(f"Feed {email}", WHOLE_SCHEME)
+
+    def test_what_is_written_of_domains_is_read_again(self) -> None:
+        """A decision about a domain as a line that counts, its senders in comments with what it says."""
+        feed = WHOLE_SCHEME.categories[1]
+        everyone = Sender(
+            Correspondent(Address("*@shop.example"), "*@shop.example", "Everyone at shop.example"),
+            0,
+            "",
+            0,
+            SenderKind.UNKNOWN,
+            (feed,),
+            is_contact=True,
+        )
+        one = evolve(sender("Bot", "bot@shop.example"), of_domain=feed)
+        text = render_senders([one, everyone], WHOLE_SCHEME, "2026-01-01")
+        assert set(read(text, WHOLE_SCHEME)) == {"*@shop.example"}
+        assert "# Feed         bot@shop.example  # Bot, 3 messages" in text.splitlines()
+        assert "*@" not in render_senders([], SCHEME, "2026-01-01")
