@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from mailroom.account import open_account
 from mailroom.commands.served import END_SIGNALS, put_label, sender_shown
 from mailroom.commands.served import serve as serve_account
 from mailroom.exits import Exit
-from mailroom.model.scheme import Scheme
+from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.output.columns import wrap
 from mailroom.output.logs import configure_logs
 from mailroom.output.terminal import DIM, Terminal
@@ -33,6 +34,9 @@ ACTS: Final = (
     ("chad@synergy-leads.example", 3),
 )
 """What the person taps: a sender's newest message, and the how manieth label is put on it."""
+
+ACT_OF_DOMAIN: Final = ("invoices@harbourpine.example", 2)
+"""Likewise, with the label beside it that makes it a decision about everybody at that domain."""
 
 SHOWN_SENDERS: Final = 6
 
@@ -86,10 +90,18 @@ def _names_of(scheme: Scheme) -> Names:
     """Let the account be called as the person's own; what is in it stays the same."""
     return Names(
         screener=scheme.screener,
-        groups={group.name: [group.mailbox or "Inbox", *group.also] for group in scheme.groups},
-        labels=[*scheme.labels, *([scheme.screener_label] if scheme.screener_label else [])],
+        groups=_mailboxes_of(scheme.groups),
+        domain_groups=_mailboxes_of(scheme.domain_groups),
+        labels=[
+            *scheme.labels,
+            *filter(None, (scheme.screener_label, scheme.domain_label, scheme.list_label)),
+        ],
         notices=[*filter(None, (scheme.error_label, scheme.warning_label, scheme.journal))],
     )
+
+
+def _mailboxes_of(groups: Iterable[ContactGroup]) -> dict[str, list[str]]:
+    return {group.name: [group.mailbox or "Inbox", *group.also] for group in groups}
 
 
 def _label(scheme: Scheme, number: int) -> str:
@@ -115,7 +127,7 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
     for line in log_lines.getvalue().splitlines():
         for number, part in enumerate(wrap(line, terminal.width, terminal.width - 2)):
             terminal.line(f"  {part}" if number else part)
-    _show_changes(terminal, before, _picture_of(account, scheme))
+    _show_changes(terminal, before, _picture_of(account, scheme), scheme)
     _show_left(terminal, account, scheme)
     sandbox.reset_requests()
     report = mailroom.triage.run()
@@ -132,6 +144,9 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
 def _put_labels(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
     for email, number in ACTS:
         put_label(terminal, account, email, _label(scheme, number))
+    if scheme.domain_label:
+        email, number = ACT_OF_DOMAIN
+        put_label(terminal, account, email, _label(scheme, number), scheme.domain_label)
 
 
 def _show_screener(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
@@ -157,13 +172,13 @@ def _picture_of(account: SandboxAccount, scheme: Scheme) -> _Picture:
         mailboxes=mailboxes,
         groups={
             group.name: tuple(names.get(uid, uid) for uid in account.group_members(group.name))
-            for group in scheme.groups
+            for group in (*scheme.groups, *scheme.domain_groups)
         },
         cards={card.name: card.data for card in account.cards() if not card.summary.is_group},
     )
 
 
-def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None:
+def _show_changes(terminal: Terminal, before: _Picture, after: _Picture, scheme: Scheme) -> None:
     terminal.heading("What changed")
     rows = []
     for name, (messages, unread) in after.mailboxes.items():
@@ -181,6 +196,7 @@ def _show_changes(terminal: Terminal, before: _Picture, after: _Picture) -> None
                 ", ".join(x for x in before.groups[group] if x not in members) or "–",
             )
             for group, members in after.groups.items()
+            if members or group not in {each.name for each in scheme.domain_groups}
         ],
     )
     terminal.line()

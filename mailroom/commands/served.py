@@ -52,11 +52,13 @@ def serve(terminal: Terminal, sandbox: Sandbox, labels: Sequence[str], example: 
     )
 
 
-def put_label(terminal: Terminal, account: SandboxAccount, email: str, label: str) -> None:
-    """Put a label on a sender's newest message, as a person does, and show it."""
+def put_label(terminal: Terminal, account: SandboxAccount, email: str, *labels: str) -> None:
+    """Put labels on a sender's newest message, as a person does, and show it."""
     newest = account.messages_from(email)[-1]
-    account.label(newest.id, mailbox_at(account, label) or label)
-    terminal.paragraph(f"on “{newest.subject}” from {sender_shown(newest)}", f"  {label:<14} ", BOLD)
+    for label in labels:
+        account.label(newest.id, mailbox_at(account, label) or label)
+    shown = " + ".join(labels)
+    terminal.paragraph(f"on “{newest.subject}” from {sender_shown(newest)}", f"  {shown:<14} ", BOLD)
 
 
 def sender_shown(message: Message) -> str:

@@ -37,7 +37,8 @@ class Names:
 
     Attributes:
         groups: The contact groups, each with every mailbox that its members' mail is in.
-        labels: The triage labels, and the one that takes a decision back.
+        domain_groups: Those of whole domains, likewise.
+        labels: The triage labels, and those that take a decision back or make it one about many.
         notices: The labels Mailroom puts on messages itself, and the mailbox where it tells what it did.
     """
 
@@ -48,7 +49,16 @@ class Names:
             **{name: [name] for name in ("Feed", "Paper Trail", "Jail")},
         }
     )
-    labels: Sequence[str] = ("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener")
+    domain_groups: Mapping[str, Sequence[str]] = field(
+        factory=lambda: {
+            "Imbox domains": ["Inbox"],
+            **{f"{name} domains": [name] for name in ("Feed", "Paper Trail", "Jail")},
+        }
+    )
+    labels: Sequence[str] = (
+        *("@ToImbox", "@ToFeed", "@ToPaperTrail", "@ToJail", "@ToPerson", "@ToScreener"),
+        *("@EntireDomain", "@EntireList"),
+    )
     notices: Sequence[str] = ("@MailroomError", "@MailroomWarning", "Mailroom")
 
 
@@ -66,7 +76,7 @@ def seeded_account(names: Names = Names(), now: datetime = NOW) -> SandboxAccoun
     screener = _make_mailbox(account, names.screener)
     destinations = {
         group: [_make_mailbox(account, each) for each in mailboxes]
-        for group, mailboxes in names.groups.items()
+        for group, mailboxes in (*names.groups.items(), *names.domain_groups.items())
     }
     account.rules = by_contact_group(destinations, screener)
     for mailbox in (*names.labels, *names.notices, "Family/Lisbon 2026"):
@@ -116,6 +126,7 @@ def _deliver_everything(account: SandboxAccount, now: datetime) -> None:
             received_at=received_at,
             to=[("Alex Moreau", OWNER)],
             text=f"{subject}\n\n-- \n{sender.name or sender.email}\n",
+            fields=[("List-Id", sender.over_list)] if sender.over_list else (),
         )
 
 

@@ -19,13 +19,18 @@ class Correspondence:
         days: How many days before the end of the story their last message came; the others came a few
             days apart before.
         subjects: The newest first.
+        over_list: The List-Id of the mailing list over which they came; empty for none.
     """
 
     name: str
     email: str
     days: float
     subjects: tuple[str, ...]
+    over_list: str = ""
 
+
+_SHOP: Final = "Harbour & Pine"
+_SWIMMERS: Final = "Harbour swimmers <swimmers.tidelists.example>"
 
 STRANGERS: Final = (
     Correspondence(
@@ -102,6 +107,13 @@ STRANGERS: Final = (
         "Eastline Rail", "tickets@eastline.example", 5.3, ("Your ticket, 14 March", "Your ticket")
     ),
     Correspondence("Łukasz Żak", "lukasz@zak.example", 2.7, ("Podcast idea", "Hello from Gdańsk")),
+    Correspondence(_SHOP, "order-20481@harbourpine.example", 0.45, ("Your order 20481 is on its way",)),
+    Correspondence(_SHOP, "order-20377@harbourpine.example", 5.1, ("Thank you for your order 20377",)),
+    Correspondence(_SHOP, "invoices@harbourpine.example", 2.9, ("Invoice HP-20377",)),
+    Correspondence(_SHOP, "reply+k7f2@harbourpine.example", 3.4, ("Your question about oak oil",)),
+    Correspondence("Nadia Brandt", "nadia@brandt.example", 1.7, ("14 degrees at the pier",), _SWIMMERS),
+    Correspondence("Per Holm", "per.holm@fjordpost.example", 2.6, ("Lost: one blue cap",), _SWIMMERS),
+    Correspondence("Ife Adeyemi", "ife@adeyemi.example", 4.4, ("Saturday, 7:30, as always",), _SWIMMERS),
 )
 """Senders without a contact card: their mail waits in the Screener."""
 

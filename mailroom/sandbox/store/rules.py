@@ -13,17 +13,17 @@ def by_contact_group(mailboxes: Mapping[str, str | Sequence[str]], screener: str
     Args:
         mailboxes: The destination of mail from each contact group, or all its destinations.
         screener: Where mail from people without a card waits; with a card in no such group, it is
-            the Inbox.
+            the Inbox. A card ``*@dom.example`` is everybody's at that domain who is in no such group.
     """
 
     def rules(account: SandboxAccount, sender: str) -> str | Sequence[str]:
-        cards = account.cards_of(sender)
-        if not cards:
-            return screener
-        titles = {title for card in cards for title in account.group_titles(card.summary.uid or "")}
-        for group, mailbox in mailboxes.items():
-            if group in titles:
-                return mailbox
-        return account.with_role("inbox")
+        own = account.cards_of(sender)
+        of_domain = account.cards_of(f"*@{sender.rpartition('@')[2]}")
+        for cards in (own, of_domain):
+            titles = {title for card in cards for title in account.group_titles(card.summary.uid or "")}
+            for group, mailbox in mailboxes.items():
+                if group in titles:
+                    return mailbox
+        return account.with_role("inbox") if own or of_domain else screener
 
     return rules
