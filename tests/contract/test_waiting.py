@@ -9,7 +9,7 @@ import pytest
 
 from mailroom.output.columns import display_width
 from mailroom.sandbox import Sandbox
-from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
 from tests.support.behind import behind
 from tests.support.running import run_command, run_shown
 from tests.support.sized_accounts import add_senders, furnished_account
@@ -218,3 +218,62 @@ class TestOutput:
         before = account.state()
         told(account, "--subjects")
         assert account.state() == before
+
+
+class TestDomains:
+    """Where one decision would do for several of those who wait."""
+
+    def test_several_from_one_domain_are_told_with_what_decides_about_them(
+        self, account: AccountUnderTest
+    ) -> None:
+        """Where the most wait from first; two are no crowd, and strangers who share a domain are none."""
+        furnish_domains(account)
+        for number in range(4):
+            account.receive([("", f"s{number}@shop.example")], "Screener")
+        for number in range(3):
+            account.receive([("", f"s{number}@news.example")], "Screener")
+            account.receive([("", f"s{number}@gmail.com")], "Screener")
+            account.receive([("", "one@alone.example")], "Screener")
+        account.receive([("", "s0@shop.example")], "Screener")
+        account.receive([("", "a@pair.example")], "Screener")
+        account.receive([("", "b@pair.example")], "Screener")
+        assert told(account)["domains"] == [
+            {"domain": "shop.example", "senders": 4, "messages": 5},
+            {"domain": "news.example", "senders": 3, "messages": 3},
+        ]
+        said = " ".join(run_command(account.environment, "waiting").output.split())
+        assert (
+            "Of these, 4 from shop.example and 3 from news.example: @EntireDomain beside a triage label "
+            "decides about everyone at that domain."
+        ) in said
+
+    def test_of_many_such_domains_only_the_first_are_named(self, account: AccountUnderTest) -> None:
+        """A hint is one line; programs get them all."""
+        furnish_domains(account)
+        for domain in range(6):
+            for number in range(3):
+                account.receive([("", f"s{number}@d{domain}.example")], "Screener")
+        assert len(told(account)["domains"]) == 6
+        said = " ".join(run_command(account.environment, "waiting").output.split())
+        assert (
+            "3 from d0.example, 3 from d1.example and 3 from d2.example (and several from 3 more domains)"
+            in said
+        )
+
+    def test_without_the_label_nothing_is_said_of_domains(self, account: AccountUnderTest) -> None:
+        """What the account cannot do is no advice."""
+        for number in range(3):
+            account.receive([("", f"s{number}@shop.example")], "Screener")
+        assert told(account)["domains"] == []
+        assert "Entire" not in run_command(account.environment, "waiting").output
+
+    def test_whose_domain_is_decided_on_does_not_wait(self, account: AccountUnderTest) -> None:
+        """Their mail is left over, as that of a sender who is decided on by themselves."""
+        furnish_domains(account)
+        add_contact(account, "Everyone at shop.example", "*@shop.example", groups=["Feed domains"])
+        add_contact(account, "One", "one@shop.example", groups=["Jail"])
+        for name in ("a", "b", "c", "one"):
+            account.receive([("", f"{name}@shop.example")], "Screener")
+        found = told(account)
+        assert (found["senders"], found["domains"]) == ([], [])
+        assert found["others"] == [{"why": "decided", "messages": 4}]

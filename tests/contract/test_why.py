@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
 from tests.support.running import run_command, run_shown
 
 ANN = ("Ann Example", "ann@example.net")
@@ -113,3 +113,79 @@ def test_without_a_journal_all_else_is_told(account: AccountUnderTest) -> None:
     done = run_command(account.environment, "why", ANN[1], MAILROOM_JOURNAL_MAILBOX="")
     assert done.code == 0
     assert "the journal is off" in done.output
+
+
+class TestDomains:
+    """A sender, and a decision about everybody at their domain."""
+
+    @pytest.fixture
+    def decided(self, account: AccountUnderTest) -> AccountUnderTest:
+        """An account in which the domain of Ann is decided on, by a label."""
+        furnish_domains(account)
+        account.receive([("", "bot@example.net")], "Screener", "@ToFeed", "@EntireDomain")
+        cycle(account)
+        return account
+
+    def test_whose_decision_counts_is_told_and_since_when(self, decided: AccountUnderTest) -> None:
+        """Of somebody undecided the domain's: where their mail goes, and what the journal knows of it."""
+        found = told(decided, ANN[1])
+        assert (found["cards"], found["filed_as"]) == ([], [])
+        counts = found["counts"]
+        assert (counts["party"], counts["filed_as"], counts["groups"]) == (
+            "*@example.net",
+            ["Feed"],
+            ["Feed domains"],
+        )
+        assert counts["since"] == found["journal"][0]["at"]
+        assert found["new_mail"].startswith("goes to Feed, by your rule for the contact group Feed domains")
+        said = " ".join(run_command(decided.environment, "why", ANN[1]).output.split())
+        assert (
+            "undecided by themselves: what counts is the decision about everyone at example.net, in the "
+            "contact group Feed domains, since 2"
+        ) in said
+
+    def test_what_is_decided_about_one_counts_before(self, decided: AccountUnderTest) -> None:
+        """And it is told that there is another decision, which does not."""
+        decided.receive([ANN], "Screener", "@ToJail")
+        cycle(decided)
+        found = told(decided, ANN[1])
+        assert (found["counts"]["party"], found["counts"]["groups"]) == (ANN[1], ["Jail"])
+        assert found["new_mail"] == "goes to Jail, by your rule for the contact group Jail"
+        said = " ".join(run_command(decided.environment, "why", ANN[1]).output.split())
+        assert "that counts before what is decided about everyone at example.net" in said
+
+    def test_the_domain_itself_can_be_asked_about(self, decided: AccountUnderTest) -> None:
+        """Its card, its group, and what was done; nobody searches for its mail."""
+        found = told(decided, "*@example.net")
+        assert [(x["name"], x["groups"]) for x in found["cards"]] == [
+            ("Everyone at example.net", ["Feed domains"])
+        ]
+        assert (found["filed_as"], found["messages"]) == (["Feed"], None)
+        assert [x["decided"][0]["address"] for x in found["journal"]] == ["*@example.net"]
+        assert run_command(decided.environment, "why", "*@example.net").output.startswith(
+            "everyone at example.net\n"
+        )
+
+    def test_a_label_on_somebody_elses_mail_is_foretold(self, account: AccountUnderTest) -> None:
+        """It decides about them, too."""
+        furnish_domains(account)
+        account.receive([ANN], "Screener")
+        account.receive([("", "bot@example.net")], "Screener", "@ToFeed", "@EntireDomain")
+        (says,) = told(account, ANN[1])["next_cycle"]
+        assert says == "files everyone at example.net as Feed, by the label @ToFeed, and moves 2 messages"
+
+    def test_a_domain_that_strangers_share_is_refused_where_one_looks(
+        self, account: AccountUnderTest
+    ) -> None:
+        """With the reason."""
+        furnish_domains(account)
+        account.receive([("", "ann@gmail.com")], "Screener", "@ToFeed", "@EntireDomain")
+        (says,) = told(account, "ann@gmail.com")["next_cycle"]
+        assert "anybody can have an address at gmail.com" in says
+
+    def test_history_of_a_domain_is_told_by_it(self, decided: AccountUnderTest) -> None:
+        """As it is of a sender."""
+        done = run_command(decided.environment, "history", "--json", "--sender", "*@example.net")
+        assert [x["decided"][0]["category"] for x in done.json()["entries"]] == ["Feed"]
+        other = run_command(decided.environment, "history", "--json", "--sender", ANN[1])
+        assert other.json()["entries"] == []
