@@ -126,3 +126,47 @@ def test_it_takes_few_requests_however_much_mail_there_is(filed: AccountUnderTes
     assert filed.state() == written
     jmap = [each for each in filed.requests()[before:] if each.startswith("POST")]
     assert len(jmap) == 6, jmap
+
+
+class TestDomains:
+    """Who takes mail of a domain that is decided on as a whole to its place."""
+
+    @pytest.fixture
+    def decided(self, account: AccountUnderTest) -> AccountUnderTest:
+        """An account in which a domain was decided on by a label."""
+        label(account, account.receive([("", "bot@shop.example")], "Inbox"), "@EntireDomain", "@ToFeed")
+        assert run_command(account.environment, "run", "--once").code == 0
+        return account
+
+    def said(self, account: AccountUnderTest) -> tuple[bool | None, str]:
+        """The verdict on the domains in Feed, and its sentence."""
+        found = run_command(account.environment, "check", "--json").json()
+        (each,) = (x for x in found if "'Feed domains':" in x["says"])
+        return each["is_right"], each["says"]
+
+    def test_not_tried_is_not_right(self, decided: AccountUnderTest) -> None:
+        """What the decision itself moved shows nothing."""
+        is_right, says = self.said(decided)
+        assert (is_right, "no new mail from everyone at shop.example" in says) == (None, True)
+
+    def test_mail_that_the_server_routes(self, decided: AccountUnderTest) -> None:
+        """It lies there, and Mailroom has not moved it."""
+        arrive(decided, {"other@shop.example": "Feed"})
+        is_right, says = self.said(decided)
+        assert (is_right, "the server's rules know whole domains" in says) == (True, True)
+
+    def test_mail_that_mailroom_sweeps(self, decided: AccountUnderTest) -> None:
+        """It lies there just the same, but the journal says how it came."""
+        arrive(decided, {"other@shop.example": "Screener"})
+        is_right, says = self.said(decided)
+        assert (is_right, "the next cycle moves it" in says) == (None, True)
+        assert run_command(decided.environment, "run", "--once").code == 0
+        is_right, says = self.said(decided)
+        assert (is_right, "landed in Screener, and Mailroom moved it" in says) == (True, True)
+
+    def test_without_a_journal_nobody_knows_which(self, decided: AccountUnderTest) -> None:
+        """A tick would be a guess."""
+        arrive(decided, {"other@shop.example": "Feed"})
+        done = run_command(decided.environment, "check", "--json", MAILROOM_JOURNAL_MAILBOX="")
+        (each,) = (x for x in done.json() if "'Feed domains':" in x["says"])
+        assert (each["is_right"], "nobody can tell" in each["says"]) == (None, True)

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from attrs import Factory, evolve, frozen
 
+from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
@@ -19,7 +20,7 @@ from mailroom.model.sender import read_sender
 from mailroom.triage.evidence import Evidence, judge_rules, mailboxes_to_look_at
 from mailroom.triage.findings import Finding, Verdict
 from mailroom.triage.layout import find_layout
-from tests.support.default_account import MAILBOXES, SCHEME
+from tests.support.default_account import MAILBOXES, SCHEME, WHOLE_SCHEME
 
 SET_UP, FILED, EARLIER, LATER, LATEST = (f"2026-05-{day:02}T12:00:00Z" for day in (1, 10, 5, 15, 20))
 RIGHT, WRONG, NOT_SEEN = Verdict.RIGHT, Verdict.WRONG, Verdict.NOT_SEEN
@@ -51,7 +52,7 @@ class People:
         return [Card(CardUid(party), "", seconds(moment))] if party in self.members else []
 
     def addresses(self) -> Collection[Party]:
-        return []
+        return [Address(each) for each in self.members]
 
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
@@ -322,3 +323,84 @@ def test_what_is_looked_at_is_where_rules_leave_mail() -> None:
 def test_moments_are_compared_in_utc() -> None:
     """A card's seconds and a message's text mean the same clock."""
     assert seconds(FILED) == datetime(2026, 5, 10, 12, tzinfo=UTC).timestamp()
+
+
+EVERYBODY = "*@x.example"
+DOMAIN = People({EVERYBODY: ["Feed domains"], BOB: ["Jail"]})
+
+
+def domain(
+    *messages: Message, people: People = DOMAIN, moved: Collection[MessageId] | None = frozenset()
+) -> Finding:
+    """What is found about the domains in Feed, where Mailroom has moved some of these messages."""
+    tree, layout = MailboxTree(MAILBOXES), find_layout(MAILBOXES, WHOLE_SCHEME)
+    own = OwnAddresses.read(["me@home.example"])
+    evidence = Evidence(messages, people, own, tree, layout, WHOLE_SCHEME, moved)
+    (found,) = (
+        x for x in judge_rules(evidence) if x.says.startswith(("'Feed domains'", "the rule for 'Feed d"))
+    )
+    return found
+
+
+class TestDomains:
+    """Who takes mail of a whole domain to its place: the server's rules, or Mailroom."""
+
+    def test_without_new_mail_neither_is_said(self) -> None:
+        """What came before the decision, and what was moved by it, tells nothing; nor does read mail."""
+        for messages in ((), (mail(ANN, "Feed", at=EARLIER),), (mail(ANN, "Feed", read=True),)):
+            found = domain(*messages)
+            assert found.verdict is NOT_SEEN
+            assert "no new mail from everyone at x.example yet" in found.says
+
+    def test_what_came_there_and_nobody_moved_was_routed(self) -> None:
+        """So the server knows contacts that stand for whole domains."""
+        found = domain(mail(ANN, "Feed"), mail(EVE, "Feed", at=LATEST))
+        assert found.verdict is RIGHT
+        assert "the server's rules know whole domains: 2 messages" in found.says
+        assert "the last of 2026-05-20" in found.says
+
+    def test_what_mailroom_moved_there_was_not(self) -> None:
+        """It is right as well: it works everywhere, and that is said."""
+        message = mail(ANN, "Feed")
+        found = domain(message, moved={message.id})
+        assert found.verdict is RIGHT
+        assert (
+            "1 message from everyone at x.example (ann@x.example) landed in Screener, and Mailroom"
+            in found.says
+        )
+
+    def test_the_newest_counts(self) -> None:
+        """Rules that were imported since, and such as are gone."""
+        older, newer = mail(ANN, "Feed"), mail(ANN, "Feed", at=LATEST)
+        assert "rules know whole domains" in domain(older, newer, moved={older.id}).says
+        assert "Mailroom moved it" in domain(older, newer, moved={newer.id}).says
+
+    def test_without_the_whole_journal_nobody_can_tell(self) -> None:
+        """Mail that Mailroom swept lies there as untouched as routed mail."""
+        found = domain(mail(ANN, "Feed"), moved=None)
+        assert found.verdict is NOT_SEEN
+        assert "without all of the journal nobody can tell" in found.says
+
+    def test_mail_that_waits_for_the_next_cycle_is_no_fault(self) -> None:
+        """A second later it is not there any more."""
+        found = domain(mail(ANN, "Screener"))
+        assert found.verdict is NOT_SEEN
+        assert "the next cycle moves it" in found.says
+
+    def test_mail_that_went_to_the_inbox_shows_that_the_rule_is_missing(self) -> None:
+        """Neither the server nor Mailroom takes it from there."""
+        found = domain(mail(ANN, "Feed"), mail(EVE, "Inbox", at=LATEST))
+        assert found.verdict is WRONG
+        assert "the rule for 'Feed domains' is missing: 1 message" in found.says
+
+    def test_who_is_decided_on_by_themselves_tells_of_their_own_rule(self) -> None:
+        """Their mail goes elsewhere, and rightly."""
+        assert domain(mail(BOB, "Jail")).verdict is NOT_SEEN
+
+    def test_senders_of_a_decided_domain_are_no_strangers(self) -> None:
+        """In the Inbox, where it is their destination, they do not show that Screener lets mail through."""
+        people = People({EVERYBODY: ["Imbox domains"]})
+        tree, layout = MailboxTree(MAILBOXES), find_layout(MAILBOXES, WHOLE_SCHEME)
+        seen = [mail(ANN, "Inbox"), mail("zoe@other.example", "Screener", at=EARLIER)]
+        found = judge_rules(Evidence(seen, people, OwnAddresses.read([]), tree, layout, WHOLE_SCHEME))
+        assert WRONG not in {each.verdict for each in found}
