@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
 from tests.support.running import run_command, run_cycle
 
 FILED = {"ann@example.net": "Feed", "bob@example.net": "Paper Trail", "cem@example.net": "Jail"}
@@ -134,6 +134,7 @@ class TestDomains:
     @pytest.fixture
     def decided(self, account: AccountUnderTest) -> AccountUnderTest:
         """An account in which a domain was decided on by a label."""
+        furnish_domains(account)
         label(account, account.receive([("", "bot@shop.example")], "Inbox"), "@EntireDomain", "@ToFeed")
         assert run_command(account.environment, "run", "--once").code == 0
         return account
