@@ -13,6 +13,7 @@ from tests.support.accounts import (
     add_contact,
     contacts,
     contacts_of,
+    furnish_domains,
     groups_of,
     members,
 )
@@ -284,3 +285,49 @@ class TestMany:
         assert (groups_of(account, ANN[1]), groups_of(account, NEWS[1])) == (["Imbox"], ["Feed"])
         name = vcards.value(contacts_of(account, NEWS[1])[0], "FN")
         assert name.replace("\\,", ",") == "Smith & Sons, Ltd. # 1"
+
+
+class TestDomains:
+    """A line about everybody at a domain means what the label beside another means."""
+
+    def test_a_domain_is_filed_and_its_mail_moves(self, account: AccountUnderTest, path: Path) -> None:
+        """But that of senders with a decision of their own; applied again, nothing is left to do."""
+        furnish_domains(account)
+        add_contact(account, "Bob", "bob@shop.example", groups=["Imbox"])
+        bots, anns, bobs, below = (
+            account.receive([("", email)], "Screener")
+            for email in ("bot7@shop.example", "ann@shop.example", "bob@shop.example", "x@mail.shop.example")
+        )
+        lines = ("Paper Trail  *@shop.example", "Feed  ann@shop.example")
+        done = applied(account, path, *lines)
+        assert (done.code, done.errors) == (0, "")
+        places = [account.mailboxes_of(each) for each in (bots, anns, bobs, below)]
+        assert places == [{"Paper Trail"}, {"Feed"}, {"Screener"}, {"Screener"}]
+        assert groups_of(account, "*@shop.example") == ["Paper Trail domains"]
+        before = account.state()
+        again = applied(account, path, *lines)
+        assert (again.code, account.state()) == (0, before)
+        assert "2 senders are as the file says" in again.output
+
+    def test_what_a_file_holds_is_what_senders_writes(self, account: AccountUnderTest, path: Path) -> None:
+        """The domain as a line that counts, whoever writes from there in a comment that says so."""
+        furnish_domains(account)
+        add_contact(account, "Everyone at shop.example", "*@shop.example", groups=["Feed domains"])
+        account.receive([("Bot", "bot7@shop.example")], "Feed")
+        run_command(account.environment, "senders", "--file", str(path), "--since", "2026-01-01")
+        lines = path.read_text("utf-8").splitlines()
+        assert [x.split()[:2] for x in lines if x and not x.startswith("#")] == [["Feed", "*@shop.example"]]
+        (bot,) = (line for line in lines if "bot7" in line)
+        assert bot.startswith("# Feed ")
+        assert run_command(account.environment, "apply", str(path), "--yes").code == 0
+
+    def test_a_domain_that_strangers_share_is_left_with_the_reason(
+        self, account: AccountUnderTest, path: Path
+    ) -> None:
+        """And its line; all others are filed."""
+        furnish_domains(account)
+        account.receive([NEWS], "Screener")
+        done = applied(account, path, "Feed  *@gmail.com", "Feed  news@lists.example")
+        assert done.code == 1
+        assert "anybody can have an address at gmail.com" in " ".join(done.output.split())
+        assert (groups_of(account, "*@gmail.com"), groups_of(account, NEWS[1])) == ([], ["Feed"])
