@@ -42,6 +42,12 @@ def marks(account: AccountUnderTest) -> str:
     return "".join(re.findall(r"^[✓✗?]", run_command(account.environment, "check").output, re.MULTILINE))
 
 
+@pytest.fixture(autouse=True)
+def with_domains(account: AccountUnderTest) -> None:
+    """Nothing is missing that decisions about whole domains need."""
+    furnish_domains(account)
+
+
 @pytest.fixture
 def filed(account: AccountUnderTest) -> AccountUnderTest:
     """An account on which one sender of each category was filed by a label; one is a contact besides."""
@@ -134,7 +140,6 @@ class TestDomains:
     @pytest.fixture
     def decided(self, account: AccountUnderTest) -> AccountUnderTest:
         """An account in which a domain was decided on by a label."""
-        furnish_domains(account)
         label(account, account.receive([("", "bot@shop.example")], "Inbox"), "@EntireDomain", "@ToFeed")
         assert run_command(account.environment, "run", "--once").code == 0
         return account
