@@ -16,18 +16,18 @@ from mailroom.commands.rules import render_rules
 from mailroom.model.party import MailingList, PartyKind
 from mailroom.rules.routing import ListRoute, routing_rules
 from tests.conftest import open_account_on
-from tests.support import vcards
 from tests.support.accounts import (
-    GROUPS,
     OWN_MAILBOX,
     add_contact,
     furnish,
+    furnish_domains,
     group_card_name,
+    label,
 )
 from tests.support.fastmail_search import as_sieve
-from tests.support.mail import Mail
+from tests.support.mail import Mail, install_rules
 from tests.support.on_cyrus import AccountOnCyrus
-from tests.support.running import opened, settings_for
+from tests.support.running import opened, run_command, run_cycle, settings_for
 
 ORDER = (PartyKind.LIST, PartyKind.SENDER, PartyKind.DOMAIN)
 """Whose decision counts first."""
@@ -39,9 +39,7 @@ class Decided:
     def __init__(self, account: AccountOnCyrus, *, as_at_fastmail: bool = False) -> None:
         self._as_at_fastmail = as_at_fastmail
         furnish(account)
-        there = {vcards.value(card, "FN") for card in account.cards().values()}
-        for name in {f"{group} domains" for group in GROUPS} - there:
-            account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
+        furnish_domains(account)
         self.account = account
         self._mail = Mail(account)
         self._lists: list[ListRoute] = []
@@ -144,6 +142,34 @@ def test_whoever_writes_to_a_list_their_mail_goes_where_it_goes(decided: Decided
         assert decided.place_of(poster, "<team.lists.example>") == {"Inbox"}
         assert decided.place_of(poster, "<other.lists.example>") == {"Screener"}
         assert decided.place_of(poster) == {"Screener"}
+
+
+@pytest.fixture(params=["cyrus", pytest.param("newer cyrus", marks=pytest.mark.servers)])
+def account(request: pytest.FixtureRequest) -> Iterator[AccountOnCyrus]:
+    """An account with an Inbox only, set up by Mailroom, with Mailroom's rules in force."""
+    account = open_account_on(request.param, request)
+    assert isinstance(account, AccountOnCyrus)
+    with closing(account):
+        made = run_command(account.environment, "setup", "--apply")
+        assert made.code == 0, made.errors
+        account.mailbox_names()
+        install_rules(account)
+        yield account
+
+
+def test_two_labels_file_a_domain_and_the_rules_whatever_comes_from_there(account: AccountOnCyrus) -> None:
+    """From whatever address at it, without Mailroom and without new rules."""
+    mail = Mail(account)
+    first = mail.arrives("Shop <bounce-1@shop.example>")
+    assert account.mailboxes_of(first) == {"Screener"}
+    label(account, first, "@ToFeed", "@EntireDomain")
+    assert not run_cycle(account).has_failures
+    assert account.mailboxes_of(first) == {"Feed"}
+    requests = len(account.requests())
+    for sender in ("bounce-2@shop.example", "Reply <reply+token@SHOP.example>"):
+        assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}
+    assert account.mailboxes_of(mail.arrives("bounce-1@other.example")) == {"Screener"}
+    assert len(account.requests()) == requests, "Mailroom had no hand in it"
 
 
 LIST_IDS = {
