@@ -85,6 +85,10 @@ class CardDavAddressBook:
         """Return False: nothing shows that without a request."""
         return False
 
+    def has_lists(self) -> bool:
+        """Whether a card stands for a mailing list; see `AddressBook.has_lists`."""
+        return self._books.has_lists()
+
     def latest(self) -> ContactsView:
         """Return the last reading with what was changed here since; see `AddressBook.latest`."""
         return ContactsView(self._books, tuple(self._books.chosen.groups.values()))

@@ -114,6 +114,10 @@ class Books:
         """Return every party that a card stands for, in any book."""
         return frozenset().union(*(replica.cards.addresses() for replica in self._in_order()))
 
+    def has_lists(self) -> bool:
+        """Whether a card stands for a mailing list, in any book; without a request."""
+        return any(replica.cards.has_lists for replica in self._replicas.values())
+
     def problems(self) -> list[str]:
         """Say why nothing may be written, and what to do; empty where all may be, as far as is known."""
         chosen, found = self.chosen, []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from attrs import define
 
 from mailroom.contacts.summary import CardSummary
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, kind_of
 
 
 @define(eq=False, weakref_slot=False)
@@ -33,11 +33,18 @@ class CardIndex:
         self._entries: dict[str, CardEntry] = {}
         # Nearly always one card has an address, and a tuple for each would cost memory.
         self._by_address: dict[Party, CardEntry | tuple[CardEntry, ...]] = {}
+        self._lists: set[Party] = set()
 
     def clear(self) -> None:
         """Forget all."""
         self._entries.clear()
         self._by_address.clear()
+        self._lists.clear()
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether a card stands for a mailing list."""
+        return bool(self._lists)
 
     def entries(self) -> Iterator[tuple[str, CardEntry]]:
         """Return every contact card that is no group, by its key."""
@@ -62,6 +69,7 @@ class CardIndex:
                 self._by_address[address] = (*others, entry)
             else:
                 self._by_address[address] = entry
+                self._lists |= {address} if kind_of(address) is PartyKind.LIST else set()
 
     def set_uid(self, key: str, uid: str) -> None:
         """Give a card another identifier, if it is there."""
@@ -77,3 +85,4 @@ class CardIndex:
                 self._by_address[address] = others
             else:
                 del self._by_address[address]
+                self._lists.discard(address)

@@ -80,6 +80,10 @@ class JmapAddressBook:
         """Whether the last look at the mail has shown other contacts; see `AddressBook.has_changed`."""
         return self._replica.has_heard_of_changes()
 
+    def has_lists(self) -> bool:
+        """Whether a card stands for a mailing list; see `AddressBook.has_lists`."""
+        return self._replica.cards.has_lists
+
     def latest(self) -> ContactsView:
         """Return the last reading with what was changed here since; see `AddressBook.latest`."""
         return ContactsView(self._replica.cards, self._books.groups())

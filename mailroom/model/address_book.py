@@ -130,6 +130,13 @@ class AddressBook(Protocol):
         """Return the last reading with what was changed here since; no request but for the first."""
         ...
 
+    def has_lists(self) -> bool:
+        """Whether a card stands for a mailing list, as of the last reading. No request.
+
+        Not known where nothing has been read yet: then it seems that none does.
+        """
+        ...
+
     def problems(self) -> Sequence[str]:
         """Say why nothing may be written, as of the last reading, and what to do; empty where all may be.
 

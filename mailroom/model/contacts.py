@@ -31,12 +31,14 @@ class Card:
         name: The name it shows (FN), perhaps empty.
         created: When it was made, seconds since 1970; 0 where the server does not tell.
         is_made: Whether Mailroom made it, by its identifier; somebody may have changed it since.
+        is_list: Whether it stands for a mailing list, whose mail shows the names of very many people.
     """
 
     uid: CardUid
     name: str
     created: int = 0
     is_made: bool = False
+    is_list: bool = False
 
     @property
     def seniority(self) -> float:

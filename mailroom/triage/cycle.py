@@ -75,7 +75,8 @@ class Triage:
         self._book = book
         self._scheme = scheme
         self._looks_into_screener = sweeps_stragglers or conversations is not None
-        self._reader = ViewReader(mail, scheme, max_read_along if self._looks_into_screener else None)
+        most = max_read_along if self._looks_into_screener else None
+        self._reader = ViewReader(mail, scheme, most, book.has_lists)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
         self._told: frozenset[MessageId] = frozenset()

@@ -96,7 +96,7 @@ class Stragglers:
         layout = view.layout
         try:
             snapshot = view.snapshot
-            if not view.has_screener or snapshot.state != state:
+            if not view.has_screener or snapshot.state != state or self._reader.lacks_lists():
                 snapshot = self._reader.read_messages({layout.screener} | layout.watched)
             waiting = count_waiting(snapshot.messages.values(), layout.screener)
             if not waiting.messages:
@@ -114,7 +114,10 @@ class Stragglers:
 
     def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> SweepReport:
         """Sweep, but leave alone for a while what the server refuses."""
-        misplaced = self._sort(snapshot, self._book.refresh(), layout)
+        contacts = self._book.refresh()
+        if self._reader.lacks_lists():
+            snapshot = self._reader.read_messages({layout.screener} | layout.watched)
+        misplaced = self._sort(snapshot, contacts, layout)
         self._expect_replies(snapshot, misplaced, layout)
         if not self._sweeps_in_cycles:
             misplaced = evolve(misplaced, stragglers={})

@@ -10,7 +10,8 @@ from attrs import Factory, frozen
 from mailroom.errors import ServerError
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId, Snapshot
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.ports import MailStore
+from mailroom.model.party import PartyKind
+from mailroom.model.ports import MailStore, Reading
 from mailroom.model.scheme import Scheme
 from mailroom.triage.layout import NO_LIMITS, JournalPlace, Layout, find_journal, find_layout
 from mailroom.triage.report import Waiting
@@ -61,9 +62,18 @@ class ViewReader:
 
     Args:
         max_read_along: Up to how many messages in Screener a view includes them; None for never.
+        has_lists: Whether a contact card stands for a mailing list, as far as is known.
     """
 
-    def __init__(self, mail: MailStore, scheme: Scheme, max_read_along: int | None) -> None:
+    def __init__(
+        self,
+        mail: MailStore,
+        scheme: Scheme,
+        max_read_along: int | None,
+        has_lists: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._has_lists = has_lists
+        self._tells_lists = False
         self._mail = mail
         self._scheme = scheme
         self._max_read_along = max_read_along
@@ -87,7 +97,7 @@ class ViewReader:
             ServerError: The server could not be asked.
         """
         wanted = self._wanted if self._layout else frozenset()
-        seen = self._mail.read(wanted)
+        seen = self._read(wanted, self._layout)
         layout = self._layout
         if layout is None or (seen.mailboxes, seen.limits) != (self._mailboxes, self._limits):
             self._layout = None  # until the new one is found
@@ -95,7 +105,7 @@ class ViewReader:
             layout = find_layout(seen.mailboxes, self._scheme, seen.limits, self._known)
             asked_for, wanted = wanted, self._wanted_for(layout, seen.mailboxes)
             if wanted != asked_for:  # it was asked before anybody knew which mailboxes the names stand for
-                seen = self._mail.read(wanted)
+                seen = self._read(wanted, layout)
             self._layout, self._mailboxes, self._limits = layout, seen.mailboxes, seen.limits
             self._known = MailboxTree(seen.mailboxes).ids
         self._wanted = self._wanted_for(layout, seen.mailboxes)
@@ -110,10 +120,31 @@ class ViewReader:
         Raises:
             ServerError: The server could not be asked, or the mailboxes are others than in the last view.
         """
-        reading = self._mail.read(mailbox_ids, keep)
+        reading = self._read(mailbox_ids, self._layout, keep)
         if reading.mailboxes != self._mailboxes:
             raise ServerError("mailboxes were changed during the cycle; the next one continues")
         return reading.snapshot
+
+    def lacks_lists(self) -> bool:
+        """Whether what was read does not tell its lists, and by now there is one that matters."""
+        return self._wants_lists(self._layout) and not self._tells_lists
+
+    def _wants_lists(self, layout: Layout | None) -> bool:
+        """Whether lists matter: decisions about them are on, and there is one, or the label for them."""
+        if self._scheme.list_label is None:
+            return False
+        has_label = layout is not None and PartyKind.LIST in layout.scopes.values()
+        return has_label or self._has_lists()
+
+    def _read(
+        self,
+        mailbox_ids: Collection[MailboxId],
+        layout: Layout | None,
+        keep: Callable[[Message], bool] = lambda _: True,
+    ) -> Reading:
+        self._tells_lists = self._wants_lists(layout)
+        self._mail.tell_lists(self._tells_lists)
+        return self._mail.read(mailbox_ids, keep)
 
     def _wanted_for(self, layout: Layout, mailboxes: Collection[Mailbox]) -> frozenset[MailboxId]:
         most = self._max_read_along

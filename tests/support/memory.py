@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 
 from attrs import define, evolve, field, frozen
@@ -13,7 +14,7 @@ from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, M
 from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import Change, Mailbox, MailboxId, MailLimits, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.ports import Reading, Update
 
 NEWEST_SENT = 200
@@ -252,6 +253,12 @@ class Book:
 
     def has_changed(self) -> bool:
         return False
+
+    def has_lists(self) -> bool:
+        parties = (
+            chain.from_iterable(self._seen.by_uid[x][1] for x in self._seen.by_uid) if self._seen else ()
+        )
+        return any(kind_of(party) is PartyKind.LIST for party in parties)
 
     def latest(self) -> View:
         return self._seen or self.refresh()
