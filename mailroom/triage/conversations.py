@@ -23,11 +23,12 @@ from attrs import frozen
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import shown
+from mailroom.model.party import PartyKind, shown
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, Rejection, reject
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import file_sender, file_unborn
+from mailroom.triage.ruling import subject_of
 
 KEEPS_PLACE = "decided on before; the label speaks of the strangers in the same conversation"
 OWN_BESIDE = "your own message in a labelled conversation"
@@ -36,6 +37,9 @@ STAYS_A_CONTACT = "a contact on whom nothing is decided; the label speaks of oth
 OTHERS_FIRST = (
     "somebody else has the label in the same conversation and is left to you, so nobody can know whom it "
     "means: leave it on a message of the one you mean"
+)
+NOT_OVER_A_LIST = (
+    "it came over no mailing list; the label speaks of the list of others in the same conversation"
 )
 PROTECTED_BESIDE = "in Trash, Junk, Sent or Drafts, in a labelled conversation"
 
@@ -82,7 +86,7 @@ def find_incidental(
     for message in labelled:
         if reason := _why_silent(message, layout, own):
             silent[message.id] = reason
-        elif isinstance(message.sender, Correspondent):
+        elif isinstance(message.sender, Correspondent) or subject_of(message, layout):
             said[message.thread_id] |= message.mailbox_ids & layout.speaking
     return {
         message.id: (message, silent[message.id])
@@ -96,6 +100,8 @@ def find_incidental(
 def _why_silent(message: Message, layout: Layout, own: OwnAddresses) -> str:
     if isinstance(message.sender, Correspondent) and message.sender.address in own:
         return OWN_BESIDE
+    if PartyKind.LIST in layout.kinds_on(message) and not message.lists:
+        return NOT_OVER_A_LIST
     return PROTECTED_BESIDE if layout.is_protected(message) else ""
 
 

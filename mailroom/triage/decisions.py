@@ -90,32 +90,41 @@ class Decisions:
 def read_decisions(messages: Iterable[Message], layout: Layout, own: OwnAddresses) -> Decisions:
     """Read the person's decisions off the labelled messages."""
     rejected: dict[MessageId, Rejection] = {}
-    labelled: dict[Party, list[tuple[Message, Correspondent]]] = defaultdict(list)
+    labelled: dict[Party, list[Message]] = defaultdict(list)
     for message in messages:
         if not layout.is_labelled(message):
             continue
-        if isinstance(message.sender, NoSender):
-            rejected |= reject([message], message.sender.reason, layout)
-        elif message.sender.address in own:
-            rejected |= reject([message], OWN, layout)
-        elif reason := why_nobody(message, layout):
+        if reason := _why_left(message, layout, own):
             rejected |= reject([message], reason, layout)
         elif subject := subject_of(message, layout):
-            labelled[subject].append((message, message.sender))
+            labelled[subject].append(message)
     decisions = []
     postponed: dict[Party, str] = {}
     for party, theirs in labelled.items():
         if own.may_hold(party):
             postponed[party] = MAY_BE_OWN
             continue
-        wanted = {category.title: category for m, _ in theirs for category in layout.categories_on(m)}
+        wanted = {category.title: category for m in theirs for category in layout.categories_on(m)}
         if len(wanted) > 1:
             reason = f"labelled for {' and '.join(sorted(wanted))}: take off all labels but one"
-            rejected |= reject([m for m, _ in theirs], reason, layout)
+            rejected |= reject(theirs, reason, layout)
         else:
             (category,) = wanted.values()
             decisions.append(_decision(party, category, theirs))
     return Decisions(tuple(decisions), rejected, postponed)
+
+
+def _why_left(message: Message, layout: Layout, own: OwnAddresses) -> str:
+    """Say why nobody can be told of whom the labels on a message speak; empty where it can be told.
+
+    Of the list that it came over they may speak whoever wrote it.
+    """
+    if PartyKind.LIST not in layout.kinds_on(message):
+        if isinstance(message.sender, NoSender):
+            return message.sender.reason
+        if message.sender.address in own:
+            return OWN
+    return why_nobody(message, layout)
 
 
 def admit(
@@ -192,9 +201,19 @@ def reject(messages: Collection[Message], reason: str, layout: Layout) -> dict[M
     return dict.fromkeys((message.id for message in messages), Rejection(reason, drops_label))
 
 
-def _decision(party: Party, category: Category, theirs: Iterable[tuple[Message, Correspondent]]) -> Decision:
+def whom_behind(party: Party, message: Message) -> Whom:
+    """Return a party as one of the messages shows it for which its decision counts."""
+    for each in message.lists:
+        if each.party == party:
+            return Whom.of_list(each)
+    if isinstance(message.sender, Correspondent):
+        return Whom.behind(party, message.sender)
+    return Whom.named(party)
+
+
+def _decision(party: Party, category: Category, theirs: Iterable[Message]) -> Decision:
     # Of two that arrived in the same second the id decides, so that every cycle chooses alike.
-    newest_first = sorted(theirs, key=lambda x: (x[0].received_at, x[0].id), reverse=True)
-    who = Whom.behind(party, newest_first[0][1])
-    name = who.name or next((sender.name for _, sender in newest_first if sender.name), "")
-    return Decision(evolve(who, name=name), category, tuple(message.id for message, _ in newest_first))
+    newest_first = sorted(theirs, key=lambda x: (x.received_at, x.id), reverse=True)
+    shown = [whom_behind(party, message) for message in newest_first]
+    name = next((who.name for who in shown if who.name), "")
+    return Decision(evolve(shown[0], name=name), category, tuple(message.id for message in newest_first))

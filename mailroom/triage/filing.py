@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from mailroom.model.address import Address
+from mailroom.model.address import Address, parse_address
 from mailroom.model.address_book import (
     AddressBook,
     Advance,
@@ -128,7 +128,7 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
     without_card = file_those_with_card(work, view, book.latest() if made_again else contacts)
     for sender in made_again & work.filings.keys():
         work.filings[sender] = evolve(work.filings[sender], created=True)
-    joining = _joining(work, without_card)
+    joining = _joining(work, without_card, contacts)
     enrolled = book.enrol(joining, advance) if joining else Enrolled({}, {})
     for decision in without_card:
         card = enrolled.cards[decision.party]
@@ -157,7 +157,7 @@ def _make_again(book: AddressBook, work: Work, view: MailView, contacts: Contact
             and not objection(former, cards, contacts.groups, view.layout)
         ):
             lost.append(decision)
-    made = book.create([decision.new_card() for decision in lost]) if lost else {}
+    made = book.create([_new_card(decision, work, contacts) for decision in lost]) if lost else {}
     for sender, card in made.items():
         if isinstance(card, Refused):
             work.fail(sender, card.reason)
@@ -169,14 +169,28 @@ def _lacks_card(decision: Decision, former: Former, cards: Sequence[Card]) -> bo
     return is_gone or not (cards or decision.category.is_undecided)
 
 
-def _joining(work: Work, without_card: Iterable[Decision]) -> dict[str, Joining]:
+def _joining(work: Work, without_card: Iterable[Decision], contacts: Contacts) -> dict[str, Joining]:
     """Return who is to come into each contact group."""
     uids = uids_by_group(chain.from_iterable(filing.arrivals for filing in work.filings.values()))
     new: dict[str, list[NewCard]] = defaultdict(list)
     for decision in without_card:
-        new[decision.group].append(decision.new_card())
+        new[decision.group].append(_new_card(decision, work, contacts))
     groups = dict.fromkeys((*uids, *new))
     return {each: Joining(uids.get(each, frozenset()), tuple(new.get(each, ()))) for each in groups}
+
+
+def _new_card(decision: Decision, work: Work, contacts: Contacts) -> NewCard:
+    """Return the card that a party gets which has none.
+
+    A list's gets the posting address only where that is nobody's yet: on a second card beside a person's own
+    it would say something else of the same sender.
+    """
+    card = decision.new_card()
+    post = parse_address(card.email) if kind_of(decision.party) is PartyKind.LIST else None
+    is_somebodys = post is not None and (
+        contacts.cards(post) or work.is_under_way(post) or post in work.own or work.own.may_hold(post)
+    )
+    return evolve(card, email="") if is_somebodys else card
 
 
 def leave_groups(book: AddressBook, work: Work) -> None:

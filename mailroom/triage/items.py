@@ -24,9 +24,12 @@ class Kind(Enum):
     GROUP = "contact group"
     DOMAIN_LABEL = "label for whole domains"
     DOMAIN_GROUP = "contact group for domains"
+    LIST_LABEL = "label for mailing lists"
 
 
-OPTIONAL = frozenset({Kind.SCREENER_LABEL, Kind.JOURNAL, Kind.DOMAIN_LABEL, Kind.DOMAIN_GROUP})
+OPTIONAL = frozenset(
+    {Kind.SCREENER_LABEL, Kind.JOURNAL, Kind.DOMAIN_LABEL, Kind.DOMAIN_GROUP, Kind.LIST_LABEL}
+)
 """What triage works without: it does less then."""
 
 GROUPS = frozenset({Kind.GROUP, Kind.DOMAIN_GROUP})

@@ -188,10 +188,10 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
             case [mailbox] if not mailbox.role:  # where it is not, all else works
                 labels[mailbox.id] = scheme.undecided
     scopes: dict[MailboxId, PartyKind] = {}
-    if scheme.domain_label:
-        match tree.named(scheme.domain_label):
+    for name, kind in ((scheme.domain_label, PartyKind.DOMAIN), (scheme.list_label, PartyKind.LIST)):
+        match tree.named(name) if name else ():
             case [mailbox] if not mailbox.role:  # likewise
-                scopes[mailbox.id] = PartyKind.DOMAIN
+                scopes[mailbox.id] = kind
     inbox = by_role.get(INBOX_ROLE, nowhere)
     journal = find_journal(tree, scheme)
     layout = Layout(

@@ -117,7 +117,8 @@ class Filing:
     @property
     def name_on_card(self) -> str:
         """What their card shows; empty where nothing is to be compared with it."""
-        return self.card.name if self.card and not self.decision.category.is_undecided else ""
+        is_named = self.card and not (self.card.is_list or self.decision.category.is_undecided)
+        return self.card.name if self.card and is_named else ""
 
     @property
     def vacated_mailboxes(self) -> frozenset[MailboxId]:
@@ -256,10 +257,14 @@ def fits(message: Message, filing: Filing, layout: Layout) -> bool:
 
 
 def card_name(cards: Sequence[Card], groups_of: Callable[[CardUid], Collection[str]], layout: Layout) -> str:
-    """Return the name of the card that senders are, or would be, filed under; empty where they have none."""
+    """Return the name of the card that senders are, or would be, filed under; empty where they have none.
+
+    From the address of a mailing list, everybody writes who posts to it.
+    """
     if not cards:
         return ""
-    return choose_card(cards, _triage_groups(cards, groups_of, layout)).name
+    card = choose_card(cards, _triage_groups(cards, groups_of, layout))
+    return "" if card.is_list else card.name
 
 
 def _triage_groups(

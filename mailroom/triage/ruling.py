@@ -1,9 +1,10 @@
 """Which decision counts for a message: the one place that knows. Pure.
 
-A message has several parties: its sender, and everybody at the sender's domain. The first of them counts
-about whom something is decided, in the contacts, or about whom something is being decided just now: a label
-speaks of them, or the person has named them otherwise. So a decision about one sender stands beside another
-about their whole domain, whichever came first, and nothing that is meant for the many moves mail of the one.
+A message has several parties: the mailing list it came over, its sender, and everybody at the sender's
+domain. The first of them counts about whom something is decided, in the contacts, or about whom something
+is being decided just now: a label speaks of them, or the person has named them otherwise. So a decision
+about one sender stands beside another about their whole domain, whichever came first, and nothing that is
+meant for the many moves mail of the one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mailroom.model.address_book import SendersCards
 from mailroom.model.contacts import Card, CardUid
 from mailroom.model.mail import Message
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party, PartyKind, domain_of, whole_domain
+from mailroom.model.party import Party, PartyKind, domain_of, kind_of, shown, whole_domain
 from mailroom.model.sender import Correspondent
 from mailroom.model.shared_domains import why_shared
 from mailroom.triage.layout import Layout
@@ -29,12 +30,13 @@ def sender_of(message: Message) -> Address | None:
 
 
 def parties_of(message: Message) -> tuple[Party, ...]:
-    """Return about whom a decision may count for a message, who counts most first; nobody of no sender."""
+    """Return about whom a decision may count for a message, who counts most first; perhaps nobody."""
+    lists = [each.party for each in message.lists]
     sender = sender_of(message)
     if sender is None:
-        return ()
+        return tuple(lists)
     domain = whole_domain(sender)
-    return (sender, domain) if domain else (sender,)
+    return (*lists, sender, domain) if domain else (*lists, sender)
 
 
 def why_nobody(message: Message, layout: Layout) -> str:
@@ -43,7 +45,7 @@ def why_nobody(message: Message, layout: Layout) -> str:
     Nothing is decided about a domain that strangers share. It can be taken back all the same.
     """
     sender, kinds = sender_of(message), layout.kinds_on(message)
-    if sender is None or not kinds:
+    if not kinds or (sender is None and PartyKind.LIST not in kinds):
         return ""
     labels = layout.categories_on(message)
     if not labels:
@@ -51,9 +53,27 @@ def why_nobody(message: Message, layout: Layout) -> str:
             sorted(layout.paths.get(x, x) for x in message.mailbox_ids & layout.scopes.keys())
         )
         return f"{alone} says about whom, but not what: put a triage label beside it, or take it off"
-    if PartyKind.DOMAIN in kinds and not all(category.is_undecided for category in labels):
+    if PartyKind.LIST in kinds:
+        return _why_no_list(message, layout)
+    if sender and PartyKind.DOMAIN in kinds and not all(category.is_undecided for category in labels):
         return _why_not_whole(sender)
     return ""
+
+
+def _why_no_list(message: Message, layout: Layout) -> str:
+    """Say why nothing is decided about the list that a message came over; empty where it may be."""
+    scopes = sorted(layout.paths.get(x, x) for x in message.mailbox_ids & layout.scopes.keys())
+    if len(scopes) > 1:
+        return f"{' and '.join(scopes)} are on one message: take off all of them but one"
+    instead = f"take {scopes[0]} off to decide about its sender alone"
+    match message.lists:
+        case []:
+            return f"it came over no mailing list that says which one it is (List-Id): {instead}"
+        case [_]:
+            return ""
+        case lists:
+            names = " and ".join(sorted(shown(each.party) for each in lists))
+            return f"it came over {names}, and nobody can know which is meant: {instead}"
 
 
 def _why_not_whole(sender: Address) -> str:
@@ -66,10 +86,14 @@ def _why_not_whole(sender: Address) -> str:
 
 def subject_of(message: Message, layout: Layout) -> Party | None:
     """Return of whom the labels on a message speak, its sender without one; None where of nobody."""
-    sender = sender_of(message)
-    if not sender or why_nobody(message, layout):
+    sender, kinds = sender_of(message), layout.kinds_on(message)
+    if why_nobody(message, layout):
         return None
-    return whole_domain(sender) if PartyKind.DOMAIN in layout.kinds_on(message) else sender
+    if PartyKind.LIST in kinds:
+        return message.lists[0].party
+    if not sender:
+        return None
+    return whole_domain(sender) if PartyKind.DOMAIN in kinds else sender
 
 
 def labelled_parties(messages: Iterable[Message], layout: Layout) -> frozenset[Party]:
@@ -111,9 +135,12 @@ class Ruling:
         return self.first_of(parties_of(message))
 
     def first_of(self, parties: Sequence[Party]) -> Party | None:
-        """Return the first of a message's parties about whom something is decided."""
-        if not parties or self.is_own(parties):
-            return None
+        """Return the first of a message's parties about whom something is decided.
+
+        What a list delivers goes where the list goes, whoever wrote it: the person, too.
+        """
+        if self.is_own(parties):
+            parties = [x for x in parties if kind_of(x) is PartyKind.LIST]
         return next((x for x in parties if x in self.under_way or self.is_decided(x)), None)
 
     def is_own(self, parties: Iterable[Party]) -> bool:

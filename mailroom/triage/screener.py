@@ -17,9 +17,7 @@ from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party
 from mailroom.model.scheme import Scheme
-from mailroom.model.sender import Correspondent
-from mailroom.model.whom import Whom
-from mailroom.triage.decisions import Decision
+from mailroom.triage.decisions import Decision, whom_behind
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import NO_CHANGE, Filing, file_sender, sweep, triage_groups_of
 from mailroom.triage.report import Waiting
@@ -75,30 +73,29 @@ def find_misplaced(
     seen = tuple(messages)
     labelled = labelled_parties(seen, layout)
     ruling = Ruling(contacts, layout.destinations.keys(), labelled, own)
-    decided: dict[Party, list[Correspondent]] = {}
+    decided: dict[Party, list[Message]] = {}
     others: dict[Address, int] = Counter()
     for message in seen:
         if layout.screener not in message.mailbox_ids or layout.is_protected(message):
             continue
-        if not isinstance(message.sender, Correspondent) or ruling.is_own(parties_of(message)):
-            continue
         party = ruling.party_of(message)
         if party is None:
-            others[message.sender.address] += 1
+            if (sender := sender_of(message)) and not ruling.is_own(parties_of(message)):
+                others[sender] += 1
         elif party not in labelled:
-            decided.setdefault(party, []).append(message.sender)
+            decided.setdefault(party, []).append(message)
     stragglers: dict[Party, Filing] = {}
     in_several_groups: dict[Party, tuple[str, ...]] = {}
-    for party, senders in decided.items():
+    for party, theirs in decided.items():
         cards = contacts.cards(party)
         match triage_groups_of(cards, contacts.groups, scheme):
             case [group]:
-                decision = Decision(Whom.behind(party, senders[0]), scheme.category_of(group), is_old=True)
+                decision = Decision(whom_behind(party, theirs[0]), scheme.category_of(group), is_old=True)
                 stragglers[party] = file_sender(decision, cards, contacts.groups, layout)
             case groups:
                 in_several_groups[party] = tuple(group.name for group in groups)
     in_no_group = frozenset(sender for sender in others if contacts.cards(sender))
-    counts: Counter[Party] = Counter({party: len(senders) for party, senders in decided.items()})
+    counts: Counter[Party] = Counter({party: len(theirs) for party, theirs in decided.items()})
     counts.update({sender: others[sender] for sender in others if sender in in_no_group})
     return MisplacedMail(stragglers, in_several_groups, in_no_group, counts, frozenset(others), ruling)
 

@@ -28,6 +28,7 @@ _DOES_WITHOUT = {
     Kind.SCREENER_LABEL: "no label takes a decision back",
     Kind.JOURNAL: "nothing tells in your mail program what was done",
     Kind.DOMAIN_LABEL: "nothing is decided about whole domains",
+    Kind.LIST_LABEL: "nothing is decided about mailing lists",
 }
 
 

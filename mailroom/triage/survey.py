@@ -146,6 +146,7 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
         *([(Kind.WARNING_LABEL, scheme.warning_label)] if scheme.warning_label else []),
         *([(Kind.JOURNAL, scheme.journal)] if scheme.journal else []),
         *([(Kind.DOMAIN_LABEL, scheme.domain_label)] if scheme.domain_label else []),
+        *([(Kind.LIST_LABEL, scheme.list_label)] if scheme.list_label else []),
     ]
 
 

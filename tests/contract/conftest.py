@@ -14,6 +14,7 @@ MODULES = (
     "test_cycle_mail",
     "test_cycle_senders",
     "test_cycle_marks",
+    "test_entire_list",
     "test_replies",
     "test_stragglers",
 )
@@ -26,6 +27,7 @@ MODULES_ON_NEWER = (
     "test_notes",
     "test_cycle_mail",
     "test_cycle_senders",
+    "test_entire_list",
     "test_push",
     "test_replies",
     "test_removal",
@@ -43,6 +45,7 @@ MODULES_IN_MEMORY = (
     "test_cycle_mail",
     "test_cycle_marks",
     "test_cycle_senders",
+    "test_entire_list",
     "test_mail_store",
     "test_notes",
     "test_replies",
@@ -66,6 +69,7 @@ MODULES_OVER_JMAP = (
     "test_cycle_process",
     "test_cycle_refusals",
     "test_cycle_senders",
+    "test_entire_list",
     "test_forecast",
     "test_group_forms",
     "test_history",
@@ -102,6 +106,7 @@ NO_REQUESTS = "the double makes no requests to be counted or refused"
 NO_BYTES = "the double has no messages as bytes"
 NO_COMMAND = "a command opens an account by its settings, and the double has none"
 NOT_IN_MEMORY = {
+    "test_a_list_is_decided_on_with_as_many_requests_as_a_sender": NO_REQUESTS,
     "test_each_label_has_its_group_destination_and_kind_of_card": NO_VCARD,
     "test_one_that_somebody_has_changed_stays": NO_VCARD,
     "test_one_that_got_a_second_address_stays_for_either": NO_VCARD,

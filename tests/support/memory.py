@@ -9,6 +9,7 @@ from types import MappingProxyType
 from attrs import define, evolve, field, frozen
 
 from mailroom.contacts.enrolling import enrol_in_two_steps
+from mailroom.model.address import parse_addresses
 from mailroom.model.address_book import Advance, Enrolled, Joining, Refused, untold
 from mailroom.model.contacts import Alteration, Card, CardUid, Made, MadeCard, MadeGroup, Membership, NewCard
 from mailroom.model.letters import Letter, Letters
@@ -282,8 +283,10 @@ class Book:
             if uid not in self.world.cards:
                 self.world.write_card()
                 self.world.made[uid] = new
-                card = Card(uid, new.name, created=1000 + len(self.world.cards), is_made=True)
-                self.world.cards[uid] = (card, frozenset({new.address}))
+                is_list = kind_of(new.address) is PartyKind.LIST
+                card = Card(uid, new.name, 1000 + len(self.world.cards), is_made=True, is_list=is_list)
+                parties = {new.address, *(parse_addresses([new.email]) if is_list else ())}
+                self.world.cards[uid] = (card, frozenset(parties))
             self._see(cards={uid: self.world.cards[uid]})
             made[new.address] = self.world.cards[uid][0]
         return made
@@ -337,7 +340,8 @@ class Book:
     def _made_card(self, uid: CardUid) -> MadeCard:
         asked_for, (card, addresses) = self.world.made[uid], self.world.cards[uid]
         groups = tuple(name for name, members in self.world.groups.items() if uid in members)
-        is_same = card.name == asked_for.name and addresses == {asked_for.address}
+        parties = {asked_for.address, *parse_addresses([asked_for.email])}
+        is_same = card.name == asked_for.name and addresses == parties
         alteration = Alteration.NONE if is_same else Alteration.SEEN
         return MadeCard(uid, card.name, asked_for.address, alteration, groups)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from attrs import evolve
 
@@ -22,8 +23,9 @@ from mailroom.model.mail import (
     MessageId,
     ThreadId,
 )
-from mailroom.model.mailing_list import read_lists
+from mailroom.model.mailing_list import lists_in_note, note_line, read_lists
 from mailroom.model.own import OwnAddresses
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import read_correspondents, read_sender
 from mailroom.settings.settings import Settings
@@ -222,9 +224,11 @@ class AccountOnMemory(AccountUnderTest):
         else:
             known = self._world.cards.get(uid)
             created = known[0].created if known else len(self._world.cards) + 1
-            addresses = parse_addresses(vcards.values(data, "EMAIL"))
+            lists = chain.from_iterable(map(lists_in_note, vcards.values(data, "NOTE")))
+            addresses: frozenset[Party] = parse_addresses(vcards.values(data, "EMAIL")) | frozenset(lists)
+            is_list = any(kind_of(party) is PartyKind.LIST for party in addresses)
             is_made = uid in self._world.made and self._world.made[uid].address in addresses
-            self._world.cards[uid] = (Card(uid, title, created, is_made), addresses)
+            self._world.cards[uid] = (Card(uid, title, created, is_made, is_list), addresses)
         self._world.writes += 1
 
     def delete_card(self, name: str) -> None:
@@ -246,7 +250,10 @@ class AccountOnMemory(AccountUnderTest):
                 found[name] = vcards.group(title, members, uid=vcards.value(data, "UID"))
         for new_uid, new in self._world.made.items():
             if new_uid in self._world.cards:
-                found[f"{new_uid}.vcf"] = vcards.contact(new_uid, new.name, new.email)
+                is_list = kind_of(new.address) is PartyKind.LIST
+                note = [f"NOTE:{note_line(new.address)}"] if is_list else []
+                emails = [new.email] if new.email else []
+                found[f"{new_uid}.vcf"] = vcards.contact(new_uid, new.name, *emails, extra=note)
         return found
 
     def state(self) -> tuple[str, ...]:
