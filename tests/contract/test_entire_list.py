@@ -6,17 +6,19 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import (
+    LIST_LABEL,
     AccountUnderTest,
     Sender,
     add_contact,
     contacts,
+    furnish_lists,
     groups_of,
     label,
     members,
 )
 from tests.support.running import run_cycle
 
-LIST_LABEL, UNDO = "@EntireList", "@ToScreener"
+UNDO = "@ToScreener"
 ANN, BOB, CAROL = ("Ann", "ann@example.net"), ("Bob", "bob@example.org"), ("Carol", "carol@other.example")
 LIST, POST = "<dev.lists.example.org>", "dev@lists.example.org"
 DEV = (("List-Id", f"Dev list {LIST}"), ("List-Post", f"<mailto:{POST}>"))
@@ -26,7 +28,7 @@ OTHER = (("List-Id", "<other.lists.example.org>"),)
 @pytest.fixture
 def lists(account: AccountUnderTest) -> AccountUnderTest:
     """An account in which decisions about mailing lists can be taken."""
-    account.add_mailboxes({LIST_LABEL: None})
+    furnish_lists(account)
     return account
 
 

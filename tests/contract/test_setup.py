@@ -29,9 +29,11 @@ from tests.support.accounts import (
     GROUPS,
     JOURNAL,
     LABELS,
+    LIST_LABEL,
     AccountUnderTest,
     add_contact,
     furnish_domains,
+    furnish_lists,
     group_card_name,
 )
 from tests.support.behind import behind
@@ -39,7 +41,7 @@ from tests.support.harm import Harm
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import ONE_ATTEMPT, PROJECT, opened, run_command, settings_for
 
-MAILBOXES = ("Screener", *GROUPS[1:], *LABELS, JOURNAL, DOMAIN_LABEL)
+MAILBOXES = ("Screener", *GROUPS[1:], *LABELS, JOURNAL, DOMAIN_LABEL, LIST_LABEL)
 ALL_GROUPS = (*GROUPS, *DOMAIN_GROUPS)
 GROUP_KINDS = ("contact group", "contact group for domains")
 ENOUGH_REQUESTS = 60
@@ -80,7 +82,7 @@ class TestShowing:
         assert bare_account.state() == before
 
     def test_names_everything_that_is_missing(self, bare_account: AccountUnderTest) -> None:
-        """An account with an Inbox lacks thirteen mailboxes and eight contact groups."""
+        """An account with an Inbox lacks fourteen mailboxes and eight contact groups."""
         found = states(bare_account)
         assert set(found.values()) == {"missing"}
         assert [name for kind, name in found if not kind.startswith("contact group")] == list(MAILBOXES)
@@ -89,6 +91,7 @@ class TestShowing:
     def test_finds_what_is_there(self, account: AccountUnderTest) -> None:
         """An account that has everything lacks nothing, and is not told to make anything."""
         furnish_domains(account)
+        furnish_lists(account)
         assert set(states(account).values()) == {"present"}
         assert "--apply" not in run_command(account.environment, "setup").output
 
@@ -134,6 +137,7 @@ class TestMaking:
         message = account.receive([("Ann", "ann@example.net")], "Screener")
         add_contact(account, "Ann", "ann@example.net", groups=["Feed"])
         furnish_domains(account)
+        furnish_lists(account)
         account.remove_mailbox("Jail")
         account.delete_card("Imbox.vcf")
         before = account.cards()

@@ -28,7 +28,7 @@ LABELS = (
 )
 JOURNAL = "Mailroom"
 GROUPS = ("Imbox", "Feed", "Paper Trail", "Jail")
-DOMAIN_LABEL = "@EntireDomain"
+DOMAIN_LABEL, LIST_LABEL = "@EntireDomain", "@EntireList"
 DOMAIN_GROUPS = tuple(f"{name} domains" for name in GROUPS)
 OWN_MAILBOX = "Family"
 OWN_GROUP = "Friends"
@@ -266,6 +266,11 @@ def furnish(account: AccountUnderTest) -> None:
     account.add_mailboxes({"Archive": "archive", **PROTECTED, **plain})
     for name in (*GROUPS, OWN_GROUP):
         account.put_card(f"{name.replace(' ', '-')}.vcf", vcards.group(name))
+
+
+def furnish_lists(account: AccountUnderTest) -> None:
+    """Make in a furnished account what decisions about mailing lists need."""
+    account.add_mailboxes({LIST_LABEL: None})
 
 
 def furnish_domains(account: AccountUnderTest) -> None:
