@@ -9,9 +9,10 @@ from collections.abc import Collection
 from functools import cache
 
 from tests.support import vcards
-from tests.support.accounts import DOMAIN_GROUPS, DOMAIN_LABEL, GROUPS, LABELS, AccountUnderTest
+from tests.support.accounts import DOMAIN_GROUPS, DOMAIN_LABEL, GROUPS, LABELS, LIST_LABEL, AccountUnderTest
 from tests.support.scenarios import STRAGGLER, Stage, everybody_at
 
+_LIST = re.compile(r"List-Id: (<[^<>]+>)")
 HALF_FINISHED = "$mailroom-archived"
 """The keyword of a message that a cycle has moved and not yet seen the last of."""
 
@@ -39,8 +40,9 @@ def values(card: bytes, name: str) -> tuple[str, ...]:
 
 @cache
 def addresses(card: bytes) -> tuple[str, ...]:
-    """Return the addresses of a contact card, in lower case."""
-    return tuple(value.lower() for value in values(card, "EMAIL"))
+    """Return what a contact card stands for: its addresses, and the lists its note names; in lower case."""
+    named = (found for note in values(card, "NOTE") for found in _LIST.findall(note))
+    return tuple(value.lower() for value in (*values(card, "EMAIL"), *named))
 
 
 @cache
@@ -68,7 +70,7 @@ class Observer:
         self._cards = dict(stage.account.cards())
         messages = stage.messages.values()
         self._labelled = {x.party for x in messages if x.sender and x.mailboxes & TRIAGE_LABELS}
-        self._labelled.discard(stage.account.address)
+        self._labelled -= {stage.account.address, ""}
         self._undecided = {x.party for x in messages if "@ToScreener" in x.mailboxes}
         # Two labels on one protected message just come off.
         self._taken_back = {
@@ -109,8 +111,8 @@ class Observer:
         for name, message in self._stage.messages.items():
             assert where[name], f"{name!r} is in no mailbox"
             decided = {*self._labelled, *self._named, STRAGGLER[1], "*@news.example"}
-            is_marked = message.mailboxes & {*LABELS, DOMAIN_LABEL} or not decided.isdisjoint(
-                (message.sender, everybody_at(message.sender))
+            is_marked = message.mailboxes & {*LABELS, DOMAIN_LABEL, LIST_LABEL} or not decided.isdisjoint(
+                (message.sender, everybody_at(message.sender), message.list_id)
             )
             passed = (message.mailboxes - {"Screener"}) | {"Inbox"}
             is_passed = message.is_answer and where[name] == passed

@@ -10,17 +10,19 @@ from mailroom.carddav.compose import compose_card
 from mailroom.contacts.identity import card_uids
 from mailroom.model.address import Address
 from mailroom.model.contacts import CardKind, NewCard
-from mailroom.model.party import WholeDomain
+from mailroom.model.party import MailingList, WholeDomain
 from mailroom.model.whom import Whom
 from mailroom.sandbox.store.account import Limits
 from tests.support import vcards
 from tests.support.accounts import (
     DOMAIN_LABEL,
+    LIST_LABEL,
     AccountUnderTest,
     Sender,
     add_contact,
     furnish,
     furnish_domains,
+    furnish_lists,
     group_card_name,
     join,
 )
@@ -43,6 +45,7 @@ UNTOUCHED_LINES = (
     "\r\n  and folded where no serialiser would fold it",
     "X-FM-OTHERACCOUNT-MEMBER;USERID=u1:urn:uuid:somebody-else",
 )
+DEV_POST = "dev@lists.example"
 FOREIGN_MEMBERS = ("a-member-without-a-card", "urn:uuid:with-a-colon")
 
 
@@ -54,16 +57,20 @@ class StagedMessage:
         sender: The address it is from, in lower case; empty where it has none, or more than one.
         mailboxes: Where it lay at first.
         is_answer: Whether it answers mail that the person sent.
+        list_id: The mailing list that it came over; empty for none.
     """
 
     id: str
     sender: str
     mailboxes: frozenset[str]
     is_answer: bool = False
+    list_id: str = ""
 
     @property
     def party(self) -> str:
-        """Of whom its labels speak: its sender, or everybody at their domain."""
+        """Of whom its labels speak: its sender, or everybody at their domain, or the list it came over."""
+        if LIST_LABEL in self.mailboxes:
+            return self.list_id
         return everybody_at(self.sender) if DOMAIN_LABEL in self.mailboxes else self.sender
 
 
@@ -94,6 +101,14 @@ class Stage:
         sender = senders[0][1].lower() if senders and len(senders) == 1 else ""
         self.messages[name] = StagedMessage(message, sender, frozenset(mailboxes), is_answer)
         return message
+
+    def mail_over(
+        self, list_id: str, name: str, sender: Sender, *mailboxes: str, read: bool = False, post: str = ""
+    ) -> None:
+        """Let a message arrive over a mailing list."""
+        fields = [("List-Id", f"The list {list_id}"), *([("List-Post", f"<mailto:{post}>")] if post else [])]
+        message = self.account.receive_with(fields, sender, *mailboxes, read=read)
+        self.messages[name] = StagedMessage(message, sender[1].lower(), frozenset(mailboxes), False, list_id)
 
 
 Scenario = Callable[[Stage], None]
@@ -292,6 +307,34 @@ def whole_domains(stage: Stage) -> None:
     stage.mail("of whom nothing is said", [ANN], "Screener", DOMAIN_LABEL)
 
 
+def mailing_lists(stage: Stage) -> None:
+    """Decisions about lists: new, changed and taken back, beside their posters' own, and refused ones."""
+    account = stage.account
+    furnish_lists(account)
+    dev, maps, gone = "<dev.lists.example>", "<maps.lists.example>", "<gone.lists.example>"
+    for list_id, group in ((maps, "Feed"), (gone, "Jail")):
+        made = NewCard.of(Whom.named(MailingList(list_id)), CardKind.COMPANY)
+        uid = next(card_uids(made.address))
+        account.put_card(f"{uid}.vcf", compose_card(made, uid))
+        join(account, group, uid)
+    add_contact(account, *BOB, groups=["Imbox"])
+    stage.mail_over(
+        dev, "Ann's over the list, labelled", ANN, "Screener", "@ToFeed", LIST_LABEL, post=DEV_POST
+    )
+    stage.mail_over(dev, "Bob's over the list", BOB, "Screener")
+    stage.mail_over(dev, "Bob's over the list, in the Inbox", BOB, "Inbox", "Family")
+    stage.mail("Ann's own", [ANN], "Screener")
+    stage.mail("Bob's own", [BOB], "Inbox")
+    stage.mail("Dan's own, labelled", [DAN], "Screener", "@ToJail")
+    stage.mail_over(dev, "Dan's over the list", DAN, "Screener")
+    stage.mail_over(maps, "over maps, labelled", ANN, "Feed", "@ToImbox", LIST_LABEL, read=True)
+    stage.mail_over(maps, "over maps, read", BOB, "Feed", read=True)
+    stage.mail_over(maps, "over maps, unread", BOB, "Feed")
+    stage.mail_over(gone, "over what is gone", ANN, "Jail", "@ToScreener", LIST_LABEL)
+    stage.mail_over(gone, "over what is gone, read", ANN, "Jail", read=True)
+    stage.mail("over no list", [ANN], "Screener", "@ToFeed", LIST_LABEL)
+
+
 def conversations(stage: Stage) -> None:
     """Labels on whole conversations, with strangers, with people known before, and with one's own mail."""
     account = stage.account
@@ -368,6 +411,7 @@ SCENARIOS: dict[str, Scenario] = {
         change_of_mind,
         taken_back,
         whole_domains,
+        mailing_lists,
         conversations,
         answers,
         read_and_put_away,
