@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command, run_cycle, run_shown
@@ -80,6 +80,7 @@ class TestEvidence:
         """Nothing is lacking, unless a test takes it away."""
         if "account" in request.fixturenames:
             furnish_domains(request.getfixturevalue("account"))
+            furnish_lists(request.getfixturevalue("account"))
 
     def test_everything_is_right_where_everything_was_seen(self, account: AccountUnderTest) -> None:
         """With new mail in each mailbox that the rules put it into, each subject has its tick."""
