@@ -172,6 +172,24 @@ def test_two_labels_file_a_domain_and_the_rules_whatever_comes_from_there(accoun
     assert len(account.requests()) == requests, "Mailroom had no hand in it"
 
 
+@pytest.mark.parametrize(("triage_label", "place"), [("@ToFeed", "Feed"), ("@ToImbox", "Inbox")])
+def test_two_labels_file_a_list_and_the_rules_whoever_writes_to_it(
+    account: AccountOnCyrus, triage_label: str, place: str
+) -> None:
+    """With the rules that are written then; what its posters write to the person waits as before."""
+    mail = Mail(account)
+    first = mail.arrives("Ann <ann@one.example>", List_Id="Dev <dev.lists.example>")
+    assert account.mailboxes_of(first) == {"Screener"}
+    label(account, first, triage_label, "@EntireList")
+    assert not run_cycle(account).has_failures
+    assert account.mailboxes_of(first) == {place}
+    install_rules(account)
+    requests = len(account.requests())
+    assert account.mailboxes_of(mail.arrives("bob@two.example", List_Id="<dev.lists.example>")) == {place}
+    assert account.mailboxes_of(mail.arrives("ann@one.example")) == {"Screener"}
+    assert len(account.requests()) == requests, "Mailroom had no hand in it"
+
+
 LIST_IDS = {
     "<dev.lists.example>": True,
     "Dev list <dev.lists.example>": True,

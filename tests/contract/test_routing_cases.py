@@ -45,6 +45,10 @@ LOCAL_PARTS = ("ann", "bob", "cem", "bounce-{}", "ANN")
 KNOWN = [f"{name}@{domain}" for domain in DOMAINS for name in ("ann", "bob")]
 CARDS = {f"sender-{n}": vcards.contact(f"sender-{n}", "Known", each) for n, each in enumerate(KNOWN)}
 CARDS |= {f"domain-{n}": vcards.contact(f"domain-{n}", "All", f"*@{each}") for n, each in enumerate(DOMAINS)}
+CARDS |= {
+    f"list-{n}": vcards.contact(f"list-{n}", "List", extra=[f"NOTE:List-Id: <{each}>"])
+    for n, each in enumerate(LISTS)
+}
 
 
 class World:
