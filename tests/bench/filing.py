@@ -11,6 +11,7 @@ from mailroom.model.whom import Whom
 from mailroom.sandbox import Sandbox
 from mailroom.triage.decisions import Decision
 from mailroom.triage.report import Report
+from mailroom.triage.view import MAX_READ_ALONG_MESSAGES
 from tests.support.sized_accounts import add_cards, add_senders, furnished_account, mailroom_on, settings_for
 
 ROUND_TRIP_SECONDS = 0.05
@@ -71,7 +72,9 @@ def _file(way: str, senders: int, messages: int, cards: int) -> None:
         telling_seconds, to_tell = time.perf_counter() - began, sandbox.request_count
         sandbox.reset_requests()
         mailroom.journal.tell(mailroom.triage.run())
-        if sandbox.request_count != 1 or len(account.messages_in("Mailroom")) != 1:
+        # Where more waited than a look takes along, one more sees once that nothing waits any more.
+        most = 1 if senders * messages <= MAX_READ_ALONG_MESSAGES else 2
+        if not 1 <= sandbox.request_count <= most or len(account.messages_in("Mailroom")) != 1:
             raise SystemExit("telling brings more work")
     print(
         f"{way:13}  {senders:7}  {messages:13}  {cards:13}  {requests:8}  {puts:3}  {sets:15}"
