@@ -173,6 +173,7 @@ def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
         scheme.screener_label,
         scheme.journal,
         scheme.domain_label,
+        scheme.list_label,
     )
     names = [*scheme.labels, *marks, scheme.screener]
     return {str(name): mailbox for name in names if name for mailbox in tree.named(name)}
