@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists, label
 from tests.support.running import run_command, run_cycle
 
 FILED = {"ann@example.net": "Feed", "bob@example.net": "Paper Trail", "cem@example.net": "Jail"}
@@ -43,9 +43,10 @@ def marks(account: AccountUnderTest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def with_domains(account: AccountUnderTest) -> None:
-    """Nothing is missing that decisions about whole domains need."""
+def with_everything(account: AccountUnderTest) -> None:
+    """Nothing is missing that decisions about domains and lists need."""
     furnish_domains(account)
+    furnish_lists(account)
 
 
 @pytest.fixture
