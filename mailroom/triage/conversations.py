@@ -3,7 +3,7 @@
 Who shows conversations as one puts a label on several messages at once, of whomever they are. So the
 account's own messages and protected mail say nothing there; a label on strangers and on people who were
 decided on before speaks of the strangers; and of several who were decided on before, nobody can know
-who was meant.
+who was meant. A label about a domain is as one on the people who write from it.
 
 A sender is meant beyond doubt where nobody else has the same label in the same conversation. Anybody else
 counts, those included who cannot be filed: else a stranger whose mail has no sender, or two, would join a
@@ -23,12 +23,12 @@ from attrs import frozen
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import MailboxId, Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import PartyKind, shown
+from mailroom.model.party import PartyKind, kind_of, shown
 from mailroom.model.sender import Correspondent
 from mailroom.triage.decisions import Decision, Rejection, reject
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import file_sender, file_unborn
-from mailroom.triage.ruling import subject_of
+from mailroom.triage.ruling import Ruling, sender_of, subject_of
 
 KEEPS_PLACE = "decided on before; the label speaks of the strangers in the same conversation"
 OWN_BESIDE = "your own message in a labelled conversation"
@@ -125,7 +125,7 @@ def find_meant(
             where: _Conversation = (_conversation_of(message), decision.category.title)
             conversations[where].setdefault(decision, []).append(message)
     unsettled = _unsettled(decisions, messages, layout, silent)
-    standings = {each: _standing(each, layout, contacts) for each in decisions}
+    standings = {each: _standing(each, messages, layout, contacts) for each in decisions}
     by_standing = {
         where: {x: [each for each in those if standings[each] is x] for x in _Standing}
         for where, those in conversations.items()
@@ -209,7 +209,9 @@ def _which_of(senders: Iterable[Decision]) -> str:
     )
 
 
-def _standing(decision: Decision, layout: Layout, contacts: Contacts) -> _Standing:
+def _standing(
+    decision: Decision, messages: Mapping[MessageId, Message], layout: Layout, contacts: Contacts
+) -> _Standing:
     cards = contacts.cards(decision.party)
     filing = file_sender(decision, cards, contacts.groups, layout) if cards else file_unborn(decision, layout)
     is_known = not all(card.is_made for card in cards)
@@ -218,4 +220,19 @@ def _standing(decision: Decision, layout: Layout, contacts: Contacts) -> _Standi
         return _Standing.CHANGED if filing.departures else unchanged
     if not filing.joins and not filing.departures:
         return _Standing.UNCHANGED
+    is_known = is_known or _is_of_known_senders(decision, messages, layout, contacts)
     return _Standing.CHANGED if is_known or filing.departures else _Standing.STRANGER
+
+
+def _is_of_known_senders(
+    decision: Decision, messages: Mapping[MessageId, Message], layout: Layout, contacts: Contacts
+) -> bool:
+    """Whether a decision is about a domain, and its labels are on mail of people who are no strangers."""
+    if kind_of(decision.party) is not PartyKind.DOMAIN:
+        return False
+    ruling = Ruling(contacts, layout.destinations.keys())
+    senders = filter(None, (sender_of(messages[message_id]) for message_id in decision.message_ids))
+    return all(
+        ruling.is_decided(sender) or not all(card.is_made for card in contacts.cards(sender))
+        for sender in senders
+    )

@@ -15,6 +15,7 @@ from tests.support.accounts import (
     groups_of,
     label,
     members,
+    unlabel,
 )
 from tests.support.running import run_command, run_cycle
 
@@ -174,6 +175,34 @@ def test_two_categories_for_one_domain_are_left_to_the_person(domains: AccountUn
     assert domains.mailboxes_of(anns) == {"Screener", "@ToFeed", DOMAIN_LABEL, "@MailroomError"}
     assert domains.mailboxes_of(bobs) == {"Screener", "@ToJail", DOMAIN_LABEL, "@MailroomError"}
     assert domains.mailboxes_of(carols) == {"Jail"}
+
+
+def test_labels_on_a_conversation_leave_the_domain_of_known_people_alone(domains: AccountUnderTest) -> None:
+    """They speak of the stranger in it, as a triage label alone does; on the known one's mail they just
+    come off. Of two known people nobody can know whose domain was meant; of one alone it is.
+    """
+    add_contact(domains, *ANN, groups=["Imbox"])
+    bobs = domains.receive([BOB], "Inbox")
+    anns = domains.receive([ANN], "Inbox")
+    strangers = domains.receive([STRANGER], "Screener", reply_to=anns)
+    for each in (anns, strangers):
+        label(domains, each, "@ToFeed", DOMAIN_LABEL)
+    report = run_cycle(domains)
+    assert [each.filing.decision.party for each in report.filed] == ["*@other.example"]
+    assert [message.id for message, _ in report.released] == [anns]
+    assert domains.mailboxes_of(bobs) == domains.mailboxes_of(anns) == {"Inbox"}
+    assert domains.mailboxes_of(strangers) == {"Feed"}
+    friend = ("Friend", "friend@third.example")
+    add_contact(domains, *friend, groups=["Friends"])
+    friends = domains.receive([friend], "Inbox", reply_to=anns)
+    for each in (anns, friends):
+        label(domains, each, "@ToFeed", DOMAIN_LABEL)
+    assert {each.message_id for each in run_cycle(domains).rejected} == {anns, friends}
+    assert domains.mailboxes_of(bobs) == {"Inbox"}
+    unlabel(domains, friends, "@ToFeed", DOMAIN_LABEL)
+    run_cycle(domains)
+    assert domains.mailboxes_of(bobs) == {"Feed"}
+    assert domains.mailboxes_of(anns) == {"Inbox"}
 
 
 @pytest.mark.parametrize("address", ["friend@gmail.com", "friend@[192.0.2.1]", "friend@*.shop.example"])
