@@ -26,11 +26,16 @@ _HALF = re.compile(
 )
 _MARK = re.compile(rb"^# (?:>>>|<<<) Mailroom\b", re.MULTILINE)
 _LINE_END = re.compile(rb"\r?\n")
-_COMMENT = re.compile(rb"#[^\r\n]*|/\*.*?\*/", re.DOTALL)
+_TOKEN = re.compile(
+    rb"(?P<line>#[^\r\n]*)|(?P<comment>/\*.*?\*/)"
+    rb'|"(?:\\.|[^"\\])*"|\btext:[ \t]*(?:#[^\r\n]*)?\r?\n(?:.*?\r?\n)??\.\r?(?:\n|\Z)',
+    re.DOTALL | re.IGNORECASE,
+)
+"""A comment, or a string, in which nothing begins a comment (RFC 5228 sections 2.3 and 2.4.2)."""
+
 _INCLUDE: Final = re.compile(
     rb'\binclude(?:\s+:(?:personal|optional|once))*\s+"' + re.escape(NAME.encode()) + rb'"\s*;', re.IGNORECASE
 )
-_GLOBAL: Final = re.compile(rb"\binclude[^;]*:global\b", re.IGNORECASE)
 _STOP: Final = re.compile(rb"^(?:stop|return)\s*;", re.IGNORECASE | re.MULTILINE)
 """At the beginning of a line, as nobody writes it who writes it into a block."""
 
@@ -44,7 +49,7 @@ class BlockState(Enum):
     NONE = "none"
     OURS = "ours"
     EDITED = "edited"
-    """A mark is missing, doubled or elsewhere, or what is between the marks was changed."""
+    """A mark is missing, doubled, elsewhere or in a comment, or what is between the marks was changed."""
 
 
 @frozen
@@ -77,6 +82,7 @@ def part(content: bytes) -> Parted:
         needs is None
         or rules is None
         or len(_MARK.findall(content)) != 4
+        or _is_commented_out(content)
         or needs.start() > rules.start()
         or not all(_is_untouched(half) for half in (needs, rules))
     ):
@@ -113,12 +119,12 @@ def is_holding(parted: Parted, rules: bytes) -> bool:
 
 def includes_ours(content: bytes) -> bool:
     """Whether a script includes ours, by the block or by a line of the person's own."""
-    return _INCLUDE.search(_COMMENT.sub(b"", content)) is not None
+    return _INCLUDE.search(_without_comments(content)) is not None
 
 
 def ends_early(content: bytes) -> bool:
     """Whether a command that depends on nothing ends a script, so that nothing behind it counts."""
-    return _STOP.search(_COMMENT.sub(b"", content)) is not None
+    return _STOP.search(_TOKEN.sub(b"", content)) is not None
 
 
 def is_cut_short(content: bytes) -> bool:
@@ -126,9 +132,18 @@ def is_cut_short(content: bytes) -> bool:
     parted = part(content)
     if parted.state is BlockState.OURS:
         return ends_early(parted.outside)
-    plain = _COMMENT.sub(b"", content)
+    plain = _without_comments(content)
     include = _INCLUDE.search(plain)
     return bool(include and ends_early(plain[: include.start()]))
+
+
+def _without_comments(content: bytes) -> bytes:
+    return _TOKEN.sub(lambda each: b"" if each["line"] or each["comment"] else each[0], content)
+
+
+def _is_commented_out(content: bytes) -> bool:
+    """Whether a half of the block stands in a comment of the person's."""
+    return any(each["comment"] and _MARK.search(each["comment"]) for each in _TOKEN.finditer(content))
 
 
 def _digest(content: bytes) -> str:

@@ -184,10 +184,13 @@ class TestKept:
         assert b'"News"' in after["Mailroom"]
         assert {**after, "Mailroom": b""} == {**before, "Mailroom": b""}
 
-    @pytest.mark.parametrize("state", ["edited", "deleted", "not active", "never there"])
+    @pytest.mark.parametrize("state", ["edited", "deleted", "commented out", "not active", "never there"])
     def test_what_the_person_may_have_meant_stays(self, account: Account, state: str) -> None:
-        """An edited script, one that was deleted or is not active: nothing is written over or put back."""
-        if state != "never there":
+        """What was edited, deleted, commented out or is not active: nothing is written over or put back."""
+        if state == "commented out":
+            account.put_script("mine", b"keep;\n")
+            install(account, "--into-active")
+        elif state != "never there":
             install(account)
         match state:
             case "edited":
@@ -195,13 +198,16 @@ class TestKept:
             case "deleted":
                 account.put_script("mine", b'require "include";\ninclude :optional "Mailroom";\n')
                 account.delete_script("Mailroom")
+            case "commented out":
+                before, mark, rules = account.scripts()["mine"].partition(b"# >>> Mailroom rules")
+                account.put_script("mine", before + b"/*\n" + mark + rules + b"*/\n")
             case "not active":
                 account.put_script("mine", b"keep;\n")
-        before = account.active_script(), account.scripts()
+        found = account.active_script(), account.scripts()
         service = Service(account, **KEEPS)
         service.cycle()
         service.cycle()
-        assert (account.active_script(), account.scripts()) == before
+        assert (account.active_script(), account.scripts()) == found
 
 
 class TestImported:

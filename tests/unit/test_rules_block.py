@@ -106,6 +106,9 @@ def test_lines_end_as_theirs_do(theirs: bytes) -> None:
         (b'/* include "Mailroom"; */ keep;', False),
         (b'include :personal "Mailroom 2";', False),
         (b'include :global "Mailroom";', False),
+        (b'if header :matches "x" "http://*" {keep;}\ninclude "Mailroom";\n/* and */ keep;', True),
+        (b'redirect "a#b"; include "Mailroom";', True),
+        (b'set "a" text:\n/* dear\n.\n;\ninclude "Mailroom"; /* and */ keep;', True),
     ],
 )
 def test_an_include_is_known_by_its_command(script: bytes, includes: bool) -> None:
@@ -120,6 +123,18 @@ def test_a_script_that_ends_itself_is_known() -> None:
     assert is_cut_short(b'require "include";\nstop;\ninclude "Mailroom";\n')
     assert not is_cut_short(b'require "include";\ninclude "Mailroom";\nstop;\n')
     assert not ends_early(b"if true {\n  stop;\n}\n")
+    assert not ends_early(b"vacation text:\nplease\nstop;\n.\n;\nkeep;\n")
+
+
+@pytest.mark.parametrize("half", [b"# >>> Mailroom needs", b"# >>> Mailroom rules"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["include", "rules"])
+def test_a_half_in_a_comment_is_an_edit(block: bytes, half: bytes) -> None:
+    """Who comments the block out has meant it, though not a byte between the marks is another."""
+    before, mark, after = put(b'fileinto "/*";\n', block).partition(half)
+    lines, end, rest = after.partition(b"# <<< Mailroom <<<\n")
+    edited = before + b"/*\n" + mark + lines + end + b"*/\n" + rest
+    assert part(edited).state is BlockState.EDITED
+    assert part(edited).outside == edited
 
 
 class TestOwnScript:
