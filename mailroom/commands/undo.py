@@ -14,8 +14,9 @@ from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
-from mailroom.model.address import Address, parse_address
-from mailroom.model.party import Party, shown
+from mailroom.model.address import parse_address
+from mailroom.model.mailing_list import parse_list_id
+from mailroom.model.party import MailingList, Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -47,7 +48,7 @@ def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     """Show what would be taken back, and after a yes take it back.
 
     Args:
-        texts: The senders' addresses.
+        texts: The senders' addresses; ``*@dom.example`` is a whole domain, ``<list.example.org>`` a list.
         last: Whether it is what was done last that the journal remembers and that still stands.
 
     Returns:
@@ -56,13 +57,13 @@ def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     Raises:
         UserError: Names every text that is no address, or what is wrong with the account.
     """
-    addresses = _addresses(texts, last=last)
+    parties = _parties(texts, last=last)
     settings = configured()
     account = open_account(settings)
     terminal = Terminal()
     with Progress("reading the account"):
         account.check()
-        taking_back = _find(account, settings.scheme, addresses)
+        taking_back = _find(account, settings.scheme, parties)
         forecast = account.triage.foresee(taking_back.decisions if taking_back else ())
     if taking_back is None:
         if as_json:
@@ -85,12 +86,14 @@ def undo(texts: Sequence[str], *, last: bool, yes: bool, as_json: bool) -> Exit:
     return Exit.FAILED if forecast.left or report.failed else Exit.DONE
 
 
-def _addresses(texts: Sequence[str], *, last: bool) -> list[Address]:
-    addresses: dict[Address, None] = {}
+def _parties(texts: Sequence[str], *, last: bool) -> list[Party]:
+    """Return whom the texts name: addresses, ``*@dom.example`` for a whole domain, and lists in brackets."""
+    parties: dict[Party, None] = {}
     problems = []
     for text in texts:
-        if address := parse_address(text):
-            addresses[address] = None
+        identifier = parse_list_id(text) if text.startswith("<") else None
+        if party := parse_address(text) or (identifier and MailingList(f"<{identifier}>")):
+            parties[party] = None
         else:
             problems.append(f"{text!r} is not an address: name senders as ann@example.com")
     if last and texts:
@@ -99,18 +102,18 @@ def _addresses(texts: Sequence[str], *, last: bool) -> list[Address]:
         problems.append("name the senders, or ask for what was done last with --last")
     if problems:
         raise UserError(problems)
-    return list(addresses)
+    return list(parties)
 
 
-def _find(account: Account, scheme: Scheme, addresses: Sequence[Address]) -> TakingBack | None:
-    """Return what is to be taken back: of these senders, or else the last.
+def _find(account: Account, scheme: Scheme, parties: Sequence[Party]) -> TakingBack | None:
+    """Return what is to be taken back: of these parties, or else the last.
 
     Raises:
         UserError: There is no journal that would know the last.
     """
     entries = open_entries(account, scheme)
-    if addresses:
-        return take_back_senders(addresses, entries or (), scheme)
+    if parties:
+        return take_back_senders(parties, entries or (), scheme)
     if entries is None:
         raise UserError([f"nothing knows what was done last: {why_no_journal(scheme)}"])
     return take_back_last(entries, scheme)

@@ -107,6 +107,7 @@ NO_BYTES = "the double has no messages as bytes"
 NO_COMMAND = "a command opens an account by its settings, and the double has none"
 NOT_IN_MEMORY = {
     "test_a_list_is_decided_on_with_as_many_requests_as_a_sender": NO_REQUESTS,
+    "test_undo_takes_it_back": NO_COMMAND,
     "test_each_label_has_its_group_destination_and_kind_of_card": NO_VCARD,
     "test_one_that_somebody_has_changed_stays": NO_VCARD,
     "test_one_that_got_a_second_address_stays_for_either": NO_VCARD,

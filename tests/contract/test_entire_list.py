@@ -16,7 +16,7 @@ from tests.support.accounts import (
     label,
     members,
 )
-from tests.support.running import run_cycle
+from tests.support.running import run_command, run_cycle
 
 UNDO = "@ToScreener"
 ANN, BOB, CAROL = ("Ann", "ann@example.net"), ("Bob", "bob@example.org"), ("Carol", "carol@other.example")
@@ -219,3 +219,17 @@ def test_a_list_is_decided_on_with_as_many_requests_as_a_sender(lists: AccountUn
         counts.append(len(lists.requests()) - before)
     assert counts[1] <= counts[0]
     assert len(contacts(lists)) == 2
+
+
+@pytest.mark.parametrize("arguments", [["--last"], [LIST.upper()]], ids=["as what was done last", "by name"])
+def test_undo_takes_it_back(lists: AccountUnderTest, arguments: list[str]) -> None:
+    """Its mail waits again where it was, and the card goes."""
+    over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
+    bobs = over(lists, BOB, "Screener")
+    before = lists.cards().keys()
+    run_cycle(lists)
+    assert lists.mailboxes_of(bobs) == {"Feed"}
+    done = run_command(lists.environment, "undo", "--yes", *arguments)
+    assert done.code == 0, done.errors
+    assert lists.mailboxes_of(bobs) == {"Screener"}
+    assert lists.cards().keys() == before
