@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from mailroom.model.address_book import AddressBook, Advance, Contacts
-from mailroom.model.mail import Message, Snapshot
+from mailroom.model.mail import Change, Message, Snapshot
 from mailroom.model.party import Party
 from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
@@ -22,7 +22,7 @@ from mailroom.triage.filing import (
 )
 from mailroom.triage.just_archived import JustArchived
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import file_unborn
+from mailroom.triage.plan import NO_CHANGE, file_unborn
 from mailroom.triage.view import MailView, ViewReader
 from mailroom.triage.work import Work
 
@@ -63,7 +63,7 @@ class Carrier:
         take_cards_away(self.book, work)
         return snapshot
 
-    def put_back_again(self, work: Work, layout: Layout, marked: Snapshot) -> Snapshot:
+    def put_back_again(self, work: Work, layout: Layout, marked: Snapshot, contacts: Contacts) -> Snapshot:
         """Look whether mail still waits where it was put back, now that its senders have left their groups.
 
         Before that it was theirs, and another process, such as the service, has swept it if it looked then.
@@ -83,7 +83,7 @@ class Carrier:
                 break
             writes = work.writes
             self._put_back(work, layout)
-            marked = self._sweep(work, layout, marked, {})
+            marked = self._sweep(work, layout, marked, names_for(marked, contacts, work, layout))
             if work.writes == writes:
                 break
         return marked
@@ -160,15 +160,22 @@ class Carrier:
         """Move the filed senders' messages, and return the labelled ones as they are now.
 
         With the last of them the labels come off of whom nothing else is left to be done.
+
+        Args:
+            marked: The labelled messages, as far as it was looked at what their labels mean.
+            names: What their senders are called on their cards.
         """
+
+        def concluded(message: Message) -> Change:
+            is_new = message.id not in marked.messages  # its label is newer, and left to the next cycle
+            return NO_CHANGE if is_new else concluded_with_move(message, work, layout, names)
+
         snapshot = self._read_for(work, layout)
-        update = self.mail.update(
-            snapshot,
-            lambda message: work.swept(message, layout),
-            lambda message: concluded_with_move(message, work, layout, names),
-        )
+        update = self.mail.update(snapshot, lambda message: work.swept(message, layout), concluded)
         work.note_moves(update, snapshot, layout)
-        return update.snapshot.only(marked.messages)
+        labelled = update.snapshot.only(marked.messages)
+        work.note_ended(labelled, layout)
+        return labelled
 
 
 def name_unborn(work: Work, snapshot: Snapshot, layout: Layout) -> None:

@@ -175,6 +175,7 @@ class Triage:
         self._pauses.settle(work.refusals(), work.held)
         report = work.report(view.layout, snapshot, update, self._told, names)
         report = evolve(report, filed=tuple(map(self._unfinished.completed, report.filed)))
+        report = evolve(report, filed=(*self._unfinished.take_untold(), *report.filed))
         self._unfinished.note(work, work.filings.keys())
         report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
         self._told = frozenset(work.rejected) | view.left_out.keys()
@@ -238,7 +239,7 @@ class Triage:
         view = self._lookout.as_it_is_now(view, began)
         work = self._admit(decisions, view)
         snapshot = self._carrier.carry_out(work, view, contacts, advance)
-        snapshot = self._carrier.put_back_again(work, view.layout, snapshot)
+        snapshot = self._carrier.put_back_again(work, view.layout, snapshot, contacts)
         layout = view.layout
         said = (x.id for x in snapshot.messages.values() if work.filing_said_on(x, layout))
         theirs = snapshot.only(said)

@@ -22,6 +22,7 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._begun: dict[Task, Filed] = {}
+        self._untold: tuple[Filed, ...] = ()
 
     @contextmanager
     def watched(self, work: Work) -> Iterator[None]:
@@ -29,8 +30,15 @@ class Unfinished:
         try:
             yield
         except BaseException:
-            self.note(work)
+            # No label leads the next cycle back to them.
+            self._untold += tuple(map(self.completed, work.ended))
+            self.note(work, {each.filing.decision.party for each in work.ended})
             raise
+
+    def take_untold(self) -> tuple[Filed, ...]:
+        """Return who was filed for good by cycles that broke off; once."""
+        untold, self._untold = self._untold, ()
+        return untold
 
     def note(self, work: Work, ended: Collection[Party] = ()) -> None:
         """Remember what was begun, and forget what has ended or is not wanted any more.

@@ -51,6 +51,7 @@ class Work:
         gone_cards: For each party on whom nothing is decided any more, the cards that were deleted.
         resting: Parties and messages to which nothing is done in this cycle: they are held, or postponed.
         staying: For each party how many messages stay where somebody has moved them since.
+        ended: How parties were filed whose labels came off with their last messages.
         kept_cards: For each party on whom nothing is decided any more and which has a card all the same, why.
     """
 
@@ -73,6 +74,7 @@ class Work:
     gone_cards: dict[Party, frozenset[CardUid]] = Factory(dict)
     staying: dict[Party, int] = Factory(dict)
     kept_cards: dict[Party, str] = Factory(dict)
+    ended: tuple[Filed, ...] = ()
     accepted: frozenset[MessageId] = frozenset()
     resting: frozenset[Party | MessageId] = field(init=False)
     _ruling: Ruling = field(init=False, factory=Ruling)
@@ -197,6 +199,22 @@ class Work:
             self.moves[party] = (*self.moves.get(party, ()), *moves)
         for party, reason in outcome.failed.items():
             self.fail(party, reason)
+
+    def note_ended(self, marked: Snapshot, layout: Layout) -> None:
+        """Note of whom nothing is left to be done, not even a label to be taken off.
+
+        Args:
+            marked: The messages that were labelled.
+        """
+        labelled: set[Task] = set()
+        for message in marked.messages.values():
+            if subject := subject_of(message, layout):
+                labelled |= {(subject, category.title) for category in layout.categories_on(message)}
+        self.ended = tuple(
+            each
+            for each in self.filed(marked)
+            if each.filing.ends_with_move and task_of(each.filing.decision) not in labelled
+        )
 
     def unlabelled(self, message: Message, layout: Layout, contacts: Contacts) -> Change:
         """Say how the label comes off a message of which it does not speak, if this is one."""

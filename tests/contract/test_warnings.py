@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mailroom.model.address import parse_address
 from mailroom.model.mail import WARNED_KEYWORD
+from mailroom.model.whom import Whom
+from mailroom.triage.decisions import Decision
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, add_contact, unlabel
-from tests.support.running import opened, run_cycle
+from tests.support.accounts import DOMAIN_LABEL, AccountUnderTest, add_contact, furnish_domains, unlabel
+from tests.support.running import opened, run_cycle, settings_for
 
 WARNING = "@MailroomWarning"
 ANN, BANK = "ann@example.net", ("Your Bank", "ann@example.net")
@@ -108,3 +111,34 @@ def test_the_look_is_one_request_and_only_before_a_warning(ann: AccountUnderTest
 
     requests("Ann Smith")  # she joins her group
     assert requests("Your Bank") == requests("Ann Smith") + 2
+
+
+def test_one_that_is_due_comes_beside_somebody_who_is_taken_back(ann: AccountUnderTest) -> None:
+    """Mail is looked at once more where somebody waits again; that takes off no label without a warning."""
+    add_contact(ann, "Bob", "bob@example.net", groups=["Feed"])
+    message = ann.receive([BANK], "Screener", "@ToFeed")
+    ann.receive([("Bob", "bob@example.net")], "Feed")
+    mailroom, scheme = opened(ann), settings_for(ann, {}).scheme
+    (feed,) = (each for each in scheme.categories if each.label == "@ToFeed")
+    (filing,) = (filing for filing, _ in mailroom.triage.forecast().filings)
+    bob = parse_address("bob@example.net")
+    assert bob
+    decisions = [Decision(filing.decision.who, feed), Decision(Whom.named(bob), scheme.undecided)]
+    report = mailroom.triage.apply(decisions)
+    assert (len(report.filed), report.failed) == (2, {})
+    assert ann.mailboxes_of(message) == {"Feed", WARNING}
+
+
+def test_a_label_that_comes_while_a_cycle_runs_comes_off_with_its_warning(account: AccountUnderTest) -> None:
+    """What the cycle has not seen is left to the next, which knows the names of whoever wrote it."""
+    furnish_domains(account)
+    account.receive([("The Shop", "news@shop.example")], "Screener", "@ToFeed", DOMAIN_LABEL)
+    add_contact(account, "Ann Smith", "ann@shop.example")
+    mailroom = opened(account)
+    mailroom.triage.run(mailroom.triage.look())
+    account.receive([("The Shop", "other@shop.example")], "Screener", "@ToFeed", DOMAIN_LABEL)
+    look = mailroom.triage.look()
+    message = account.receive([("Your Bank", "ann@shop.example")], "Screener", "@ToFeed", DOMAIN_LABEL)
+    mailroom.triage.run(look)
+    mailroom.triage.run()
+    assert account.mailboxes_of(message) == {"Feed", WARNING}

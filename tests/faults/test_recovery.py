@@ -9,7 +9,7 @@ from attrs import evolve
 
 from mailroom.errors import AuthenticationError, UserError
 from tests.support import harm, vcards
-from tests.support.accounts import AccountUnderTest, group_card_name, groups_of, members
+from tests.support.accounts import AccountUnderTest, add_contact, group_card_name, groups_of, members
 from tests.support.harm import Harm
 from tests.support.interrupted import Rig, rig
 from tests.support.proxy import Answer, Exchange, Plan
@@ -269,4 +269,35 @@ def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
         hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
         assert not hit.run(mailroom).failed
+        hit.final()
+
+
+def one_new_and_one_who_changes(stage: Stage) -> None:
+    """A new sender, and one who leaves a group: that is done when the label of the first is off."""
+    add_contact(stage.account, *BOB, groups=["Imbox"])
+    for sender in (ANN, BOB):
+        stage.mail(f"{sender[0]}'s, labelled", [sender], "Screener", "@ToFeed")
+
+
+def test_who_was_filed_when_a_cycle_broke_off_is_told_by_the_next(
+    faulty_account: AccountUnderTest,
+) -> None:
+    """Whose label came off with the last move is not hidden by what fails after that."""
+    with rig(faulty_account, one_new_and_one_who_changes) as hit:
+        mailroom = hit.mailroom()
+        mailroom.begin()
+        moves = Harm(Exchange.pass_on, harm.mail_write, times=2)
+
+        def cut_off_then(exchange: Exchange) -> None:
+            is_over = moves.hits == moves.times and harm.mail_write(exchange.request)
+            (Exchange.reset if is_over else moves)(exchange)
+
+        hit.proxy.plan = cut_off_then
+        assert hit.attempt(mailroom)
+        assert (labels_of(hit, "Ann's, labelled"), labels_of(hit, "Bob's, labelled")) == (set(), {"@ToFeed"})
+        hit.proxy.plan = Exchange.pass_on
+        report = hit.run(mailroom)
+        told = {each.filing.decision.party: each.messages_moved for each in report.filed}
+        assert told == {ANN[1]: 1, BOB[1]: 1}
+        assert not hit.run(mailroom).filed
         hit.final()
