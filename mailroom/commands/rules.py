@@ -60,10 +60,12 @@ def rules(*, form: str, dialect: str | None, output: Path | None, force: bool) -
 def current_rules(account: Account, scheme: Scheme) -> tuple[Rule, ...]:
     """Return the rules for the contact groups that are there and the mailing lists that are decided on.
 
+    By contacts read for it: of a reading that broke off, some may be missing, and then their rules would be.
+
     Raises:
         ServerError: The contacts could not be read.
     """
-    return rules_of(account.book.latest(), scheme)
+    return rules_of(account.book.refresh(), scheme)
 
 
 def show_next_step(terminal: Terminal, listed: Sequence[Rule], form: str, output: Path) -> None:

@@ -120,7 +120,8 @@ class RulesUpkeep:
         """Say where other rules would be written than before; what was imported no server tells."""
         from mailroom.rules.routing import rules_of  # noqa: PLC0415
 
-        rules = repr(rules_of(self._account.book.latest(), self._settings.scheme))
+        # Of a reading that broke off, a list may be missing that is still decided on.
+        rules = repr(rules_of(self._account.book.refresh(), self._settings.scheme))
         imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
         if imported and imported != self._imported:
             self._tell(self._imported, IMPORT)
