@@ -12,7 +12,7 @@ from attrs import evolve
 from mailroom.model.mail import Change, MailboxId, MessageId
 from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
-from tests.support.accounts import AccountUnderTest, label
+from tests.support.accounts import AccountUnderTest, furnish_domains, furnish_lists, label
 from tests.support.behind import Behind, behind
 from tests.support.proxy import Exchange
 from tests.support.running import Done, opened, run_command
@@ -27,6 +27,13 @@ ACTS = {
 SUBJECTS = ("settings", "token", "session", "limits", "mailboxes", "password", "groups", "rules", "waiting")
 AFTER_ALL = ("password", "contacts", "groups", "mailboxes")
 """What is looked at also where something before it is wrong."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_is_missing(account: AccountUnderTest) -> None:
+    """The accounts have what whole domains and mailing lists need."""
+    furnish_domains(account)
+    furnish_lists(account)
 
 
 def judged(done: Done) -> dict[str, tuple[bool | None, list[str]]]:
@@ -107,7 +114,11 @@ def test_an_address_book_that_may_only_be_read(account: AccountUnderTest) -> Non
     (says,) = is_wrong(run_command(account.environment, "check", "--json"), "groups")
     to_make = "API token" if account.is_over_jmap else "app password"
     assert f"may be read, but not written: make an {to_make} with read and write access" in says
-    variables = {"MAILROOM_GROUP_FEED": "News", "MAILROOM_MAILBOX_FEED": "Feed"}
+    variables = {
+        "MAILROOM_GROUP_FEED": "News",
+        "MAILROOM_GROUP_FEED_DOMAINS": "Feed domains",
+        "MAILROOM_MAILBOX_FEED": "Feed",
+    }
     done = run_command(account.environment, "check", "--json", **variables)
     missing, says = is_wrong(done, "groups")
     assert "'News' is missing" in missing
