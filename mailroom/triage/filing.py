@@ -24,7 +24,7 @@ from mailroom.model.address_book import (
 )
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.party import Party, PartyKind, kind_of, whole_domain
+from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.layout import Destination, Layout
@@ -48,7 +48,7 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
             work.filings[decision.party] = filing
         elif decision.party not in work.set_aside:
             without_card.append(decision)
-    _reject_sharers(work, view)
+    _reject_sharers(work, view, contacts)
     unborn = {x.party: file_unborn(x, layout, beneath_of(x, work, contacts, layout)) for x in without_card}
     for decision in work.decisions:  # not before: they may share a card with others
         if task_of(decision) in work.held:
@@ -108,10 +108,16 @@ def beneath_of(decision: Decision, work: Work, contacts: SendersCards, layout: L
     return None
 
 
-def _reject_sharers(work: Work, view: MailView) -> None:
+def _reject_sharers(work: Work, view: MailView, contacts: Contacts) -> None:
     """Leave to the person who shares a card with others and is to be in another group."""
     conflicts: dict[str, list[Message]] = defaultdict(list)
-    for sender, reason in shared_card_conflicts(work.filings.values()).items():
+    shared = shared_card_conflicts(work.filings.values())
+    beside_domains = {
+        sender: reason
+        for sender, filing in work.filings.items()
+        if (reason := _why_not_alone(filing, contacts))
+    }
+    for sender, reason in (shared | beside_domains).items():
         message_ids = work.filings[sender].decision.message_ids
         conflicts[reason] += [view.marked.messages[x] for x in message_ids]
         if message_ids:
@@ -120,6 +126,18 @@ def _reject_sharers(work: Work, view: MailView) -> None:
             work.fail(sender, reason)
     for reason, messages in conflicts.items():
         work.rejected |= reject(messages, reason, view.layout)
+
+
+def _why_not_alone(filing: Filing, contacts: Contacts) -> str:
+    """Say why filing a sender would decide about everybody at their domain; empty where it would not."""
+    sender = filing.decision.party
+    domain = whole_domain(Address(sender)) if kind_of(sender) is PartyKind.SENDER else None
+    if domain is None:
+        return ""
+    changed = {uid for _, uid in filing.arrivals | filing.departures}
+    if changed.isdisjoint(card.uid for card in contacts.cards(domain)):
+        return ""
+    return f"{shown(domain)} has the same contact card: give {shown(sender)} a card of their own"
 
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:
@@ -182,15 +200,20 @@ def _joining(work: Work, without_card: Iterable[Decision], contacts: Contacts) -
 def _new_card(decision: Decision, work: Work, contacts: Contacts) -> NewCard:
     """Return the card that a party gets which has none.
 
-    A list's gets the posting address only where that is nobody's yet: on a second card beside a person's own
-    it would say something else of the same sender.
+    A list's gets the posting address only where that is nobody's yet, and nobody's by their domain: on a
+    second card beside a person's own it would say something else of the same sender.
     """
     card = decision.new_card()
     post = parse_address(card.email) if kind_of(decision.party) is PartyKind.LIST else None
-    is_somebodys = post is not None and (
-        contacts.cards(post) or work.is_under_way(post) or post in work.own or work.own.may_hold(post)
-    )
-    return evolve(card, email="") if is_somebodys else card
+    parties: tuple[Party | None, ...] = (post, whole_domain(post)) if post else ()
+    is_free = all(party is None or _is_nobodys(party, work, contacts) for party in parties)
+    return card if is_free else evolve(card, email="")
+
+
+def _is_nobodys(party: Party, work: Work, contacts: Contacts) -> bool:
+    """Whether no card stands for a party, nothing is being decided about it, and it is not the person."""
+    is_own = party in work.own or work.own.may_hold(party)
+    return not (contacts.cards(party) or work.is_under_way(party) or is_own)
 
 
 def leave_groups(book: AddressBook, work: Work) -> None:

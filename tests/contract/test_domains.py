@@ -177,6 +177,16 @@ def test_two_categories_for_one_domain_are_left_to_the_person(domains: AccountUn
     assert domains.mailboxes_of(carols) == {"Jail"}
 
 
+def test_one_senders_label_decides_about_nobody_else_at_their_domain(domains: AccountUnderTest) -> None:
+    """Where somebody has put their address onto the domain's card, it is left to the person."""
+    add_contact(domains, "The shop", EVERYBODY, ANN[1], groups=["Imbox domains"])
+    anns = domains.receive([ANN], "Inbox", "@ToJail")
+    (rejected,) = run_cycle(domains).rejected
+    assert "a card of their own" in rejected.reason
+    assert groups_of(domains, EVERYBODY) == ["Imbox domains"]
+    assert domains.mailboxes_of(anns) == {"Inbox", "@ToJail", "@MailroomError"}
+
+
 def test_labels_on_a_conversation_leave_the_domain_of_known_people_alone(domains: AccountUnderTest) -> None:
     """They speak of the stranger in it, as a triage label alone does; on the known one's mail they just
     come off. Of two known people nobody can know whose domain was meant; of one alone it is.

@@ -11,6 +11,7 @@ from tests.support.accounts import (
     Sender,
     add_contact,
     contacts,
+    furnish_domains,
     furnish_lists,
     groups_of,
     label,
@@ -179,6 +180,20 @@ def test_a_posting_address_that_is_somebodys_already_stays_theirs(lists: Account
     assert groups_of(lists, POST) == ["Imbox"]
     assert len(contacts(lists)) == 2
     assert run_cycle(lists).says_nothing_new
+
+
+def test_a_posting_address_of_a_domain_that_is_decided_on_stays_with_the_domain(
+    lists: AccountUnderTest,
+) -> None:
+    """What is written from it, but not over the list, goes where everybody's mail there goes."""
+    furnish_domains(lists)
+    add_contact(lists, "Everyone at lists.example.org", "*@lists.example.org", groups=["Imbox domains"])
+    over(lists, ANN, "Screener", "@ToJail", LIST_LABEL)
+    run_cycle(lists)
+    theirs = lists.receive([("The moderators", POST)], "Screener")
+    run_cycle(lists)
+    assert lists.mailboxes_of(theirs) == {"Inbox"}
+    assert groups_of(lists, POST) == []
 
 
 def test_what_the_person_posts_goes_where_the_list_goes(lists: AccountUnderTest) -> None:
