@@ -120,6 +120,8 @@ def offer(
             return Exit.FAILED
         with Progress("installing the rules"):
             left = carry_out(installation.port, plan_for, plan)
+        if left.problems:  # somebody has changed the scripts since the question
+            raise UserError(left.problems)
         terminal.paragraph("done", "✓ ", GREEN)
         show_what_to_put_in(terminal, left)
         return Exit.FAILED if left.to_put_in else Exit.DONE

@@ -105,9 +105,10 @@ class RulesUpkeep:
         standing = standing_of(installation.scripts, wanted)
         plan = plan_upkeep(installation.scripts, wanted)
         if keeps and plan.changes:
-            carry_out(installation.port, lambda scripts: plan_upkeep(scripts, wanted), plan)
-            log(logging.INFO, "rules_installed", done=list(plan.does))
-            standing = Standing.CURRENT
+            left = carry_out(installation.port, lambda scripts: plan_upkeep(scripts, wanted), plan)
+            if left.standing is Standing.CURRENT:
+                log(logging.INFO, "rules_installed", done=list(plan.does))
+            plan, standing = left, left.standing
         if standing is Standing.ABSENT and keeps:
             self._tell("", NOT_INSTALLED)
         elif standing is Standing.STALE:

@@ -12,12 +12,15 @@ from typing import TypeAlias
 import pytest
 
 from mailroom.account import open_scripts
+from mailroom.commands.installation import offer, read_installation
+from mailroom.errors import UserError
+from mailroom.output.terminal import Terminal
 from tests.conftest import open_account_on
 from tests.support.accounts import add_contact, furnish
 from tests.support.mail import Mail
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
-from tests.support.running import Done, opened, run_command
+from tests.support.running import Done, opened, run_command, settings_for
 
 Account: TypeAlias = AccountOnSandbox | AccountOnCyrus
 
@@ -104,6 +107,22 @@ class TestInstall:
         assert install(account, "--force").code == 0
         assert edited in account.scripts().values()
         assert account.scripts()["Mailroom"] != edited
+
+    def test_what_is_edited_between_the_question_and_the_yes_stays_and_is_said(
+        self, account: Account, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nothing is written over, and nothing is called done."""
+        install(account)
+        account.add_mailboxes({"News": None})
+        variables = {"MAILROOM_MAILBOX_FEED": "News"}
+        installation = read_installation(opened(account, **variables), settings_for(account, variables))
+        assert installation
+        edited = account.scripts()["Mailroom"] + b"# mine\n"
+        account.put_script("Mailroom", edited)
+        with pytest.raises(UserError, match="edited by hand"):
+            offer(Terminal(), installation, is_agreed=True)
+        assert "done" not in capsys.readouterr().out
+        assert account.scripts() == {"Mailroom": edited}
 
     def test_a_script_of_that_name_that_is_not_ours_stays(
         self, account: AccountOnSandbox | AccountOnCyrus

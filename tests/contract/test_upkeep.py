@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from mailroom.commands.upkeep import LOOK_AGAIN_SECONDS, RETRY_SECONDS, RulesUpkeep
+from mailroom.jmap.sieve import JmapSieveScripts
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NoteKind
 from mailroom.model.party import MailingList, Party, WholeDomain
@@ -208,6 +209,24 @@ class TestKept:
         service.cycle()
         service.cycle()
         assert (account.active_script(), account.scripts()) == found
+
+    def test_what_the_person_does_meanwhile_is_not_called_installed(
+        self, account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They edit our script between the look and the write: it stays, and the log claims nothing."""
+        install(account)
+        edited = account.scripts()["Mailroom"] + b"# mine\n"
+        asked = JmapSieveScripts.why_invalid
+
+        def edit_meanwhile(port: JmapSieveScripts, content: bytes) -> str:
+            account.put_script("Mailroom", edited)
+            return asked(port, content)
+
+        monkeypatch.setattr(JmapSieveScripts, "why_invalid", edit_meanwhile)
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            Service(account, **KEEPS).cycle()
+        assert events(caplog) == []
+        assert account.scripts() == {"Mailroom": edited}
 
 
 class TestImported:
