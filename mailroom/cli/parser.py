@@ -112,7 +112,9 @@ def _add_what_looks(commands: _Commands) -> None:
         "--since", type=day, metavar="DAY", help="from this day on (2026-01-31), or of so many days (7d)"
     )
     history.add_argument(
-        "--sender", metavar="ADDRESS", help="only what was done to them: ann@example.com, *@example.com"
+        "--sender",
+        metavar="ADDRESS",
+        help="only what was done to them: ann@example.com, *@example.com, a list's <List-Id>",
     )
     why = commands.add(
         calls.call_why,
@@ -247,7 +249,12 @@ def _add_what_runs(commands: _Commands) -> None:
         calls.call_undo, "take decisions about senders back: their mail waits in Screener again",
         " news@example.com", json=True, asks=True,
     )  # fmt: skip
-    undo.add_argument("addresses", nargs="*", metavar="ADDRESS", help="a sender's address")
+    undo.add_argument(
+        "addresses",
+        nargs="*",
+        metavar="ADDRESS",
+        help="a sender's address; in quotes '*@example.com', or a list by its List-Id: '<…>'",
+    )
     undo.add_argument(
         "--last", action="store_true", help="what was done last, exactly as it was before; needs the journal"
     )

@@ -14,12 +14,16 @@ from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Decided, Entry, Swept
 from mailroom.journal.form import as_json as entry_as_json
-from mailroom.model.address import Address, parse_address
+from mailroom.model.address import parse_address
+from mailroom.model.mailing_list import list_in_brackets
 from mailroom.model.party import Party
 from mailroom.output.terminal import YELLOW, Progress, Terminal
 from mailroom.triage.words import number_of
 
 LEAST_DONE_WIDTH = 20
+
+HOW_TO_NAME = "name a sender as ann@example.com, a domain as '*@example.com', a list as '<its List-Id>'"
+"""What a person is told who has named nobody."""
 
 
 @frozen
@@ -46,7 +50,7 @@ def history(*, since: date | None, sender: str | None, as_json: bool) -> Exit:
     Raises:
         UserError: `sender` is no address.
     """
-    address = read_address(sender) if sender else None
+    address = read_party(sender) if sender else None
     settings = configured()
     account = open_account(settings)
     with Progress("reading the journal"):
@@ -74,15 +78,15 @@ def history(*, since: date | None, sender: str | None, as_json: bool) -> Exit:
     return Exit.FAILED if found is None else Exit.DONE
 
 
-def read_address(text: str) -> Address:
-    """Read a sender's address.
+def read_party(text: str) -> Party:
+    """Read whom a person names: a sender, everybody at a domain, or a mailing list.
 
     Raises:
-        UserError: It is none.
+        UserError: It is none of them.
     """
-    if address := parse_address(text):
-        return address
-    raise UserError([f"{text!r} is not an address: name a sender as ann@example.com"])
+    if party := list_in_brackets(text) or parse_address(text):
+        return party
+    raise UserError([f"{text!r} is not an address: {HOW_TO_NAME}"])
 
 
 def only_of(entry: Entry, parties: Collection[Party]) -> Entry | None:

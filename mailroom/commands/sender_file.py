@@ -15,6 +15,8 @@ from attrs import frozen
 
 from mailroom.errors import UserError
 from mailroom.model.address import parse_address
+from mailroom.model.mailing_list import list_in_brackets
+from mailroom.model.names import clean_name
 from mailroom.model.party import PartyKind, WholeDomain, kind_of, whole_domain
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
@@ -49,6 +51,7 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     lines = [
         "# One sender a line: category  address  # name, messages",
         *(["# Everybody at a domain: category  *@dom.example"] if scheme.domain_groups else []),
+        *(["# A mailing list: category  <its List-Id>"] if scheme.list_label else []),
         f"# Categories: {', '.join(titles)}",
         f"# Messages are counted since {since}. What begins with # is left as it is:",
         "# take it off where you agree, write another category where you do not,",
@@ -173,6 +176,8 @@ def _decision(text: str, scheme: Scheme) -> Decision:
         return Decision(Whom.named(party), category)
     if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
         name = noted["name"]
+    if named := list_in_brackets(f"<{email}>" if written.endswith(f"<{email}>") else email):
+        return Decision(Whom.named(named, clean_name(name)), category)
     for who in read_correspondents([(name, email)]):
         if kind_of(who.address) is not PartyKind.SENDER:
             raise ValueError(f"{written!r} stands for everybody at a domain, and is no sender's address")

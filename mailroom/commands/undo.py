@@ -8,6 +8,7 @@ from attrs import frozen
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
+from mailroom.commands.history import HOW_TO_NAME
 from mailroom.commands.journaled import CAUSES, moment, open_entries, why_no_journal
 from mailroom.commands.plan import filing_as_json, show_filings
 from mailroom.errors import UserError
@@ -15,8 +16,8 @@ from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
 from mailroom.model.address import parse_address
-from mailroom.model.mailing_list import parse_list_id
-from mailroom.model.party import MailingList, Party, shown
+from mailroom.model.mailing_list import list_in_brackets
+from mailroom.model.party import Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -91,11 +92,10 @@ def _parties(texts: Sequence[str], *, last: bool) -> list[Party]:
     parties: dict[Party, None] = {}
     problems = []
     for text in texts:
-        identifier = parse_list_id(text) if text.startswith("<") else None
-        if party := parse_address(text) or (identifier and MailingList(f"<{identifier}>")):
+        if party := list_in_brackets(text) or parse_address(text):
             parties[party] = None
         else:
-            problems.append(f"{text!r} is not an address: name senders as ann@example.com")
+            problems.append(f"{text!r} is not an address: {HOW_TO_NAME}")
     if last and texts:
         problems.append("--last takes back what was done last: name no senders besides")
     elif not (last or texts):

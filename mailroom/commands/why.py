@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
-from mailroom.commands.history import lines_of, only_of, read_address, show_lines
+from mailroom.commands.history import lines_of, only_of, read_party, show_lines
 from mailroom.commands.journaled import moment, open_entries, why_no_journal
 from mailroom.commands.standing import Standing, counting, find_standing, say_new_mail, say_standing
 from mailroom.errors import UserError
@@ -19,8 +19,8 @@ from mailroom.journal.form import as_json as entry_as_json
 from mailroom.model.address import Address, parse_address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
-from mailroom.model.mailing_list import parse_list_id
-from mailroom.model.party import MailingList, Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.mailing_list import list_in_brackets
+from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import NoSender
 from mailroom.output.terminal import Progress, Terminal
@@ -70,7 +70,7 @@ def why(text: str, *, as_json: bool) -> Exit:
     """
     bare = text.strip()
     is_message_id = bare.startswith("<") and bare.endswith(">")
-    asked: Party | None = None if is_message_id else read_address(bare)
+    asked: Party | None = None if is_message_id else read_party(bare)
     settings = configured()
     account = open_account(settings)
     terminal = Terminal()
@@ -92,8 +92,8 @@ def why(text: str, *, as_json: bool) -> Exit:
 
 def _find(account: Account, text: str) -> tuple[Message | None, Party | None]:
     """Return the message with a Message-ID, and who wrote it; a list or address in brackets is it alone."""
-    if "@" not in text and (identifier := parse_list_id(text)):  # every Message-ID has one
-        return None, MailingList(f"<{identifier}>")
+    if named := list_in_brackets(text):
+        return None, named
     found = account.search.named(text[1:-1].strip())
     if found:
         return found[0], sender_of(found[0])

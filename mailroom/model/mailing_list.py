@@ -131,6 +131,17 @@ def parse_list_id(text: str) -> str | None:
     return _identifier(bracketed[-1] if bracketed else bare.strip())
 
 
+def list_in_brackets(text: str) -> MailingList | None:
+    """Return the list that a person names by its identifier, ``<dev.lists.example>``; None where it is none.
+
+    An address or a Message-ID in brackets is none: each has an @.
+    """
+    bare = text.strip()
+    is_whole = bool(_BRACKETED.fullmatch(bare)) and "@" not in bare
+    identifier = parse_list_id(bare) if is_whole else None
+    return MailingList(f"<{identifier}>") if identifier else None
+
+
 def lists_in_note(note: str) -> tuple[MailingList, ...]:
     """Return which lists a contact card stands for, by the lines of its note that begin with List-Id.
 

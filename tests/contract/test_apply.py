@@ -8,12 +8,14 @@ import pytest
 
 from tests.support import vcards
 from tests.support.accounts import (
+    LIST_LABEL,
     AccountUnderTest,
     Sender,
     add_contact,
     contacts,
     contacts_of,
     furnish_domains,
+    furnish_lists,
     groups_of,
     members,
 )
@@ -22,6 +24,7 @@ from tests.support.running import Done, run_command, run_cycle
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
 NEWS = ("The News", "news@lists.example")
+NEWS_LIST = [("List-Id", "News <news.lists.example>")]
 MANY = 400
 
 
@@ -285,6 +288,38 @@ class TestMany:
         assert (groups_of(account, ANN[1]), groups_of(account, NEWS[1])) == (["Imbox"], ["Feed"])
         name = vcards.value(contacts_of(account, NEWS[1])[0], "FN")
         assert name.replace("\\,", ",") == "Smith & Sons, Ltd. # 1"
+
+
+class TestLists:
+    """A line about a mailing list means what the label beside another means."""
+
+    def test_a_list_is_filed_and_its_mail_moves(self, account: AccountUnderTest, path: Path) -> None:
+        """Whoever wrote it; applied again, nothing is left to do."""
+        furnish_lists(account)
+        over = account.receive_with(NEWS_LIST, ANN, "Screener")
+        own = account.receive([ANN], "Screener")
+        done = applied(account, path, "Feed  <news.lists.example>  # News, 1 message")
+        assert (done.code, done.errors) == (0, "")
+        assert [account.mailboxes_of(each) for each in (over, own)] == [{"Feed"}, {"Screener"}]
+        (card,) = contacts(account).values()
+        assert vcards.value(card, "FN") == "News"
+        assert vcards.value(card, "NOTE") == "List-Id: <news.lists.example>"
+        before = account.state()
+        again = applied(account, path, "Feed  <news.lists.example>")
+        assert (again.code, account.state()) == (0, before)
+
+    def test_the_line_that_senders_writes_of_a_list_is_taken(
+        self, account: AccountUnderTest, path: Path
+    ) -> None:
+        """And changes nothing: it is as the file says."""
+        furnish_lists(account)
+        account.receive_with(NEWS_LIST, ANN, "Screener", "@ToFeed", LIST_LABEL)
+        run_cycle(account)
+        run_command(account.environment, "senders", "--file", str(path), "--since", "2026-01-01")
+        assert "<news.lists.example>" in path.read_text("utf-8")
+        before = account.state()
+        done = run_command(account.environment, "apply", str(path), "--yes")
+        assert (done.code, done.errors, account.state()) == (0, "", before)
 
 
 class TestDomains:

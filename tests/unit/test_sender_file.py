@@ -185,6 +185,28 @@ def test_an_address_that_is_no_plain_word_is_written_as_it_is_compared() -> None
     assert "Feed         ann@example.net  # 1 message" in render_senders([each], SCHEME, "2026-01-01")
 
 
+class TestLists:
+    """Lines about mailing lists."""
+
+    @pytest.mark.parametrize(
+        ("line", "name"),
+        [
+            ("Feed <dev.lists.example.org>", "dev.lists.example.org"),
+            ("feed\t<DEV.lists.example.org>  # Dev list, no messages", "Dev list"),
+            ('Feed  "Dev list" <dev.lists.example.org>', "Dev list"),
+        ],
+    )
+    def test_a_line_names_a_list_by_its_list_id_in_brackets(self, line: str, name: str) -> None:
+        """What it is called may stand before it, or before the number of messages."""
+        assert read(line, WHOLE_SCHEME) == {"<dev.lists.example.org>": ("Feed", name)}
+
+    @pytest.mark.parametrize("text", ["<>", "<dev>", "dev.lists.example.org", "<a.example> <b.example>"])
+    def test_what_names_no_list_is_an_error(self, text: str) -> None:
+        """One word is no identifier, and without brackets nobody is meant."""
+        with pytest.raises(UserError, match="line 1"):
+            read(f"Feed {text}", WHOLE_SCHEME)
+
+
 class TestDomains:
     """Lines about everybody at a domain."""
 
