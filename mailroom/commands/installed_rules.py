@@ -43,7 +43,7 @@ def judge_installation(installation: Installation) -> Finding:
             return Finding(
                 SUBJECT,
                 Verdict.NOT_SEEN,
-                f"no rules of Mailroom's are installed on this server{other}: `mailroom rules --install` "
+                f"no rules of Mailroom's are in force on this server{other}: `mailroom rules --install` "
                 "shows what it would do",
             )
 
