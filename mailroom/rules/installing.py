@@ -28,6 +28,9 @@ from mailroom.rules.own_script import NAME, Ownership, extensions_of, is_same, o
 _Step: TypeAlias = tuple[ScriptChange, str]
 """One request, and what it does in words."""
 
+VACATION_REPLY: Final = "urn:ietf:params:jmap:vacationresponse"
+"""What Cyrus calls the script that it makes of a vacation reply (RFC 8621 section 8)."""
+
 FORMER: Final = "mailroom-former-"
 """Begins the name of a script that keeps what another one was before."""
 
@@ -223,7 +226,12 @@ def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) 
     edit = ScriptChange(contents={active.id: put(outside, wanted.block)})
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))
     remark = f"Your script {active.name!r} has a command that ends it: the rules behind that do not count."
-    remarks = (remark,) if ends_early(outside) else ()
+    remarks: tuple[str, ...] = (remark,) if ends_early(outside) else ()
+    if active.name == VACATION_REPLY:
+        remarks += (
+            "The server makes that script of your vacation reply, and writes it anew without the block when "
+            "you change the reply: run this again then.",
+        )
     return _plan(scripts, wanted, standing, steps, beside=active.name, remarks=remarks)
 
 

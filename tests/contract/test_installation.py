@@ -189,6 +189,15 @@ class TestBeside:
         assert "marked block" in done.errors
         assert account.scripts()["mine"] == edited
 
+    @pytest.mark.parametrize("account", SERVERS[:2], indirect=True)
+    def test_it_is_said_that_the_server_writes_a_vacation_reply_anew(self, account: Account) -> None:
+        """Cyrus does, without our block, and leaves its script active when the reply is off."""
+        reply = b'require "vacation";\r\nvacation "away";\r\n'
+        account.put_script("urn:ietf:params:jmap:vacationresponse", reply)
+        done = install(account, "--into-active")
+        assert done.code == 0
+        assert "writes it anew without the block" in " ".join(done.output.split())
+
     def test_where_there_is_no_room_nothing_is_done(self, account: Account) -> None:
         """A server keeps so many scripts and no more: without a copy of theirs, theirs is not touched."""
         account.put_script("mine", THEIRS)
