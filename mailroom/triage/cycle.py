@@ -35,6 +35,7 @@ from mailroom.triage.plan import Filing
 from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
 from mailroom.triage.ruling import labelled_parties, subject_of
 from mailroom.triage.stragglers import Stragglers
+from mailroom.triage.telling import forecast_of_file, report_of_cycle, report_of_file
 from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.warnings import find_accepted
@@ -173,7 +174,7 @@ class Triage:
             update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
-        report = work.report(view.layout, snapshot, update, self._told, names)
+        report = report_of_cycle(work, view.layout, snapshot, update, told=self._told, names=names)
         report = evolve(report, filed=tuple(map(self._unfinished.completed, report.filed)))
         report = evolve(report, filed=(*self._unfinished.take_untold(), *report.filed))
         self._unfinished.note(work, work.filings.keys())
@@ -245,7 +246,7 @@ class Triage:
         theirs = snapshot.only(said)
         names = names_for(theirs, contacts, work, view.layout)
         self._just_archived.note(self._conclude(work, view.layout, theirs, names).snapshot)
-        return evolve(work.report_of_file(view.marked, layout), seconds=self._clock() - began)
+        return evolve(report_of_file(work, view.marked, layout), seconds=self._clock() - began)
 
     def foresee(self, decisions: Iterable[Decision]) -> Forecast:
         """Say what `apply` would do; writes nothing. Senders whom nobody has named are named."""
@@ -253,7 +254,7 @@ class Triage:
         work = self._admit(decisions, view)
         snapshot = self._carrier.foresee(work, view, self._book.refresh())
         name_unborn(work, snapshot, view.layout)
-        return work.preview(view.marked, view.layout)
+        return forecast_of_file(work, view.marked, view.layout)
 
     def overview(self) -> Overview:
         """See what waits, and for whom; writes nothing."""

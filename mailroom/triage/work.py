@@ -1,15 +1,15 @@
-"""What is under way in one cycle, and the report that becomes of it."""
+"""What is under way in one cycle, or by one file of decisions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from attrs import Factory, define, evolve, field
 
 from mailroom.model.address_book import Contacts, SendersCards
 from mailroom.model.contacts import CardUid
-from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
+from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party
 from mailroom.model.ports import Update
@@ -20,7 +20,7 @@ from mailroom.triage.layout import Layout
 from mailroom.triage.moves import Move, moves_of
 from mailroom.triage.outcome import by_party
 from mailroom.triage.plan import NO_CHANGE, Filing, sweep
-from mailroom.triage.report import Filed, Forecast, Rejected, Report, Unmarked, Warned
+from mailroom.triage.report import Filed
 from mailroom.triage.ruling import Ruling, parties_of, sender_of, subject_of
 
 Task = tuple[Party, str] | MessageId
@@ -124,15 +124,6 @@ class Work:
         for decision in self.decisions:
             if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
                 self.fail(decision.party, reason)
-
-    def not_filed(self, marked: Snapshot, layout: Layout) -> dict[Party, str]:
-        """Return why parties are not filed, those included whose labelled messages are left to the person."""
-        rejected = {
-            party: each.reason
-            for message_id, each in self.rejected.items()
-            if (party := subject_of(marked.messages[message_id], layout))
-        }
-        return rejected | self.postponed | self.set_aside | self.failed
 
     def party_of(self, message: Message) -> Party | None:
         """Return the party that is filed and whose decision counts for a message, if there is one."""
@@ -272,16 +263,6 @@ class Work:
         """Return how the parties would be filed, each with how many of their messages would move."""
         return tuple((filing, self.moved[party]) for party, filing in self.filings.items())
 
-    def preview(self, marked: Snapshot, layout: Layout) -> Forecast:
-        """Say what would become of what a person says otherwise than by labels."""
-        left = self.not_filed(marked, layout)
-        return Forecast(self.foreseen(), (), left=left, set_aside=self.set_aside, staying=self.staying)
-
-    def report_of_file(self, marked: Snapshot, layout: Layout) -> Report:
-        """Say what became of it."""
-        failed = self.not_filed(marked, layout)
-        return Report(filed=self.filed(marked), failed=failed, set_aside=self.set_aside)
-
     def filed(self, marked: Snapshot) -> tuple[Filed, ...]:
         """Say how the parties were filed of whom nothing failed.
 
@@ -305,53 +286,6 @@ class Work:
                 self.staying.get(party, 0),
             )
             for party, filing in self.filings.items()
-        )
-
-    def report(
-        self,
-        layout: Layout,
-        before: Snapshot,
-        update: Update,
-        told: Collection[MessageId],
-        names: Mapping[Party, str],
-    ) -> Report:
-        """Say what the cycle did.
-
-        Args:
-            before: The labelled messages before its last step, which was `update`.
-            told: Messages whose rejection an earlier cycle has told. Not all of them bear the error label.
-            names: What senders are called on their cards.
-        """
-
-        def got(message_id: MessageId, label: MailboxId | None) -> bool:
-            was, now = before.messages.get(message_id), update.snapshot.messages.get(message_id)
-            return bool(was and now and label in now.mailbox_ids - was.mailbox_ids)
-
-        def is_new(message_id: MessageId) -> bool:
-            was = before.messages.get(message_id)
-            is_marked = was is not None and layout.error in was.mailbox_ids
-            return got(message_id, layout.error) or not (is_marked or message_id in told)
-
-        return Report(
-            filed=self.filed(before),
-            rejected=tuple(
-                Rejected(before.messages[message_id], rejection.reason, is_new(message_id))
-                for message_id, rejection in self.rejected.items()
-                # Else it needs nobody, or was deleted meanwhile.
-                if not rejection.drops_label and message_id in before.messages
-            ),
-            released=self.all_released(before),
-            failed=self.postponed | self.failed,
-            unmarked=tuple(
-                Unmarked(before.messages[x], reason)
-                for x, reason in self.refused.items()
-                if x in before.messages
-            ),
-            warned=tuple(
-                Warned(message, names.get(sender, ""))
-                for message in map(before.messages.__getitem__, update.changed)
-                if got(message.id, layout.warning) and (sender := sender_of(message))
-            ),
         )
 
 
