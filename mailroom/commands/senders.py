@@ -122,7 +122,7 @@ def _conclude(terminal: Terminal, found: Found, since: date, file: Path | None) 
         terminal.paragraph(f"{each}: who is in there may be filed and is not told as such.")
     terminal.paragraph(
         f"{number_of(len(writing), 'sender')} since {since}, {undecided} of them not filed"
-        + (f"; {silent} more are filed and did not write." if silent else ".")
+        + (f"; {silent} more {'is' if silent == 1 else 'are'} filed and did not write." if silent else ".")
     )
     if file:
         terminal.paragraph(f"{file} has them. Edit it, then: mailroom apply {file}")

@@ -105,7 +105,8 @@ def _show_next_step(terminal: Terminal, items: Sequence[Item], *, applied: bool,
         approve = "`mailroom approve --correspondents`, so that nobody you write to is screened; then "
         terminal.paragraph(
             f"Everything exists. Next: {approve if can_approve else ''}`mailroom rules -o mailrules.json`, "
-            "and import that file at Fastmail (Settings → Filters & Rules)."
+            "and import that file at Fastmail (Settings → Filters & Rules), or `mailroom rules --install` "
+            "on a server that takes Sieve scripts over JMAP."
         )
 
 
