@@ -94,7 +94,7 @@ class RulesUpkeep:
         from mailroom.commands.installation import read_installation  # noqa: PLC0415
 
         installation = read_installation(self._account, self._settings)
-        if installation is None:
+        if installation is None or self._is_unsure():
             return
         from mailroom.journal.needs import RULES_INSTALLED  # noqa: PLC0415
         from mailroom.rules.carrying_out import carry_out  # noqa: PLC0415
@@ -122,10 +122,25 @@ class RulesUpkeep:
         from mailroom.rules.routing import rules_of  # noqa: PLC0415
 
         # Of a reading that broke off, a list may be missing that is still decided on.
-        rules = repr(rules_of(self._account.book.refresh(), self._settings.scheme))
+        contacts = self._account.book.refresh()
+        if self._is_unsure():
+            return
+        rules = repr(rules_of(contacts, self._settings.scheme))
         imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
         if imported and imported != self._imported:
             self._tell(self._imported, IMPORT)
+
+    def _is_unsure(self) -> bool:
+        """Whether a contact card cannot be read, which may be a mailing list's: its rule would be missing."""
+        left_out = self._account.book.left_out()
+        if left_out:
+            log(
+                logging.WARNING,
+                "rules_not_checked",
+                reason=f"a mailing list may be decided on there: {left_out[0]}",
+                again_in_seconds=LOOK_AGAIN_SECONDS,
+            )
+        return bool(left_out)
 
     def _tell(self, key: str, says: str) -> None:
         """Say it in the log, and in the journal where it has a key there; once for each cause."""

@@ -17,8 +17,10 @@ from mailroom.model.notes import NoteKind
 from mailroom.model.party import MailingList, Party, WholeDomain
 from mailroom.model.whom import Whom
 from tests.conftest import open_account_on
-from tests.support import vcards
-from tests.support.accounts import JOURNAL, furnish
+from tests.support import harm, vcards
+from tests.support.accounts import JOURNAL, add_contact, furnish
+from tests.support.behind import behind
+from tests.support.harm import Harm
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import opened, run_command, settings_for
@@ -174,6 +176,26 @@ class TestKept:
         assert b'"News"' in account.scripts()["Mailroom"]
         assert account.active_script() == "Mailroom"
         assert notices(account) == []
+
+    def test_where_a_card_cannot_be_read_the_rules_stay(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It may be that of a mailing list, whose rule would be missing."""
+        install(account)
+        before = account.scripts()
+        others = account.cards().keys()
+        add_contact(account, "Ann", "ann@example.net")
+        (odd,) = account.cards().keys() - others
+        with behind(account) as hit, caplog.at_level(logging.INFO, logger="mailroom"):
+            hit.proxy.plan = Harm(harm.cut_text, lambda x: b"multiget" in x.body or x.target.endswith(odd))
+            service = Service(account, **{**KEEPS, **hit.proxy.environment(account.environment)})
+            service.cycle()
+            assert events(caplog) == ["rules_not_checked"]
+            assert account.scripts() == before
+            account.delete_card(odd)
+            service.now += LOOK_AGAIN_SECONDS
+            service.cycle()
+        assert events(caplog) == ["rules_not_checked", "rules_installed"]
 
     def test_a_script_of_theirs_keeps_its_bytes(self, account: Account) -> None:
         """What includes our script does not change when the rules do."""
