@@ -14,6 +14,7 @@ from mailroom.model.contacts import Alteration, Card, CardKind, NewCard
 from mailroom.model.mail import MessageId
 from mailroom.model.party import MailingList, WholeDomain
 from tests.support.accounts import (
+    DOMAIN_GROUPS,
     GROUPS,
     contacts,
     contacts_of,
@@ -166,6 +167,7 @@ def test_groups_are_known_over_the_other_way(
         "Imbox": "holds 1 contact" if seen is OVER_JMAP else None,
         "Jail": "holds 1 contact" if seen is OVER_JMAP else None,
         "Paper Trail": None,
+        **dict.fromkeys(DOMAIN_GROUPS),
     }
     run_cycle(account, **seen)
     messages = [account.receive([(f"S{n}", f"s{n}@example.net")], "Screener", "@ToFeed") for n in range(2)]
