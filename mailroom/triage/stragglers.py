@@ -138,6 +138,10 @@ class Stragglers:
         if before == self._swept_state:
             self._swept_state = after
 
+    def note_contacts_read(self) -> None:
+        """Hear that somebody else has read the contacts: what was new in them, no cycle will hear of."""
+        self._swept_state = None
+
     @property
     def unswept(self) -> frozenset[Party]:
         """Parties of whom a message could not be moved, and is tried again after its pause."""

@@ -25,6 +25,7 @@ from tests.support.accounts import (
     GROUPS,
     JOURNAL,
     LABELS,
+    LIST_LABEL,
     PROTECTED,
     AccountUnderTest,
     add_contact,
@@ -112,7 +113,7 @@ class TestShowing:
         """Cards and groups are known by identifiers that nobody else makes, labels by the settings."""
         add_contact(account, "Carol", "carol@example.net", groups=["Imbox"])
         shown = told(account)
-        labels = {*LABELS, DOMAIN_LABEL, JOURNAL, "Screener"}
+        labels = {*LABELS, DOMAIN_LABEL, LIST_LABEL, JOURNAL, "Screener"}
         assert shown.keys() == {ANN[1], ACME[1], BOB[1], *GROUPS, *DOMAIN_GROUPS, *labels}
         assert {name for name, each in shown.items() if not each["is_untouched"]} == {"Imbox", JOURNAL}
         assert shown[JOURNAL]["stays_because"] == "holds 1 message"

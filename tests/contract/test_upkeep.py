@@ -11,18 +11,18 @@ import pytest
 from attrs import evolve
 
 from mailroom.commands.upkeep import LOOK_AGAIN_SECONDS, RETRY_SECONDS, RulesUpkeep
-from mailroom.jmap.sieve import JmapSieveScripts
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NoteKind
 from mailroom.model.party import MailingList, Party, WholeDomain
 from mailroom.model.whom import Whom
-from tests.conftest import open_account_on
+from tests.conftest import OVER_JMAP, open_account_on
 from tests.support import harm, vcards
-from tests.support.accounts import JOURNAL, add_contact, furnish
+from tests.support.accounts import JOURNAL, add_contact, furnish, join
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
+from tests.support.proxy import Exchange
 from tests.support.running import opened, run_command, settings_for
 
 Account: TypeAlias = AccountOnSandbox | AccountOnCyrus
@@ -233,22 +233,38 @@ class TestKept:
         assert (account.active_script(), account.scripts()) == found
 
     def test_what_the_person_does_meanwhile_is_not_called_installed(
-        self, account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, account: Account, caplog: pytest.LogCaptureFixture
     ) -> None:
         """They edit our script between the look and the write: it stays, and the log claims nothing."""
         install(account)
         edited = account.scripts()["Mailroom"] + b"# mine\n"
-        asked = JmapSieveScripts.why_invalid
 
-        def edit_meanwhile(port: JmapSieveScripts, content: bytes) -> str:
+        def edit_meanwhile(exchange: Exchange) -> None:
             account.put_script("Mailroom", edited)
-            return asked(port, content)
+            exchange.pass_on()
 
-        monkeypatch.setattr(JmapSieveScripts, "why_invalid", edit_meanwhile)
-        with caplog.at_level(logging.INFO, logger="mailroom"):
-            Service(account, **KEEPS).cycle()
+        with behind(account) as hit, caplog.at_level(logging.INFO, logger="mailroom"):
+            hit.proxy.plan = Harm(edit_meanwhile, lambda x: "SieveScript/validate" in x.calls, times=1)
+            Service(account, **{**KEEPS, **hit.proxy.environment(account.environment)}).cycle()
+            assert hit.proxy.plan.hits == 1
         assert events(caplog) == []
         assert account.scripts() == {"Mailroom": edited}
+
+
+def test_what_it_reads_of_the_contacts_is_swept_by_all_the_same(request: pytest.FixtureRequest) -> None:
+    """A card put into a group by hand right before that: the sender's mail moves with the next cycle."""
+    with closing(open_account_on(OVER_JMAP, request)) as account:
+        assert isinstance(account, AccountOnSandbox)
+        furnish(account)
+        uid = add_contact(account, "Ann", "ann@example.net")
+        waiting = account.receive([("Ann", "ann@example.net")], "Screener")
+        service = Service(account)
+        for _ in range(3):
+            service.mailroom.triage.run()
+        join(account, "Feed", uid)
+        service.upkeep.do_if_due()
+        service.mailroom.triage.run()
+        assert account.mailboxes_of(waiting) == {"Feed"}
 
 
 class TestImported:

@@ -49,8 +49,8 @@ class Request:
 
     @property
     def is_jmap(self) -> bool:
-        """Whether it is a request to the JMAP API."""
-        return self.method == "POST"
+        """Whether it is a request to the JMAP API; what is uploaded is none."""
+        return self.method == "POST" and self.headers.get("content-type", "").startswith("application/json")
 
     @property
     def is_session(self) -> bool:
