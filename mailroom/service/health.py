@@ -204,13 +204,14 @@ class HealthServer:
 
     def _accept(self) -> None:
         """Take in those who wait, a few at a time so that those inside are not kept waiting."""
-        for _ in range(ACCEPTS_AT_ONCE):
+        for taken in range(ACCEPTS_AT_ONCE):
             try:
                 client, _ = self._listener.accept()
             except (BlockingIOError, ConnectionError):
                 return  # nobody waits, or they have gone again
             except OSError:
-                self._make_room()
+                if not taken:  # else maybe nobody waits: without a descriptor the system does not look
+                    self._make_room()
                 return
             if len(self._connections) >= MAX_CLIENTS:
                 self._drop_oldest()

@@ -434,6 +434,24 @@ class TestHealthUnderHostileClients:
             client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
+    def test_with_one_file_descriptor_left_a_client_is_answered(self, health_server: HealthServer) -> None:
+        """Who took the last descriptor keeps it while nobody else waits for it."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as client, ExitStack() as stack:
+            client.settimeout(PATIENCE_SECONDS)
+            spare = stack.enter_context(socket.socket())
+            resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
+            try:
+                with suppress(OSError):
+                    while True:  # use up the gaps below
+                        stack.enter_context(socket.socket())
+                spare.close()
+                client.connect(("127.0.0.1", health_server.port))
+                client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
+                assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
     def test_the_service_goes_on(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """Whatever happens at the health port, polls go on and probes are answered."""
         variables = {**sandbox.environment(), "MAILROOM_POLL_INTERVAL": "0.2"}
