@@ -7,6 +7,7 @@ there cannot hide itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import NoReturn, Protocol
 
@@ -181,6 +182,10 @@ class AccountUnderTest(Protocol):
 
     def cards(self) -> Mapping[str, bytes]:
         """Return every card as the server gives it out, contact groups too."""
+
+    def at_one_moment(self) -> AbstractContextManager[object]:
+        """While it is open nobody writes, if the account can see to that; what is read belongs together."""
+        return nullcontext()
 
     def forget_changes(self) -> None:
         """Make the server refuse every sync token it has given out so far."""

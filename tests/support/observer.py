@@ -100,8 +100,10 @@ class Observer:
         """Raise AssertionError where something is wrong."""
         self.checks += 1
         account = self._stage.account
-        cards = account.cards()
-        where = {name: account.mailboxes_of(x.id) for name, x in self._stage.messages.items()}
+        # Mailroom writes several cards at once: while one request is looked at, another is being done.
+        with account.at_one_moment():
+            cards = account.cards()
+            where = {name: account.mailboxes_of(x.id) for name, x in self._stage.messages.items()}
         self._check_mail(where)
         self._check_groups_of_filed_senders(where, list(cards.values()))
         self._check_groups_of_named_senders(where, list(cards.values()))

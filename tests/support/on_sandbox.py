@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from mailroom.sandbox.server import Sandbox
 from mailroom.sandbox.store.account import Limits, SandboxAccount
@@ -121,7 +122,8 @@ class AccountOnSandbox(AccountUnderTest):
         return [mailbox.name for mailbox in self.store.mailboxes.values()]
 
     def mailboxes_of(self, message: str) -> set[str]:
-        return self.store.mailbox_names(message) if message in self.store.messages else set()
+        with self.store.lock:
+            return self.store.mailbox_names(message) if message in self.store.messages else set()
 
     def place(self, message: str, *mailboxes: str) -> None:
         self.store.move(message, *mailboxes)
@@ -130,8 +132,9 @@ class AccountOnSandbox(AccountUnderTest):
         self.store.mark_read(message)
 
     def keywords_of(self, message: str) -> set[str]:
-        found = self.store.messages.get(message)
-        return set(found.keywords) if found else set()
+        with self.store.lock:
+            found = self.store.messages.get(message)
+            return set(found.keywords) if found else set()
 
     def download(self, message: str) -> bytes:
         return composed(self.store.messages[message])
@@ -185,7 +188,11 @@ class AccountOnSandbox(AccountUnderTest):
         self.store.delete_card(name)
 
     def cards(self) -> Mapping[str, bytes]:
-        return {name: card.data for name, card in self.store.book.cards.items()}
+        with self.store.lock:  # a card that is being written is for a moment not there
+            return {name: card.data for name, card in self.store.book.cards.items()}
+
+    def at_one_moment(self) -> AbstractContextManager[object]:
+        return self.store.lock
 
     def forget_changes(self) -> None:
         self.store.forget_changes()
