@@ -534,7 +534,7 @@ class TestInterrupted:
             assert len(account.cards()) == 3
             assert not set(account.mailbox_names()) & {*LABELS, "Screener"}
             if is_whole:
-                assert writes_left == 8, "two groups left, two cards, three groups and the mailboxes"
+                assert writes_left == 12, "two groups left, two cards, seven groups and the mailboxes"
                 return
         pytest.fail("it never ends")
 
