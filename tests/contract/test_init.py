@@ -168,6 +168,7 @@ def test_where_the_server_takes_rules_they_are_put_into_force(newcomer: Newcomer
         code, shown = dialogue.ends()
     assert code == 0, shown
     assert account.scripts() == before
+    assert "Screener" in account.mailbox_names()
     if isinstance(account, AccountOnCyrus):
         assert account.mailboxes_of(newcomer.gets_mail("News", "news@far.example")) == {"Screener"}
 
