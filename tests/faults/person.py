@@ -56,6 +56,7 @@ class Person:
         answers: What answers it.
         cards: Every card as the person last wrote it; those that are gone are missing.
         disturbed: Addresses whose contacts the person has touched since the set was last cleared.
+        renamed: What contact groups were called since then.
     """
 
     account: FaultyAccountOnSandbox
@@ -64,6 +65,7 @@ class Person:
     answers: set[str] = field(factory=set)
     cards: dict[str, bytes] = field(factory=dict)
     disturbed: set[str] = field(factory=set)
+    renamed: set[str] = field(factory=set)
     _numbers: count[int] = field(factory=count)
 
     def do(self, act: Act) -> None:
@@ -173,6 +175,7 @@ class Person:
                 card = self.account.cards()[group]
                 self.put(group, card.replace(f"FN:{before}\r\n".encode(), f"FN:{after}\r\n".encode()))
                 self.disturbed.update(email.lower() for _, email in SENDERS)
+                self.renamed.add(after)
                 return
 
     def regroup(self, which: int, other: int) -> None:

@@ -231,6 +231,7 @@ class PersonAndFate(RuleBasedStateMachine):
         self.moments.clear()
         self.schedule = list(schedule)
         self.person.disturbed.clear()
+        self.person.renamed.clear()
         self.witness.moment()
         report: Report | None = None
         try:
