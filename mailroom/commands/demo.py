@@ -172,7 +172,7 @@ def _picture_of(account: SandboxAccount, scheme: Scheme) -> _Picture:
         mailboxes=mailboxes,
         groups={
             group.name: tuple(names.get(uid, uid) for uid in account.group_members(group.name))
-            for group in (*scheme.groups, *scheme.domain_groups)
+            for group in scheme.all_groups
         },
         cards={card.name: card.data for card in account.cards() if not card.summary.is_group},
     )

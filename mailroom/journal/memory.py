@@ -110,7 +110,7 @@ def _as_before(decided: Decided, entry: Entry, scheme: Scheme) -> Decision:
 
 def _category(groups: Sequence[str], scheme: Scheme) -> Category:
     """Return what being in these groups stands for."""
-    known = (group for group in (*scheme.groups, *scheme.domain_groups) if group.name in groups)
+    known = (group for group in scheme.all_groups if group.name in groups)
     return next((scheme.category_of(group) for group in known), scheme.undecided)
 
 

@@ -140,6 +140,11 @@ class Scheme:
         return tuple(dict.fromkeys(group for group in groups if group))
 
     @cached_property
+    def all_groups(self) -> tuple[ContactGroup, ...]:
+        """Every contact group that stands for a decision: those of senders, then those of domains."""
+        return (*self.groups, *self.domain_groups)
+
+    @cached_property
     def undecided(self) -> Category:
         """What it is to be decided on by nobody: in no contact group, with mail in Screener."""
         nobody = ContactGroup(Name(""), self.screener)
@@ -154,6 +159,19 @@ class Scheme:
     def labels(self) -> tuple[Name, ...]:
         """The triage labels."""
         return tuple(category.label for category in self.categories)
+
+    @property
+    def marks(self) -> tuple[Name, ...]:
+        """The mailboxes besides them that are Mailroom's own: what it marks, tells and is told by."""
+        names = (
+            self.error_label,
+            self.warning_label,
+            self.screener_label,
+            self.journal,
+            self.domain_label,
+            self.list_label,
+        )
+        return tuple(name for name in names if name)
 
     @property
     def destinations(self) -> tuple[Name, ...]:

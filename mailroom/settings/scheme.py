@@ -106,17 +106,9 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 
     Several groups may have the same destination, written the same way; several categories the same group.
     """
-    marks = [
-        scheme.error_label,
-        scheme.warning_label,
-        scheme.screener_label,
-        scheme.journal,
-        scheme.domain_label,
-        scheme.list_label,
-    ]
-    mailboxes = [*scheme.labels, *filter(None, marks), *scheme.destinations, scheme.screener]
+    mailboxes = [*scheme.labels, *scheme.marks, *scheme.destinations, scheme.screener]
     titles = [category.title for category in scheme.categories]
-    groups = [group.name for group in (*scheme.groups, *scheme.domain_groups)]
+    groups = [group.name for group in scheme.all_groups]
     follow = _that_follow(scheme)
     alike_groups = (settings for settings in _alike(groups) if not follow.issuperset(settings))
     alike = (*_alike(titles), *alike_groups, *_alike(mailboxes))
@@ -136,7 +128,7 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 def _shared_with_several_destinations(scheme: Scheme) -> list[tuple[str, ...]]:
     """Return the settings of groups that have the very same name, and not the same destination."""
     follow = _that_follow(scheme)
-    groups = (*scheme.groups, *scheme.domain_groups)
+    groups = scheme.all_groups
     names = [group.name for group in groups if group.name.setting not in follow]
     return [
         tuple(name.setting for name in names if name == shared)

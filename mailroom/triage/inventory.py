@@ -123,7 +123,7 @@ def own_groups(made: Iterable[MadeGroup], scheme: Scheme) -> frozenset[str]:
     """Return the contact groups that Mailroom puts cards into, by now or by earlier settings."""
     return frozenset(
         (
-            *(str(group.name) for group in (*scheme.groups, *scheme.domain_groups)),
+            *(str(group.name) for group in scheme.all_groups),
             *(group.name for group in made if group.is_in_written_book),
         )
     )
@@ -167,15 +167,7 @@ def why_label_stays(mailbox: Mailbox) -> str:
 
 def labels_in(tree: MailboxTree, scheme: Scheme) -> dict[str, Mailbox]:
     """Return those mailboxes that only Mailroom uses: triage labels, its marks, the journal, and Screener."""
-    marks = (
-        scheme.error_label,
-        scheme.warning_label,
-        scheme.screener_label,
-        scheme.journal,
-        scheme.domain_label,
-        scheme.list_label,
-    )
-    names = [*scheme.labels, *marks, scheme.screener]
+    names = [*scheme.labels, *scheme.marks, scheme.screener]
     return {str(name): mailbox for name in names if name for mailbox in tree.named(name)}
 
 

@@ -102,6 +102,4 @@ NOTHING_RENAMED = Renamed()
 
 def renamed_groups(contacts: Contacts, scheme: Scheme) -> Renamed:
     """Return which of the scheme's contact groups have another name now."""
-    return Renamed(
-        groups=contacts.renamed_groups([group.name for group in (*scheme.groups, *scheme.domain_groups)])
-    )
+    return Renamed(groups=contacts.renamed_groups([group.name for group in scheme.all_groups]))

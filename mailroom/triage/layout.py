@@ -201,7 +201,7 @@ def _resolve(tree: MailboxTree, scheme: Scheme, limits: MailLimits) -> tuple[Lay
             group.name: Destination(
                 named(group.mailbox) if group.mailbox else inbox, frozenset(map(named, group.also))
             )
-            for group in (*scheme.groups, *scheme.domain_groups)
+            for group in scheme.all_groups
         },
         inbox=inbox,
         error=named(scheme.error_label),

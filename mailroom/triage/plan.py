@@ -181,7 +181,7 @@ def triage_groups_of(
 ) -> tuple[ContactGroup, ...]:
     """Return the triage groups that some of a party's cards are in, in the order of the scheme."""
     names = {name for card in cards for name in groups_of(card.uid)}
-    return tuple(group for group in (*scheme.groups, *scheme.domain_groups) if group.name in names)
+    return tuple(group for group in scheme.all_groups if group.name in names)
 
 
 def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:

@@ -153,7 +153,7 @@ def _wanted_mailboxes(scheme: Scheme) -> list[tuple[Kind, Name]]:
 def _wanted_groups(scheme: Scheme) -> list[tuple[Kind, ContactGroup]]:
     """Return what each contact group is for, and the group; one that is for both, for senders."""
     wanted = dict.fromkeys(scheme.domain_groups, Kind.DOMAIN_GROUP) | dict.fromkeys(scheme.groups, Kind.GROUP)
-    groups = dict.fromkeys((*scheme.groups, *scheme.domain_groups))
+    groups = dict.fromkeys(scheme.all_groups)
     return [(wanted[group], group) for group in groups]
 
 

@@ -165,7 +165,7 @@ def _put_back(
     except (AuthenticationError, ServerError) as error:
         lost = str(error)
         return {uid: _not_put_back(reasons[uid], names, lost) for uid, names in groups.items() if names}
-    triage_groups = frozenset(str(group.name) for group in (*scheme.groups, *scheme.domain_groups))
+    triage_groups = frozenset(str(group.name) for group in scheme.all_groups)
     back = {
         uid: names
         for uid, names in groups.items()

@@ -112,7 +112,7 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
         ]
         return f"{screener} holds {mail_of(theirs, who)}"
 
-    for group in (*scheme.groups, *scheme.domain_groups):
+    for group in scheme.all_groups:
         if senders := {x for x, filing in misplaced.stragglers.items() if filing.group == group.name}:
             mail = held(senders, f"members of the group {group.name!r}")
             yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
