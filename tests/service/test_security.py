@@ -414,43 +414,41 @@ class TestHealthUnderHostileClients:
             client.sendall(request_bytes)
             assert client.recv(4096).startswith(b"HTTP/1.1 404 ")
 
-    def test_without_file_descriptors_it_neither_spins_nor_dies(self, health_server: HealthServer) -> None:
-        """When the process has no descriptor left it waits quietly, and answers when there is one again."""
+    @staticmethod
+    @contextmanager
+    def _no_descriptor_left(client: socket.socket) -> Iterator[socket.socket]:
+        """Use up all that the process may have besides the client's; give one of them, to be closed."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with socket.socket() as client, ExitStack() as stack:
-            client.settimeout(PATIENCE_SECONDS)
+        client.settimeout(PATIENCE_SECONDS)
+        with ExitStack() as stack:
             spare = stack.enter_context(socket.socket())
             resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
             try:
                 with suppress(OSError):
                     while True:  # use up the gaps below
                         stack.enter_context(socket.socket())
+                yield spare
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_without_file_descriptors_it_neither_spins_nor_dies(self, health_server: HealthServer) -> None:
+        """When the process has no descriptor left it waits quietly, and answers when there is one again."""
+        with socket.socket() as client:
+            with self._no_descriptor_left(client):
                 client.connect(("127.0.0.1", health_server.port))
                 used = time.process_time()
                 time.sleep(0.6)  # as long as it might spin in
                 assert time.process_time() - used < 0.2
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
     def test_with_one_file_descriptor_left_a_client_is_answered(self, health_server: HealthServer) -> None:
         """Who took the last descriptor keeps it while nobody else waits for it."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with socket.socket() as client, ExitStack() as stack:
-            client.settimeout(PATIENCE_SECONDS)
-            spare = stack.enter_context(socket.socket())
-            resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
-            try:
-                with suppress(OSError):
-                    while True:  # use up the gaps below
-                        stack.enter_context(socket.socket())
-                spare.close()
-                client.connect(("127.0.0.1", health_server.port))
-                client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
-                assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with socket.socket() as client, self._no_descriptor_left(client) as spare:
+            spare.close()
+            client.connect(("127.0.0.1", health_server.port))
+            client.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
     def test_the_service_goes_on(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """Whatever happens at the health port, polls go on and probes are answered."""
