@@ -129,6 +129,19 @@ def open_account_on(kind: str, request: pytest.FixtureRequest) -> AccountUnderTe
     )
 
 
+def open_account_with_scripts(kind: str, request: pytest.FixtureRequest) -> AccountOnSandbox | AccountOnCyrus:
+    """Open a new account on a server that takes Sieve scripts: on Cyrus, or on the sandbox.
+
+    Args:
+        kind: A kind of Cyrus, or the name under which the sandbox's JMAP session offers scripts.
+    """
+    account = open_account_on("sandbox" if ":" in kind else kind, request)
+    assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+    if isinstance(account, AccountOnSandbox):
+        account.offer_scripts(kind)
+    return account
+
+
 MAIL_SERVERS = [pytest.param(kind, marks=pytest.mark.servers) for kind in ("james", "newer cyrus")]
 
 

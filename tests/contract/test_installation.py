@@ -15,7 +15,7 @@ from mailroom.account import open_scripts
 from mailroom.commands.installation import offer, read_installation
 from mailroom.errors import UserError
 from mailroom.output.terminal import Terminal
-from tests.conftest import open_account_on
+from tests.conftest import open_account_with_scripts
 from tests.support.accounts import add_contact, furnish
 from tests.support.mail import Mail
 from tests.support.on_cyrus import AccountOnCyrus
@@ -41,11 +41,7 @@ SERVERS = [
 
 @pytest.fixture(params=SERVERS)
 def account(request: pytest.FixtureRequest) -> Iterator[Account]:
-    kind = request.param
-    with closing(open_account_on("sandbox" if ":" in kind else kind, request)) as account:
-        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
-        if isinstance(account, AccountOnSandbox):
-            account.offer_scripts(kind)
+    with closing(open_account_with_scripts(request.param, request)) as account:
         furnish(account)
         yield account
 

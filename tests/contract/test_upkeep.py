@@ -15,7 +15,7 @@ from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NoteKind
 from mailroom.model.party import MailingList, Party, WholeDomain
 from mailroom.model.whom import Whom
-from tests.conftest import OVER_JMAP, open_account_on
+from tests.conftest import OVER_JMAP, open_account_on, open_account_with_scripts
 from tests.support import harm, vcards
 from tests.support.accounts import JOURNAL, add_contact, furnish, join
 from tests.support.behind import behind
@@ -55,11 +55,7 @@ class Service:
 
 @pytest.fixture(params=[STANDARD, DRAFT, pytest.param("cyrus", marks=pytest.mark.slow)])
 def account(request: pytest.FixtureRequest) -> Iterator[Account]:
-    kind = request.param
-    with closing(open_account_on("sandbox" if ":" in kind else kind, request)) as account:
-        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
-        if isinstance(account, AccountOnSandbox):
-            account.offer_scripts(kind)
+    with closing(open_account_with_scripts(request.param, request)) as account:
         furnish(account)
         account.add_mailboxes({"News": None})
         yield account

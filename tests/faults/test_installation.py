@@ -22,7 +22,7 @@ from mailroom.rules.carrying_out import carry_out
 from mailroom.rules.installing import Plan, plan_installation
 from mailroom.rules.keeping import plan_removal
 from mailroom.rules.own_script import whose
-from tests.conftest import open_account_on
+from tests.conftest import open_account_with_scripts
 from tests.support.accounts import furnish
 from tests.support.given_time import NotedWaits
 from tests.support.interrupted import cut_off
@@ -95,10 +95,7 @@ class Site:
 
 @contextmanager
 def site(kind: str, request: pytest.FixtureRequest, *, has_script: bool) -> Iterator[Site]:
-    with closing(open_account_on("sandbox" if ":" in kind else kind, request)) as account:
-        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
-        if isinstance(account, AccountOnSandbox):
-            account.offer_scripts(kind)
+    with closing(open_account_with_scripts(kind, request)) as account:
         furnish(account)
         if has_script:
             account.put_script("mine", THEIRS)
