@@ -115,6 +115,13 @@ class Process:
             if line["event"] == event and fields.items() <= line.items():
                 return line
 
+    def requests_told(self) -> int:
+        """Return how many requests it had had answered by the event that was read last.
+
+        A server counts on while the test has not read yet what was asked.
+        """
+        return sum(event["event"] == "http_request" for event in self.events)
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
