@@ -17,7 +17,7 @@ from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.memory import TakingBack, take_back_last, take_back_senders
 from mailroom.model.address import parse_address
 from mailroom.model.mailing_list import list_in_brackets
-from mailroom.model.party import Party, shown
+from mailroom.model.party import Party, PartyKind, kind_of, shown
 from mailroom.model.scheme import Scheme
 from mailroom.output.question import agrees
 from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
@@ -132,7 +132,9 @@ def _take_back(account: Account, preview: Preview) -> Report:
 
 def _question(preview: Preview) -> str:
     messages = sum(n for _, n in preview.changes)
-    where = "back" if preview.taking_back.entry else "to Screener"
+    is_exact = preview.taking_back.entry is not None
+    has_list = any(kind_of(filing.decision.party) is PartyKind.LIST for filing, _ in preview.changes)
+    where = "back" if is_exact or has_list else "to Screener"
     if where == "to Screener" and all(filing.falls_to for filing, _ in preview.changes):
         where = "to where that of their domain belongs"
     moving = f", and move {number_of(messages, 'message')} {where}" if messages else ""

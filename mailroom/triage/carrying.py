@@ -14,7 +14,7 @@ from mailroom.model.ports import MailStore
 from mailroom.model.sender import Correspondent
 from mailroom.triage.concluding import concluded_with_move, names_for
 from mailroom.triage.filing import (
-    beneath_of,
+    domains_of,
     file_senders,
     file_those_with_card,
     leave_groups,
@@ -109,9 +109,10 @@ class Carrier:
     def foresee(self, work: Work, view: MailView, contacts: Contacts) -> Snapshot:
         """Note in the work how senders would be filed, and how much mail moved; return their mail."""
         work.consult(contacts, view.layout)
-        for decision in file_those_with_card(work, view, contacts):
-            beneath = beneath_of(decision, work, contacts, view.layout)
-            work.filings[decision.party] = file_unborn(decision, view.layout, beneath)
+        without_card = file_those_with_card(work, view, contacts)
+        domains = domains_of(work, contacts, view.layout)
+        for decision in without_card:
+            work.filings[decision.party] = file_unborn(decision, view.layout, domains.beneath(decision))
         if not work.filings:
             return Snapshot("", {})
         layout = view.layout
@@ -132,7 +133,7 @@ class Carrier:
         watched = layout.watched
 
         def keep(message: Message) -> bool:
-            return bool(message.mailbox_ids & watched) or work.filing_of(message) is not None
+            return bool(message.mailbox_ids & watched) or work.party_of(message) is not None
 
         return self.reader.read_messages(mailboxes, keep)
 

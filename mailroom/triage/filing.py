@@ -26,8 +26,9 @@ from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard
 from mailroom.model.mail import Message
 from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
 from mailroom.triage.alterations import why_card_without_groups_stays
+from mailroom.triage.beneath import Domains
 from mailroom.triage.decisions import Decision, reject
-from mailroom.triage.layout import Destination, Layout
+from mailroom.triage.layout import Layout
 from mailroom.triage.plan import Filing, file_sender, file_unborn, fits, shared_card_conflicts
 from mailroom.triage.restoring import objection, restore_sender
 from mailroom.triage.view import MailView
@@ -42,14 +43,15 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     layout, marked = view.layout, view.marked.messages
     _reject_groupless(work, view, contacts)
     without_card = []
+    domains = domains_of(work, contacts, layout)
     for decision in work.hopeful_decisions:
-        filing = _file(decision, work, contacts, layout)
+        filing = _file(decision, work, domains)
         if filing:
             work.filings[decision.party] = filing
         elif decision.party not in work.set_aside:
             without_card.append(decision)
     _reject_sharers(work, view, contacts)
-    unborn = {x.party: file_unborn(x, layout, beneath_of(x, work, contacts, layout)) for x in without_card}
+    unborn = {x.party: file_unborn(x, layout, domains.beneath(x)) for x in without_card}
     for decision in work.decisions:  # not before: they may share a card with others
         if task_of(decision) in work.held:
             work.filings.pop(decision.party, None)
@@ -77,8 +79,9 @@ def _reject_groupless(work: Work, view: MailView, contacts: Contacts) -> None:
             work.fail(decision.party, reason)
 
 
-def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) -> Filing | None:
+def _file(decision: Decision, work: Work, domains: Domains) -> Filing | None:
     """Say how a sender is filed; None where they need a card first, or are set aside."""
+    contacts, layout = domains.contacts, domains.layout
     cards, former = contacts.cards(decision.party), decision.former
     is_exact = former is not None and former.is_whole
     if former and is_exact and (reason := objection(former, cards, contacts.groups, layout)):
@@ -88,24 +91,12 @@ def _file(decision: Decision, work: Work, contacts: Contacts, layout: Layout) ->
         return None
     if former and is_exact:
         return restore_sender(decision, former, cards, contacts.groups, layout)
-    beneath = beneath_of(decision, work, contacts, layout)
-    return file_sender(decision, cards, contacts.groups, layout, beneath=beneath)
+    return file_sender(decision, cards, contacts.groups, layout, beneath=domains.beneath(decision))
 
 
-def beneath_of(decision: Decision, work: Work, contacts: SendersCards, layout: Layout) -> Destination | None:
-    """Return where a sender's mail belongs by the decision about their domain; None where there is none.
-
-    One that is about to change is no place to send mail back to.
-    """
-    sender = decision.party
-    domain = whole_domain(Address(sender)) if kind_of(sender) is PartyKind.SENDER else None
-    if domain is None or (decision.category.is_undecided and work.is_under_way(domain)):
-        return None
-    groups = {group for card in contacts.cards(domain) for group in contacts.groups(card.uid)}
-    match sorted(groups & layout.destinations.keys()):
-        case [group]:
-            return layout.destinations[group]
-    return None
+def domains_of(work: Work, contacts: SendersCards, layout: Layout) -> Domains:
+    """Return what is decided about senders' domains, in the contacts and by the work under way."""
+    return Domains({each.party: each for each in work.decisions}, work.labelled, contacts, layout)
 
 
 def _reject_sharers(work: Work, view: MailView, contacts: Contacts) -> None:
@@ -148,10 +139,11 @@ def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contac
         work.filings[sender] = evolve(work.filings[sender], created=True)
     joining = _joining(work, without_card, contacts)
     enrolled = book.enrol(joining, advance) if joining else Enrolled({}, {})
+    domains = domains_of(work, contacts, view.layout)
     for decision in without_card:
         card = enrolled.cards[decision.party]
         if isinstance(card, Card):
-            beneath = beneath_of(decision, work, contacts, view.layout)
+            beneath = domains.beneath(decision)
             work.filings[decision.party] = file_sender(
                 decision, [card], contacts.groups, view.layout, created=True, beneath=beneath
             )

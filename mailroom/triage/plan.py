@@ -23,6 +23,7 @@ from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
 from mailroom.model.party import Party, WholeDomain, shown, whole_domain
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
+from mailroom.triage.beneath import NOTHING_BENEATH, Beneath
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
 
@@ -46,8 +47,7 @@ class Filing:
         destination: Where their mail belongs from now on.
         former_mailboxes: Where their mail belonged until now; what lies there is moved like that in Screener.
         further_lines: Other groups to put cards of theirs into, where something is as it was before.
-        beneath: Where a sender's mail belongs by the decision about their domain, which counts while they
-            have none of their own; None where there is no such decision.
+        beneath: What counts for their mail where their own decision does not.
     """
 
     decision: Decision
@@ -60,17 +60,17 @@ class Filing:
     destination: Destination
     former_mailboxes: frozenset[MailboxId]
     further_lines: frozenset[tuple[str, CardUid]] = frozenset()
-    beneath: Destination | None = None
+    beneath: Beneath = NOTHING_BENEATH
 
     @property
     def sends_back(self) -> bool:
         """Whether their mail is to wait in Screener again."""
-        return self.decision.category.is_undecided and self.beneath is None
+        return self.decision.category.is_undecided and self.beneath.from_now is None
 
     @property
     def falls_to(self) -> WholeDomain | None:
         """Whose decision counts for a sender whose own is taken back; None where none does."""
-        if self.beneath is None or not self.decision.category.is_undecided:
+        if self.beneath.from_now is None or not self.decision.category.is_undecided:
             return None
         return whole_domain(Address(self.decision.party))
 
@@ -78,7 +78,7 @@ class Filing:
     def former(self) -> Former | None:
         """How it was before, where their mail is to be so again."""
         former = self.decision.former
-        return former if former and (former.is_whole or self.beneath is None) else None
+        return former if former and (former.is_whole or self.beneath.from_now is None) else None
 
     @property
     def left_groups(self) -> list[str]:
@@ -133,27 +133,27 @@ def file_sender(
     layout: Layout,
     *,
     created: bool = False,
-    beneath: Destination | None = None,
+    beneath: Beneath = NOTHING_BENEATH,
 ) -> Filing:
     """Choose the card of a sender, or of another party, and say which groups it joins and leaves.
 
     Args:
         cards: Every card that stands for them; at least one, unless the decision is taken back.
         groups_of: The contact groups that a card is in.
-        beneath: Where their mail belongs by the decision about their domain.
+        beneath: What is decided about their domain.
     """
     category = decision.category
     target = decision.group
     groups = _triage_groups(cards, groups_of, layout)
     card = choose_card(cards, groups, target) if cards else None
     departures = frozenset((group, uid) for uid in groups for group in groups[uid] - {target})
-    sends_back = category.is_undecided and beneath is None
-    destination = beneath if category.is_undecided and beneath else layout.destination_of(category)
+    falls_to = beneath.from_now if category.is_undecided else None
+    destination = falls_to or layout.destination_of(category)
     former = {layout.destinations[group] for group, _ in departures} - {destination}
-    if beneath and not (departures or decision.is_old):
-        former |= {beneath} - {destination}  # until now that was where it went
+    if not (departures or decision.is_old):
+        former |= beneath.until_now - {destination}  # until now that was where it went
     former_mailboxes = {mailbox for each in former for mailbox in each.mailboxes}
-    if not (decision.is_old or sends_back or layout.inbox in destination.mailboxes):
+    if not (decision.is_old or category.is_undecided or layout.inbox in destination.mailboxes):
         # Their mail is not wanted there, whether they were unknown, a contact, or are half filed already.
         former_mailboxes.add(layout.inbox)
     return Filing(
@@ -170,7 +170,7 @@ def file_sender(
     )
 
 
-def file_unborn(decision: Decision, layout: Layout, beneath: Destination | None = None) -> Filing:
+def file_unborn(decision: Decision, layout: Layout, beneath: Beneath = NOTHING_BENEATH) -> Filing:
     """Say how a sender without a card is filed, before there is one."""
     unborn = Card(CardUid(""), decision.new_card().name)
     return file_sender(decision, [unborn], lambda _: (), layout, created=True, beneath=beneath)
@@ -275,7 +275,7 @@ def _triage_groups(
 
 
 def _changes_to_inbox(filing: Filing, layout: Layout) -> bool:
-    changes = bool(filing.departures) or filing.beneath not in (None, filing.destination)
+    changes = bool(filing.departures or filing.beneath.until_now - {filing.destination})
     return changes and filing.destination.mailbox == layout.inbox
 
 

@@ -139,9 +139,14 @@ class Ruling:
 
         What a list delivers goes where the list goes, whoever wrote it: the person, too.
         """
-        if self.is_own(parties):
-            parties = [x for x in parties if kind_of(x) is PartyKind.LIST]
-        return next((x for x in parties if x in self.under_way or self.is_decided(x)), None)
+        counting = self.counting(parties)
+        return next((x for x in counting if x in self.under_way or self.is_decided(x)), None)
+
+    def counting(self, parties: Sequence[Party]) -> Sequence[Party]:
+        """Return about which of a message's parties a decision can count for it, those in the same order."""
+        if not self.is_own(parties):
+            return parties
+        return [x for x in parties if kind_of(x) is PartyKind.LIST]
 
     def is_own(self, parties: Iterable[Party]) -> bool:
         """Whether the person wrote it themselves, or may have."""

@@ -15,6 +15,7 @@ from mailroom.model.party import Party
 from mailroom.model.ports import Update
 from mailroom.triage.conversations import Meant, Released
 from mailroom.triage.decisions import Decision, Rejection
+from mailroom.triage.falling import filing_for
 from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
 from mailroom.triage.moves import Move, moves_of
@@ -133,10 +134,10 @@ class Work:
         party = self._ruling.first_of(parties)
         return party if party in self.filings else None
 
-    def filing_of(self, message: Message) -> Filing | None:
+    def filing_of(self, message: Message, layout: Layout) -> Filing | None:
         """Return how the party is filed whose decision counts for a message, if it is."""
         party = self.party_of(message)
-        return self.filings[party] if party else None
+        return filing_for(message, self.filings[party], self.filings, self._ruling, layout) if party else None
 
     def filing_said_on(self, message: Message, layout: Layout) -> Filing | None:
         """Return how the party is filed of which the labels on a message speak, if it is."""
@@ -150,7 +151,7 @@ class Work:
 
     def swept(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets to where its sender's mail belongs."""
-        filing = self.filing_of(message)
+        filing = self.filing_of(message, layout)
         if filing is None:
             return NO_CHANGE
         former = filing.former
@@ -158,7 +159,7 @@ class Work:
 
     def put_back(self, message: Message, layout: Layout) -> Change:
         """Say how a message gets back to where it was before what is taken back."""
-        filing = self.filing_of(message)
+        filing = self.filing_of(message, layout)
         former = filing.former if filing else None
         if former is None or message.id not in former.ways:
             return NO_CHANGE

@@ -151,6 +151,26 @@ def test_taking_a_senders_decision_back_lets_the_domains_count_again(domains: Ac
     assert groups_of(domains, EVERYBODY) == ["Feed domains"]
 
 
+def test_a_sender_taken_back_while_their_domain_goes_elsewhere_goes_along(domains: AccountUnderTest) -> None:
+    """In one step, with or without a decision of their own before; what they have in the Inbox stays."""
+    anns = domains.receive([ANN], "Screener", "@ToFeed", DOMAIN_LABEL)
+    bobs = domains.receive([BOB], "Screener", "@ToPaperTrail")
+    run_cycle(domains)
+    others = [domains.receive([who], place) for who, place in ((BOB, "Paper Trail"), (CAROL, "Feed"))]
+    kept = domains.receive([CAROL], "Inbox")
+    label(domains, anns, "@ToJail", DOMAIN_LABEL)
+    label(domains, bobs, UNDO)
+    carols = domains.receive([CAROL], "Feed", UNDO)
+    report = run_cycle(domains)
+    assert report.swept.moved == {}
+    assert {frozenset(domains.mailboxes_of(x)) for x in (anns, bobs, carols, *others)} == {
+        frozenset({"Jail"})
+    }
+    assert domains.mailboxes_of(kept) == {"Inbox"}
+    assert {x.filing.falls_to for x in report.filed} == {None, EVERYBODY}
+    assert run_cycle(domains).says_nothing_new
+
+
 def test_the_label_alone_is_left_to_the_person(domains: AccountUnderTest) -> None:
     """It says about whom and not what; beside a triage label, put on later, it counts."""
     alone = domains.receive([ANN], "Screener", DOMAIN_LABEL)

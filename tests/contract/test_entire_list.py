@@ -21,6 +21,7 @@ from tests.support.running import run_command, run_cycle
 
 UNDO = "@ToScreener"
 ANN, BOB, CAROL = ("Ann", "ann@example.net"), ("Bob", "bob@example.org"), ("Carol", "carol@other.example")
+DAN = ("Dan", "dan@third.example")
 LIST, POST = "<dev.lists.example.org>", "dev@lists.example.org"
 DEV = (("List-Id", f"Dev list {LIST}"), ("List-Post", f"<mailto:{POST}>"))
 OTHER = (("List-Id", "<other.lists.example.org>"),)
@@ -143,6 +144,28 @@ def test_taking_back_leaves_all_as_it_was(lists: AccountUnderTest) -> None:
     assert lists.mailboxes_of(anns) == lists.mailboxes_of(bobs) == {"Screener"}
     assert lists.cards().keys() == before
     assert members(lists, "Feed") == []
+    assert run_cycle(lists).says_nothing_new
+
+
+def test_taken_back_each_message_goes_in_one_step_where_its_writers_mail_goes(
+    lists: AccountUnderTest,
+) -> None:
+    """By what is decided about the writer, just now or before, or about their domain; else it waits."""
+    furnish_domains(lists)
+    add_contact(lists, *BOB, groups=["Imbox"])
+    add_contact(lists, "Everyone at other.example", "*@other.example", groups=["Jail domains"])
+    anns = over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
+    bobs, carols, dans = (over(lists, who, "Screener") for who in (BOB, CAROL, DAN))
+    run_cycle(lists)
+    assert {frozenset(lists.mailboxes_of(x)) for x in (anns, bobs, carols, dans)} == {frozenset({"Feed"})}
+    label(lists, anns, UNDO, LIST_LABEL)
+    lists.receive([DAN], "Screener", "@ToPaperTrail")
+    report = run_cycle(lists)
+    assert report.swept.moved == {}
+    assert lists.mailboxes_of(anns) == {"Screener"}
+    assert lists.mailboxes_of(bobs) == {"Inbox"}
+    assert lists.mailboxes_of(carols) == {"Jail"}
+    assert lists.mailboxes_of(dans) == {"Paper Trail"}
     assert run_cycle(lists).says_nothing_new
 
 

@@ -335,6 +335,63 @@ def mailing_lists(stage: Stage) -> None:
     stage.mail("over no list", [ANN], "Screener", "@ToFeed", LIST_LABEL)
 
 
+def decisions_beneath_decisions(stage: Stage) -> None:
+    """Decisions that count for each other's mail, all in one cycle: about senders, domains and lists."""
+    account = stage.account
+    furnish_domains(account)
+    furnish_lists(account)
+    dev, team, gone = "<dev.lists.example>", "<team.lists.example>", "<gone.lists.example>"
+    for party, group in (
+        (WholeDomain("*@maps.example"), "Feed domains"),
+        (WholeDomain("*@news.example"), "Jail domains"),
+        (WholeDomain("*@shop.example"), "Feed domains"),
+        (WholeDomain("*@gone.example"), "Feed domains"),
+        (MailingList(team), "Feed"),
+        (MailingList(gone), "Feed"),
+        (Address("c@shop.example"), "Imbox"),
+    ):
+        made = NewCard.of(Whom.named(party), CardKind.COMPANY)
+        uid = next(card_uids(made.address))
+        account.put_card(f"{uid}.vcf", compose_card(made, uid))
+        join(account, group, uid)
+    add_contact(account, *BOB, groups=["Imbox"])
+    # A domain goes elsewhere, and a sender of it gets a decision of their own, or takes theirs back.
+    stage.mail("of the maps, labelled", [("", "a@maps.example")], "Feed", "@ToJail", DOMAIN_LABEL)
+    stage.mail("of the maps", [("", "b@maps.example")], "Feed", read=True)
+    stage.mail("of the maps, on its own, labelled", [("", "c@maps.example")], "Screener", "@ToPaperTrail")
+    stage.mail("of the maps, on its own", [("", "c@maps.example")], "Feed")
+    stage.mail("of the maps, on its own, kept", [("", "c@maps.example")], "Jail")
+    stage.mail("of the maps, for the Inbox, labelled", [("", "d@maps.example")], "Feed", "@ToImbox")
+    stage.mail("of the maps, for the Inbox", [("", "d@maps.example")], "Feed", read=True)
+    stage.mail("of the shop, labelled", [("", "a@shop.example")], "Feed", "@ToPaperTrail", DOMAIN_LABEL)
+    stage.mail("of the shop, taken back, labelled", [("", "c@shop.example")], "Inbox", "@ToScreener")
+    stage.mail("of the shop, taken back", [("", "c@shop.example")], "Inbox")
+    stage.mail("of the shop, never decided, labelled", [("", "d@shop.example")], "Feed", "@ToScreener")
+    stage.mail("of the shop, never decided", [("", "d@shop.example")], "Feed")
+    # One is decided on for the first time, and one no longer.
+    stage.mail("of a new one, labelled", [("", "a@new.example")], "Screener", "@ToFeed", DOMAIN_LABEL)
+    stage.mail("of a new one, on its own, labelled", [("", "b@new.example")], "Screener", "@ToJail")
+    stage.mail("of a new one, on its own, kept", [("", "b@new.example")], "Feed")
+    stage.mail("of who is gone, labelled", [("", "a@gone.example")], "Feed", "@ToScreener", DOMAIN_LABEL)
+    stage.mail("of who is gone, on its own, labelled", [("", "b@gone.example")], "Feed", "@ToJail")
+    stage.mail("of who is gone, on its own", [("", "b@gone.example")], "Feed")
+    stage.mail("of who is gone", [("", "c@gone.example")], "Feed")
+    # The same with lists and those who write to them.
+    stage.mail_over(team, "over the team's, labelled", ANN, "Feed", "@ToJail", LIST_LABEL)
+    stage.mail_over(team, "over the team's, of the maps", ("", "b@maps.example"), "Feed")
+    stage.mail_over(team, "over the team's, Dan's", DAN, "Feed")
+    stage.mail("Dan's own, labelled", [DAN], "Screener", "@ToPaperTrail")
+    stage.mail("Dan's own", [DAN], "Feed")
+    stage.mail_over(gone, "over what is gone, labelled", ANN, "Feed", "@ToScreener", LIST_LABEL)
+    stage.mail_over(gone, "over what is gone, Carol's", CAROL, "Feed", read=True)
+    stage.mail_over(gone, "over what is gone, Bob's", BOB, "Feed")
+    stage.mail_over(gone, "over what is gone, Dan's", DAN, "Feed")
+    stage.mail_over(gone, "over what is gone, of the maps", ("", "b@maps.example"), "Feed")
+    stage.mail_over(gone, "over what is gone, of the news", ("", "a@news.example"), "Feed")
+    stage.mail_over(dev, "over a new one, labelled", ANN, "Screener", "@ToFeed", LIST_LABEL, post=DEV_POST)
+    stage.mail_over(dev, "over a new one, of the shop", ("", "b@shop.example"), "Screener")
+
+
 def conversations(stage: Stage) -> None:
     """Labels on whole conversations, with strangers, with people known before, and with one's own mail."""
     account = stage.account
@@ -412,6 +469,7 @@ SCENARIOS: dict[str, Scenario] = {
         taken_back,
         whole_domains,
         mailing_lists,
+        decisions_beneath_decisions,
         conversations,
         answers,
         read_and_put_away,
