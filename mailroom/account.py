@@ -13,6 +13,7 @@ from attrs import frozen
 from mailroom.errors import AuthenticationError, ServerError, UserError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient, SecretUrl
 from mailroom.jmap import JmapClient, JmapMailStore, Push
+from mailroom.jmap.messages import MessageForm
 from mailroom.journal.writer import Journal
 from mailroom.model.address_book import AddressBook
 from mailroom.model.own import OwnAddresses
@@ -40,6 +41,7 @@ class Account:
 
     Attributes:
         known_own: The person's own addresses, as far as they are known without asking.
+        form: What is asked for of each message, in whatever way it is read: its lists where they matter.
         open_notes: Opens the notes; the same ones each time.
     """
 
@@ -49,6 +51,7 @@ class Account:
     book: AddressBook
     triage: Triage
     known_own: OwnAddresses
+    form: MessageForm
     open_notes: Callable[[], Notes]
 
     @property
@@ -61,7 +64,7 @@ class Account:
         """The mail of all time."""
         from mailroom.jmap.history import JmapMailHistory  # noqa: PLC0415
 
-        return JmapMailHistory(self.jmap)
+        return JmapMailHistory(self.jmap, self.form)
 
     @property
     def subjects(self) -> Subjects:
@@ -75,7 +78,7 @@ class Account:
         """What finds messages anywhere."""
         from mailroom.jmap.search import JmapSearch  # noqa: PLC0415
 
-        return JmapSearch(self.jmap)
+        return JmapSearch(self.jmap, self.form)
 
     def own_addresses(self) -> OwnAddresses:
         """Return the person's own addresses.
@@ -177,7 +180,7 @@ def open_account(
         return JmapNotes(jmap, settings.carddav_username)
 
     journal = open_journal(settings, open_notes, triage, clock)
-    return Account(jmap, mail, journal, book, triage, known_own, open_notes)
+    return Account(jmap, mail, journal, book, triage, known_own, mail.form, open_notes)
 
 
 def open_journal(

@@ -47,8 +47,11 @@ def examine(
     # Where there is a tree, the mailboxes that are not seen are those that triage does without.
     without = {("mailboxes", Verdict.NOT_SEEN), (DOMAINS, Verdict.NOT_SEEN)}
     if tree and all(x.verdict is Verdict.RIGHT or (x.subject, x.verdict) in without for x in found):
-        found += _examine("rules", lambda: _mail(account, settings, tree, failed))
-        found += _examine("script", lambda: _script(account, settings))
+        script = _examine("script", lambda: _script(account, settings))
+        # Such rules are those that would be written now: every list that is decided on is among them.
+        is_in_force = any(each.verdict is Verdict.RIGHT for each in script)
+        found += _examine("rules", lambda: _mail(account, settings, tree, failed, names_lists=is_in_force))
+        found += script
     else:
         not_yet = "not checked until everything above is right"
         found += [Finding(subject, Verdict.NOT_SEEN, not_yet) for subject in ("rules", "waiting")]
@@ -56,9 +59,18 @@ def examine(
 
 
 def _mail(
-    account: Account, settings: Settings, tree: MailboxTree, failed: Mapping[Party, str]
+    account: Account,
+    settings: Settings,
+    tree: MailboxTree,
+    failed: Mapping[Party, str],
+    *,
+    names_lists: bool,
 ) -> list[Finding]:
-    """Judge what lies where."""
+    """Judge what lies where.
+
+    Args:
+        names_lists: Whether rules were seen to be in force that name every list that is decided on.
+    """
     scheme = settings.scheme
     overview = account.triage.overview()
     layout = overview.layout
@@ -67,7 +79,9 @@ def _mail(
     messages = tuple(newest.values())
     # Whatever else there is, nobody needs to know who moved it.
     moved = _moved(account, scheme, since) if decided_many(overview.contacts, scheme) else frozenset()
-    evidence = Evidence(messages, overview.contacts, overview.own, tree, layout, scheme, moved)
+    evidence = Evidence(
+        messages, overview.contacts, overview.own, tree, layout, scheme, moved, names_lists=names_lists
+    )
     return [*judge_rules(evidence), *judge_waiting(overview, scheme, failed)]
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 from mailroom.errors import ProtocolError, ServerError
 from mailroom.jmap.client import Call, JmapClient, is_too_large
-from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, header_entries, read_message
+from mailroom.jmap.messages import FoundMessages, MessageForm, header_entries, read_message
 from mailroom.jmap.pages import email_calls, email_pages
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, structure
@@ -23,8 +23,9 @@ _LIST_PROPERTIES = ("header:List-Id", "header:List-Unsubscribe")
 class JmapMailHistory:
     """The old mail of a JMAP account; fills the port `mailroom.model.ports.MailHistory`."""
 
-    def __init__(self, client: JmapClient) -> None:
+    def __init__(self, client: JmapClient, form: MessageForm) -> None:
         self._client = client
+        self._form = form
 
     def newest(self, mailbox_ids: Sequence[MailboxId], since: str, most: int) -> Mapping[MessageId, Message]:
         """Read the newest messages of each mailbox; see `MailHistory.newest`."""
@@ -34,7 +35,8 @@ class JmapMailHistory:
         found, rest = FoundMessages(), list(dict.fromkeys(mailbox_ids))
         while rest:
             batch = rest[:at_once]
-            pages = [_newest_page(_condition(x, since), 2 * n, page_messages) for n, x in enumerate(batch)]
+            conditions = [_condition(each, since) for each in batch]
+            pages = [self._newest_page(x, 2 * n, page_messages) for n, x in enumerate(conditions)]
             try:
                 emails = [x.as_record(EmailGet) for x in self._client.call([*chain(*pages)])[1::2]]
             except ServerError as error:
@@ -75,15 +77,14 @@ class JmapMailHistory:
             if not found.ids or (found.total is not None and page.position >= found.total):
                 return
 
+    def _newest_page(self, condition: Json, index: int, page_messages: int) -> list[Call]:
+        """Return the two calls that read a page, the first of them at `index` in its request."""
+        query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": page_messages}
+        return email_calls(query, {"properties": self._form.properties}, index)
+
 
 def _condition(mailbox_id: MailboxId, since: str) -> Json:
     return {"inMailbox": mailbox_id} | ({"after": since} if since else {})
-
-
-def _newest_page(condition: Json, index: int, page_messages: int) -> list[Call]:
-    """Return the two calls that read a page, the first of them at `index` in its request."""
-    query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": page_messages}
-    return email_calls(query, {"properties": EMAIL_PROPERTIES}, index)
 
 
 def _address_headers(emails: Iterable[Json]) -> Iterator[AddressHeaders]:

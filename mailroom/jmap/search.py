@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailroom.errors import MethodError, ProtocolError, ServerError
 from mailroom.jmap.client import JmapClient
-from mailroom.jmap.messages import EMAIL_PROPERTIES, FoundMessages, read_message
+from mailroom.jmap.messages import FoundMessages, MessageForm, read_message
 from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
 from mailroom.jmap.wire import EmailGet, Json, NamedObject, structure
@@ -23,8 +23,9 @@ _REFUSED = frozenset({"unsupportedFilter", "invalidArguments"})
 class JmapSearch:
     """Searches the mail of a JMAP account; fills the port `mailroom.model.ports.Search`."""
 
-    def __init__(self, client: JmapClient) -> None:
+    def __init__(self, client: JmapClient, form: MessageForm) -> None:
         self._client = client
+        self._form = form
 
     def named(self, message_id: str) -> Sequence[Message]:
         """Find the messages with a Message-ID; see `Search.named`."""
@@ -57,7 +58,7 @@ class JmapSearch:
 
     def _find(self, condition: Json, most: int, further: Sequence[str] = ()) -> EmailGet:
         query: Json = {"filter": condition, "sort": NEWEST_FIRST, "limit": most}
-        _, answer = self._client.call(email_calls(query, {"properties": (*EMAIL_PROPERTIES, *further)}))
+        _, answer = self._client.call(email_calls(query, {"properties": (*self._form.properties, *further)}))
         return answer.as_record(EmailGet)
 
 

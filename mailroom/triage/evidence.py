@@ -43,6 +43,7 @@ class Evidence:
         messages: The newest in the Inbox, in Screener and in the destinations.
         own: The person's own addresses.
         moved: What Mailroom has moved out of Screener, after it had come; None where nobody knows all of it.
+        names_lists: Whether rules were seen to be in force that name every list that is decided on.
     """
 
     messages: Sequence[Message]
@@ -52,6 +53,7 @@ class Evidence:
     layout: Layout
     scheme: Scheme
     moved: Collection[MessageId] | None = frozenset()
+    names_lists: bool = False
 
 
 def mailboxes_to_look_at(layout: Layout) -> list[MailboxId]:
@@ -198,12 +200,18 @@ def _judge_group(
 def _judge_many(mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
     """Judge what becomes of mail of whole domains, and of lists, by the group that they are in."""
     for (group, kind), parties in decided_many(evidence.contacts, evidence.scheme).items():
-        if group.mailbox is not None:  # else there is no rule for it: it stays in the Inbox
-            messages = mail.of_many.get((group.name, kind), [])
-            changed_at = evidence.contacts.changed_at(group.name)
-            yield judge_many(
-                Routed(group, kind, parties, messages, changed_at, evidence.moved), evidence.layout
-            )
+        if group.mailbox is None and kind is PartyKind.DOMAIN:
+            continue  # there is no rule for it: it stays in the Inbox
+        routed = Routed(
+            group,
+            kind,
+            parties,
+            mail.of_many.get((group.name, kind), []),
+            evidence.contacts.changed_at(group.name),
+            evidence.moved,
+            is_in_force=kind is PartyKind.LIST and evidence.names_lists,
+        )
+        yield judge_many(routed, evidence.layout)
 
 
 def _judge_rule(rule: str, trail: _Trail, who: str, since: str) -> Finding:

@@ -3,7 +3,8 @@
 A contact ``*@dom.example`` stands for everybody there on some servers, and on others for nobody; the rule
 for a list is there once it is imported. Without, such mail lands in Screener, and Mailroom moves it within a
 second: where it lies at last tells nothing. But what Mailroom has moved its journal names. So a message that
-lies there, touched by nobody and not named there, was routed by the rules, and nothing else shows that.
+lies there, touched by nobody and not named there, was routed by the rules. Nothing else shows that, but for
+a list the rules themselves where they can be read. In the Inbox a message may lie without any.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Routed:
         messages: What came for which one of their decisions counts, after it was taken.
         changed_at: When the group was changed last, seconds since 1970; 0 where nobody knows.
         moved: What Mailroom has moved to its place after it came; None where nobody knows all of it.
+        is_in_force: Whether rules were seen to be in force that name all of the parties.
     """
 
     group: ContactGroup
@@ -61,6 +63,7 @@ class Routed:
     messages: Sequence[Message]
     changed_at: int
     moved: Collection[MessageId] | None
+    is_in_force: bool = False
 
 
 def judge_many(routed: Routed, layout: Layout) -> Finding:
@@ -78,31 +81,63 @@ def judge_many(routed: Routed, layout: Layout) -> Finding:
     if waiting := [x for x in elsewhere if layout.screener in x.mailbox_ids]:
         says = f"{_mail(waiting, routed)} lies in Screener, {newest(waiting)}: the next cycle moves it"
         return Finding(SUBJECT, Verdict.NOT_SEEN, f"{_name(routed)}: {says}")
+    if place == layout.inbox:
+        return _judge_in_inbox(routed, placed)
     return _judge_placed(routed, [x for x in placed if layout.inbox not in x.mailbox_ids])
 
 
 def _judge_placed(routed: Routed, placed: Sequence[Message]) -> Finding:
     """Say who has put mail where it belongs."""
     name, untouched = _name(routed), set(untouched_ids(placed, [routed.changed_at]))
-    by_mailroom = [x for x in placed if x.id in (routed.moved or ())]
+    by_mailroom = _moved(placed, routed)
     by_rules = [x for x in placed if x.id in untouched and x not in by_mailroom]
-    if by_rules and routed.moved is None:
+    is_newest = by_rules and last_arrival(by_rules) >= last_arrival(by_mailroom)
+    if is_newest and routed.moved is not None:
+        says = f"the server's rules know {_WHAT[routed.kind]}: {_mail(by_rules, routed)} came there untouched"
+        return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}, {newest(by_rules)}")
+    if by_mailroom or routed.is_in_force:
+        return _judge_without(routed, by_mailroom)
+    if by_rules:
         says = (
             f"{_mail(by_rules, routed)} came to its place, {newest(by_rules)}, but without all of the "
             "journal nobody can tell whether the server's rules or Mailroom put it there"
         )
         return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says}")
-    if by_rules and last_arrival(by_rules) >= last_arrival(by_mailroom):
-        says = f"the server's rules know {_WHAT[routed.kind]}: {_mail(by_rules, routed)} came there untouched"
-        return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}, {newest(by_rules)}")
+    return _judge_without(routed, ())
+
+
+def _judge_in_inbox(routed: Routed, placed: Sequence[Message]) -> Finding:
+    """Say what mail of lists tells whose place is the Inbox: only that a rule is missing."""
+    by_mailroom = _moved(placed, routed)
+    if by_mailroom or routed.is_in_force or not placed:
+        return _judge_without(routed, by_mailroom)
+    says = f"{_mail(placed, routed)} came to the Inbox, where it may be without a rule, too, {newest(placed)}"
+    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{_name(routed)}: {says}; no API shows imported rules")
+
+
+def _judge_without(routed: Routed, by_mailroom: Sequence[Message]) -> Finding:
+    """Say how it is where no mail shows that the rules work.
+
+    Args:
+        by_mailroom: What Mailroom has moved.
+    """
+    name, what = _name(routed), _WHAT[routed.kind]
     if by_mailroom:
+        advice = "those in force now do" if routed.is_in_force else _TRY
         says = (
             f"{_mail(by_mailroom, routed)} landed in Screener, and Mailroom moved it, {newest(by_mailroom)}: "
-            f"that takes it a second where the server's rules do not know {_WHAT[routed.kind]}; {_TRY}"
+            f"that takes it a second where the server's rules do not know {what}; {advice}"
         )
         return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}")
+    if routed.is_in_force:
+        says = f"the rules in force on the server name {_parties(routed)}"
+        return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}")
     says = f"no new mail from {_parties(routed)} yet; the next message will show whether the server's rules"
-    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says} know {_WHAT[routed.kind]}")
+    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says} know {what}")
+
+
+def _moved(messages: Sequence[Message], routed: Routed) -> list[Message]:
+    return [x for x in messages if x.id in (routed.moved or ())]
 
 
 def _name(routed: Routed) -> str:

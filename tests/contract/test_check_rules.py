@@ -178,3 +178,60 @@ class TestDomains:
         done = run_command(decided.environment, "check", "--json", MAILROOM_JOURNAL_MAILBOX="")
         (each,) = (x for x in done.json() if "'Feed domains':" in x["says"])
         assert (each["is_right"], "nobody can tell" in each["says"]) == (None, True)
+
+
+class TestLists:
+    """Who takes mail of a mailing list that is decided on to its place."""
+
+    LIST = (("List-Id", "Dev list <dev.lists.example.org>"),)
+
+    @pytest.fixture(params=["Feed", "Imbox"])
+    def group(self, request: pytest.FixtureRequest) -> str:
+        """The contact group that the list's card is in."""
+        return str(request.param)
+
+    @pytest.fixture
+    def decided(self, account: AccountUnderTest, group: str) -> AccountUnderTest:
+        """An account in which a list was decided on by a label."""
+        posted = account.receive_with(self.LIST, ("", "ann@poster.example"), "Screener")
+        label(account, posted, "@EntireList", f"@To{group}")
+        assert run_command(account.environment, "run", "--once").code == 0
+        return account
+
+    def arrive(self, account: AccountUnderTest, place: str) -> None:
+        account.receive_with(self.LIST, ("", "bob@poster.example"), place, at=soon())
+
+    def said(self, account: AccountUnderTest, group: str) -> tuple[bool | None, str]:
+        """The verdict on the lists in the group, and its sentence; no rule is told to be missing."""
+        found = run_command(account.environment, "check", "--json").json()
+        assert [x["says"] for x in found if x["subject"] == "rules" and x["is_right"] is False] == []
+        (each,) = (x for x in found if f"lists in {group!r}" in x["says"])
+        return each["is_right"], each["says"]
+
+    def test_not_tried_is_not_right(self, decided: AccountUnderTest, group: str) -> None:
+        """What the decision itself moved shows nothing."""
+        is_right, says = self.said(decided, group)
+        assert (is_right, "no new mail from the list dev.lists.example.org yet" in says) == (None, True)
+
+    @pytest.mark.parametrize("group", ["Feed"], indirect=True)
+    def test_mail_that_the_server_routes(self, decided: AccountUnderTest, group: str) -> None:
+        """It lies there, and Mailroom has not moved it."""
+        self.arrive(decided, "Feed")
+        is_right, says = self.said(decided, group)
+        assert (is_right, "the server's rules know lists" in says) == (True, True)
+
+    def test_mail_that_mailroom_sweeps(self, decided: AccountUnderTest, group: str) -> None:
+        """It lies there just the same, but the journal says how it came."""
+        self.arrive(decided, "Screener")
+        is_right, says = self.said(decided, group)
+        assert (is_right, "the next cycle moves it" in says) == (None, True)
+        assert run_command(decided.environment, "run", "--once").code == 0
+        is_right, says = self.said(decided, group)
+        assert (is_right, "landed in Screener, and Mailroom moved it" in says) == (True, True)
+
+    @pytest.mark.parametrize("group", ["Imbox"], indirect=True)
+    def test_mail_in_the_inbox_shows_no_rule(self, decided: AccountUnderTest, group: str) -> None:
+        """It may lie there without one, as an answer does; nor is it mail that Screener should have taken."""
+        self.arrive(decided, "Inbox")
+        is_right, says = self.said(decided, group)
+        assert (is_right, "where it may be without a rule, too" in says) == (None, True)

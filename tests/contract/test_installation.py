@@ -16,7 +16,7 @@ from mailroom.commands.installation import offer, read_installation
 from mailroom.errors import UserError
 from mailroom.output.terminal import Terminal
 from tests.conftest import open_account_with_scripts
-from tests.support.accounts import add_contact, furnish
+from tests.support.accounts import add_contact, furnish, furnish_lists
 from tests.support.mail import Mail
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
@@ -265,6 +265,33 @@ class TestTakenAway:
         done = run_command(account.environment, "uninstall")
         assert "delete the script 'Mailroom'" in done.output
         assert account.scripts() == before
+
+
+class TestSeen:
+    """What is in force need not be tried to be known; where nothing is installed, nothing is."""
+
+    def test_a_list_that_they_name_has_its_tick(self, account: Account) -> None:
+        """It is seen in the rules; a list that is decided on since is not among them."""
+        furnish_lists(account)
+        self.decide_on(account, "<dev.lists.example.org>")
+        assert self.said(account)["is_right"] is None
+        assert install(account).code == 0
+        seen = self.said(account)
+        assert (seen["is_right"], "name the list dev.lists.example.org" in seen["says"]) == (True, True)
+        self.decide_on(account, "<other.lists.example.org>")
+        assert self.said(account)["is_right"] is None
+
+    def decide_on(self, account: Account, list_id: str) -> None:
+        account.receive_with(
+            [("List-Id", list_id)], ("", "ann@poster.example"), "Screener", "@ToFeed", "@EntireList"
+        )
+        assert run_command(account.environment, "run", "--once").code == 0
+
+    def said(self, account: Account) -> dict[str, object]:
+        """What `check` says of the lists in Feed."""
+        found = run_command(account.environment, "check", "--json").json()
+        (each,) = (x for x in found if x["says"].startswith("lists in 'Feed'"))
+        return dict(each)
 
 
 class TestValidity:

@@ -18,6 +18,7 @@ from mailroom.http import Credentials, HttpClient, Response
 from mailroom.jmap import JmapClient, JmapMailStore
 from mailroom.jmap.event_source import OF_MAIL, concerns, event_source_url
 from mailroom.jmap.history import JmapMailHistory
+from mailroom.jmap.messages import MessageForm
 from mailroom.jmap.sse import EventStreamParser
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId, Snapshot
@@ -139,7 +140,9 @@ def jmap_others(data: bytes) -> None:
     session = json.dumps(SESSION).encode()
     for read in (
         lambda: JmapMailStore(client_that_reads(session, data)).own_addresses(),
-        lambda: list(JmapMailHistory(client_that_reads(session, data)).headers(MailboxId("m1"))),
+        lambda: list(
+            JmapMailHistory(client_that_reads(session, data), MessageForm()).headers(MailboxId("m1"))
+        ),
     ):
         try:
             read()

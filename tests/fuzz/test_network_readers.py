@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailroom.errors import MailroomError, ProtocolError
 from mailroom.jmap.history import JmapMailHistory
+from mailroom.jmap.messages import MessageForm
 from mailroom.model.mail import MailboxId
 from tests.fuzz.targets import SESSION, TARGETS, client_that_reads
 
@@ -72,7 +73,7 @@ def test_old_mail_ends_where_a_server_gives_the_same_page_for_ever() -> None:
     }
     client = client_that_reads(json.dumps(SESSION).encode(), json.dumps(page).encode())
     with pytest.raises(ProtocolError, match="the same page"):
-        list(JmapMailHistory(client).headers(MailboxId("m1")))
+        list(JmapMailHistory(client, MessageForm()).headers(MailboxId("m1")))
 
 
 @pytest.mark.parametrize("name", JSON_TARGETS)

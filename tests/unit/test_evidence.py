@@ -13,6 +13,7 @@ from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardKind, CardUid
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.mailing_list import read_lists
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party
 from mailroom.model.scheme import Category, ContactGroup, Name
@@ -404,3 +405,52 @@ class TestDomains:
         seen = [mail(ANN, "Inbox"), mail("zoe@other.example", "Screener", at=EARLIER)]
         found = judge_rules(Evidence(seen, people, OwnAddresses.read([]), tree, layout, WHOLE_SCHEME))
         assert WRONG not in {each.verdict for each in found}
+
+
+LIST = "<dev.lists.example.org>"
+
+
+def of_list(
+    group: str,
+    *messages: Message,
+    moved: Collection[MessageId] | None = frozenset(),
+    names_lists: bool = False,
+) -> Finding:
+    """What is found about a list that is decided on, whose mail these messages are."""
+    tree, layout = MailboxTree(MAILBOXES), find_layout(MAILBOXES, WHOLE_SCHEME)
+    over_it = [evolve(each, lists=read_lists([LIST])) for each in messages]
+    people, own = People({LIST: [group]}), OwnAddresses.read([])
+    evidence = Evidence(over_it, people, own, tree, layout, WHOLE_SCHEME, moved, names_lists)
+    findings = judge_rules(evidence)
+    assert [x.says for x in findings if x.verdict is WRONG and f"lists in {group!r}" not in x.says] == []
+    (found,) = (x for x in findings if f"lists in {group!r}" in x.says)
+    return found
+
+
+class TestLists:
+    """Who takes mail of a mailing list to its place: the server's rules, or Mailroom."""
+
+    def test_rules_that_are_in_force_and_name_it_are_evidence(self) -> None:
+        """Where they can be read; imported ones no API shows, so without new mail nobody knows."""
+        for group in ("Feed", "Imbox"):
+            seen = of_list(group, names_lists=True)
+            assert (seen.verdict, seen.says) == (
+                RIGHT,
+                f"lists in {group!r}: the rules in force on the server name the list dev.lists.example.org",
+            )
+            assert of_list(group).verdict is NOT_SEEN
+
+    def test_what_went_elsewhere_all_the_same_counts_more(self) -> None:
+        """Whatever stands before them in a script, or was not yet there."""
+        assert of_list("Feed", mail(ANN, "Inbox"), names_lists=True).verdict is WRONG
+        assert of_list("Feed", mail(ANN, "Screener"), names_lists=True).verdict is NOT_SEEN
+        swept = mail(ANN, "Feed")
+        found = of_list("Feed", swept, moved={swept.id}, names_lists=True)
+        assert found.verdict is RIGHT
+        assert found.says.endswith("where the server's rules do not know lists; those in force now do")
+
+    def test_mail_in_the_inbox_shows_no_rule_for_it(self) -> None:
+        """It lies there without one as well, unless Mailroom had to move it there."""
+        message = mail(ANN, "Inbox")
+        assert of_list("Imbox", message).verdict is NOT_SEEN
+        assert "landed in Screener" in of_list("Imbox", message, moved={message.id}).says

@@ -281,7 +281,7 @@ class TestTooLarge:
             server.receive("Family", sender=(LONG, f"{number}@a.example"))
         server.receive("Family", sender=("x" * 2 * ROOM_BYTES, "large@a.example"))
         (family,) = server.ids("Family")
-        pages = list(JmapMailHistory(server.client).headers(family))
+        pages = list(JmapMailHistory(server.client, MessageForm()).headers(family))
         senders = [
             x.sender.email for page in pages for x in page.headers if isinstance(x.sender, Correspondent)
         ]
@@ -295,7 +295,7 @@ class TestTooLarge:
         with pytest.raises(ServerError):
             server.read("Screener")
         with pytest.raises(ServerError):
-            list(JmapMailHistory(server.client).headers(*server.ids("Screener")))
+            list(JmapMailHistory(server.client, MessageForm()).headers(*server.ids("Screener")))
 
 
 _ODD = [
@@ -352,7 +352,7 @@ class TestOdd:
                 get["list"][1]["to"] = 5
 
         server.proxy.plan = altering(spoil)
-        (page,) = JmapMailHistory(server.client).headers(*server.ids("Family"))
+        (page,) = JmapMailHistory(server.client, MessageForm()).headers(*server.ids("Family"))
         assert (len(page.headers), page.left_out) == (2, 1)
 
     @pytest.mark.parametrize("what", [None, 5, [], "text"])
@@ -496,7 +496,7 @@ class TestOptional:
                 query.pop("total", None)
 
         server.proxy.plan = altering(forget)
-        pages = list(JmapMailHistory(server.client).headers(*server.ids("Family")))
+        pages = list(JmapMailHistory(server.client, MessageForm()).headers(*server.ids("Family")))
         assert sum(len(page.headers) for page in pages) == messages
         assert [page.total for page in pages] == sorted(page.total for page in pages)
 

@@ -7,6 +7,7 @@ import pytest
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient
+from mailroom.jmap.messages import MessageForm
 from mailroom.jmap.search import JmapSearch
 from mailroom.model.address import Address
 from mailroom.sandbox import SandboxAccount
@@ -28,7 +29,7 @@ def search(account: SandboxAccount, proxy: Proxy) -> JmapSearch:
     http = HttpClient(proxy.url, Credentials(f"Bearer {account.token}"))
     client = JmapClient(http, f"{proxy.url}/jmap/session")
     client.call([])  # reads the session
-    return JmapSearch(client)
+    return JmapSearch(client, MessageForm())
 
 
 def test_only_the_very_message_id_counts(account: SandboxAccount, search: JmapSearch) -> None:
