@@ -42,7 +42,8 @@ from mailroom.triage.making import make_missing
 WITHOUT_TERMINAL = (
     f"`mailroom init` asks, and there is no terminal to ask on; its steps one by one: {INSTEAD}; "
     "`mailroom setup --apply`; `mailroom approve --correspondents --yes`; `mailroom rules -o FILE`, "
-    "and import that file at your provider; `mailroom check`"
+    "and import that file at your provider, or `mailroom rules --install --yes` where the server takes "
+    "Sieve scripts over JMAP; `mailroom check`"
 )
 
 GOES_ON = "what is done stays done, and `mailroom init` goes on from here"

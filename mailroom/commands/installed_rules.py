@@ -18,6 +18,8 @@ from mailroom.triage.findings import Finding, Verdict
 
 SUBJECT = "script"
 RULES = "the rules on the server"
+OR_ELSE = "or mail goes on being filed by groups, and new senders to Screener"
+"""What becomes of mail as long as the rules are in force."""
 
 
 def judge_installation(installation: Installation) -> Finding:
@@ -84,6 +86,20 @@ class InstalledRules:
         """
         because = [*self.staying, *([staying] if staying else [])]
         return {"would": list(self.plan.does), "removed": staying == "", "stays_because": because}
+
+    def left_to_do(self, staying: str | None) -> str:
+        """Say what the person has yet to do about rules; empty where that is nothing.
+
+        Args:
+            staying: What `take_away` said; None where nothing was tried.
+        """
+        if staying or self.staying:
+            return f"Take the rules out that stay on the server (above says why), {OR_ELSE}."
+        if staying is not None:
+            return ""
+        if self.plan.does:
+            return f"`mailroom uninstall --apply --rules` takes away {RULES}: do that, {OR_ELSE}."
+        return f"If you have put rules of Mailroom's into a Sieve script yourself, take them out, {OR_ELSE}."
 
     def take_away(self) -> str:
         """Take them away; return why something that was to go is still there, empty where nothing is."""

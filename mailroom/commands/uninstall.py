@@ -8,7 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.inspection import inspect
-from mailroom.commands.installed_rules import RULES, InstalledRules, read_installed_rules, show_taken_away
+from mailroom.commands.installed_rules import (
+    OR_ELSE,
+    RULES,
+    InstalledRules,
+    read_installed_rules,
+    show_taken_away,
+)
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.contacts import Alteration, MadeCard
@@ -22,6 +28,10 @@ from mailroom.triage.words import number_of
 
 UNTOUCHED = "untouched"
 MAYBE_CHANGED = "perhaps changed"
+IMPORTED = (
+    f"Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), {OR_ELSE}."
+)
+"""What is left to do about rules where the server lets none be installed."""
 _COLOURS = {UNTOUCHED: GREEN}
 _IN_SHORT = {"": UNTOUCHED, WHY_ALTERED[Alteration.UNKNOWN]: MAYBE_CHANGED}
 
@@ -84,7 +94,9 @@ def uninstall(
         _show_next_steps(terminal, doomed)
     elif rules_staying is None or choice:
         _show_done(terminal, inventory, removals, doomed)
-    _show_left_to_the_person(terminal, inventory)
+    _show_left_to_the_person(
+        terminal, inventory, installed.left_to_do(rules_staying) if installed else IMPORTED
+    )
     return _exit(removals, rules_staying)
 
 
@@ -173,17 +185,13 @@ def _show_next_steps(terminal: Terminal, doomed: str) -> None:
         terminal.paragraph(f"What you have chosen would take away {doomed}.")
 
 
-def _show_left_to_the_person(terminal: Terminal, inventory: Inventory) -> None:
+def _show_left_to_the_person(terminal: Terminal, inventory: Inventory, about_rules: str) -> None:
     terminal.heading("What is left for you to do")
-    for step in _steps(inventory):
+    for step in filter(None, (about_rules, *_steps(inventory))):
         terminal.paragraph(step, "  • ")
 
 
 def _steps(inventory: Inventory) -> Iterator[str]:
-    yield (
-        "Delete the rules whose names begin with `Mailroom:` (Fastmail: Settings → Filters & Rules), or mail "
-        "goes on being filed by groups, and new senders to Screener."
-    )
     yield (
         "Look for labels and renamed groups of earlier settings: Mailroom knows labels by your settings of "
         "today alone, and a contact group that was renamed counts as yours."

@@ -66,12 +66,17 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
 
 
 def _reject_groupless(work: Work, view: MailView, contacts: Contacts) -> None:
-    """Leave to the person what has no contact group yet: those for domains may be missing."""
+    """Leave to the person what has no contact group: those for domains may be missing, or renamed."""
     marked, there = view.marked.messages, frozenset(contacts.group_names())
+    renamed = contacts.renamed_groups(view.layout.destinations.keys())
     for decision in work.hopeful_decisions:
         if kind_of(decision.party) is not PartyKind.DOMAIN or decision.group in {*there, ""}:
             continue
-        reason = f"the contact group {str(decision.group)!r} is missing: `mailroom setup --apply` makes it"
+        name = str(decision.group)
+        remedy = "`mailroom setup --apply` makes it"
+        if now := renamed.get(name):
+            remedy = f"it is called {now!r} now, so rename it to {name!r}"
+        reason = f"the contact group {name!r} is missing: {remedy}"
         if decision.message_ids:
             work.rejected |= reject([marked[x] for x in decision.message_ids], reason, view.layout)
             work.decisions = tuple(each for each in work.decisions if each is not decision)

@@ -32,6 +32,9 @@ OPTIONAL = frozenset(
 )
 """What triage works without: it does less then."""
 
+SCOPE_LABELS = frozenset({Kind.DOMAIN_LABEL, Kind.LIST_LABEL})
+"""The labels that say about whom a decision is, beside one that says what it is."""
+
 GROUPS = frozenset({Kind.GROUP, Kind.DOMAIN_GROUP})
 """What is in the contacts; all else is a mailbox."""
 

@@ -21,7 +21,7 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.party import Party, WholeDomain, shown, whole_domain
+from mailroom.model.party import Party, PartyKind, WholeDomain, kind_of, shown, whole_domain
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.beneath import NOTHING_BENEATH, Beneath
 from mailroom.triage.decisions import Decision
@@ -193,13 +193,21 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
     conflicts = {}
     for sharing in by_card.values():
         if len({filing.group for filing in sharing}) > 1:
-            senders = " and ".join(sorted(shown(filing.decision.party) for filing in sharing))
-            for filing in sharing:
-                conflicts[filing.decision.party] = (
-                    f"{senders} share a contact card, which can be in one group only: decide the same "
-                    "about all of them"
-                )
+            parties = sorted(filing.decision.party for filing in sharing)
+            names = " and ".join(sorted(map(shown, parties)))
+            says = f"{names} share a contact card, which can be in one group only: {_way_out(parties)}"
+            conflicts.update(dict.fromkeys(parties, says))
     return conflicts
+
+
+def _way_out(parties: Sequence[Party]) -> str:
+    """Say what can be done about parties that share a card and are to be in different groups."""
+    domains = [party for party in parties if kind_of(party) is PartyKind.DOMAIN]
+    if len(domains) in {0, len(parties)}:
+        return "decide the same about all of them"
+    # Whatever is decided, a domain is in another group than senders and lists.
+    whose = "that domain gets a card" if len(domains) == 1 else "those domains get cards"
+    return f"take {' and '.join(domains)} off it, and {whose} of its own"
 
 
 def sweep(message: Message, filing: Filing, layout: Layout) -> Change:

@@ -11,12 +11,14 @@ from mailroom.model.mail import MailLimits
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.scheme import Scheme
 from mailroom.triage.findings import Finding, Verdict
-from mailroom.triage.items import GROUPS, OPTIONAL, Item, Kind, State
+from mailroom.triage.items import GROUPS, OPTIONAL, SCOPE_LABELS, Item, Kind, State
 from mailroom.triage.layout import hindrances
 from mailroom.triage.making import why_not_made
 from mailroom.triage.survey import problems_of
+from mailroom.triage.words import listed
 
 DOMAINS = "domains"
+_NO_DOMAIN = "no whole domain is filed as"
 
 LEAST_CALLS = 3
 """A cycle reads the mailbox list, a query and its messages in one request."""
@@ -88,9 +90,10 @@ def judge_mailboxes(
         return
     missing = [x for x in items if x.kind in OPTIONAL - GROUPS and x.state is not State.PRESENT]
     takes_back = scheme.screener_label is not None and Kind.SCREENER_LABEL not in {x.kind for x in missing}
-    labels = len(scheme.categories) + takes_back
-    says = f"Inbox, {scheme.screener}, destinations and {labels} triage labels exist and may be changed"
-    yield Finding("mailboxes", Verdict.RIGHT, says)
+    labels = f"{len(scheme.categories) + takes_back} triage labels"
+    scopes = [x.name for x in items if x.kind in SCOPE_LABELS and x.state is State.PRESENT]
+    there = listed(["Inbox", scheme.screener, "destinations", labels, *scopes])
+    yield Finding("mailboxes", Verdict.RIGHT, f"{there} exist and may be changed")
     for item in missing:
         remedy = item.remedy or "`mailroom setup --apply` makes it"
         says = f"{_DOES_WITHOUT[item.kind]}, because {item.name!r} is missing: {remedy}"
@@ -113,9 +116,19 @@ def judge_book(book: AddressBook, items: Sequence[Item], scheme: Scheme) -> Iter
     if not (missing or problems):
         names = ", ".join(group.name for group in scheme.groups)
         yield Finding("groups", Verdict.RIGHT, f"{names} are there, and the address book may be written")
-    for item in items:
-        if item.kind is Kind.DOMAIN_GROUP and item.state is not State.PRESENT:
-            remedy = item.remedy or "`mailroom setup --apply` makes it"
-            category = scheme.category_of(next(x for x in scheme.domain_groups if x.name == item.name))
-            says = f"no whole domain is filed as {category.title}, because {item.name!r} is missing: {remedy}"
-            yield Finding(DOMAINS, Verdict.NOT_SEEN, says)
+    absent = [x for x in items if x.kind is Kind.DOMAIN_GROUP and x.state is not State.PRESENT]
+    for says in _of_domain_groups(absent, scheme):
+        yield Finding(DOMAINS, Verdict.NOT_SEEN, says)
+
+
+def _of_domain_groups(absent: Sequence[Item], scheme: Scheme) -> Iterator[str]:
+    """Say what is not done without some groups for domains: together what setup makes, else one by one."""
+    titles = {group.name: scheme.category_of(group).title for group in scheme.domain_groups}
+    if missing := [item.name for item in absent if not item.remedy]:
+        filed = listed([titles[name] for name in missing], "or")
+        is_gone, it = ("is missing", "it") if len(missing) == 1 else ("are missing", "them")
+        names = listed([repr(str(name)) for name in missing])
+        yield f"{_NO_DOMAIN} {filed}, because {names} {is_gone}: `mailroom setup --apply` makes {it}"
+    for item in absent:
+        if item.remedy:
+            yield f"{_NO_DOMAIN} {titles[item.name]}, because of {item.name!r}: {item.remedy}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 
@@ -12,6 +13,12 @@ def number_of(count: int, one: str, several: str = "") -> str:
         several: What more than one are called, where that is not `one` with an s.
     """
     return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
+def listed(things: Sequence[str], word: str = "and") -> str:
+    """Name some things one after the other: ``a``, ``a and b``, ``a, b and c``."""
+    *first, last = things
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def age_of(moment: str, now: datetime) -> str:

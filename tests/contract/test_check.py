@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from tests.support import vcards
-from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists
+from tests.support.accounts import (
+    DOMAIN_GROUPS,
+    DOMAIN_LABEL,
+    LIST_LABEL,
+    AccountUnderTest,
+    add_contact,
+    furnish_domains,
+    furnish_lists,
+    group_card_name,
+)
 from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import run_command, run_cycle, run_shown
@@ -106,14 +115,49 @@ class TestEvidence:
         self, account: AccountUnderTest
     ) -> None:
         """All else works without it, so it is no fault; `setup --apply` makes it."""
-        assert "6 triage labels" in says(account, "mailboxes")[0]
+        assert "6 triage labels, @EntireDomain and @EntireList exist" in says(account, "mailboxes")[0]
         account.remove_mailbox("@ToScreener")
         (right, off) = says(account, "mailboxes")
-        assert "5 triage labels" in right
+        assert "5 triage labels, @EntireDomain and @EntireList exist" in right
         assert "'@ToScreener' is missing" in off
         assert verdicts(account)["mailboxes"] is None
         assert run_command(account.environment, "setup", "--apply").code == 0
         assert len(says(account, "mailboxes")) == 1
+
+    def test_what_more_labels_do_is_said_only_where_they_are(self, account: AccountUnderTest) -> None:
+        """A label that is missing is not among those that exist."""
+        account.remove_mailbox(DOMAIN_LABEL)
+        (right, off) = says(account, "mailboxes")
+        assert "6 triage labels and @EntireList exist" in right
+        assert "'@EntireDomain' is missing" in off
+        account.remove_mailbox(LIST_LABEL)
+        assert "destinations and 6 triage labels exist" in says(account, "mailboxes")[0]
+
+    def test_groups_for_domains_that_are_missing_are_one_line(self, account: AccountUnderTest) -> None:
+        """As after an upgrade; what somebody has renamed has its own, and is said to be renamed."""
+        assert says(account, "domains") == []
+        for group in DOMAIN_GROUPS[1:]:
+            account.delete_card(group_card_name(account, group))
+        assert says(account, "domains") == [
+            "no whole domain is filed as Feed, Paper Trail or Jail, because 'Feed domains', 'Paper Trail "
+            "domains' and 'Jail domains' are missing: `mailroom setup --apply` makes them"
+        ]
+        assert run_command(account.environment, "setup", "--apply").code == 0
+        for group in ("Feed domains", "Jail domains"):
+            name = group_card_name(account, group)
+            uid = vcards.value(account.cards()[name], "UID")
+            account.put_card(name, vcards.group(f"My {group}", uid=uid))
+        account.delete_card(group_card_name(account, "Paper Trail domains"))
+        assert says(account, "domains") == [
+            "no whole domain is filed as Paper Trail, because 'Paper Trail domains' is missing: "
+            "`mailroom setup --apply` makes it",
+            *(
+                f"no whole domain is filed as {title}, because of '{title} domains': it is called "
+                f"'My {title} domains' now: rename it to '{title} domains', or set "
+                f"MAILROOM_GROUP_{title.upper()}_DOMAINS=My {title} domains"
+                for title in ("Feed", "Jail")
+            ),
+        ]
 
     def test_without_a_mailbox_for_the_journal_it_says_that_nothing_is_told(
         self, account: AccountUnderTest

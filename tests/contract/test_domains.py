@@ -12,6 +12,7 @@ from tests.support.accounts import (
     contacts,
     contacts_of,
     furnish_domains,
+    group_card_name,
     groups_of,
     label,
     members,
@@ -270,6 +271,38 @@ def test_a_missing_group_is_told_where_the_person_looks(account: AccountUnderTes
     account.put_card("later.vcf", vcards.group("Feed domains"))
     run_cycle(account)
     assert account.mailboxes_of(labelled) == {"Feed"}
+
+
+def test_a_renamed_group_is_told_by_its_new_name(account: AccountUnderTest) -> None:
+    """What setup would refuse to make is not said to be missing."""
+    account.add_mailboxes({DOMAIN_LABEL: None})
+    run_command(account.environment, "setup", "--apply")
+    name = group_card_name(account, "Feed domains")
+    uid = vcards.value(account.cards()[name], "UID")
+    account.put_card(name, vcards.group("News", uid=uid))
+    account.receive([ANN], "Screener", "@ToFeed", DOMAIN_LABEL)
+    (rejected,) = run_cycle(account).rejected
+    assert rejected.reason == (
+        "the contact group 'Feed domains' is missing: it is called 'News' now, so rename it to 'Feed domains'"
+    )
+
+
+def test_a_domain_and_one_of_its_senders_on_one_card_are_left_to_the_person(
+    domains: AccountUnderTest,
+) -> None:
+    """What is said can be done: the same decision about both would be in two groups all the same."""
+    name = f"{add_contact(domains, *ANN, EVERYBODY)}.vcf"
+    labelled = [
+        domains.receive([ANN], "Screener", "@ToFeed"),
+        domains.receive([BOB], "Screener", "@ToFeed", DOMAIN_LABEL),
+    ]
+    reasons = {each.reason for each in run_cycle(domains).rejected}
+    assert any("take *@shop.example off it, and that domain gets a card of its own" in x for x in reasons)
+    assert not any("decide the same" in x for x in reasons)
+    domains.put_card(name, domains.cards()[name].replace(EVERYBODY.encode(), b"else@far.example"))
+    run_cycle(domains)
+    assert [domains.mailboxes_of(x) for x in labelled] == [{"Feed"}, {"Feed"}]
+    assert (groups_of(domains, ANN[1]), groups_of(domains, EVERYBODY)) == (["Feed"], ["Feed domains"])
 
 
 def test_without_the_label_nothing_else_fails(account: AccountUnderTest) -> None:

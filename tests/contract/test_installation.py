@@ -266,6 +266,25 @@ class TestTakenAway:
         assert "delete the script 'Mailroom'" in done.output
         assert account.scripts() == before
 
+    def test_what_is_left_to_do_about_rules_is_what_is_left(self, account: Account) -> None:
+        """Nothing once they are gone, and nothing of Fastmail's settings where rules are scripts."""
+
+        def steps(*options: str) -> str:
+            shown = run_command(account.environment, "uninstall", *options).output
+            return " ".join(shown.partition("What is left for you to do")[2].split())
+
+        own = (
+            "If you have put rules of Mailroom's into a Sieve script yourself, take them out, or mail goes on"
+        )
+        assert own in steps()
+        install(account)
+        assert "`mailroom uninstall --apply --rules` takes away the rules on the server" in steps()
+        assert "Sieve" not in steps("--apply", "--rules", "--yes")
+        install(account)
+        account.put_script("Mailroom", account.scripts()["Mailroom"] + b"keep;\n")
+        assert "Take the rules out that stay on the server (above says why)" in steps()
+        assert "Filters & Rules" not in steps()
+
 
 class TestSeen:
     """What is in force need not be tried to be known; where nothing is installed, nothing is."""

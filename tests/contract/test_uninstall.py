@@ -38,6 +38,7 @@ from tests.support.accounts import (
 from tests.support.behind import behind
 from tests.support.default_account import SCHEME
 from tests.support.harm import Choice, Harm
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.proxy import Exchange
 from tests.support.running import ONE_ATTEMPT, Done, opened, run_command, run_cycle
 
@@ -140,9 +141,10 @@ class TestShowing:
         assert [shown[f"sender{n}@example.net"]["stays_because"] for n in range(2)] == [None, None]
 
     def test_says_what_a_person_has_to_do_themselves(self, account: AccountUnderTest) -> None:
-        """No API takes rules away, and a running service would miss its labels."""
+        """No API takes imported rules away, and a running service would miss its labels."""
         shown = " ".join(run_command(account.environment, "uninstall").output.split())
-        for words in ("Stop the service", "Mailroom:", "Filters & Rules", "Revoke"):
+        rules = ("Sieve script",) if isinstance(account, AccountOnCyrus) else ("Mailroom:", "Filters & Rules")
+        for words in ("Stop the service", *rules, "Revoke"):
             assert words in shown
 
     def test_fits_eighty_columns_in_a_pipe_but_for_tables(self, account: AccountUnderTest) -> None:

@@ -206,6 +206,13 @@ def test_without_a_terminal_the_error_names_the_single_steps(sandbox: Sandbox, t
     )  # fmt: skip
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    steps = ("MAILROOM_JMAP_TOKEN", "setup --apply", "approve --correspondents", "rules -o", "mailroom check")
+    steps = (
+        "MAILROOM_JMAP_TOKEN",
+        "setup --apply",
+        "approve --correspondents",
+        "rules -o",
+        "rules --install",
+        "mailroom check",
+    )
     assert all(step in line for step in steps)
     assert sandbox.request_count == 0
