@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -306,7 +306,7 @@ class TestSeen:
         )
         assert run_command(account.environment, "run", "--once").code == 0
 
-    def said(self, account: Account) -> dict[str, object]:
+    def said(self, account: Account) -> dict[str, Any]:
         """What `check` says of the lists in Feed."""
         found = run_command(account.environment, "check", "--json").json()
         (each,) = (x for x in found if x["says"].startswith("lists in 'Feed'"))
