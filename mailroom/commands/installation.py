@@ -16,7 +16,8 @@ from mailroom.model.scripts import ScriptLimits, Scripts, SieveScripts
 from mailroom.output.question import agrees
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
 from mailroom.rules.carrying_out import carry_out
-from mailroom.rules.installing import Plan, Standing, Wanted, plan_installation
+from mailroom.rules.in_force import Standing, Wanted, is_seen_in_force
+from mailroom.rules.installing import Plan, plan_installation
 from mailroom.rules.own_script import NAME
 from mailroom.settings.settings import Settings
 
@@ -112,7 +113,7 @@ def offer(
     plan = plan_for(installation.scripts)
     if plan.problems:
         raise UserError(plan.problems)
-    show_plan(terminal, installation.scripts, plan)
+    show_plan(terminal, installation, plan)
     if plan.changes:
         terminal.line()
         if not (is_agreed or agrees("Do this?")):
@@ -129,11 +130,16 @@ def offer(
     return Exit.FAILED if plan.to_put_in else Exit.DONE
 
 
-def show_plan(terminal: Terminal, scripts: Scripts, plan: Plan) -> None:
+def show_plan(terminal: Terminal, installation: Installation, plan: Plan) -> None:
     """Say what is there, and what is to be done."""
+    scripts = installation.scripts
     if plan.standing is Standing.CURRENT:
         where = f"your script {plan.beside!r}" if plan.beside else f"the script {NAME!r}"
-        terminal.paragraph(f"the rules in force are those of your settings, in {where}", "✓ ", GREEN)
+        if is_seen_in_force(scripts, installation.wanted):
+            terminal.paragraph(f"the rules in force are those of your settings, in {where}", "✓ ", GREEN)
+        else:
+            says = f"the rules of your settings are in {where}; whether mail comes to them cannot be seen"
+            terminal.paragraph(says, "? ", YELLOW)
     if plan.beside and plan.standing is not Standing.CURRENT:
         terminal.paragraph(f"Your script {plan.beside!r} is the active one, and stays it.")
     elif scripts.active is None:

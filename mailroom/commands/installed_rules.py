@@ -9,9 +9,9 @@ from mailroom.commands.installation import Installation
 from mailroom.errors import MailroomError, ServerError
 from mailroom.model.scripts import SieveScripts
 from mailroom.output.terminal import GREEN, RED, YELLOW, Terminal
-from mailroom.rules.block import is_cut_short
 from mailroom.rules.carrying_out import carry_out
-from mailroom.rules.installing import Plan, Standing, plan_installation, standing_of
+from mailroom.rules.in_force import Standing, is_seen_in_force, standing_of, why_not_in_force, why_unreached
+from mailroom.rules.installing import Plan, plan_installation
 from mailroom.rules.keeping import plan_removal
 from mailroom.rules.own_script import NAME
 from mailroom.triage.findings import Finding, Verdict
@@ -28,26 +28,24 @@ def judge_installation(installation: Installation) -> Finding:
     where = f"in your script {scripts.active.name!r}" if scripts.active else ""
     where = f"in the script {NAME!r}" if scripts.active and scripts.active.name == NAME else where
     match standing_of(scripts, installation.wanted):
-        case Standing.CURRENT if scripts.active and is_cut_short(scripts.active.content):
-            says = f"whether the rules are in force is not known: they are {where}, which can end before them"
+        case Standing.CURRENT if not is_seen_in_force(scripts, installation.wanted):
+            says = f"the rules of your settings are {where}; whether mail comes to them cannot be seen"
             return Finding(SUBJECT, Verdict.NOT_SEEN, says)
         case Standing.CURRENT:
             return Finding(SUBJECT, Verdict.RIGHT, f"the rules of your settings are in force, {where}")
         case Standing.STALE:
             says = f"the rules in force ({where}) are not those of your settings as of now: "
             return Finding(SUBJECT, Verdict.WRONG, f"{says}`mailroom rules --install` brings them up to date")
+        case Standing.UNREACHED if scripts.active:
+            return Finding(SUBJECT, Verdict.WRONG, why_unreached(scripts.active))
         case Standing.EDITED:
             problems = plan_installation(scripts, installation.wanted).problems
             says = "; ".join(problems) or f"the script {NAME!r} is not Mailroom's"
             return Finding(SUBJECT, Verdict.NOT_SEEN, f"what is installed is not compared: {says}")
         case _:
-            other = f"; your script {scripts.active.name!r} is the active one" if scripts.active else ""
-            return Finding(
-                SUBJECT,
-                Verdict.NOT_SEEN,
-                f"no rules of Mailroom's are in force on this server{other}: `mailroom rules --install` "
-                "shows what it would do",
-            )
+            says = f"no rules of Mailroom's are in force on this server: {why_not_in_force(scripts)}; "
+            to_do = "`mailroom rules --install` shows what it would do"
+            return Finding(SUBJECT, Verdict.NOT_SEEN, f"{says}{to_do}")
 
 
 @frozen
@@ -65,11 +63,11 @@ class InstalledRules:
     @property
     def staying(self) -> list[str]:
         """Why something stays, or cannot be seen."""
-        return [*self.plan.problems, *([self.trouble] if self.trouble else [])]
+        return [*self.plan.problems, *self.plan.remarks, *([self.trouble] if self.trouble else [])]
 
     def show(self, terminal: Terminal) -> None:
         """Say what would go, and what stays; nothing where there is nothing of Mailroom's."""
-        if not (self.plan.does or self.plan.problems or self.trouble):
+        if not (self.plan.does or self.staying):
             return
         terminal.heading("Rules that Mailroom installed on the server")
         for each in self.plan.does:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final
 
 from attrs import frozen
 
+from mailroom.rules.grammar import Command, UnreadableError, all_of, commands_of, tokens_of
 from mailroom.rules.own_script import NAME, REQUIRED, digest_of, extensions_of
+from mailroom.rules.reach import Reach, reach_of
 
 _END = "# <<< Mailroom <<<"
 _HALF = re.compile(
@@ -26,18 +29,8 @@ _HALF = re.compile(
 )
 _MARK = re.compile(rb"^# (?:>>>|<<<) Mailroom\b", re.MULTILINE)
 _LINE_END = re.compile(rb"\r?\n")
-_TOKEN = re.compile(
-    rb"(?P<line>#[^\r\n]*)|(?P<comment>/\*.*?\*/)"
-    rb'|"(?:\\.|[^"\\])*"|\btext:[ \t]*(?:#[^\r\n]*)?\r?\n(?:.*?\r?\n)??\.\r?(?:\n|\Z)',
-    re.DOTALL | re.IGNORECASE,
-)
-"""A comment, or a string, in which nothing begins a comment (RFC 5228 sections 2.3 and 2.4.2)."""
-
-_INCLUDE: Final = re.compile(
-    rb'\binclude(?:\s+:(?:personal|optional|once))*\s+"' + re.escape(NAME.encode()) + rb'"\s*;', re.IGNORECASE
-)
-_STOP: Final = re.compile(rb"^(?:stop|return)\s*;", re.IGNORECASE | re.MULTILINE)
-"""At the beginning of a line, as nobody writes it who writes it into a block."""
+_MARKS: Final = 4
+"""Two halves, each between two."""
 
 INCLUDE_LINES: Final = ('require ["include"];', f'include :personal :optional "{NAME}";')
 """What includes our script (RFC 6609 section 3.2): where it is missing, mail goes on all the same."""
@@ -49,7 +42,7 @@ class BlockState(Enum):
     NONE = "none"
     OURS = "ours"
     EDITED = "edited"
-    """A mark is missing, doubled, elsewhere or in a comment, or what is between the marks was changed."""
+    """A mark is missing, doubled, elsewhere, in a comment or in a string, or what is between was changed."""
 
 
 @frozen
@@ -60,11 +53,13 @@ class Parted:
         state: How the block was; where it was edited, nothing was taken out.
         outside: Every byte but the block's.
         rules: What was between the marks of its lower half.
+        at: How many bytes stand before that half.
     """
 
     state: BlockState
     outside: bytes
     rules: bytes = b""
+    at: int = 0
 
 
 def include_block() -> bytes:
@@ -74,16 +69,16 @@ def include_block() -> bytes:
 
 def part(content: bytes) -> Parted:
     """Take our block out of a script."""
-    halves = {each["kind"]: each for each in _HALF.finditer(content)}
-    if not halves and not _MARK.search(content):
+    marks = {each.start() for each in _MARK.finditer(content)}
+    if not marks:
         return Parted(BlockState.NONE, content)
+    halves = {each["kind"]: each for each in _HALF.finditer(content)} if len(marks) == _MARKS else {}
     needs, rules = halves.get(b"needs"), halves.get(b"rules")
     if (
         needs is None
         or rules is None
-        or len(_MARK.findall(content)) != 4
-        or _is_commented_out(content)
         or needs.start() > rules.start()
+        or not marks <= _comment_lines(content)
         or not all(_is_untouched(half) for half in (needs, rules))
     ):
         return Parted(BlockState.EDITED, content)
@@ -92,7 +87,7 @@ def part(content: bytes) -> Parted:
     if rules["joined"] and rules.end() == len(content):
         without = before[: -int(rules["joined"])]
         before = without if _digest(without)[:8] == rules["before"].decode() else before
-    return Parted(BlockState.OURS, before + content[rules.end() :], rules["body"])
+    return Parted(BlockState.OURS, before + content[rules.end() :], rules["body"], rules.start())
 
 
 def put(outside: bytes, rules: bytes) -> bytes:
@@ -118,32 +113,44 @@ def is_holding(parted: Parted, rules: bytes) -> bool:
 
 
 def includes_ours(content: bytes) -> bool:
-    """Whether a script includes ours, by the block or by a line of the person's own."""
-    return _INCLUDE.search(_without_comments(content)) is not None
+    """Whether a script includes ours, by the block or by a line of the person's own; true if it may."""
+    try:
+        return any(_includes(commands_of(content)))
+    except UnreadableError:
+        return f'"{NAME}"'.encode() in content
 
 
-def ends_early(content: bytes) -> bool:
-    """Whether a command that depends on nothing ends a script, so that nothing behind it counts."""
-    return _STOP.search(_TOKEN.sub(b"", content)) is not None
-
-
-def is_cut_short(content: bytes) -> bool:
-    """Whether a script ends, as far as its form tells, before it comes to our rules."""
+def reach_of_ours(content: bytes) -> Reach:
+    """Say whether mail comes to our rules in a person's script that has our block or includes ours."""
     parted = part(content)
-    if parted.state is BlockState.OURS:
-        return ends_early(parted.outside)
-    plain = _without_comments(content)
-    include = _INCLUDE.search(plain)
-    return bool(include and ends_early(plain[: include.start()]))
+    try:
+        commands = commands_of(content)
+    except UnreadableError:
+        return Reach.UNKNOWN
+    places = [each.start for each in _includes(commands)]
+    places += [parted.at] if parted.state is BlockState.OURS else []
+    reaches = {reach_of(commands, place) for place in places}
+    return next((each for each in (Reach.ALL, Reach.UNKNOWN) if each in reaches), Reach.NEVER)
 
 
-def _without_comments(content: bytes) -> bytes:
-    return _TOKEN.sub(lambda each: b"" if each["line"] or each["comment"] else each[0], content)
+def reach_of_end(content: bytes) -> Reach:
+    """Say whether mail comes to the end of a script."""
+    try:
+        return reach_of(commands_of(content), len(content))
+    except UnreadableError:
+        return Reach.UNKNOWN
 
 
-def _is_commented_out(content: bytes) -> bool:
-    """Whether a half of the block stands in a comment of the person's."""
-    return any(each["comment"] and _MARK.search(each["comment"]) for each in _TOKEN.finditer(content))
+def _includes(commands: Iterable[Command]) -> Iterator[Command]:
+    return (each for each in all_of(commands) if each.includes(NAME))
+
+
+def _comment_lines(content: bytes) -> set[int]:
+    """Return where the comments of one line begin; none where the script cannot be read."""
+    try:
+        return {each.start for each in tokens_of(content) if each.kind == "line"}
+    except UnreadableError:
+        return set()
 
 
 def _digest(content: bytes) -> str:

@@ -1,52 +1,26 @@
-"""What it takes to have the rules in force as a Sieve script on the server, or to take them away. Pure.
+"""What it takes to have the rules in force as a Sieve script on the server. Pure.
 
 A person's script that is active stays so: ours is put beside it, and only what they ask for goes into theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date
-from enum import Enum
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from types import MappingProxyType
+from typing import TypeAlias
 
 from attrs import frozen
 
-from mailroom.model.scripts import Script, ScriptChange, ScriptLimits, Scripts
-from mailroom.rules.block import (
-    BlockState,
-    Parted,
-    ends_early,
-    include_block,
-    includes_ours,
-    is_holding,
-    part,
-    put,
-)
-from mailroom.rules.own_script import NAME, Ownership, extensions_of, is_same, own_script, whose
+from mailroom.model.scripts import Script, ScriptChange, Scripts
+from mailroom.rules.block import BlockState, includes_ours, part, put, reach_of_end
+from mailroom.rules.copies import FORMER, is_copied, new_copies, superseded
+from mailroom.rules.in_force import VACATION_REPLY, Standing, Wanted, standing_of, why_unreached
+from mailroom.rules.own_script import NAME, Ownership, extensions_of, is_same, whose
+from mailroom.rules.reach import Reach
 
 _Step: TypeAlias = tuple[ScriptChange, str]
 """One request, and what it does in words."""
-
-VACATION_REPLY: Final = "urn:ietf:params:jmap:vacationresponse"
-"""What Cyrus calls the script that it makes of a vacation reply (RFC 8621 section 8)."""
-
-FORMER: Final = "mailroom-former-"
-"""Begins the name of a script that keeps what another one was before."""
-
-
-class Standing(Enum):
-    """How the rules stand on the server."""
-
-    CURRENT = "current"
-    STALE = "stale"
-    """They are in force, and not those that would be written now."""
-
-    EDITED = "edited"
-    """Somebody has changed what Mailroom wrote; whether they are in force, nobody can say."""
-
-    ABSENT = "absent"
-    """No rules of Mailroom's are in force."""
 
 
 @frozen
@@ -78,63 +52,6 @@ class Plan:
         return (*made, *(x for each in self.changes for x in each.contents.values()))
 
 
-@frozen
-class Wanted:
-    """The rules that are to be in force.
-
-    Attributes:
-        rules: As a Sieve script.
-        today: For the name of what is kept.
-    """
-
-    rules: str
-    limits: ScriptLimits
-    today: date
-
-    @property
-    def script(self) -> bytes:
-        """Our own script."""
-        return own_script(self.rules)
-
-    @property
-    def block(self) -> bytes:
-        """What goes into a person's own script: an include of ours, or the rules where there is none."""
-        return include_block() if self.can_include else self.rules.encode()
-
-    @property
-    def can_include(self) -> bool:
-        """Whether a script can include another one here (RFC 6609)."""
-        return "include" in self.limits.extensions
-
-
-def standing_of(scripts: Scripts, wanted: Wanted) -> Standing:
-    """Say how the rules stand."""
-    active = scripts.active
-    if active is None:
-        return Standing.ABSENT
-    if active.name != NAME:
-        if is_same(active.content, wanted.rules.encode()):  # the person has put them there themselves
-            return Standing.CURRENT
-        parted = part(active.content)
-        if parted.state is BlockState.EDITED:
-            return Standing.EDITED
-        if not includes_ours(active.content):
-            return _standing_in_block(parted, wanted)
-    return _standing_of_ours(scripts.named(NAME), wanted)
-
-
-def _standing_in_block(parted: Parted, wanted: Wanted) -> Standing:
-    if parted.state is BlockState.NONE:
-        return Standing.ABSENT
-    return Standing.CURRENT if is_holding(parted, wanted.rules.encode()) else Standing.STALE
-
-
-def _standing_of_ours(ours: Script | None, wanted: Wanted) -> Standing:
-    if ours and whose(ours.content) is not Ownership.OURS:
-        return Standing.EDITED
-    return Standing.CURRENT if ours and is_same(ours.content, wanted.script) else Standing.STALE
-
-
 def plan_installation(
     scripts: Scripts, wanted: Wanted, *, into_active: bool = False, replaces_edited: bool = False
 ) -> Plan:
@@ -145,10 +62,12 @@ def plan_installation(
         replaces_edited: Whether what somebody has edited of ours may be written over; it is kept beside.
     """
     standing = standing_of(scripts, wanted)
-    problems = tuple(_problems(scripts, wanted, replaces_edited=replaces_edited))
-    if problems:
-        return Plan(standing, problems=problems)
     active = scripts.active
+    problems = [*_problems(scripts, wanted, replaces_edited=replaces_edited)]
+    if active and standing is Standing.UNREACHED:
+        problems.append(why_unreached(active))
+    if problems:
+        return Plan(standing, problems=tuple(problems))
     if standing is Standing.CURRENT:
         return Plan(standing, beside=active.name if active and active.name != NAME else "")
     if active is None or active.name == NAME:
@@ -220,50 +139,66 @@ def _shown(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script)
 
 def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) -> Plan:
     """Plan our block in the person's own active script, which is kept beside as it was."""
-    steps = _ours(scripts, wanted) if wanted.can_include else []
     outside = part(active.content).outside
-    steps += _kept(scripts, active, outside, wanted, taken=[x for step, _ in steps for x in step.new])
+    reach = reach_of_end(outside)
+    if reach is Reach.NEVER:
+        return Plan(standing, problems=(_why_nothing_goes_behind(active),))
+    theirs = {active.name: outside}
+    steps = _ours(scripts, wanted, theirs) if wanted.can_include else _copies(scripts, wanted, theirs)
     edit = ScriptChange(contents={active.id: put(outside, wanted.block)})
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))
-    remark = f"Your script {active.name!r} has a command that ends it: the rules behind that do not count."
-    remarks: tuple[str, ...] = (remark,) if ends_early(outside) else ()
+    remarks: list[str] = []
+    if reach is Reach.UNKNOWN:
+        remarks.append(f"Whether mail comes to the end of your script {active.name!r} cannot be seen.")
     if active.name == VACATION_REPLY:
-        remarks += (
+        remarks.append(
             "The server makes that script of your vacation reply, and writes it anew without the block when "
-            "you change the reply: run this again then.",
+            "you change the reply: run this again then."
         )
-    return _plan(scripts, wanted, standing, steps, beside=active.name, remarks=remarks)
+    return _plan(scripts, wanted, standing, steps, beside=active.name, remarks=tuple(remarks))
 
 
-def _ours(scripts: Scripts, wanted: Wanted) -> list[_Step]:
-    """Plan our own script, and leave it as active as it is."""
+def _why_nothing_goes_behind(active: Script) -> str:
+    return (
+        f"your script {active.name!r} has a command that ends it for all mail, so that rules behind it would "
+        "not count: take that out, or put it under a condition"
+    )
+
+
+def _ours(
+    scripts: Scripts, wanted: Wanted, theirs: Mapping[str, bytes] = MappingProxyType({})
+) -> list[_Step]:
+    """Plan our own script, and leave it as active as it is; what somebody has edited of it is kept.
+
+    Args:
+        theirs: What else is to be kept, by the names of the scripts that it is in.
+    """
     ours = scripts.named(NAME)
     if ours is None:
-        return [(ScriptChange(new={NAME: wanted.script}), f"put the script {NAME!r} there, not active")]
+        made = ScriptChange(new={NAME: wanted.script})
+        return [*_copies(scripts, wanted, theirs), (made, f"put the script {NAME!r} there, not active")]
     if is_same(ours.content, wanted.script):
+        return _copies(scripts, wanted, theirs)
+    edited = {NAME: ours.content} if whose(ours.content) is Ownership.EDITED else {}
+    update = ScriptChange(contents={ours.id: wanted.script})
+    return [*_copies(scripts, wanted, {**theirs, **edited}), (update, f"update the script {NAME!r}")]
+
+
+def _copies(scripts: Scripts, wanted: Wanted, contents: Mapping[str, bytes]) -> list[_Step]:
+    """Plan copies beside scripts, where there are none yet; those that go make room for them first.
+
+    Args:
+        contents: What is to be kept, by the names of the scripts that it is in.
+    """
+    missing = {name: content for name, content in contents.items() if not is_copied(scripts, content)}
+    if not missing:
         return []
-    is_edited = whose(ours.content) is Ownership.EDITED
-    kept = _kept(scripts, ours, ours.content, wanted) if is_edited else []
-    return [*kept, (ScriptChange(contents={ours.id: wanted.script}), f"update the script {NAME!r}")]
-
-
-def _kept(
-    scripts: Scripts, script: Script, content: bytes, wanted: Wanted, taken: Sequence[str] = ()
-) -> list[_Step]:
-    """Plan a copy of a script beside it, where there is none yet."""
-    if any(each.content == content for each in formers(scripts)):
-        return []
-    name = base = f"{FORMER}{wanted.today.isoformat()}"
-    number = 1
-    while scripts.named(name) or name in taken:
-        number += 1
-        name = f"{base}-{number}"
-    return [(ScriptChange(new={name: content}), f"keep {script.name!r} as it is now as {name!r}")]
-
-
-def formers(scripts: Scripts) -> list[Script]:
-    """Return the scripts that keep what others were before."""
-    return [each for each in scripts.all if each.name.startswith(FORMER) and not each.is_active]
+    going = superseded(scripts, contents.values())
+    steps = [(ScriptChange(removed=(each.id,)), f"delete the copy {each.name!r} of before") for each in going]
+    made = new_copies(scripts, going, missing.values(), wanted.today)
+    for of_script, (name, content) in zip(missing, made.items(), strict=True):
+        steps.append((ScriptChange(new={name: content}), f"keep {of_script!r} as it is now as {name!r}"))
+    return steps
 
 
 def _plan(
@@ -279,10 +214,10 @@ def _plan(
     """Put a plan together; one of problems where the server has no room for what is to be made."""
     changes = tuple(change for change, _ in steps)
     contents = [x for each in changes for x in (*each.new.values(), *each.contents.values())]
-    largest, new = max(map(len, contents), default=0), sum(len(change.new) for change in changes)
-    limits = wanted.limits
+    largest, limits = max(map(len, contents), default=0), wanted.limits
+    most = max(accumulate((len(each.new) - len(each.removed) for each in changes), initial=0))
     problems = []
-    if limits.most_scripts is not None and new and len(scripts.all) + new > limits.most_scripts:
+    if limits.most_scripts is not None and most and len(scripts.all) + most > limits.most_scripts:
         names = ", ".join(repr(each.name) for each in scripts.all)
         problems.append(
             f"the server keeps at most {limits.most_scripts} scripts, and there are {names}: delete one that "

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from mailroom.model.scripts import Script, ScriptChange, Scripts
-from mailroom.rules.block import BlockState, includes_ours, part
-from mailroom.rules.installing import (
-    Plan,
-    Standing,
-    Wanted,
-    formers,
-    plan_installation,
-    standing_of,
-    why_edited_block_stays,
-)
+from mailroom.rules.block import BlockState, Parted, includes_ours, part
+from mailroom.rules.copies import copies
+from mailroom.rules.in_force import Standing, Wanted, standing_of
+from mailroom.rules.installing import Plan, plan_installation, why_edited_block_stays
 from mailroom.rules.own_script import NAME, Ownership, whose
 
 
@@ -25,33 +21,54 @@ def plan_upkeep(scripts: Scripts, wanted: Wanted) -> Plan:
 
 
 def plan_removal(scripts: Scripts) -> Plan:
-    """Say what takes away all that Mailroom wrote and nobody has edited; what a person made stays."""
-    active, ours = scripts.active, scripts.named(NAME)
+    """Say what takes away all that Mailroom wrote and nobody has edited; what a person made stays.
+
+    Whether a script is active or not: one that is not may be again.
+    """
+    theirs = {each: part(each.content) for each in scripts.all if each.name != NAME}
+    ours, including = scripts.named(NAME), _including(theirs)
+    problems = list(_edited(scripts, theirs))
+    remarks: list[str] = []
     changes: list[ScriptChange] = []
     does: list[str] = []
-    problems: list[str] = []
-    removed: list[Script] = []
-    if active and active.name != NAME:
-        parted = part(active.content)
-        if parted.state is BlockState.EDITED:
-            problems.append(why_edited_block_stays(active))
-        elif parted.state is BlockState.OURS:
-            changes.append(ScriptChange(contents={active.id: parted.outside}))
-            does.append(f"take our marked block out of your script {active.name!r}")
-        removed += [each for each in formers(scripts) if each.content == parted.outside]
-        if ours and includes_ours(parted.outside):
+    for each, parted in theirs.items():
+        if parted.state is BlockState.OURS:
+            changes.append(ScriptChange(contents={each.id: parted.outside}))
+            does.append(f"take our marked block out of your script {each.name!r}")
+    kept = copies(scripts)
+    whole = [parted.outside for each, parted in theirs.items() if each not in kept]
+    removed = [each for each in kept if each.content in whole]
+    if ours and whose(ours.content) is Ownership.OURS:
+        if including and including.is_active:
             problems.append(
-                f"your script {active.name!r} includes {NAME!r}, which therefore stays: take that line out"
+                f"your script {including.name!r} includes {NAME!r}, which therefore stays: take that line out"
             )
-            ours = None
-    if ours and whose(ours.content) is Ownership.EDITED:
-        problems.append(f"the script {NAME!r} was edited by hand, and stays")
-    elif ours and whose(ours.content) is Ownership.OURS:
-        removed.append(ours)
+        else:
+            removed.append(ours)
         if ours.is_active:
             changes.append(ScriptChange(deactivates=True))
             does.append(f"deactivate the script {NAME!r}: new mail goes to the Inbox then")
     if removed:
         changes.append(ScriptChange(removed=tuple(each.id for each in removed)))
         does += [f"delete the script {each.name!r}" for each in removed]
-    return Plan(Standing.ABSENT, tuple(changes), tuple(does), tuple(problems))
+    if including and not (including.is_active and ours):
+        remarks.append(f"your script {including.name!r} includes {NAME!r} by a line of your own: take it out")
+    stay = [each.name for each in kept if each not in removed]
+    remarks += [f"the copy {name!r} stays: what is in it is nowhere else" for name in stay]
+    return Plan(Standing.ABSENT, tuple(changes), tuple(does), tuple(problems), remarks=tuple(remarks))
+
+
+def _including(theirs: Mapping[Script, Parted]) -> Script | None:
+    """Return a script that includes ours by a line of the person's own, the active one before others."""
+    found = [each for each, parted in theirs.items() if includes_ours(parted.outside)]
+    return max(found, key=lambda each: each.is_active, default=None)
+
+
+def _edited(scripts: Scripts, theirs: Mapping[Script, Parted]) -> Iterator[str]:
+    """Say what stays because somebody has edited it."""
+    for each, parted in theirs.items():
+        if parted.state is BlockState.EDITED:
+            yield why_edited_block_stays(each)
+    ours = scripts.named(NAME)
+    if ours and whose(ours.content) is Ownership.EDITED:
+        yield f"the script {NAME!r} was edited by hand, and stays"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.header import Header
 from email.utils import formataddr
 from typing import Any
@@ -191,6 +192,13 @@ class AccountOnCyrus(AccountOnJmap):
         ids = {each["name"]: each["id"] for each in self._wire.jmap("SieveScript/get", ids=None)["list"]}
         self._wire.jmap("SieveScript/set", destroy=[ids[name]])
 
+    def deactivate_scripts(self) -> None:
+        """Let none be active."""
+        ways = {"onSuccessDeactivatescript": True}, {"onSuccessActivateScript": None}
+        for way in ways:  # of Cyrus 3.12, and of those before
+            with suppress(RefusedError):
+                self._wire.jmap("SieveScript/set", **way)
+
     def scripts(self) -> dict[str, bytes]:
         """Return the Sieve scripts by name."""
         found = self._wire.jmap("SieveScript/get", ids=None)["list"]
@@ -200,6 +208,13 @@ class AccountOnCyrus(AccountOnJmap):
         """Return the name of the active Sieve script; None where there is none."""
         found = self._wire.jmap("SieveScript/get", ids=None)["list"]
         return next((str(each["name"]) for each in found if each["isActive"]), None)
+
+    def set_vacation_reply(self, text: str, *, is_on: bool = True) -> None:
+        """Set a reply (RFC 8621 section 8), as a person's mail program does; not before Cyrus 3.10."""
+        reply = {"isEnabled": is_on, "textBody": text}
+        answer = self._wire.jmap("VacationResponse/set", update={"singleton": reply})
+        if refused := answer["notUpdated"]:
+            raise RefusedError(f"vacation reply: {refused}")
 
     def put_card(self, name: str, data: bytes, book: str = "") -> None:
         self._wire.put_card(name, data, book)

@@ -175,6 +175,11 @@ class AccountOnSandbox(AccountUnderTest):
             shelf = self.store.scripts
             shelf.remove(next(each.id for each in shelf.all.values() if each.name == name))
 
+    def deactivate_scripts(self) -> None:
+        """Let none be active."""
+        with self.store.lock:
+            self.store.scripts.activate(None)
+
     def scripts(self) -> dict[str, bytes]:
         """Return the Sieve scripts by name."""
         return {each.name: each.content for each in self.store.scripts.all.values()}

@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote
 from xml.etree import ElementTree as ET
 
 SIEVE = "https://cyrusimap.org/ns/jmap/sieve"
-USING = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", SIEVE)
+VACATION = "urn:ietf:params:jmap:vacationresponse"
+USING = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", SIEVE, VACATION)
 DAV = "{DAV:}"
 CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
 TIMEOUT_SECONDS = 30.0

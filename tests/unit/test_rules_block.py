@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from mailroom.rules.block import (
     BlockState,
-    ends_early,
     include_block,
     includes_ours,
-    is_cut_short,
     is_holding,
     part,
     put,
+    reach_of_end,
+    reach_of_ours,
 )
 from mailroom.rules.own_script import Ownership, extensions_of, own_script, whose
+from mailroom.rules.reach import Reach
 from mailroom.sandbox.sieve.check import why_invalid
 from mailroom.sandbox.sieve.words import EXTENSIONS
 
@@ -41,13 +42,9 @@ SCRIPTS = [
     b'require "variables";\nset "a" text:\nkeep;\n..\n.\n;\n',
 ]
 
-scripts = st.one_of(
-    st.sampled_from(SCRIPTS),
-    st.lists(st.sampled_from([b"keep;", b"# x", b"\r\n", b"\n", b"\n\n", b"\xc3\xa9", b'"a"', b"\r"])).map(
-        b"".join
-    ),
-    st.binary(max_size=60),
-)
+WORDS = [b"keep;", b"# x", b"\r\n", b"\n", b"\n\n", b"# \xc3\xa9", b'"a"', b"\r", b"/* x */", b"{", b"}"]
+
+scripts = st.one_of(st.sampled_from(SCRIPTS), st.lists(st.sampled_from(WORDS)).map(b"".join))
 
 
 @given(scripts, st.sampled_from(BLOCKS), st.sampled_from(BLOCKS))
@@ -61,6 +58,14 @@ def test_what_is_put_in_comes_out_again(theirs: bytes, first: bytes, second: byt
     again = put(parted.outside, second)
     assert part(again).outside == theirs
     assert again == put(theirs, second)
+
+
+@given(st.binary(max_size=60), st.sampled_from(BLOCKS))
+def test_from_what_cannot_be_read_nothing_is_taken(theirs: bytes, block: bytes) -> None:
+    """No server takes such a script; whatever it is, it comes out as it was, or is left as an edited one."""
+    with_block = put(theirs, block)
+    parted = part(with_block)
+    assert parted.outside == (theirs if parted.state is BlockState.OURS else with_block)
 
 
 @given(scripts, st.sampled_from(BLOCKS), st.data())
@@ -116,23 +121,102 @@ def test_an_include_is_known_by_its_command(script: bytes, includes: bool) -> No
     assert includes_ours(script) is includes
 
 
-def test_a_script_that_ends_itself_is_known() -> None:
-    """`stop` at the beginning of a line leaves what is behind it without effect; within a block not."""
-    assert ends_early(b"keep;\nstop;\n# bye\n")
-    assert is_cut_short(put(b"keep;\nstop;\n", include_block()))
-    assert is_cut_short(b'require "include";\nstop;\ninclude "Mailroom";\n')
-    assert not is_cut_short(b'require "include";\ninclude "Mailroom";\nstop;\n')
-    assert not ends_early(b"if true {\n  stop;\n}\n")
-    assert not ends_early(b"vacation text:\nplease\nstop;\n.\n;\nkeep;\n")
+ALL, NEVER, UNKNOWN = Reach.ALL, Reach.NEVER, Reach.UNKNOWN
+ENDS = [
+    (b"", ALL),
+    (b"keep;\nstop;\n# bye\n", NEVER),
+    (b"keep; stop;", NEVER),
+    (b'require "include"; return;', NEVER),
+    (b"STOP\n  ;\n", NEVER),
+    (b"# stop;\n/* stop; */ keep;", ALL),
+    (b'redirect "a@b;stop;"; redirect "\\"; stop; \\"@b";', ALL),
+    (b"vacation text:\nplease\nstop;\n.\n;\nkeep;\n", ALL),
+    (b"vacation text: # how\r\n..\r\nstop;\r\n.\r\n;\r\nstop;", NEVER),
+    (b"if true {\n  stop;\n}\n", NEVER),
+    (b"if false {stop;}", ALL),
+    (b'if false # anyof (header :is "x" "y")\n{stop;}', ALL),
+    (b'if header :is "x" ["a", "{stop;}"] {\nstop;\n}', ALL),
+    (b'if not allof(true, not anyof(false, header :is "x" "y")) {stop;}', ALL),
+    (b"if not allof(true, anyof(false, false)) {stop;}", NEVER),
+    (b'if header :is "x" "y" {stop;} else {discard; stop;}', NEVER),
+    (b'if header :is "x" "y" {stop;} elsif false {keep;} elsif true {stop;} else {keep;}', NEVER),
+    (b'if header :is "x" "y" {stop;} elsif size :over 5K {stop;}', ALL),
+    (b'if header :is "x" "y" {if true {stop;}} else {keep;}', ALL),
+    (b"if false {keep;} elsif true {keep;} else {stop;}", ALL),
+    (b"foreverypart { stop; }", ALL),
+    (b'require "include"; include :personal "other"; keep;', UNKNOWN),
+    (b'require "include"; include :global "Mailroom"; keep;', UNKNOWN),
+    (b'require "include"; include "other"; stop;', NEVER),
+    (b'if size :over 1M { include "other"; }', ALL),
+    (b"if true {", UNKNOWN),
+    (b'keep "', UNKNOWN),
+    (b"if " + b"not " * 5_000 + b"false {stop;}", ALL),
+    (b"if true {" * 40 + b"stop;" + b"}" * 40, UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("script", "reach"), ENDS)
+def test_whether_mail_comes_to_the_end_of_a_script_is_read_off_it(script: bytes, reach: Reach) -> None:
+    """Commands count wherever they stand, and none within a string or a comment of either form."""
+    assert reach_of_end(script) is reach
+    if reach is not UNKNOWN:
+        assert reach_of_ours(put(script, include_block())) is reach
+
+
+BRANCHES = [
+    ((b"", b""), ALL),
+    ((b"if true {\n", b"\n}"), ALL),
+    ((b"if false {\n", b"\n}"), NEVER),
+    ((b"if true {keep;} else {\n", b"\n}"), NEVER),
+    ((b'if header :is "x" "y" {\n', b"\n}"), UNKNOWN),
+    ((b'if header :is "x" "y" {keep;} else {\n', b"\n}\nkeep;"), UNKNOWN),
+    ((b"if true { stop;\n", b"\n}"), NEVER),
+    ((b"foreverypart {\n", b"\n}"), UNKNOWN),
+    ((b"keep;\n", b"\nstop;"), ALL),
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=["include", "rules"])
+@pytest.mark.parametrize(("around", "reach"), BRANCHES)
+def test_a_block_that_was_put_into_a_branch_is_where_that_is(
+    block: bytes, around: tuple[bytes, bytes], reach: Reach
+) -> None:
+    """Its bytes are untouched, and whether they count is another question."""
+    before, mark, rules = put(b"keep;\n", block).partition(b"# >>> Mailroom rules")
+    script = before + around[0] + mark + rules + around[1]
+    assert part(script).state is BlockState.OURS
+    assert reach_of_ours(script) is reach
+
+
+def test_of_several_includes_one_that_counts_is_enough() -> None:
+    """Likewise a line of the person's own beside the block."""
+    include = b'include "Mailroom";\n'
+    assert reach_of_ours(b"if false {" + include + b"}" + include) is ALL
+    assert reach_of_ours(b"if false {" + include + b"} stop;" + include) is NEVER
+
+
+def test_a_long_script_is_read_in_a_moment() -> None:
+    """However it is made: each byte is looked at once."""
+    for script in (
+        b"/*" * 300_000,
+        b'"\\' * 300_000,
+        b"text:\n" * 100_000,
+        b"# >>> Mailroom needs x\n" * 30_000,
+    ):
+        assert part(script).state in {BlockState.NONE, BlockState.EDITED}
+        assert reach_of_end(script) in {UNKNOWN, ALL}
 
 
 @pytest.mark.parametrize("half", [b"# >>> Mailroom needs", b"# >>> Mailroom rules"])
 @pytest.mark.parametrize("block", BLOCKS, ids=["include", "rules"])
-def test_a_half_in_a_comment_is_an_edit(block: bytes, half: bytes) -> None:
+@pytest.mark.parametrize("around", [(b"/*\n", b"*/\n"), (b"vacation text:\n", b".\n;\n"), (b'set "', b'";')])
+def test_a_half_in_a_comment_or_a_string_is_an_edit(
+    block: bytes, half: bytes, around: tuple[bytes, bytes]
+) -> None:
     """Who comments the block out has meant it, though not a byte between the marks is another."""
     before, mark, after = put(b'fileinto "/*";\n', block).partition(half)
     lines, end, rest = after.partition(b"# <<< Mailroom <<<\n")
-    edited = before + b"/*\n" + mark + lines + end + b"*/\n" + rest
+    edited = before + around[0] + mark + lines + end + around[1] + rest
     assert part(edited).state is BlockState.EDITED
     assert part(edited).outside == edited
 
