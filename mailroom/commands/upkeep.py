@@ -28,14 +28,6 @@ IMPORT: Final = (
     "the rules to import have changed: write them anew (`mailroom rules -o mailrules.json`), import that "
     "file at your provider, and delete the rules of the import before"
 )
-INSTALL: Final = (
-    "the rules on the server are no longer those of your decisions: `mailroom rules --install` brings them "
-    "up to date"
-)
-NOT_INSTALLED: Final = (
-    "MAILROOM_RULES=install keeps rules current that are installed, and here none are: `mailroom rules "
-    "--install` puts them there once"
-)
 
 
 class RulesUpkeep:
@@ -54,6 +46,7 @@ class RulesUpkeep:
         self._due_at = -math.inf
         self._imported = ""
         self._told: str | None = None
+        self._were_in_force = False
 
     def note_report(self, report: Report, seconds: float) -> None:  # noqa: ARG002 - for another reader
         """Look anew after this cycle, where it may have changed the rules."""
@@ -98,26 +91,12 @@ class RulesUpkeep:
         installation = read_installation(self._account, self._settings)
         if installation is None or self._is_unsure():
             return
-        from mailroom.journal.needs import RULES_INSTALLED  # noqa: PLC0415
-        from mailroom.rules.carrying_out import carry_out  # noqa: PLC0415
-        from mailroom.rules.installing import Standing, standing_of  # noqa: PLC0415
-        from mailroom.rules.keeping import plan_upkeep  # noqa: PLC0415
+        from mailroom.commands.rules_on_server import look_after  # noqa: PLC0415
 
-        wanted, keeps = installation.wanted, self._settings.rules == "install"
-        standing = standing_of(installation.scripts, wanted)
-        plan = plan_upkeep(installation.scripts, wanted)
-        if keeps and plan.changes:
-            left = carry_out(installation.port, lambda scripts: plan_upkeep(scripts, wanted), plan)
-            if left.standing is Standing.CURRENT:
-                log(logging.INFO, "rules_installed", done=list(plan.does))
-            plan, standing = left, left.standing
-        if standing is Standing.ABSENT and keeps:
-            self._tell("", NOT_INSTALLED)
-        elif standing is Standing.STALE:
-            self._tell(RULES_INSTALLED, "; ".join([INSTALL, *(plan.problems if keeps else ())]))
-        else:
-            self._told = None
-            self._account.journal.note_rules(None)
+        keeps = self._settings.rules == "install"
+        found = look_after(installation, keeps=keeps, were_in_force=self._were_in_force)
+        self._were_in_force |= found.are_in_force
+        self._tell(found.event, found.key, found.says)
 
     def _compare_with_earlier(self) -> None:
         """Say where other rules would be written than before; what was imported no server tells."""
@@ -130,7 +109,7 @@ class RulesUpkeep:
         rules = repr(rules_of(contacts, self._settings.scheme))
         imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
         if imported and imported != self._imported:
-            self._tell(self._imported, IMPORT)
+            self._tell("rules_stale", self._imported, IMPORT)
 
     def _is_unsure(self) -> bool:
         """Whether a contact card cannot be read, which may be a mailing list's: its rule would be missing."""
@@ -144,11 +123,16 @@ class RulesUpkeep:
             )
         return bool(left_out)
 
-    def _tell(self, key: str, says: str) -> None:
-        """Say it in the log, and in the journal where it has a key there; once for each cause."""
-        if self._told != says + key:
-            log(logging.WARNING, "rules_stale" if key else "rules_not_installed", message=says)
-        self._told = says + key
-        from mailroom.journal.needs import StaleRules  # noqa: PLC0415
+    def _tell(self, event: str, key: str, says: str) -> None:
+        """Say it in the log, and in the journal where it has a key there; once for each cause.
 
-        self._account.journal.note_rules(StaleRules(key, says) if key else None)
+        Args:
+            event: What the log calls it; empty where nothing is wrong.
+        """
+        told = key + says
+        if event and self._told != told:
+            log(logging.WARNING, event, message=says)
+        self._told = told if event else None
+        from mailroom.journal.needs import RulesTrouble  # noqa: PLC0415
+
+        self._account.journal.note_rules(RulesTrouble(key, says) if key else None)

@@ -20,6 +20,7 @@ from mailroom.triage.words import number_of
 
 CREDENTIALS = "credentials"
 RULES_INSTALLED = "installed"
+RULES_OUT_OF_FORCE = "in force"
 SHOWN_MESSAGES = 5
 SHOWN_REASONS = 10
 MAX_SHORT_CHARACTERS = 120
@@ -44,7 +45,7 @@ class NeedKind(Enum):
     """Messages that cannot be read."""
 
     RULES = "rules"
-    """The provider's rules are not those that would be written now."""
+    """The provider's rules are not those that would be written now, or not in force."""
 
     ACCOUNT = "account"
     """Something about the account as a whole: a mailbox that is gone, contacts that cannot be read."""
@@ -66,12 +67,12 @@ class Need:
 
 
 @frozen
-class StaleRules:
-    """The provider's rules are not those that would be written now.
+class RulesTrouble:
+    """The provider's rules are not those that would be written now, or not in force.
 
     Attributes:
-        key: `RULES_INSTALLED`, or what names the rules that would be imported.
-        says: What is to be done.
+        key: `RULES_INSTALLED` or `RULES_OUT_OF_FORCE`, or what names the rules that would be imported.
+        says: What it is, and what is to be done.
     """
 
     key: str
@@ -92,9 +93,9 @@ class Needs:
     report: Report | None = None
     knows_rules: bool = False
 
-    def with_rules(self, stale: StaleRules | None) -> Needs:
-        """Return them with what is known of the provider's rules; None where those are current."""
-        need = stale and _need_of_rules(stale)
+    def with_rules(self, trouble: RulesTrouble | None) -> Needs:
+        """Return them with what is known of the provider's rules; None where those are as they should be."""
+        need = trouble and _need_of_rules(trouble)
         found = {**self.found, need.key: need} if need else self.found
         return evolve(self, found=found, knows_rules=True)
 
@@ -104,7 +105,7 @@ class Needs:
         if key in self.found:
             return False
         if kind == NeedKind.RULES.value:  # what was imported no server tells: that stays for the person
-            return self.knows_rules and subject == RULES_INSTALLED
+            return self.knows_rules and subject in {RULES_INSTALLED, RULES_OUT_OF_FORCE}
         return self._is_over(kind, subject)
 
     def _is_over(self, kind: str, subject: str) -> bool:
@@ -139,10 +140,14 @@ def needs_of_failure(error: BaseException) -> Needs | None:
     return _only(Need(_key(NeedKind.ACCOUNT, error.about), subject, text))
 
 
-def _need_of_rules(stale: StaleRules) -> Need:
+def _need_of_rules(trouble: RulesTrouble) -> Need:
+    subject = "Your provider's rules are out of date"
     until_then = "Until then Mailroom itself moves that mail, a moment after it has come."
-    text = _paragraphs(_sentence(stale.says), until_then)
-    return Need(_key(NeedKind.RULES, stale.key), "Your provider's rules are out of date", text)
+    if trouble.key == RULES_OUT_OF_FORCE:
+        subject = "Mailroom's rules are not in force on the server"
+        until_then = "Until then new mail goes where it goes without them: strangers may be in your Inbox."
+    text = _paragraphs(_sentence(trouble.says), until_then)
+    return Need(_key(NeedKind.RULES, trouble.key), subject, text)
 
 
 def _only(need: Need) -> Needs:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mailroom.errors import MailroomError, StoppedError
 from mailroom.journal.entry import Cause, Entry
 from mailroom.journal.form import to_json
-from mailroom.journal.needs import Needs, StaleRules, needs_of, needs_of_failure
+from mailroom.journal.needs import Needs, RulesTrouble, needs_of, needs_of_failure
 from mailroom.journal.notices import NOTHING, Notices, Telling
 from mailroom.journal.recording import entry_of, entry_of_approval
 from mailroom.journal.text import subject_of, text_of
@@ -58,7 +58,7 @@ class Teller:
         clock: Callable[[], float],
     ) -> None:
         self._notes = notes
-        self.rules: tuple[StaleRules | None] | None = None
+        self.rules: tuple[RulesTrouble | None] | None = None
         self._notices = Notices(notes, clock)
         self._days = days
         self._on_written = on_written

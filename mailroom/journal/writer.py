@@ -14,7 +14,7 @@ from mailroom.output.logs import log
 
 if TYPE_CHECKING:
     from mailroom.journal.entry import Cause
-    from mailroom.journal.needs import StaleRules
+    from mailroom.journal.needs import RulesTrouble
     from mailroom.journal.teller import Teller
     from mailroom.model.party import Party
     from mailroom.model.ports import Notes
@@ -66,11 +66,11 @@ class Journal:
         self._open_teller = open_teller
         self._teller: Teller | None = None
         self._find_place = find_place
-        self._rules: tuple[StaleRules | None] | None = None
+        self._rules: tuple[RulesTrouble | None] | None = None
 
-    def note_rules(self, stale: StaleRules | None) -> None:
-        """Tell from the next cycle on that the provider's rules are stale, or, by None, that none are."""
-        self._rules = (stale,)
+    def note_rules(self, trouble: RulesTrouble | None) -> None:
+        """Tell from the next cycle on what is wrong with the provider's rules; None where nothing is."""
+        self._rules = (trouble,)
 
     def tell(self, report: Report) -> None:
         """Tell what a cycle did, and what of it needs the person.

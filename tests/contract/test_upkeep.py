@@ -123,6 +123,101 @@ class TestTold:
         assert notices(account) == []
 
 
+class TestOutOfForce:
+    """Rules that were in force and are not any more are told, whatever MAILROOM_RULES says."""
+
+    @pytest.mark.parametrize("variables", [{}, {"MAILROOM_RULES": "install"}], ids=["told", "kept"])
+    @pytest.mark.parametrize("change", ["another script", "none active", "all gone", "a stop before them"])
+    def test_it_is_told_once_and_the_notice_goes_when_they_are_in_force(
+        self, account: Account, caplog: pytest.LogCaptureFixture, change: str, variables: dict[str, str]
+    ) -> None:
+        """In the log, and unread in the journal, with what is active now; nothing is written."""
+        if change == "a stop before them":
+            account.put_script("mine", b"keep;\n")
+            install(account, "--into-active")
+        else:
+            install(account)
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account, **variables)
+            service.cycle()
+            service.cycle()
+            assert (events(caplog), notices(account)) == ([], [])
+            says = put_out_of_force(account, change)
+            found = account.active_script(), account.scripts()
+            for _ in range(3):
+                service.now += LOOK_AGAIN_SECONDS
+                service.cycle()
+        assert events(caplog) == ["rules_not_in_force"]
+        assert says in told(caplog)
+        assert notices(account) == ["Mailroom's rules are not in force on the server"]
+        assert (account.active_script(), account.scripts()) == found
+        put_in_force(account)
+        for _ in range(2):
+            service.now += LOOK_AGAIN_SECONDS
+            service.cycle()
+        assert notices(account) == []
+
+    def test_a_start_tells_of_what_is_there_and_not_active(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nobody knows for how long: it is told once, however often the service starts."""
+        install(account)
+        account.put_script("mine", b"keep;\n")
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            for _ in range(2):
+                service = Service(account, MAILROOM_RULES="install")
+                service.cycle()
+                service.cycle()
+        assert events(caplog) == ["rules_not_in_force"] * 2
+        assert "the script 'Mailroom' is there, but the active script is 'mine'" in told(caplog)
+        assert notices(account) == ["Mailroom's rules are not in force on the server"]
+
+    def test_where_none_ever_were_the_log_says_what_is_active(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """To who asked for them to be kept; in the journal there is nothing, for they may want none."""
+        account.put_script("mine", b"keep;\n")
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account, MAILROOM_RULES="install")
+            service.cycle()
+            service.cycle()
+        assert events(caplog) == ["rules_not_installed"]
+        assert "the active script is 'mine'" in told(caplog)
+        assert notices(account) == []
+
+
+def told(caplog: pytest.LogCaptureFixture) -> str:
+    """Return what was said of the rules."""
+    return "\n".join(str(each.__dict__) for each in caplog.records if each.getMessage().startswith("rules"))
+
+
+def put_out_of_force(account: Account, change: str) -> str:
+    """Do what a person or their server may do to rules in force; return what is to be said of it."""
+    match change:
+        case "another script":
+            account.put_script("mine", b"keep;\n")
+            return "the script 'Mailroom' is there, but the active script is 'mine'"
+        case "none active":
+            account.deactivate_scripts()
+            return "no script is active"
+        case "all gone":
+            account.put_script("mine", b"keep;\n")
+            account.delete_script("Mailroom")
+            return "the active script is 'mine'"
+        case _:
+            above, mark, rules = account.scripts()["mine"].partition(b"# >>> Mailroom rules")
+            account.put_script("mine", above + b"stop;\n" + mark + rules)
+            return "no mail comes to Mailroom's rules in your script 'mine'"
+
+
+def put_in_force(account: Account) -> None:
+    """Do what the person does who was told."""
+    active = account.active_script()
+    if active == "mine":
+        account.put_script("mine", b"keep;\n")
+    install(account, *(["--into-active"] if active == "mine" else []))
+
+
 class TestWhen:
     """What makes it look before the day is over."""
 
