@@ -56,6 +56,19 @@ def find_standing(party: Party, contacts: Contacts, scheme: Scheme, entries: Ite
     return Standing(party, [(card, sorted(contacts.groups(card.uid))) for card in cards], groups, since)
 
 
+def in_order(standings: Iterable[Standing], scheme: Scheme) -> list[Standing]:
+    """Sort a message's parties as their decisions count: of several lists that of the first group does."""
+    groups = list(scheme.all_groups)
+
+    def place(standing: Standing) -> tuple[int, int]:
+        kind = kind_of(standing.party)
+        is_list = kind is PartyKind.LIST
+        rank = groups.index(standing.groups[0]) if is_list and standing.groups else len(groups)
+        return list(PartyKind).index(kind), rank
+
+    return sorted(standings, key=place)
+
+
 def counting(standings: Sequence[Standing]) -> Standing | None:
     """Return whose decision counts, of a message's parties in their order; None where nothing is decided."""
     return next((each for each in standings if each.groups), None)

@@ -11,7 +11,7 @@ from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.history import lines_of, only_of, read_party, show_lines
 from mailroom.commands.journaled import moment, open_entries, why_no_journal
-from mailroom.commands.standing import Standing, counting, find_standing, say_new_mail, say_standing
+from mailroom.commands.standing import Standing, counting, find_standing, in_order, say_new_mail, say_standing
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Entry
@@ -113,7 +113,8 @@ def _read(
     parties = parties_of(message) if message else _parties_behind(asked)
     found = open_entries(account, scheme)
     entries = None if found is None else [each for x in found if (each := only_of(x, parties))]
-    standings = [find_standing(each, contacts, scheme, entries or ()) for each in parties]
+    found_standings = (find_standing(each, contacts, scheme, entries or ()) for each in parties)
+    standings = in_order(found_standings, scheme)
     is_sender = kind_of(asked) is PartyKind.SENDER
     messages = account.search.of_sender(Address(asked), MOST_MESSAGES) if is_sender else None
     places = Counter(paths.get(x, x) for each in messages or () for x in each.mailbox_ids)

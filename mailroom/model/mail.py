@@ -112,8 +112,8 @@ class Message:
             label is gone, the person took it off.
         is_settled: Whether Mailroom has let it out of Screener once because it answers the person, or their
             label has put it there: a mark that stays, so that it is left where they put it from then on.
-        lists: The mailing lists that it came over, that which delivered it first; none where they are not
-            read along (`MailStore.tell_lists`).
+        lists: The mailing lists that it came over, that which delivered it last first; none where they are
+            not read along (`MailStore.tell_lists`).
     """
 
     id: MessageId

@@ -1,7 +1,8 @@
 """Mailing lists as messages and contact cards name them: List-Id (RFC 2919) and List-Post (RFC 2369). Pure.
 
 A list is known by its identifier alone, which stands between angle brackets and is compared without
-regard to case. What stands in no form of an identifier is none, so that nobody can be mistaken for a list.
+regard to case. It is read as the server's own rules read it (seen on Cyrus 3.6 to 3.12), so that they and
+Mailroom mean the same list by one header. What stands in no form of an identifier is none.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ MAX_IDENTIFIER_CHARACTERS = 255
 MAX_HEADER_CHARACTERS = 4_000
 """A List-Id that is longer names no list that a person would know by it."""
 
-MAX_LISTS = 4
-"""So many lists that a message came over count, and so many that the note of one card names."""
+MAX_LISTS = 20
+"""So many lists of one message count. Real mail comes over one, or over a few that lie in each other."""
+
+MAX_LISTS_OF_CARD = 100
+"""So many that the note of one card names."""
 
 MAX_NOTE_CHARACTERS = 20_000
 """Where in a note lists are looked for; a person's notes may be as long as they like."""
@@ -36,13 +40,10 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+"
 _IDENTIFIER = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})+")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _ESCAPED = re.compile(r"\\(.)")
 _NOTE_LINE = re.compile(rf"{NOTE_FIELD}\s*:(?P<named>.*)", re.IGNORECASE)
 _BEFORE_A_LINE = " \t>*•-"
 _BETWEEN = re.compile(r"[\s,;]+")
-_DEPTH = 5
-"""How deep comments may lie in each other (RFC 5322 section 3.2.2) and still be known as such."""
 
 
 @frozen
@@ -61,7 +62,7 @@ class NamedList:
 
 
 def read_lists(list_ids: Iterable[str], posts: Iterable[str] = ()) -> tuple[NamedList, ...]:
-    """Return the lists that a message came over, each once, that which delivered it first.
+    """Return the lists that a message came over, each once, that which delivered it last first.
 
     Nested lists each put their header above those that are there. A header that holds no identifier
     names no list.
@@ -85,7 +86,7 @@ def _named(text: str) -> tuple[MailingList, str] | None:
     identifier = parse_list_id(text)
     if identifier is None:
         return None
-    phrase = text[: text.lower().rfind(f"<{identifier}>")] if "<" in text else ""
+    phrase = text.rpartition("<")[0]
     if quoted := _QUOTED.fullmatch(phrase.strip()):
         phrase = _ESCAPED.sub(r"\1", quoted[0][1:-1])
     return MailingList(f"<{identifier}>"), clean_name(phrase) or identifier
@@ -115,20 +116,20 @@ def _post_of(party: MailingList, addresses: Iterable[Address]) -> Address | None
 def parse_list_id(text: str) -> str | None:
     """Return the identifier of a list in lower case, without brackets; None where a List-Id holds none.
 
-    Around it there may be what people read (a phrase, comments); what is between quotes or in a comment
-    is no identifier, and neither is one outside ASCII, one of a single word, or an overlong one. Without
-    any brackets the whole header has to be the identifier.
+    It stands between the last brackets, and blanks in it do not count: nothing stands behind it by RFC 2919
+    section 2, so that a comment there that holds brackets has taken its place. Before it there may be what
+    people read. Without any brackets it is the first word. One outside ASCII, of a single word, or an
+    overlong one is none.
 
     Args:
         text: The header unfolded and decoded, or as it stands in the message.
     """
     if len(text) > MAX_HEADER_CHARACTERS:
         return None
-    bare = _QUOTED.sub(" ", text)
-    for _ in range(_DEPTH):
-        bare = _COMMENT.sub(" ", bare)
-    bracketed = _BRACKETED.findall(bare)
-    return _identifier(bracketed[-1] if bracketed else bare.strip())
+    _, bracket, behind = text.rpartition("<")
+    if bracket:
+        return _identifier(behind.partition(">")[0])
+    return next(map(_identifier, text.split(maxsplit=1)), None)
 
 
 def list_in_brackets(text: str) -> MailingList | None:
@@ -154,7 +155,7 @@ def lists_in_note(note: str) -> tuple[MailingList, ...]:
     for line in note[:MAX_NOTE_CHARACTERS].splitlines():
         if match := _NOTE_LINE.fullmatch(line.lstrip(_BEFORE_A_LINE)):
             found |= dict.fromkeys(MailingList(f"<{each}>") for each in _named_in(match["named"]))
-    return tuple(found)[:MAX_LISTS]
+    return tuple(found)[:MAX_LISTS_OF_CARD]
 
 
 def note_line(party: Party) -> str:
@@ -165,10 +166,11 @@ def note_line(party: Party) -> str:
 def _named_in(text: str) -> list[str]:
     """Return the identifiers that a line names: all between brackets, or else all of it."""
     written = _BRACKETED.findall(text) or list(filter(None, _BETWEEN.split(text)))
-    named = [_identifier(each.strip()) for each in written]
+    named = list(map(_identifier, written))
     return [each for each in named if each] if all(named) or "<" in text else []
 
 
 def _identifier(text: str) -> str | None:
+    text = "".join(text.split())
     is_one = len(text) <= MAX_IDENTIFIER_CHARACTERS and _IDENTIFIER.fullmatch(text)
     return text.lower() if is_one else None

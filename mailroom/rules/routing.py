@@ -56,7 +56,8 @@ def routing_rules(
 ) -> tuple[Rule, ...]:
     """Return the rules of a scheme: mailing lists first, then senders, then domains, Screener last.
 
-    What decides about a message stands first: a list before its sender, a sender before their domain.
+    What decides about a message stands first: a list before its sender, a sender before their domain. Of
+    the lists those of the first group do, which so decides about a message of several.
     Mail of all other contacts, those of a group whose destination is the Inbox among them, is left in
     the Inbox by having no rule; a list with that destination has one, for those who write to it are
     mostly no contacts. Each further mailbox of a group has a rule of its own.
@@ -82,7 +83,7 @@ def rules_of(contacts: Contacts, scheme: Scheme) -> tuple[Rule, ...]:
 
 def list_routes(contacts: Contacts, scheme: Scheme) -> tuple[ListRoute, ...]:
     """Return which mailing lists are decided on, by their cards in the triage groups; sorted."""
-    names = {group.name for group in scheme.groups}
+    names = {group.name for group in scheme.all_groups}
     lists = (MailingList(each) for each in contacts.addresses() if kind_of(each) is PartyKind.LIST)
     return tuple(
         sorted(
@@ -107,7 +108,7 @@ def _rules_of(group: ContactGroup, unless_in: tuple[str, ...] = ()) -> Iterator[
 
 def _rules_of_lists(scheme: Scheme, lists: Iterable[ListRoute]) -> Iterator[Rule]:
     routes = sorted(set(lists))
-    for group in scheme.groups:
+    for group in scheme.all_groups:
         decided = [route.list for route in routes if route.group == group.name]
         for number, start in enumerate(range(0, len(decided), MAX_CONDITIONS), 1):
             some = tuple(decided[start : start + MAX_CONDITIONS])

@@ -61,21 +61,33 @@ def render_sieve(rules: Iterable[Rule], context: SieveContext) -> str:
 
 def _branch(lists: Sequence[MailingList], rules: Sequence[Rule], context: SieveContext) -> str:
     """Write where the mail of lists goes; by several rules where that is into several mailboxes."""
-    keys = ",\n".join(_strings(_list_id_patterns(each))[1:-1] for each in lists)
     filing = "".join(_filing(rule, context) for rule in rules)
     keep = "  keep;\n" if filing and rules[0].keeps_inbox else ""
-    return f'if header :matches "list-id" [\n{keys}] {{\n  # {rules[-1].name}\n{filing}{keep}}}'
+    return f"if {_is_of(lists)} {{\n  # {rules[-1].name}\n{filing}{keep}}}"
 
 
-def _list_id_patterns(party: MailingList) -> tuple[str, ...]:
-    """Return what a List-Id looks like that ends with the list's identifier (RFC 2919 section 2).
+def _is_of(lists: Sequence[MailingList]) -> str:
+    """Write the test whether a message is of one of some lists.
 
-    Before it there may be a phrase, and behind it a comment; or it stands there alone, without brackets.
-    What stands between brackets further ahead is a part of the phrase, whatever it says.
+    An identifier is what stands between the last brackets of a List-Id, or alone in it. So it ends the
+    header; where something stands behind it, such as a comment, no further bracket may. What looks
+    otherwise is read by Mailroom alone.
     """
+    literals = list(map(_literal, lists))
+    ends = _list_id(key for each in literals for key in (f"*{each}", each.strip("<>")))
+    has_more = _list_id(["*>*<*"])
+    holds = _list_id(f"*{each}*" for each in literals)
+    return f"anyof(\n{ends},\nallof(not {has_more},\n{holds}))"
+
+
+def _list_id(patterns: Iterable[str]) -> str:
+    return f'header :matches "list-id" {_strings(patterns)}'
+
+
+def _literal(party: MailingList) -> str:
+    """Write a list's identifier as a pattern that means it and nothing else."""
     # `${` begins a variable where a larger script requires them (RFC 5229 section 3).
-    literal = re.sub(r"[*?]", r"\\\g<0>", party).replace("${", "?{")
-    return f"*{literal}", f"*{literal} (*)", literal.strip("<>")
+    return re.sub(r"[*?]", r"\\\g<0>", party).replace("${", "?{")
 
 
 def _block(rule: Rule, context: SieveContext) -> str:

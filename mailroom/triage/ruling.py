@@ -1,15 +1,17 @@
 """Which decision counts for a message: the one place that knows. Pure.
 
-A message has several parties: the mailing list it came over, its sender, and everybody at the sender's
+A message has several parties: the mailing lists it came over, its sender, and everybody at the sender's
 domain. The first of them counts about whom something is decided, in the contacts, or about whom something
 is being decided just now: a label speaks of them, or the person has named them otherwise. So a decision
 about one sender stands beside another about their whole domain, whichever came first, and nothing that is
-meant for the many moves mail of the one.
+meant for the many moves mail of the one. Of several lists that counts whose contact group comes first in the
+scheme, as the server's rules do which follow from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from attrs import Factory, define
 
@@ -22,6 +24,9 @@ from mailroom.model.party import Party, PartyKind, domain_of, kind_of, shown, wh
 from mailroom.model.sender import Correspondent
 from mailroom.model.shared_domains import why_shared
 from mailroom.triage.layout import Layout
+
+SHOWN_LISTS = 4
+"""As many as a person reads in one sentence."""
 
 
 def sender_of(message: Message) -> Address | None:
@@ -72,7 +77,7 @@ def _why_no_list(message: Message, layout: Layout) -> str:
         case [_]:
             return ""
         case lists:
-            names = " and ".join(sorted(shown(each.party) for each in lists))
+            names = " and ".join(sorted(shown(each.party) for each in lists)[:SHOWN_LISTS])
             return f"it came over {names}, and nobody can know which is meant: {instead}"
 
 
@@ -119,16 +124,17 @@ class Ruling:
     """Says whose decision counts, by the contacts and labels of one moment.
 
     Attributes:
-        groups: The names of the triage groups: who is in one of them is decided on.
-        under_way: About whom something is being decided, or is left to the person.
+        groups: The names of the triage groups in the order of the scheme; who is in one is decided on.
+        under_way: About whom something is being decided, with the group they are to be in; it is empty where
+            that is none, or left to the person.
         own: The person's own addresses, for whose mail no decision counts.
     """
 
     contacts: SendersCards = Factory(Nobody)
     groups: Collection[str] = ()
-    under_way: Collection[Party] = frozenset()
+    under_way: Mapping[Party, str] = MappingProxyType({})
     own: OwnAddresses = Factory(OwnAddresses)
-    _known: dict[Party, bool] = Factory(dict)
+    _known: dict[Party, int | None] = Factory(dict)
 
     def party_of(self, message: Message) -> Party | None:
         """Return the party whose decision counts for a message; None where there is no such decision."""
@@ -139,14 +145,15 @@ class Ruling:
 
         What a list delivers goes where the list goes, whoever wrote it: the person, too.
         """
-        counting = self.counting(parties)
-        return next((x for x in counting if x in self.under_way or self.is_decided(x)), None)
+        return next((x for x in self.counting(parties) if self._rank(x) is not None), None)
 
     def counting(self, parties: Sequence[Party]) -> Sequence[Party]:
-        """Return about which of a message's parties a decision can count for it, those in the same order."""
-        if not self.is_own(parties):
-            return parties
-        return [x for x in parties if kind_of(x) is PartyKind.LIST]
+        """Return about which of a message's parties a decision can count for it, who counts most first."""
+        lists = [x for x in parties if kind_of(x) is PartyKind.LIST]
+        if len(lists) > 1:
+            ranks = {x: len(self.groups) if (rank := self._rank(x)) is None else rank for x in lists}
+            lists.sort(key=ranks.__getitem__)
+        return lists if self.is_own(parties) else [*lists, *(x for x in parties if x not in lists)]
 
     def is_own(self, parties: Iterable[Party]) -> bool:
         """Whether the person wrote it themselves, or may have."""
@@ -154,10 +161,23 @@ class Ruling:
 
     def is_decided(self, party: Party) -> bool:
         """Whether a contact group says something of a party."""
-        if party not in self._known:
-            cards = self.contacts.cards(party)
-            self._known[party] = any(not self._is_in_none(card) for card in cards)
-        return self._known[party]
+        return self._place(party) is not None
 
-    def _is_in_none(self, card: Card) -> bool:
-        return not any(group in self.groups for group in self.contacts.groups(card.uid))
+    def _rank(self, party: Party) -> int | None:
+        """Return the place of the group that stands for a party, or is to stand for it; None without one.
+
+        What is being taken back, or waits for the person, comes before all: nobody knows yet what follows.
+        """
+        if party not in self.under_way:
+            return self._place(party)
+        group = self.under_way[party]
+        return list(self.groups).index(group) if group in self.groups else -1
+
+    def _place(self, party: Party) -> int | None:
+        if party not in self._known:
+            groups = {
+                group for card in self.contacts.cards(party) for group in self.contacts.groups(card.uid)
+            }
+            places = (place for place, group in enumerate(self.groups) if group in groups)
+            self._known[party] = next(places, None)
+        return self._known[party]

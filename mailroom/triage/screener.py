@@ -72,7 +72,7 @@ def find_misplaced(
     """
     seen = tuple(messages)
     labelled = labelled_parties(seen, layout)
-    ruling = Ruling(contacts, layout.destinations.keys(), labelled, own)
+    ruling = Ruling(contacts, layout.destinations.keys(), dict.fromkeys(labelled, ""), own)
     decided: dict[Party, list[Message]] = {}
     others: dict[Address, int] = Counter()
     for message in seen:

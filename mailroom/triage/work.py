@@ -86,7 +86,8 @@ class Work:
 
     def consult(self, contacts: SendersCards, layout: Layout) -> None:
         """Take in the contacts, which say who has a decision of their own."""
-        under_way = self.labelled.union(decision.party for decision in self.decisions)
+        under_way = dict.fromkeys(self.labelled, "")
+        under_way |= {decision.party: decision.group for decision in self.decisions}
         self._ruling = Ruling(contacts, layout.destinations.keys(), under_way, self.own)
 
     def settle(self, meant: Meant) -> None:

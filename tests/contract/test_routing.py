@@ -13,15 +13,19 @@ from itertools import permutations
 import pytest
 
 from mailroom.commands.rules import render_rules
-from mailroom.model.party import MailingList, PartyKind
-from mailroom.rules.routing import ListRoute, routing_rules
+from mailroom.model.mail import MessageId
+from mailroom.model.party import PartyKind
+from mailroom.rules.routing import rules_of
 from tests.conftest import open_account_on
+from tests.support import vcards
 from tests.support.accounts import (
+    LIST_LABEL,
     OWN_MAILBOX,
     add_contact,
     furnish,
     furnish_domains,
     group_card_name,
+    join,
     label,
 )
 from tests.support.fastmail_search import as_sieve
@@ -37,12 +41,12 @@ class Decided:
     """An account with decisions in its contacts, and the rules that follow from them."""
 
     def __init__(self, account: AccountOnCyrus, *, as_at_fastmail: bool = False) -> None:
-        self._as_at_fastmail = as_at_fastmail
+        self.is_as_at_fastmail = as_at_fastmail
         furnish(account)
         furnish_domains(account)
         self.account = account
         self._mail = Mail(account)
-        self._lists: list[ListRoute] = []
+        self._lists = 0
 
     def decide(self, kind: PartyKind, party: str, group: str) -> None:
         """Decide about an address, a domain or a list, as it lies in the contacts afterwards."""
@@ -52,14 +56,18 @@ class Decided:
             case PartyKind.DOMAIN:
                 add_contact(self.account, "Everyone", f"*@{party}", groups=[f"{group} domains"])
             case PartyKind.LIST:
-                self._lists.append(ListRoute(MailingList(f"<{party}>"), group))
+                self._lists += 1
+                note = f"NOTE:List-Id: <{party}>"
+                card = vcards.contact(f"list-{self._lists}", "A list", extra=[note])
+                self.account.put_card(f"list-{self._lists}.vcf", card)
+                join(self.account, group, f"list-{self._lists}")
 
     def script(self) -> str:
         """Return the rules as Mailroom writes them, or as Fastmail makes them of Mailroom's file."""
         mailroom = opened(self.account)
-        uids = mailroom.book.latest().group_uids()
-        listed = routing_rules(settings_for(self.account, {}).scheme, self._lists, there=uids)
-        if not self._as_at_fastmail:
+        contacts = mailroom.book.latest()
+        uids, listed = contacts.group_uids(), rules_of(contacts, settings_for(self.account, {}).scheme)
+        if not self.is_as_at_fastmail:
             return render_rules(mailroom, listed, "sieve", can_approve=True)
         rules = json.loads(render_rules(mailroom, listed, "fastmail", can_approve=True))
         return as_sieve(rules, self.account.ids, uids)
@@ -68,10 +76,22 @@ class Decided:
         """Put the rules into force."""
         self.account.install_rules(self.script())
 
-    def place_of(self, sender: str, list_id: str = "") -> set[str]:
+    def place_of(self, sender: str, *list_ids: str) -> set[str]:
         """Let a message arrive, and return where it lies."""
-        headers = {"List_Id": list_id} if list_id else {}
-        return self.account.mailboxes_of(self._mail.arrives(sender, **headers))
+        return self.account.mailboxes_of(self.arrival_of(sender, *list_ids))
+
+    def arrival_of(self, sender: str, *list_ids: str) -> str:
+        """Let a message arrive, and return its JMAP id."""
+        # Names of headers are compared without regard to case (RFC 5322 section 1.2.2).
+        spellings = ("List_Id", "List_ID", "LIST_ID")
+        return self._mail.arrives(sender, **dict(zip(spellings, list_ids, strict=False)))
+
+    def lists_of(self, message: str) -> list[str]:
+        """Return which lists Mailroom sees that a message came over."""
+        mailroom = opened(self.account)
+        mailroom.mail.tell_lists(True)
+        found = mailroom.mail.those([MessageId(message)]).messages[MessageId(message)]
+        return [each.party for each in found.lists]
 
 
 AS_AT_FASTMAIL = ", rules as at Fastmail"
@@ -217,6 +237,62 @@ def test_a_list_is_known_by_its_identifier_however_the_header_is_written(decided
     decided.install()
     found = {each: decided.place_of("ann@one.example", each) == {"Feed"} for each in LIST_IDS}
     assert found == LIST_IDS
+
+
+ODD_LIST_IDS = {
+    "<dev.lists.example> (c) <other.example> (d)": "<other.example>",
+    "<dev.lists.example> (c (d <other.example>))": "<other.example>",
+    "<other.example> (was <dev.lists.example>)": "<dev.lists.example>",
+    "<other.example> (was <dev.lists.example> (x))": "<dev.lists.example>",
+    '"<dev.lists.example> (" <other.example> (x)': "<other.example>",
+    "< dev.lists.example >": "<dev.lists.example>",
+    "Dev <dev.\r\n lists.example>": "<dev.lists.example>",
+    "<dev.lists.example": "<dev.lists.example>",
+    "dev.lists.example (a list)": "<dev.lists.example>",
+    "<<dev.lists.example>>;": "<dev.lists.example>",
+    '"<dev.lists.example>"': "<dev.lists.example>",
+    "=?utf-8?Q?=3Cdev=2Elists=2Eexample=3E?=": "<dev.lists.example>",
+    "<other.example> =?utf-8?Q?=3Cdev=2Elists=2Eexample=3E?=": "<dev.lists.example>",
+}
+"""Headers that no program should write, and which list Mailroom reads in each."""
+
+
+def test_no_rule_takes_an_odd_header_for_another_list_than_mailroom(decided: Decided) -> None:
+    """At Fastmail it is the same list; the script leaves what it cannot tell, and Mailroom sweeps it."""
+    places = {"<dev.lists.example>": {"Feed"}, "<other.example>": {"Jail"}}
+    for party, (place,) in places.items():
+        decided.decide(PartyKind.LIST, party.strip("<>"), place)
+    decided.account.add_mailboxes({LIST_LABEL: None})
+    decided.install()
+    arrived = {each: decided.arrival_of("ann@one.example", each) for each in ODD_LIST_IDS}
+    assert {each: decided.lists_of(x) for each, x in arrived.items()} == {
+        each: [party] for each, party in ODD_LIST_IDS.items()
+    }
+    lies = {each: decided.account.mailboxes_of(x) for each, x in arrived.items()}
+    belongs = {each: places[party] for each, party in ODD_LIST_IDS.items()}
+    wrong = {each for each in lies if lies[each] != belongs[each]}
+    assert all(lies[each] == {"Screener"} and not decided.is_as_at_fastmail for each in wrong), wrong
+    run_cycle(decided.account)
+    assert {each: decided.account.mailboxes_of(x) for each, x in arrived.items()} == belongs
+
+
+def test_of_several_lists_that_of_the_first_category_counts(scripted: Decided) -> None:
+    """In whatever order the headers stand, and for what Mailroom finds in Screener too."""
+    scripted.decide(PartyKind.LIST, "jail.example", "Jail")
+    scripted.decide(PartyKind.LIST, "feed.example", "Feed")
+    scripted.install()
+    ann = ("Ann", "ann@one.example")
+    orders = [
+        [f"<{each}>" for each in order]
+        for order in permutations(("feed.example", "jail.example", "x.example"))
+    ]
+    missed = [
+        scripted.account.receive_with([("List-Id", each) for each in order], ann, "Screener")
+        for order in orders
+    ]
+    assert [scripted.place_of(ann[1], *order) for order in orders] == [{"Feed"}] * len(orders)
+    run_cycle(scripted.account)
+    assert [scripted.account.mailboxes_of(each) for each in missed] == [{"Feed"}] * len(orders)
 
 
 def test_a_group_that_has_gone_takes_nobody_elses_mail_along(scripted: Decided) -> None:

@@ -31,15 +31,16 @@ MESSAGES = 40
 
 DOMAINS = ("shop.example", "friends.example", "team.shop.example")
 LISTS = ("dev.lists.example", "lists.example", "qa-dev.lists.example")
+UNDECIDED_LISTS = tuple(f"other{number}.lists.example" for number in range(4))
+USUAL_FORMS = ("<{}>", "List <{}>", '"A, list" <{}>', "List\r\n <{}>", "{}")
 FORMS = (
-    "<{}>",
-    "List <{}>",
-    '"A, list" <{}>',
-    "List\r\n <{}>",
-    "<{}> (a list)",
-    "{}",
-    '"<dev.lists.example>" <{}>',
+    (*USUAL_FORMS, '"<dev.lists.example>" <{}>'),
+    (*USUAL_FORMS, "<{}> (a list)", "<{}>;"),
 )
+"""Several headers of a message are written in forms of the same line: a script sees brackets that stand
+before an identifier in one header as if they stood behind that of another, and leaves the message."""
+
+MAX_LIST_IDS = 7
 LOCAL_PARTS = ("ann", "bob", "cem", "bounce-{}", "ANN")
 
 KNOWN = [f"{name}@{domain}" for domain in DOMAINS for name in ("ann", "bob")]
@@ -98,9 +99,11 @@ class World:
             f"{self._lot.choice(LOCAL_PARTS).format(number)}@{self._lot.choice((*DOMAINS, 'else.example'))}"
         )
         lines = [f"From: {sender}", f"Message-ID: <{marker}>", "Subject: Hello"]
-        if self._lot.random() < 0.5:
-            list_id = self._lot.choice((*LISTS, "other.lists.example"))
-            lines.append(f"List-Id: {self._lot.choice(FORMS).format(list_id)}")
+        if self._lot.random() < 0.6:
+            forms = self._lot.choice(FORMS)
+            for _ in range(self._lot.choice((1, 1, 2, 3, MAX_LIST_IDS))):
+                list_id = self._lot.choice((*LISTS, *UNDECIDED_LISTS))
+                lines.append(f"List-Id: {self._lot.choice(forms).format(list_id)}")
         return "\r\n".join([*lines, "", "Text.", ""]).encode()
 
 

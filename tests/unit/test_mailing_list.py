@@ -10,6 +10,7 @@ from mailroom.model.address import parse_address
 from mailroom.model.mailing_list import (
     MAX_IDENTIFIER_CHARACTERS,
     MAX_LISTS,
+    MAX_LISTS_OF_CARD,
     MAX_NOTE_CHARACTERS,
     lists_in_note,
     note_line,
@@ -35,8 +36,8 @@ SPACES = st.sampled_from([" ", "", "\r\n ", "\t", "\r\n\t "])
         pytest.param(f"Dev list <{DEV}>", DEV, id="behind a phrase"),
         pytest.param(f'"Dev <b.c> list" <{DEV}>', DEV, id="behind a quoted phrase with brackets in it"),
         pytest.param(f'"Dev \\"<b.c>\\" list" <{DEV}>', DEV, id="behind quotes in quotes"),
-        pytest.param(f"<{DEV}> (see <www.example.org>)", DEV, id="before a comment"),
-        pytest.param(f"<{DEV}> (a (b <c.d>) e)", DEV, id="before comments in each other"),
+        pytest.param(f"<{DEV}> (see www.example.org)", DEV, id="before a comment"),
+        pytest.param(f"<www.example.org> (was <{DEV}> (a))", DEV, id="in a comment that has taken its place"),
         pytest.param(f"Dev\r\n\tlist\r\n <{DEV}>", DEV, id="folded"),
         pytest.param("Dev <DEV.Lists.example.ORG>", DEV, id="in capitals"),
         pytest.param(DEV, DEV, id="without brackets"),
@@ -51,20 +52,21 @@ SPACES = st.sampled_from([" ", "", "\r\n ", "\t", "\r\n\t "])
         pytest.param("<dev..example.org>", None, id="two dots"),
         pytest.param("<.dev.example.org>", None, id="a dot at the beginning"),
         pytest.param("<dev.example.org.>", None, id="a dot at the end"),
-        pytest.param(f"< {DEV} >", None, id="blanks between the brackets"),
+        pytest.param("< dev.lists.\r\n example.org >", DEV, id="blanks between the brackets"),
         pytest.param("<dev@lists.example.org>", None, id="an address"),
         pytest.param("<bücher.example.org>", None, id="outside ASCII"),
         pytest.param("<\N{KELVIN SIGN}.example.org>", None, id="what becomes ASCII in lower case"),
-        pytest.param(f'"<{DEV}>"', None, id="only between quotes"),
-        pytest.param(f"(<{DEV}>)", None, id="only in a comment"),
+        pytest.param(f'"<{DEV}>"', DEV, id="only between quotes"),
         pytest.param(f"Dev {DEV}", None, id="a phrase and no brackets"),
-        pytest.param(f"<{DEV}", None, id="an open bracket"),
+        pytest.param(f"<{DEV}", DEV, id="an open bracket"),
+        pytest.param(f"<{DEV}> <", None, id="an open bracket behind it"),
+        pytest.param(f"{DEV}>", None, id="a closing bracket alone"),
         pytest.param(f"<{'a' * 251}.org>", f"{'a' * 251}.org", id="as long as may be"),
         pytest.param(f"<{'a' * 252}.org>", None, id="too long"),
     ],
 )
 def test_the_identifier_is_what_stands_between_angle_brackets(header: str, identifier: str | None) -> None:
-    """RFC 2919 section 2, and what is seen besides; what is no identifier is none."""
+    """RFC 2919 section 2, and what is seen besides, as Cyrus reads it; what is no identifier is none."""
     assert parse_list_id(header) == identifier
 
 
@@ -86,7 +88,7 @@ def test_whatever_comes_an_identifier_stands_in_the_text_and_is_its_own(text: st
     identifier = parse_list_id(text)
     assume(identifier is not None)
     assert identifier is not None
-    assert identifier in text.lower()
+    assert identifier in "".join(text.lower().split())
     assert identifier == identifier.lower()
     assert len(identifier) <= MAX_IDENTIFIER_CHARACTERS
     assert parse_list_id(f"<{identifier}>") == parse_list_id(identifier) == identifier
@@ -158,7 +160,7 @@ def test_several_lists_are_told_each_once_in_the_order_of_the_headers() -> None:
 
 
 def test_a_message_may_name_as_many_lists_as_it_likes() -> None:
-    """More than a few do not count, and an endless header names none."""
+    """More than any real mail has do not count, and an endless header names none."""
     assert len(read_lists([f"<list{n}.example>" for n in range(1000)])) == MAX_LISTS
     assert not read_lists([f"{'word ' * 10_000} <{DEV}>", "(" * 3_999, "<" * 3_999, '"' * 3_999])
 
@@ -199,7 +201,7 @@ def test_what_is_written_is_read_again(identifier: str, before: str, after: str)
 def test_endless_notes_cost_little() -> None:
     """Only the beginning is looked at, and a few lists are enough for a card."""
     lines = "\n".join(f"List-Id: <list{n}.example>" for n in range(100_000))
-    assert len(lists_in_note(lines)) == MAX_LISTS
+    assert len(lists_in_note(lines)) == MAX_LISTS_OF_CARD
     assert not lists_in_note("x" * MAX_NOTE_CHARACTERS + f"\nList-Id: <{DEV}>")
     assert not lists_in_note("List-Id:" + " <" * 5_000)
     assert not lists_in_note(" \t" * 9_000 + "List-Id")
