@@ -85,6 +85,10 @@ class CardDavAddressBook:
         """Return False: nothing shows that without a request."""
         return False
 
+    def changes_read(self) -> int:
+        """Return how many readings have brought something new; see `AddressBook.changes_read`."""
+        return self._books.changes_read
+
     def has_lists(self) -> bool:
         """Whether a card stands for a mailing list; see `AddressBook.has_lists`."""
         return self._books.has_lists()

@@ -37,6 +37,9 @@ class Books:
         url_setting: What a person sets to have another book written.
         with_lists: Whether it matters which mailing lists cards stand for.
         further_groups: Triage groups that may be missing.
+
+    Attributes:
+        changes_read: How often something new was read, in any book; it only grows.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Books:
         self._groups = frozenset(groups)
         self._all_groups = self._groups.union(further_groups)
         self._clock = clock
+        self.changes_read = 0
+        self._changes_read_of: dict[Replica, int] = {}
         self._replicas: dict[str, Replica] = {}
         self._unreadable: dict[str, str] = {}
         self._chosen: Replica | None = None
@@ -67,6 +72,17 @@ class Books:
         Raises:
             ServerError: The server as a whole fails, or the chosen book cannot be read.
         """
+        try:
+            self._read_all_books()
+        finally:
+            known = self._changes_read_of
+            self._changes_read_of = {each: each.changes_read for each in self._replicas.values()}
+            self.changes_read += self._changes_read_of != known
+        self._choose()
+        if self._chosen is not None and self._groups <= _group_names(self._chosen):
+            self._complete.add(self._chosen.book.url)
+
+    def _read_all_books(self) -> None:
         is_listed = self._is_list_due()
         if is_listed:
             self._list()
@@ -74,9 +90,6 @@ class Books:
         if self._chosen is not None and self._chosen.book.url in self._unreadable and not is_listed:
             self._list()  # perhaps it has moved
             self._read_books()
-        self._choose()
-        if self._chosen is not None and self._groups <= _group_names(self._chosen):
-            self._complete.add(self._chosen.book.url)
 
     def relist(self) -> None:
         """Ask anew, at the next refresh, which books there are and what may be done to them."""

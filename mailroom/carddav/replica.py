@@ -67,6 +67,7 @@ class Replica:
         unreadable: Why a card that is there could not be read, by resource name. What an earlier
             version of it said is kept.
         is_current: Whether the last refresh came to its end, so that nothing is missing.
+        changes_read: How often something new was read; it only grows.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Replica:
         self.groups: dict[str, Group] = {}
         self.unreadable: dict[str, str] = {}
         self.is_current = False
+        self.changes_read = 0
         self._clock = clock
         self._retry_at = 0.0
         self._retry_seconds = 0.0
@@ -110,7 +112,8 @@ class Replica:
             self.unreadable.clear()
             self.cards.clear()
         # Of what was written since the sync token, the server says nothing if it is gone again already.
-        for resource in changes.removed | (self._written - changes.changed.keys()):
+        gone = changes.removed | (self._written - changes.changed.keys())
+        for resource in gone:
             self._forget(resource)
         pending = dict.fromkeys(
             resource for resource, etag in changes.changed.items() if not self._is_known(resource, etag)
@@ -118,6 +121,7 @@ class Replica:
         changes.changed.clear()  # ten thousand ETags that nobody needs any more
         if self.unreadable and self._clock() >= self._retry_at:
             pending.update(dict.fromkeys(self.unreadable))
+        self.changes_read += bool(changes.is_whole or gone or pending)
         self._read(list(pending))
         if self._may_show_other_uids:
             self._take_stored_uids()

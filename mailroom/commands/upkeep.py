@@ -70,8 +70,6 @@ class RulesUpkeep:
         if self._clock() < self._due_at:
             return
         self._due_at = self._clock() + LOOK_AGAIN_SECONDS
-        # A change that is read here is news to nobody afterwards, and the next cycle is to sweep by it.
-        self._account.triage.stragglers.note_contacts_read()
         try:
             self._look()
         except StoppedError:

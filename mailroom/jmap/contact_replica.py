@@ -43,6 +43,7 @@ class ContactReplica:
         unreadable: Why a card that is there could not be read, by its id.
         state: The server's name for what is known; empty where all has to be read.
         account_id: The account that it was read from.
+        changes_read: How often something new was read; it only grows.
     """
 
     def __init__(self, client: JmapClient, groups: Collection[str], *, with_lists: bool = False) -> None:
@@ -60,6 +61,7 @@ class ContactReplica:
         self.books: tuple[AddressBookObject, ...] = ()
         self.unreadable: dict[str, str] = {}
         self.state = ""
+        self.changes_read = 0
 
     def refresh(self) -> None:
         """Read what has changed since the last time; all of it the first time, and where nothing else tells.
@@ -194,6 +196,7 @@ class ContactReplica:
 
     def _read_pages(self) -> str:
         """Read page after page; return the state all of it is of, or nothing where it changed on the way."""
+        self.changes_read += 1
         self.groups.clear()
         self.unreadable.clear()
         self.cards.clear()
@@ -242,6 +245,7 @@ class ContactReplica:
             if error.type != "cannotCalculateChanges":
                 raise
             return Read.NOTHING
+        self.changes_read += changes.any
         self.books = tuple(answers[0].as_record(AddressBookGet).list_)
         got = {self._take(answer).state for answer in answers[2:]}
         for card_id in changes.destroyed:

@@ -80,6 +80,10 @@ class JmapAddressBook:
         """Whether the last look at the mail has shown other contacts; see `AddressBook.has_changed`."""
         return self._replica.has_heard_of_changes()
 
+    def changes_read(self) -> int:
+        """Return how many readings have brought something new; see `AddressBook.changes_read`."""
+        return self._replica.changes_read
+
     def has_lists(self) -> bool:
         """Whether a card stands for a mailing list; see `AddressBook.has_lists`."""
         return self._replica.cards.has_lists

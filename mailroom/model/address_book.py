@@ -126,6 +126,13 @@ class AddressBook(Protocol):
         """
         ...
 
+    def changes_read(self) -> int:
+        """Return how many readings have brought something new, whoever asked for them. No request.
+
+        It only grows. What was written here counts when it is read.
+        """
+        ...
+
     def latest(self) -> Contacts:
         """Return the last reading with what was changed here since; no request but for the first."""
         ...

@@ -63,6 +63,7 @@ class Stragglers:
         self._replies = replies
         self._sweeps_in_cycles = sweeps_in_cycles
         self._swept_state: str | None = None
+        self._swept_contacts = 0
         self._unswept: frozenset[Party] = frozenset()
 
     def sweep_after(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
@@ -91,7 +92,7 @@ class Stragglers:
 
     def _sweep_where_news(self, view: MailView, state: str, *, has_read_contacts: bool) -> SweepReport:
         is_settled = state == self._swept_state and all(map(self._pauses.holds, self._unswept))
-        if is_settled and not self._book.has_changed():
+        if is_settled and self._knows_contacts():
             return SweepReport()
         layout = view.layout
         try:
@@ -111,6 +112,10 @@ class Stragglers:
             return self._sweep_patiently(snapshot, layout)
         except ServerError as error:
             return SweepReport(postponed=str(error))
+
+    def _knows_contacts(self) -> bool:
+        """Whether the last sweep was by the contacts as they are now, as far as anybody has seen."""
+        return self._book.changes_read() == self._swept_contacts and not self._book.has_changed()
 
     def _sweep_patiently(self, snapshot: Snapshot, layout: Layout) -> SweepReport:
         """Sweep, but leave alone for a while what the server refuses."""
@@ -137,10 +142,6 @@ class Stragglers:
         """
         if before == self._swept_state:
             self._swept_state = after
-
-    def note_contacts_read(self) -> None:
-        """Hear that somebody else has read the contacts: what was new in them, no cycle will hear of."""
-        self._swept_state = None
 
     @property
     def unswept(self) -> frozenset[Party]:
@@ -254,3 +255,4 @@ class Stragglers:
 
     def _note_swept(self, state: str | None) -> None:
         self._swept_state, self._unswept = state, frozenset()
+        self._swept_contacts = self._book.changes_read()

@@ -116,6 +116,20 @@ class TestInTheService:
         assert account.mailboxes_of(out) == {"Screener"}
         assert account.mailboxes_of(put_in) == {"Jail"}
 
+    def test_what_another_reading_took_in_is_swept_by_all_the_same(
+        self, account: AccountUnderTest, mailroom: Account
+    ) -> None:
+        """Whoever it was that read the change, with the next cycle nobody waits in Screener any longer."""
+        uid = add_contact(account, *ANN)
+        waiting = account.receive([ANN], "Screener")
+        for _ in range(2):
+            run_cycle(mailroom.triage)
+        assert account.mailboxes_of(waiting) == {"Screener"}
+        join(account, "Feed", uid)
+        mailroom.book.refresh()
+        run_cycle(mailroom.triage)
+        assert account.mailboxes_of(waiting) == {"Feed"}
+
     def test_a_contacts_server_that_is_down_postpones_it(
         self, account: AccountUnderTest, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -200,6 +214,8 @@ class TestInTheService:
         account.receive([ANN], "Screener")
         assert requests_of_a_cycle(account, mailroom) == 3, "new mail to move"
         assert requests_of_a_cycle(account, mailroom) == 1, "its own write is no news"
+        mailroom.book.refresh()
+        assert requests_of_a_cycle(account, mailroom) == 1, "nor is a reading that brought nothing"
 
     def test_it_can_be_turned_off(self, account: AccountUnderTest) -> None:
         """MAILROOM_SWEEP_STRAGGLERS=false leaves Screener to the person, and saves the request."""

@@ -244,16 +244,22 @@ class Book:
 
     world: World
     _seen: View | None = field(default=None, init=False)
+    _changes_read: int = field(default=0, init=False)
 
     def refresh(self) -> View:
-        self._seen = View(dict(self.world.cards), dict(self.world.groups))
-        return self._seen
+        seen = View(dict(self.world.cards), dict(self.world.groups))
+        self._changes_read += seen != self._seen
+        self._seen = seen
+        return seen
 
     def catch_up(self) -> View:
         return self.refresh()
 
     def has_changed(self) -> bool:
         return False
+
+    def changes_read(self) -> int:
+        return self._changes_read
 
     def has_lists(self) -> bool:
         parties = (

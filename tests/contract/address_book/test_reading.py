@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -159,6 +159,27 @@ class TestFollowing:
         before = len(account.requests())
         assert book.refresh().cards(address("ann@example.net"))
         assert len(account.requests()) - before == 1
+
+    def test_counts_the_readings_that_brought_something_new(
+        self, account: AccountUnderTest, book: AddressBook
+    ) -> None:
+        """So whoever did not ask for a reading can tell later that there was one that mattered to them."""
+        uid = add_contact(account, "Ann", "ann@example.net")
+        book.refresh()
+        changes: tuple[Callable[[], object], ...] = (
+            lambda: account.put_card("b.vcf", vcards.contact("b", "Bob", "bob@example.net")),
+            lambda: join(account, "Jail", uid),
+            lambda: account.delete_card(f"{uid}.vcf"),
+            account.forget_changes,
+        )
+        for change in changes:
+            change()
+            known = book.changes_read()
+            book.refresh()
+            assert book.changes_read() > known
+            known = book.changes_read()
+            book.refresh()
+            assert book.changes_read() == known
 
     def test_sees_cards_made_by_others(self, account: AccountUnderTest, book: AddressBook) -> None:
         """Three hundred cards, made since the last look, are all found."""
