@@ -14,12 +14,13 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.reading import read_cards
 from mailroom.carddav.replica import Group, Replica
 from mailroom.carddav.unchanged import alteration_of_card, is_group_unchanged
-from mailroom.carddav.vcard import summarize
+from mailroom.carddav.vcard import content_lines, summarize, unescape
 from mailroom.contacts.caution import CHANGED_MEANWHILE, SEVERAL, why_needed
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
+from mailroom.contacts.writing import written_as
 from mailroom.errors import AuthenticationError, PreconditionFailedError, ServerError
-from mailroom.model.contacts import CardUid, Made, MadeCard, MadeGroup
+from mailroom.model.contacts import CardKind, CardUid, Made, MadeCard, MadeGroup
 from mailroom.model.party import Party
 
 _Item = TypeVar("_Item", MadeCard, MadeGroup)
@@ -164,7 +165,10 @@ def _memberships(replicas: Sequence[Replica]) -> dict[str, list[tuple[Replica, s
 
 def _made_card(uid: CardUid, address: Party, groups: tuple[str, ...], stored: StoredCard) -> MadeCard:
     name = summarize(stored.octets).name
-    return MadeCard(uid, name, address, alteration_of_card(uid, address, stored), groups)
+    lines = list(content_lines(stored.octets))
+    email = written_as([unescape(line.value).strip() for line in lines if line.name == "EMAIL"])
+    kind = CardKind.COMPANY if any(line.name == "ORG" for line in lines) else CardKind.PERSON
+    return MadeCard(uid, name, address, alteration_of_card(uid, address, stored), groups, email, kind)
 
 
 def _made_group(uid: CardUid, is_in_written_book: bool, stored: StoredCard) -> MadeGroup:

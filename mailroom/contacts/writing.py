@@ -44,6 +44,11 @@ def written_of(card: NewCard) -> Written:
     return Written(clean_name(card.name) or clean_name(emails[0]), emails)
 
 
+def written_as(emails: Sequence[str]) -> str:
+    """Return what the addresses on a card that Mailroom made were written for; empty where it has none."""
+    return next((each for each in emails if {*spellings(each)} == {*emails}), next(iter(emails), ""))
+
+
 def are_written_for(party: Party, emails: Sequence[str]) -> bool:
     """Whether Mailroom would write these addresses onto a party's card, under some name."""
     addresses = {parse_address(email) for email in emails}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mailroom.contacts.identity import address_of
 from mailroom.contacts.person_name import split_name
-from mailroom.contacts.writing import address_keys, are_written_for, check_group_name, written_of
+from mailroom.contacts.writing import address_keys, are_written_for, check_group_name, written_as, written_of
 from mailroom.errors import ProtocolError
 from mailroom.jmap.contact_cards import NOTES, read_card
 from mailroom.jmap.wire import Json
@@ -74,6 +74,16 @@ def alteration_of_card(value: Json, address: Party) -> Alteration:
         **value.get(NOTES, {}),
     }
     return Alteration.NONE if is_marked else Alteration.UNKNOWN
+
+
+def email_of(value: Json) -> str:
+    """Return the address on a card that Mailroom made, as it was written; empty where it has none."""
+    return written_as([str(each.get("address", "")) for each in _entries(value, "emails")])
+
+
+def kind_of_card(value: Json) -> CardKind:
+    """Return how a card that Mailroom made names its bearer."""
+    return CardKind.COMPANY if value.get("organizations") else CardKind.PERSON
 
 
 def is_group_unchanged(value: Json) -> bool:

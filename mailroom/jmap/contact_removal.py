@@ -17,7 +17,7 @@ from mailroom.errors import AuthenticationError, MethodError, ProtocolError, Ser
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, Call, JmapClient
 from mailroom.jmap.contact_books import ContactBooks
 from mailroom.jmap.contact_cards import read_card
-from mailroom.jmap.contact_compose import alteration_of_card, is_group_unchanged
+from mailroom.jmap.contact_compose import alteration_of_card, email_of, is_group_unchanged, kind_of_card
 from mailroom.jmap.contact_groups import Group
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardGet, ContactCardSet
@@ -208,8 +208,8 @@ class ContactRemover:
             )
         elif address := address_of(uid, summary.parties):
             names = tuple(map(self._name_of, groups_of.get(uid, ())))
-            alteration = alteration_of_card(value, address)
-            seen.cards[card.id] = MadeCard(uid, summary.name, address, alteration, names)
+            alteration, email, kind = alteration_of_card(value, address), email_of(value), kind_of_card(value)
+            seen.cards[card.id] = MadeCard(uid, summary.name, address, alteration, names, email, kind)
 
     def _memberships(self) -> dict[str, list[Group]]:
         """Return which groups of which books a card is in, by its identifier."""

@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import CardKind, CardUid
 from mailroom.model.party import Party
 from mailroom.triage.moves import Move
 from mailroom.triage.pointer import Pointer
@@ -29,6 +29,19 @@ class Cause(Enum):
 
 
 @frozen
+class GoneCard:
+    """What a contact card said that was deleted, so that the same can be made again.
+
+    Attributes:
+        email: The address on it, as it was written; empty where it had none.
+    """
+
+    name: str
+    email: str
+    kind: CardKind
+
+
+@frozen
 class Decided:
     """What was decided about one sender, and what became of it.
 
@@ -42,6 +55,7 @@ class Decided:
         card_uid: Their card; empty where there is none.
         is_card_new: Whether it was made for this.
         gone_cards: Their cards that were deleted.
+        gone_card: What one of these said; None where none was, or nobody knows any more.
         card_kept: Why somebody on whom nothing is decided any more has a card all the same; else empty.
         label: The triage label that said so; empty where none did.
         labelled: The newest message with it.
@@ -63,6 +77,7 @@ class Decided:
     card_name: str = ""
     is_card_new: bool = False
     gone_cards: tuple[CardUid, ...] = ()
+    gone_card: GoneCard | None = None
     card_kept: str = ""
     label: str = ""
     labelled: Pointer | None = None

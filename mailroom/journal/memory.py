@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from mailroom.journal.entry import Cause, Decided, Entry, count_moves
+from mailroom.model.contacts import NewCard
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.model.party import Party
 from mailroom.model.scheme import Category, Scheme
@@ -91,6 +92,7 @@ def _taken_back_by(entry: Entry) -> set[tuple[str, Party]]:
 
 
 def _as_before(decided: Decided, entry: Entry, scheme: Scheme) -> Decision:
+    gone = decided.gone_card
     is_known = count_moves(decided.moves) == decided.messages_moved
     former = Former(
         groups=frozenset(decided.former_groups),
@@ -98,6 +100,7 @@ def _as_before(decided: Decided, entry: Entry, scheme: Scheme) -> Decision:
         joined=frozenset(decided.joined),
         left=frozenset(decided.left),
         gone_cards=frozenset(decided.gone_cards),
+        gone_text=NewCard(decided.address, gone.email, gone.name, gone.kind) if gone else None,
         made_cards=frozenset({decided.card_uid} if decided.is_card_new else ()),
         ways=_ways(entry, decided.address),
         # What came while they were filed may lie where the server puts mail of the group's members.

@@ -17,6 +17,7 @@ from mailroom.journal.entry import (
     Decided,
     Entry,
     Failed,
+    GoneCard,
     Misnamed,
     SetAside,
     Swept,
@@ -103,7 +104,7 @@ def _moment(at: datetime) -> str:
 
 
 def _decided(filed: Filed, takes_back: Sequence[str]) -> Decided:
-    filing = filed.filing
+    filing, gone = filed.filing, filed.gone_text
     decision = filing.decision
     card = filing.card
     return Decided(
@@ -118,6 +119,7 @@ def _decided(filed: Filed, takes_back: Sequence[str]) -> Decided:
         card_name=card.name if card else "",
         is_card_new=filing.created,
         gone_cards=tuple(sorted(filed.gone_cards)),
+        gone_card=GoneCard(gone.name, gone.email, gone.kind) if gone else None,
         card_kept=filed.card_kept,
         label=str(decision.category.label) if filed.labelled else "",
         labelled=point_to(filed.labelled) if filed.labelled else None,

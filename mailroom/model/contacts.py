@@ -93,6 +93,8 @@ class MadeCard:
         address: The party it was made for.
         alteration: Whether somebody has changed it since.
         groups: The names of all contact groups that it is in, of every address book.
+        email: The address on it, as it was written; empty where it has none.
+        kind: How it names its bearer.
     """
 
     uid: CardUid
@@ -100,6 +102,13 @@ class MadeCard:
     address: Party
     alteration: Alteration
     groups: tuple[str, ...]
+    email: str = ""
+    kind: CardKind = CardKind.COMPANY
+
+    @property
+    def text(self) -> NewCard:
+        """What it says; of this the same card is made again."""
+        return NewCard(self.address, self.email, self.name, self.kind)
 
 
 @frozen

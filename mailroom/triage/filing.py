@@ -198,11 +198,13 @@ def _new_card(decision: Decision, work: Work, contacts: Contacts) -> NewCard:
     """Return the card that a party gets which has none.
 
     A list's gets the posting address only where that is nobody's yet, and nobody's by their domain: on a
-    second card beside a person's own it would say something else of the same sender.
+    second card beside a person's own it would say something else of the same sender. One that is made again
+    says what it said before, whatever is decided about that domain.
     """
-    card = decision.new_card()
+    text = decision.former.gone_text if decision.former else None
+    card = text or decision.new_card()
     post = parse_address(card.email) if kind_of(decision.party) is PartyKind.LIST else None
-    parties: tuple[Party | None, ...] = (post, whole_domain(post)) if post else ()
+    parties = (post, *(() if text else (whole_domain(post),))) if post else ()
     is_free = all(party is None or _is_nobodys(party, work, contacts) for party in parties)
     return card if is_free else evolve(card, email="")
 
@@ -235,14 +237,19 @@ def take_cards_away(book: AddressBook, work: Work) -> None:
     uids = sorted(uid for filing in taken_back.values() for uid in filing.made_cards)
     kept: dict[CardUid, str] = {}  # not by address: a card may have got another one since
 
+    texts: dict[CardUid, NewCard] = {}
+
     def objection(card: MadeCard) -> str:
+        texts[card.uid] = card.text
         if reason := why_card_without_groups_stays(card):
             kept[card.uid] = reason
         return reason
 
     staying = book.delete_cards(uids, objection) if uids else {}
     for sender, filing in taken_back.items():
-        work.gone_cards[sender] = filing.made_cards - staying.keys()
+        work.gone_cards[sender] = gone = filing.made_cards - staying.keys()
+        for uid in sorted(gone & texts.keys()):
+            work.gone_texts.setdefault(sender, texts[uid])
         refused = [staying[uid] for uid in filing.made_cards if uid in staying and uid not in kept]
         stays = [kept[uid] for uid in filing.made_cards if uid in kept]
         if refused:

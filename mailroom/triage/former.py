@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import Factory, frozen
 
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import CardUid, NewCard
 from mailroom.model.mail import Change, MailboxId, Message, MessageId
 from mailroom.triage.layout import Layout
 
@@ -33,6 +33,7 @@ class Former:
         left: What was taken out of groups, and is to come back.
         made_cards: Cards that were made, and are to go where nothing is decided on the sender any more.
         gone_cards: Cards that Mailroom had made and took away, and that are to be there again.
+        gone_text: What one of them said; None where nobody knows.
         ways: Where their messages were, as far as that is known; by the rules where it was in a label alone.
         until: What arrived by then (RFC 3339 in UTC) and is in no way was not moved, and stays; empty where
             not all is known, so that other mail is moved by the rules for who changes category.
@@ -45,6 +46,7 @@ class Former:
     left: frozenset[Line] = frozenset()
     made_cards: frozenset[CardUid] = frozenset()
     gone_cards: frozenset[CardUid] = frozenset()
+    gone_text: NewCard | None = None
     ways: Mapping[MessageId, Way] = Factory(dict)
     until: str = ""
     is_whole: bool = False

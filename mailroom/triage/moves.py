@@ -76,6 +76,12 @@ def moves_of(
     }
 
 
+def is_only_labelled_otherwise(was: Message, now: Message | None, layout: Layout) -> bool:
+    """Whether nothing but labels of Mailroom's own came off a message, or went on."""
+    changed = was.mailbox_ids ^ now.mailbox_ids if now else frozenset()
+    return bool(changed) and changed <= layout.watched
+
+
 def _places(mailbox_ids: Collection[MailboxId], layout: Layout) -> tuple[Place, ...]:
     places = (Place(x, layout.paths.get(x, x)) for x in mailbox_ids)
     return tuple(sorted(places, key=lambda place: (place.name, place.id)))

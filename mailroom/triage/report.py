@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import Factory, frozen
 
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import CardUid, NewCard
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.party import Party
 from mailroom.triage.moves import Move, Moves
@@ -24,6 +24,7 @@ class Filed:
         moves: How their messages moved, as far as it is remembered; see `MAX_RECORDED_MOVES`.
         labelled: The newest message with the label; None where no label stands for it.
         staying: How many messages do not lie where they were before, because somebody has moved them since.
+        gone_text: What one of the deleted cards said, so that it can be made again; None where nobody knows.
     """
 
     filing: Filing
@@ -33,6 +34,7 @@ class Filed:
     moves: tuple[Move, ...] = ()
     labelled: Message | None = None
     staying: int = 0
+    gone_text: NewCard | None = None
 
 
 @frozen

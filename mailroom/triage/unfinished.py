@@ -53,6 +53,7 @@ class Unfinished:
                     work.moved[party],
                     gone_cards=work.gone_cards.get(party, frozenset()),
                     moves=work.moves.get(party, ()),
+                    gone_text=work.gone_texts.get(party),
                 )
             )
             for party, filing in (*work.broken_off.items(), *work.filings.items())
@@ -71,6 +72,7 @@ class Unfinished:
             messages_moved=earlier.messages_moved + filed.messages_moved,
             gone_cards=earlier.gone_cards | filed.gone_cards,
             moves=(*earlier.moves, *filed.moves),
+            gone_text=filed.gone_text or earlier.gone_text,
         )
 
 

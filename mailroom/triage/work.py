@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import Factory, define, evolve, field
 
 from mailroom.model.address_book import Contacts, SendersCards
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import CardUid, NewCard
 from mailroom.model.mail import Change, Message, MessageId, Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party
@@ -18,7 +18,7 @@ from mailroom.triage.decisions import Decision, Rejection
 from mailroom.triage.falling import filing_for
 from mailroom.triage.labels import conclude, name_differs, release
 from mailroom.triage.layout import Layout
-from mailroom.triage.moves import Move, moves_of
+from mailroom.triage.moves import Move, is_only_labelled_otherwise, moves_of
 from mailroom.triage.outcome import by_party
 from mailroom.triage.plan import NO_CHANGE, Filing, sweep
 from mailroom.triage.report import Filed
@@ -50,6 +50,7 @@ class Work:
         moved_ids: These messages; `writes` is how often one of them was moved.
         moves: How they moved, as far as it is remembered.
         gone_cards: For each party on whom nothing is decided any more, the cards that were deleted.
+        gone_texts: What one of these said, as far as it was read right before.
         resting: Parties and messages to which nothing is done in this cycle: they are held, or postponed.
         staying: For each party how many messages stay where somebody has moved them since.
         ended: How parties were filed whose labels came off with their last messages.
@@ -73,6 +74,7 @@ class Work:
     writes: int = 0
     moves: dict[Party, tuple[Move, ...]] = Factory(dict)
     gone_cards: dict[Party, frozenset[CardUid]] = Factory(dict)
+    gone_texts: dict[Party, NewCard] = Factory(dict)
     staying: dict[Party, int] = Factory(dict)
     kept_cards: dict[Party, str] = Factory(dict)
     ended: tuple[Filed, ...] = ()
@@ -182,7 +184,7 @@ class Work:
         new = {
             x: was
             for x, was in update.former.items()
-            if x not in self.moved_ids and not _is_only_labelled_otherwise(was, now.get(x), layout)
+            if x not in self.moved_ids and not is_only_labelled_otherwise(was, now.get(x), layout)
         }
         self.moved_ids |= new.keys()
         update = evolve(update, former=new)
@@ -286,14 +288,10 @@ class Work:
                 self.moves.get(party, ()),
                 labelled(filing),
                 self.staying.get(party, 0),
+                self.gone_texts.get(party),
             )
             for party, filing in self.filings.items()
         )
-
-
-def _is_only_labelled_otherwise(was: Message, now: Message | None, layout: Layout) -> bool:
-    changed = was.mailbox_ids ^ now.mailbox_ids if now else frozenset()
-    return bool(changed) and changed <= layout.watched
 
 
 def task_of(decision: Decision) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,16 +11,22 @@ import pytest
 from mailroom.errors import MailroomError
 from tests.support import vcards
 from tests.support.accounts import (
+    DOMAIN_LABEL,
+    LIST_LABEL,
     AccountUnderTest,
     add_contact,
     contacts_of,
+    furnish_domains,
+    furnish_lists,
     groups_of,
     join,
     label,
     members,
 )
+from tests.support.observer import final_state
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.running import Done, opened, run_command
+from tests.support.scenarios import Stage
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
@@ -48,6 +54,52 @@ def where(account: AccountUnderTest, messages: Sequence[str]) -> list[set[str]]:
 
 def groups_as_they_are(account: AccountUnderTest) -> dict[str, list[str]]:
     return {group: sorted(members(account, group)) for group in ("Imbox", "Feed", "Paper Trail", "Jail")}
+
+
+def as_it_is(stage: Stage) -> dict[str, object]:
+    """The account but for messages' keywords: what Mailroom puts on so stays on."""
+    state = final_state(stage)
+    for name, message in stage.messages.items():
+        state[f"message {name}"] = stage.account.mailboxes_of(message.id)
+    return state
+
+
+def sender_decided(stage: Stage) -> Sequence[str]:
+    """Somebody whose address has capitals in it, and whose domain is decided on."""
+    add_contact(stage.account, "Everyone at shop.example", "*@shop.example", groups=["Jail domains"])
+    stage.mail("labelled", [("The Shop, Inc.", "Orders@Shop.example")], "Screener")
+    stage.mail("read", [("The Shop, Inc.", "orders@shop.example")], "Jail", read=True)
+    return ["@ToFeed"]
+
+
+def person_decided(stage: Stage) -> Sequence[str]:
+    """Somebody who gets a card with given and family name."""
+    stage.mail("labelled", [("Zoë van Dyk", "Zoe@example.net")], "Screener")
+    stage.mail("in the Inbox", [("Zoë van Dyk", "zoe@example.net")], "Inbox", read=True)
+    return ["@ToPerson"]
+
+
+def domain_decided(stage: Stage) -> Sequence[str]:
+    """Everybody at a domain, of whom somebody has a decision of their own."""
+    add_contact(stage.account, "Help", "help@shop.example", groups=["Imbox"])
+    stage.mail("labelled", [("", "a@shop.example")], "Screener")
+    stage.mail("another's", [("", "b@shop.example")], "Screener", read=True)
+    stage.mail("in the Inbox", [("", "b@shop.example")], "Inbox", "Family")
+    stage.mail("of who is decided on", [("Help", "help@shop.example")], "Inbox")
+    return ["@ToFeed", DOMAIN_LABEL]
+
+
+def list_decided(stage: Stage) -> Sequence[str]:
+    """A list with a posting address, to which people write who are decided on, as is somebody's domain."""
+    add_contact(stage.account, *BOB, groups=["Imbox"])
+    add_contact(stage.account, "Everyone at maps.example", "*@maps.example", groups=["Jail domains"])
+    dev, post = "<dev.lists.example>", "Dev@lists.example"
+    stage.mail_over(dev, "labelled", ANN, "Screener", post=post)
+    stage.mail_over(dev, "Bob's", BOB, "Inbox", post=post)
+    stage.mail_over(dev, "Bob's, waiting", BOB, "Screener", read=True)
+    stage.mail_over(dev, "of the maps", ("", "a@maps.example"), "Screener")
+    stage.mail("Bob's own", [BOB], "Inbox")
+    return ["@ToFeed", LIST_LABEL]
 
 
 def test_a_stranger_is_undecided_again(account: AccountUnderTest) -> None:
@@ -118,6 +170,34 @@ def test_taking_back_by_a_label_is_taken_back_as_well(account: AccountUnderTest)
     assert contacts_of(account, ANN[1]) == []
     assert undo(account).code == 0
     assert (account.mailboxes_of(message), groups_of(account, ANN[1])) == ({"Feed"}, ["Feed"])
+
+
+@pytest.mark.parametrize("decided", [sender_decided, person_decided, domain_decided, list_decided])
+def test_twice_it_leaves_all_as_it_was_to_the_byte(
+    account: AccountUnderTest, decided: Callable[[Stage], Sequence[str]]
+) -> None:
+    """A decision is taken and taken back by labels, and the two are undone: cards, groups and mailboxes.
+
+    A card that is made again says what it said before: the address as it is written, a person's name in its
+    parts, a list's posting address. What writers of a list have decided on themselves does not matter.
+    """
+    furnish_domains(account)
+    furnish_lists(account)
+    stage = Stage(account)
+    labels = decided(stage)
+    before = as_it_is(stage)
+    message = stage.messages["labelled"].id
+    label(account, message, *labels)
+    cycle(account)
+    with_decision = as_it_is(stage)
+    assert with_decision != before
+    label(account, message, "@ToScreener", *labels[1:])
+    cycle(account)
+    assert as_it_is(stage) != with_decision
+    for state in (with_decision, before):
+        assert undo(account).code == 0
+        assert as_it_is(stage) == state
+    assert "nothing that is left to take back" in undo(account).output
 
 
 def test_what_somebody_has_moved_since_stays_and_is_told(account: AccountUnderTest) -> None:

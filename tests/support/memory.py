@@ -349,7 +349,8 @@ class Book:
         parties = {asked_for.address, *parse_addresses([asked_for.email])}
         is_same = card.name == asked_for.name and addresses == parties
         alteration = Alteration.NONE if is_same else Alteration.SEEN
-        return MadeCard(uid, card.name, asked_for.address, alteration, groups)
+        email, kind = asked_for.email, asked_for.kind
+        return MadeCard(uid, card.name, asked_for.address, alteration, groups, email, kind)
 
     def _made_group(self, name: str) -> MadeGroup:
         return MadeGroup(CardUid(f"group {name}"), name, True, len(self.world.groups[name]))

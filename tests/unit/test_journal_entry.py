@@ -16,6 +16,7 @@ from mailroom.journal.entry import (
     Decided,
     Entry,
     Failed,
+    GoneCard,
     Misnamed,
     SetAside,
     Swept,
@@ -23,9 +24,10 @@ from mailroom.journal.entry import (
     count_moves,
 )
 from mailroom.journal.form import MAX_JSON_CHARACTERS, VERSION, Broken, read_entry, to_json
+from mailroom.journal.memory import take_back_last
 from mailroom.journal.recording import entry_of
 from mailroom.model.address import Address
-from mailroom.model.contacts import CardUid
+from mailroom.model.contacts import CardKind, CardUid, NewCard
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.sender import read_sender
@@ -60,6 +62,7 @@ decided = st.builds(
     card_name=texts,
     is_card_new=st.booleans(),
     gone_cards=st.lists(texts.map(CardUid), max_size=2).map(tuple),
+    gone_card=st.none() | st.builds(GoneCard, texts, texts, st.sampled_from(CardKind)),
     card_kept=texts,
     label=texts,
     labelled=st.none() | pointers,
@@ -235,6 +238,27 @@ def test_who_changes_category_is_told_with_the_groups_of_before() -> None:
     account.messages[MessageId("m1")] = message(1, "ann@a.example", "Jail", "@ToScreener")
     (ann,) = entry_of_cycle(account).decided
     assert (ann.former_groups, ann.group, ann.gone_cards) == (("Jail",), "", ("uid of ann@a.example",))
+    assert ann.gone_card == GoneCard("Ann", "ann@a.example", CardKind.COMPANY)
+
+
+def test_an_entry_of_an_older_mailroom_says_which_cards_are_gone_and_not_what_they_said() -> None:
+    """It is taken back as it was then: with the card that its sender would get now."""
+    gone = GoneCard("Ann", "Ann@a.example", CardKind.PERSON)
+    back = Decided(Address("ann@a.example"), "Ann", "Undecided", "", ("Feed",), gone_card=gone)
+    entry = Entry("1", "2026-11-26T09:00:00.000Z", Cause.CYCLE, (evolve(back, gone_cards=(CardUid("c"),)),))
+    value = json.loads(to_json(entry))
+    del value["decided"][0]["gone_card"]
+    older = read_entry(json.dumps(value))
+    assert isinstance(older, Entry)
+    texts = []
+    for each in (entry, older):
+        taking_back = take_back_last([each], SCHEME)
+        assert taking_back
+        (decision,) = taking_back.decisions
+        assert decision.former
+        assert decision.former.gone_cards == {"c"}
+        texts.append(decision.former.gone_text)
+    assert texts == [NewCard(back.address, gone.email, gone.name, gone.kind), None]
 
 
 def test_an_answer_to_the_person_is_told_with_why_it_went_to_the_inbox() -> None:
