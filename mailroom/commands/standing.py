@@ -10,8 +10,9 @@ from mailroom.commands.journaled import moment
 from mailroom.journal.entry import Entry
 from mailroom.model.address_book import Contacts
 from mailroom.model.contacts import Card
-from mailroom.model.party import Party, PartyKind, kind_of, shown
+from mailroom.model.party import Party, PartyKind, domain_of, kind_of, shown
 from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.model.shared_domains import why_shared
 from mailroom.triage.plan import triage_groups_of
 
 
@@ -74,6 +75,13 @@ def counting(standings: Sequence[Standing]) -> Standing | None:
     return next((each for each in standings if each.groups), None)
 
 
+def say_decided(standing: Standing) -> str:
+    """Say what is decided about a party that is in a triage group at least."""
+    if len(standing.groups) > 1:
+        return f"in several triage groups: {', '.join(group.name for group in standing.groups)}"
+    return f"decided on: {standing.says}"
+
+
 def say_standing(asked: Standing, standings: Sequence[Standing]) -> str:
     """Say what is decided about who was asked about, and whether something else counts.
 
@@ -82,15 +90,31 @@ def say_standing(asked: Standing, standings: Sequence[Standing]) -> str:
     """
     counts = counting(standings)
     if len(asked.groups) > 1:
-        return f"in several triage groups: {', '.join(group.name for group in asked.groups)}"
+        return say_decided(asked)
     if asked.groups:
         others = [shown(each.party) for each in standings if each.groups and each is not counts]
         before = f"; that counts before what is decided about {' and '.join(others)}" if others else ""
-        return f"decided on: {asked.says}{before if counts is asked else _after(counts)}"
+        return f"{say_decided(asked)}{before if counts is asked else _after(counts)}"
     own = "a contact in no triage group" if asked.cards else "undecided"
     if counts is None:
-        return own
-    return f"{own} by themselves: what counts is the decision about {shown(counts.party)}, {counts.says}"
+        return own + _beside(asked, standings)
+    here = " for this message" if kind_of(counts.party) is PartyKind.LIST else ""
+    return (
+        f"{own} by themselves: what counts{here} is the decision about {shown(counts.party)}, {counts.says}"
+    )
+
+
+def _beside(asked: Standing, standings: Sequence[Standing]) -> str:
+    """Say what there is to know of a domain on which nothing is decided."""
+    domain = _domain_of(standings)
+    if domain is asked and (why := why_shared(domain_of(asked.party))):
+        return f", and no label decides about it: {why}"
+    is_known = domain and domain is not asked and domain.cards
+    return f"; {shown(domain.party)} is a contact in no triage group" if domain and is_known else ""
+
+
+def _domain_of(standings: Sequence[Standing]) -> Standing | None:
+    return next((each for each in standings if kind_of(each.party) is PartyKind.DOMAIN), None)
 
 
 def _after(counts: Standing | None) -> str:
@@ -100,11 +124,11 @@ def _after(counts: Standing | None) -> str:
 
 
 def say_new_mail(asked: Standing, standings: Sequence[Standing], scheme: Scheme) -> str:
-    """Say where new mail goes."""
+    """Say where new mail goes; of a sender, what they write to the person alone."""
+    standings = [each for each in standings if each is asked or kind_of(each.party) is not PartyKind.LIST]
     counts = counting(standings)
     if counts is None:
-        to = "the Inbox: they are a contact" if asked.cards else f"{scheme.screener}: nothing is decided"
-        return f"goes to {to}"
+        return _undecided_mail(asked, standings, scheme)
     if len(counts.groups) > 1:
         return "goes where the first of your rules puts it: leave them in one of these groups"
     (group,) = counts.groups
@@ -117,3 +141,16 @@ def say_new_mail(asked: Standing, standings: Sequence[Standing], scheme: Scheme)
         case PartyKind.LIST:
             rule = "your rule for the list"
     return f"goes to {places}, by {rule} or, where the server has none that knows it, by Mailroom"
+
+
+def _undecided_mail(asked: Standing, standings: Sequence[Standing], scheme: Scheme) -> str:
+    """Say where new mail goes for which no decision counts."""
+    if kind_of(asked.party) is PartyKind.LIST:
+        return "goes where its writers' mail goes: nothing is decided about the list"
+    domain = _domain_of(standings)
+    if asked.cards and asked is not domain:
+        return "goes to the Inbox: they are a contact"
+    knows = ""
+    if domain and domain.cards:  # some servers take such a card for a contact of each of them
+        knows = f"the Inbox where your server takes {domain.party} for everyone there, and else to "
+    return f"goes to {knows}{scheme.screener}: nothing is decided"

@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-
-from attrs import frozen
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
-from mailroom.commands.history import lines_of, only_of, read_party, show_lines
-from mailroom.commands.journaled import moment, open_entries, why_no_journal
-from mailroom.commands.standing import Standing, counting, find_standing, in_order, say_new_mail, say_standing
+from mailroom.commands.history import lines_of, read_party, show_lines
+from mailroom.commands.journaled import moment, why_no_journal
+from mailroom.commands.known import MOST_MESSAGES, Known, read_known
+from mailroom.commands.standing import Standing, counting, say_decided, say_new_mail, say_standing
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Entry
 from mailroom.journal.form import as_json as entry_as_json
-from mailroom.model.address import Address, parse_address
+from mailroom.model.address import parse_address
 from mailroom.model.mail import MailboxId, Message, MessageId
 from mailroom.model.mailboxes import MailboxTree
 from mailroom.model.mailing_list import list_in_brackets
-from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.party import Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import NoSender
 from mailroom.output.terminal import Progress, Terminal
-from mailroom.triage.report import Forecast
-from mailroom.triage.ruling import parties_of, sender_of
+from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
+SHOWN_LISTS = 5
 OWN = "one of your own addresses, which nobody files"
-
-MOST_MESSAGES = 500
-"""Among how many of a sender's newest messages it is told where they lie."""
-
-
-@frozen
-class Known:
-    """What is known of whom somebody asks about.
-
-    Attributes:
-        asked: A sender, a whole domain or a mailing list.
-        message: The message that was asked about; None where a party was.
-        standings: Of all parties of their mail, in the order in which decisions count, `asked` among them.
-        places: For each mailbox how many of the messages that a search finds lie there.
-        messages: How many these are; None where nobody searched.
-        entries: What the journal says of them, newest first; None where there is no journal.
-        next_: What the next cycle does, in words.
-    """
-
-    asked: Standing
-    message: Message | None
-    standings: Sequence[Standing]
-    is_own: bool
-    places: Mapping[str, int]
-    messages: int | None
-    entries: Sequence[Entry] | None
-    next_: Sequence[str]
 
 
 def why(text: str, *, as_json: bool) -> Exit:
@@ -76,11 +47,13 @@ def why(text: str, *, as_json: bool) -> Exit:
     terminal = Terminal()
     with Progress("reading the account"):
         account.check()
+        forecast = account.triage.forecast()  # from then on messages tell their lists, where those matter
         paths = MailboxTree(account.mail.read(()).mailboxes).paths
-        message = None
+        message, known = None, None
         if asked is None:
             message, asked = _find(account, bare)
-        known = _read(account, settings.scheme, asked, message, paths) if asked else None
+        if asked:
+            known = read_known(account, settings.scheme, forecast, asked, message=message, paths=paths)
     if known is None:
         _tell_of_nobody(terminal, message, paths, as_json=as_json)
     elif as_json:
@@ -103,58 +76,6 @@ def _find(account: Account, text: str) -> tuple[Message | None, Party | None]:
     raise UserError(
         [f"no message has the Message-ID {text}: copy it from the headers that your mail program shows"]
     )
-
-
-def _read(
-    account: Account, scheme: Scheme, asked: Party, message: Message | None, paths: Mapping[MailboxId, str]
-) -> Known:
-    forecast = account.triage.forecast()
-    contacts = account.book.latest()
-    parties = parties_of(message) if message else _parties_behind(asked)
-    found = open_entries(account, scheme)
-    entries = None if found is None else [each for x in found if (each := only_of(x, parties))]
-    found_standings = (find_standing(each, contacts, scheme, entries or ()) for each in parties)
-    standings = in_order(found_standings, scheme)
-    is_sender = kind_of(asked) is PartyKind.SENDER
-    messages = account.search.of_sender(Address(asked), MOST_MESSAGES) if is_sender else None
-    places = Counter(paths.get(x, x) for each in messages or () for x in each.mailbox_ids)
-    return Known(
-        asked=next(each for each in standings if each.party == asked),
-        message=message,
-        standings=standings,
-        is_own=asked in account.own_addresses(),
-        places=dict(places.most_common()),
-        messages=None if messages is None else len(messages),
-        entries=entries,
-        next_=list(_next(forecast, asked, parties)),
-    )
-
-
-def _parties_behind(asked: Party) -> tuple[Party, ...]:
-    """Return whose decisions may count for mail of whom somebody asks about, in their order."""
-    domain = whole_domain(Address(asked)) if kind_of(asked) is PartyKind.SENDER else None
-    return (asked, domain) if domain else (asked,)
-
-
-def _next(forecast: Forecast, asked: Party, parties: Sequence[Party]) -> Iterator[str]:
-    """Say what the next cycle does about a party, and about those whose decisions may count instead."""
-    for filing, messages in forecast.filings:
-        category, party = filing.decision.category, filing.decision.party
-        if party in parties:
-            whom = "them" if kind_of(party) is PartyKind.SENDER else shown(party)
-            does = f"files {whom} as {category.title}"
-            if category.is_undecided:
-                does = "takes back what was decided" + ("" if party == asked else f" about {whom}")
-            yield f"{does}, by the label {category.label}, and moves {number_of(messages, 'message')}"
-    for filing, messages in forecast.stragglers:
-        if filing.decision.party in parties:
-            yield f"moves {number_of(messages, 'message')} out of Screener, to where {filing.group} belongs"
-    messages_told = (
-        *((x.message, f"lets a message out of Screener, to the Inbox: {x.reason}") for x in forecast.replies),
-        *((message, f"takes a label off: {reason}") for message, reason in forecast.released),
-        *((message, f"leaves a labelled message to you: {reason}") for message, reason in forecast.rejected),
-    )
-    yield from (says for message, says in messages_told if asked in parties_of(message))
 
 
 def _tell_of_nobody(
@@ -181,6 +102,7 @@ def _show(terminal: Terminal, known: Known, scheme: Scheme, paths: Mapping[Mailb
         ("is", OWN if known.is_own else say_standing(known.asked, known.standings)),
         ("card", _cards(known.asked)),
         ("mail", _mail(known)),
+        ("lists", _lists(known)),
         ("new mail", _new_mail(known, scheme)),
         ("next", "; ".join(known.next_) or "the next cycle does nothing about them"),
     ):
@@ -231,6 +153,14 @@ def _mail(known: Known) -> str:
     return f"of {among}{number_of(known.messages, 'message')} {where}"
 
 
+def _lists(known: Known) -> str:
+    said = [
+        f"{count} of their messages came over {shown(each.party)}, {say_decided(each)}"
+        for each, count in known.lists[:SHOWN_LISTS]
+    ]
+    return "; ".join([*said, *(["…"] if len(known.lists) > SHOWN_LISTS else [])])
+
+
 def _new_mail(known: Known, scheme: Scheme) -> str:
     if known.is_own:
         return "goes where your provider's rules put it"
@@ -256,17 +186,20 @@ def _as_json(known: Known, scheme: Scheme, paths: Mapping[MailboxId, str]) -> di
         ],
         "filed_as": [scheme.category_of(group).title for group in known.asked.groups],
         "groups": [group.name for group in known.asked.groups],
-        "counts": {
-            "party": counts.party,
-            "filed_as": [scheme.category_of(group).title for group in counts.groups],
-            "groups": [group.name for group in counts.groups],
-            "since": counts.since or None,
-        }
-        if counts
-        else None,
+        "counts": _standing_as_json(counts, scheme) if counts else None,
+        "lists": [{**_standing_as_json(each, scheme), "messages": count} for each, count in known.lists],
         "messages": known.messages,
         "mailboxes": dict(known.places),
         "new_mail": _new_mail(known, scheme),
         "next_cycle": list(known.next_),
         "journal": None if known.entries is None else [entry_as_json(each) for each in known.entries],
+    }
+
+
+def _standing_as_json(standing: Standing, scheme: Scheme) -> dict[str, object]:
+    return {
+        "party": standing.party,
+        "filed_as": [scheme.category_of(group).title for group in standing.groups],
+        "groups": [group.name for group in standing.groups],
+        "since": standing.since or None,
     }

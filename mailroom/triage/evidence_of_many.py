@@ -16,16 +16,15 @@ from attrs import frozen
 
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
-from mailroom.model.party import Party, PartyKind, kind_of, shown
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.arrivals import last_arrival, newest, untouched_ids
-from mailroom.triage.findings import Finding, Verdict, mail_of
+from mailroom.triage.findings import Finding, Verdict, mail_of, name_parties
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import triage_groups_of
 
 SUBJECT = "rules"
 IMPORT = "import it or switch it on (`mailroom rules`), or if you just did, wait for new mail"
-SHOWN_PARTIES = 3
 
 _WHAT = {PartyKind.DOMAIN: "whole domains", PartyKind.LIST: "lists"}
 _TRY = "if you have not imported them since (`mailroom rules`), try that"
@@ -130,10 +129,11 @@ def _judge_without(routed: Routed, by_mailroom: Sequence[Message]) -> Finding:
         )
         return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}")
     if routed.is_in_force:
-        says = f"the rules in force on the server name {_parties(routed)}"
+        says = f"the rules in force on the server name {name_parties(routed.parties)}"
         return Finding(SUBJECT, Verdict.RIGHT, f"{name}: {says}")
-    says = f"no new mail from {_parties(routed)} yet; the next message will show whether the server's rules"
-    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says} know {what}")
+    says = f"no new mail from {name_parties(routed.parties)} yet"
+    shows = f"the next message will show whether the server's rules know {what}"
+    return Finding(SUBJECT, Verdict.NOT_SEEN, f"{name}: {says}; {shows}")
 
 
 def _moved(messages: Sequence[Message], routed: Routed) -> list[Message]:
@@ -146,9 +146,4 @@ def _name(routed: Routed) -> str:
 
 
 def _mail(messages: Sequence[Message], routed: Routed) -> str:
-    return mail_of(messages, _parties(routed))
-
-
-def _parties(routed: Routed) -> str:
-    more = ", …" if len(routed.parties) > SHOWN_PARTIES else ""
-    return ", ".join(map(shown, routed.parties[:SHOWN_PARTIES])) + more
+    return mail_of(messages, name_parties(routed.parties))

@@ -8,10 +8,12 @@ from enum import Enum
 from attrs import frozen
 
 from mailroom.model.mail import Message
+from mailroom.model.party import Party, shown
 from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
 SHOWN_SENDERS = 3
+SHOWN_PARTIES = 3
 
 
 class Verdict(Enum):
@@ -40,3 +42,9 @@ def mail_of(messages: Sequence[Message], who: str) -> str:
     senders = sorted({sender for message in messages if (sender := sender_of(message))})
     shown = ", ".join(senders[:SHOWN_SENDERS]) + (", …" if len(senders) > SHOWN_SENDERS else "")
     return f"{number_of(len(messages), 'message')} from {who} ({shown})"
+
+
+def name_parties(parties: Sequence[Party]) -> str:
+    """Name the first of some domains or lists."""
+    more = ", …" if len(parties) > SHOWN_PARTIES else ""
+    return ", ".join(map(shown, parties[:SHOWN_PARTIES])) + more

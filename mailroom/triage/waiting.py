@@ -9,15 +9,15 @@ from attrs import frozen
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party, shown
-from mailroom.model.scheme import Scheme
-from mailroom.triage.findings import Finding, Verdict, mail_of
+from mailroom.model.party import Party, PartyKind, kind_of, shown
+from mailroom.model.scheme import ContactGroup, Scheme
+from mailroom.triage.findings import Finding, Verdict, mail_of, name_parties
 from mailroom.triage.layout import Layout
 from mailroom.triage.pointer import point_to
 from mailroom.triage.report import Answer
 from mailroom.triage.ruling import sender_of
 from mailroom.triage.screener import MisplacedMail, count_waiting
-from mailroom.triage.words import number_of
+from mailroom.triage.words import listed, number_of
 
 SUBJECT = "waiting"
 SHOWN_MESSAGES = 5
@@ -114,7 +114,7 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
 
     for group in scheme.all_groups:
         if senders := {x for x, filing in misplaced.stragglers.items() if filing.group == group.name}:
-            mail = held(senders, f"members of the group {group.name!r}")
+            mail = held(senders, _who(senders, group))
             yield _wrong(f"{mail}: `mailroom rescue` moves them to where they belong")
     contacts = misplaced.in_no_group & {sender_of(x) for x in overview.messages if x.id not in passing}
     if contacts:
@@ -123,6 +123,13 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
     for sender, groups in misplaced.in_several_groups.items():
         several = f"{shown(sender)} is in more than one triage group ({', '.join(groups)})"
         yield _wrong(f"{several}: take them out of all but one")
+
+
+def _who(parties: Collection[Party], group: ContactGroup) -> str:
+    """Say of whom mail is for which decisions count: a domain and a list are not who writes."""
+    many = sorted(x for x in parties if kind_of(x) is not PartyKind.SENDER)
+    members = [f"members of the group {group.name!r}"] if len(many) < len(parties) else []
+    return listed([*members, *([name_parties(many)] if many else [])])
 
 
 def _wrong(says: str) -> Finding:

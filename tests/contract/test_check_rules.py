@@ -225,6 +225,8 @@ class TestLists:
         self.arrive(decided, "Screener")
         is_right, says = self.said(decided, group)
         assert (is_right, "the next cycle moves it" in says) == (None, True)
+        held = "Screener holds 1 message from the list dev.lists.example.org (bob@poster.example): `mailroom"
+        assert held in " ".join(run_command(decided.environment, "check").output.split())
         assert run_command(decided.environment, "run", "--once").code == 0
         is_right, says = self.said(decided, group)
         assert (is_right, "landed in Screener, and Mailroom moved it" in says) == (True, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists, label
 from tests.support.running import run_command, run_shown
 
 ANN = ("Ann Example", "ann@example.net")
@@ -115,6 +115,14 @@ def test_without_a_journal_all_else_is_told(account: AccountUnderTest) -> None:
     assert "the journal is off" in done.output
 
 
+def in_words(account: AccountUnderTest, what: str) -> str:
+    """What the command says for people, in one line; on a terminal of eighty columns."""
+    account.settle()
+    shown = run_shown(account.environment, "why", what).output
+    assert max(map(len, shown.splitlines())) <= 80
+    return " ".join(shown.split())
+
+
 class TestDomains:
     """A sender, and a decision about everybody at their domain."""
 
@@ -189,3 +197,103 @@ class TestDomains:
         assert [x["decided"][0]["category"] for x in done.json()["entries"]] == ["Feed"]
         other = run_command(decided.environment, "history", "--json", "--sender", ANN[1])
         assert other.json()["entries"] == []
+
+    def test_a_card_in_no_triage_group_says_the_same_of_the_domain_and_of_its_senders(
+        self, account: AccountUnderTest
+    ) -> None:
+        """Where the server knows such contacts their mail passes; elsewhere they are strangers as before."""
+        furnish_domains(account)
+        add_contact(account, "The Shop", "*@example.net", groups=["Friends"])
+        goes = (
+            "goes to the Inbox where your server takes *@example.net for everyone there, and else to "
+            "Screener: nothing is decided"
+        )
+        assert told(account, ANN[1])["new_mail"] == told(account, "*@example.net")["new_mail"] == goes
+        assert "is undecided; everyone at example.net is a contact in no triage group" in in_words(
+            account, ANN[1]
+        )
+        assert "is a contact in no triage group" in in_words(account, "*@example.net")
+
+    def test_that_a_domain_is_shared_by_strangers_is_said_of_it(self, account: AccountUnderTest) -> None:
+        """No label decides about it; of another domain nothing of the kind is said."""
+        furnish_domains(account)
+        assert (
+            "is undecided, and no label decides about it: anybody can have an address at gmail.com"
+            in in_words(account, "*@gmail.com")
+        )
+        assert "no label" not in in_words(account, "*@example.net")
+
+
+class TestLists:
+    """A sender, and a decision about a mailing list they write to."""
+
+    LIST = "<dev.lists.example.org>"
+    BOB = ("Bob", "bob@example.org")
+
+    def over(self, account: AccountUnderTest, *mailboxes: str) -> str:
+        """Let a message of Ann arrive over the list."""
+        return account.receive_with([("List-Id", f"Dev list {self.LIST}")], ANN, *mailboxes)
+
+    @pytest.fixture
+    def decided(self, account: AccountUnderTest) -> AccountUnderTest:
+        """An account in which the list is decided on, by a label on a message of somebody else."""
+        furnish_lists(account)
+        fields = [("List-Id", f"Dev list {self.LIST}")]
+        account.receive_with(fields, self.BOB, "Screener", "@ToFeed", "@EntireList")
+        cycle(account)
+        return account
+
+    def test_how_much_of_theirs_came_over_it_is_told(self, decided: AccountUnderTest) -> None:
+        """And what is decided about it, since when; they are undecided all the same."""
+        decided.receive([ANN], "Screener")
+        self.over(decided, "Feed")
+        found = told(decided, ANN[1])
+        (over,) = found["lists"]
+        assert (over["party"], over["messages"], over["filed_as"], over["groups"]) == (
+            self.LIST,
+            1,
+            ["Feed"],
+            ["Feed"],
+        )
+        assert over["since"]
+        assert (found["counts"], found["new_mail"]) == (None, "goes to Screener: nothing is decided")
+        assert (
+            "lists 1 of their messages came over the list dev.lists.example.org, decided on: in the contact "
+            "group Feed, since 2"
+        ) in in_words(decided, ANN[1])
+
+    def test_one_that_waits_and_will_not_is_told(self, decided: AccountUnderTest) -> None:
+        """It goes where the list goes, with what else of the list waits."""
+        decided.receive([ANN], "Screener")
+        self.over(decided, "Screener")
+        assert told(decided, ANN[1])["next_cycle"] == [
+            "moves 1 message of the list dev.lists.example.org out of Screener, to where Feed belongs"
+        ]
+
+    def test_a_message_of_the_list_is_told_by_it(self, decided: AccountUnderTest) -> None:
+        """What counts for the message is the list's decision, and for its writer's other mail nothing."""
+        message = self.over(decided, "Feed")
+        found = told(decided, message_id_of(decided, message))
+        assert (found["sender"], found["counts"]["party"]) == (ANN[1], self.LIST)
+        assert found["new_mail"] == "goes to Screener: nothing is decided"
+        assert (
+            "undecided by themselves: what counts for this message is the decision about the list "
+            "dev.lists.example.org, in the contact group Feed, since 2"
+        ) in in_words(decided, message_id_of(decided, message))
+
+    def test_a_list_nobody_has_decided_on_leaves_mail_to_its_writers(self, account: AccountUnderTest) -> None:
+        """It is said to be a list, and its mail is not said to wait: some of it may not."""
+        furnish_lists(account)
+        message = self.over(account, "Screener")
+        assert told(account, message_id_of(account, message))["lists"] == []
+        says = in_words(account, self.LIST)
+        assert says.startswith("the list dev.lists.example.org is undecided card none")
+        assert "new mail goes where its writers' mail goes: nothing is decided about the list" in says
+
+    def test_a_list_that_is_decided_on_is_told_with_its_rule(self, decided: AccountUnderTest) -> None:
+        """By its List-Id."""
+        says = in_words(decided, self.LIST)
+        assert says.startswith(
+            "the list dev.lists.example.org is decided on: in the contact group Feed, since"
+        )
+        assert "new mail goes to Feed, by your rule for the list or, where the server has none" in says
