@@ -12,7 +12,7 @@ from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.contacts.index import CardEntry
 from mailroom.model.address_book import Refused
 from mailroom.model.contacts import Card, CardUid, Membership, choose_card
-from mailroom.model.party import Party, PartyKind, kind_of
+from mailroom.model.party import Party
 
 
 class KnownGroup(Protocol):
@@ -154,5 +154,4 @@ def find_meant(
 def card_of(entry: CardEntry) -> Card:
     """Return what triage is told of a card that has an identifier."""
     is_made = address_of(entry.uid, entry.parties) is not None
-    is_list = any(kind_of(party) is PartyKind.LIST for party in entry.parties)
-    return Card(CardUid(entry.uid), entry.name, entry.created, is_made, is_list)
+    return Card(CardUid(entry.uid), entry.name, entry.created, is_made, entry.parties)

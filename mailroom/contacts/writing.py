@@ -10,7 +10,7 @@ from attrs import frozen
 from mailroom.errors import ProtocolError
 from mailroom.model.address import parse_address, spellings
 from mailroom.model.contacts import NewCard
-from mailroom.model.mailing_list import is_at_list, note_line
+from mailroom.model.mailing_list import is_posting_address, note_line
 from mailroom.model.names import clean_name
 from mailroom.model.party import Party, PartyKind, kind_of
 
@@ -55,7 +55,7 @@ def are_written_for(party: Party, emails: Sequence[str]) -> bool:
     if kind_of(party) is PartyKind.LIST:
         most = max((len(spellings(email)) for email in emails), default=0)
         is_one = len(addresses) <= 1 and len(emails) <= most
-        return is_one and all(address and is_at_list(party, address) for address in addresses)
+        return is_one and all(address and is_posting_address(party, address) for address in addresses)
     return 0 < len(emails) <= len(spellings(party)) + 1 and addresses == {party}
 
 

@@ -10,7 +10,7 @@ from typing import NewType, Self
 
 from attrs import frozen
 
-from mailroom.model.party import Party
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.whom import Whom
 
 CardUid = NewType("CardUid", str)
@@ -31,14 +31,19 @@ class Card:
         name: The name it shows (FN), perhaps empty.
         created: When it was made, seconds since 1970; 0 where the server does not tell.
         is_made: Whether Mailroom made it, by its identifier; somebody may have changed it since.
-        is_list: Whether it stands for a mailing list, whose mail shows the names of very many people.
+        parties: All that it stands for.
     """
 
     uid: CardUid
     name: str
     created: int = 0
     is_made: bool = False
-    is_list: bool = False
+    parties: tuple[Party, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it stands for a mailing list, whose mail shows the names of very many people."""
+        return any(kind_of(party) is PartyKind.LIST for party in self.parties)
 
     @property
     def seniority(self) -> float:

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from mailroom.model.address import Address, parse_address
 from mailroom.model.names import clean_name
-from mailroom.model.party import MailingList, Party, PartyKind, domain_of, kind_of
+from mailroom.model.party import MailingList, Party, PartyKind, kind_of
 
 MAX_IDENTIFIER_CHARACTERS = 255
 """RFC 2919 section 2."""
@@ -99,18 +99,18 @@ def _mailed_to(url: str) -> Address | None:
     return parse_address(to) if scheme.lower() == "mailto" and "," not in to else None
 
 
-def is_at_list(party: Party, address: Address) -> bool:
-    """Whether an address is at a domain in which a list's identifier lies."""
-    return kind_of(address) is PartyKind.SENDER and party[1:-1].endswith(f".{domain_of(address)}")
+def is_posting_address(party: Party, address: Party) -> bool:
+    """Whether a list's identifier spells an address: dev.lists.example is dev@lists.example."""
+    return kind_of(address) is PartyKind.SENDER and address.replace("@", ".") == party[1:-1]
 
 
 def _post_of(party: MailingList, addresses: Iterable[Address]) -> Address | None:
-    """Return the address that is the list's own: one at a domain in which its identifier lies.
+    """Return the address that is the list's own: the one that its identifier spells.
 
-    Whoever wrote the message chose both headers. An address elsewhere is somebody else's, and on the
+    Whoever wrote the message chose both headers. Any other address may be somebody else's, and on the
     list's card their mail would go where the list goes.
     """
-    return next((x for x in addresses if is_at_list(party, x)), None)
+    return next((x for x in addresses if is_posting_address(party, x)), None)
 
 
 def parse_list_id(text: str) -> str | None:

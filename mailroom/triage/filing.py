@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from mailroom.model.address import Address, parse_address
+from mailroom.model.address import parse_address
 from mailroom.model.address_book import (
     AddressBook,
     Advance,
@@ -24,13 +24,14 @@ from mailroom.model.address_book import (
 )
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.party import Party, PartyKind, kind_of, whole_domain
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.beneath import Domains
 from mailroom.triage.decisions import Decision, reject
 from mailroom.triage.layout import Layout
-from mailroom.triage.plan import Filing, file_sender, file_unborn, fits, shared_card_conflicts
+from mailroom.triage.plan import Filing, file_sender, file_unborn, fits
 from mailroom.triage.restoring import objection, restore_sender
+from mailroom.triage.sharing import conflicts_over_cards
 from mailroom.triage.view import MailView
 from mailroom.triage.work import Work, task_of
 
@@ -105,15 +106,9 @@ def domains_of(work: Work, contacts: SendersCards, layout: Layout) -> Domains:
 
 
 def _reject_sharers(work: Work, view: MailView, contacts: Contacts) -> None:
-    """Leave to the person who shares a card with others and is to be in another group."""
+    """Leave to the person who shares a card with others about whom something else is, or may be, decided."""
     conflicts: dict[str, list[Message]] = defaultdict(list)
-    shared = shared_card_conflicts(work.filings.values())
-    beside_domains = {
-        sender: reason
-        for sender, filing in work.filings.items()
-        if (reason := _why_not_alone(filing, contacts))
-    }
-    for sender, reason in (shared | beside_domains).items():
+    for sender, reason in conflicts_over_cards(work.filings.values(), contacts).items():
         message_ids = work.filings[sender].decision.message_ids
         conflicts[reason] += [view.marked.messages[x] for x in message_ids]
         if message_ids:
@@ -122,18 +117,6 @@ def _reject_sharers(work: Work, view: MailView, contacts: Contacts) -> None:
             work.fail(sender, reason)
     for reason, messages in conflicts.items():
         work.rejected |= reject(messages, reason, view.layout)
-
-
-def _why_not_alone(filing: Filing, contacts: Contacts) -> str:
-    """Say why filing a sender would decide about everybody at their domain; empty where it would not."""
-    sender = filing.decision.party
-    domain = whole_domain(Address(sender)) if kind_of(sender) is PartyKind.SENDER else None
-    if domain is None:
-        return ""
-    changed = {uid for _, uid in filing.arrivals | filing.departures}
-    if changed.isdisjoint(card.uid for card in contacts.cards(domain)):
-        return ""
-    return f"{shown(domain)} has the same contact card: give {shown(sender)} a card of their own"
 
 
 def file_senders(book: AddressBook, work: Work, view: MailView, contacts: Contacts, advance: Advance) -> None:

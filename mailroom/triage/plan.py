@@ -12,7 +12,6 @@ the same from a half-finished state as from the first one:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from attrs import frozen
 from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.party import Party, PartyKind, WholeDomain, kind_of, shown, whole_domain
+from mailroom.model.party import WholeDomain, whole_domain
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.beneath import NOTHING_BENEATH, Beneath
 from mailroom.triage.decisions import Decision
@@ -182,32 +181,6 @@ def triage_groups_of(
     """Return the triage groups that some of a party's cards are in, in the order of the scheme."""
     names = {name for card in cards for name in groups_of(card.uid)}
     return tuple(group for group in scheme.all_groups if group.name in names)
-
-
-def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
-    """Find senders that share a contact card and are to be in different groups."""
-    by_card: dict[CardUid, list[Filing]] = defaultdict(list)
-    for filing in filings:
-        for uid in filing.all_cards:
-            by_card[uid].append(filing)
-    conflicts = {}
-    for sharing in by_card.values():
-        if len({filing.group for filing in sharing}) > 1:
-            parties = sorted(filing.decision.party for filing in sharing)
-            names = " and ".join(sorted(map(shown, parties)))
-            says = f"{names} share a contact card, which can be in one group only: {_way_out(parties)}"
-            conflicts.update(dict.fromkeys(parties, says))
-    return conflicts
-
-
-def _way_out(parties: Sequence[Party]) -> str:
-    """Say what can be done about parties that share a card and are to be in different groups."""
-    domains = [party for party in parties if kind_of(party) is PartyKind.DOMAIN]
-    if len(domains) in {0, len(parties)}:
-        return "decide the same about all of them"
-    # Whatever is decided, a domain is in another group than senders and lists.
-    whose = "that domain gets a card" if len(domains) == 1 else "those domains get cards"
-    return f"take {' and '.join(domains)} off it, and {whose} of its own"
 
 
 def sweep(message: Message, filing: Filing, layout: Layout) -> Change:

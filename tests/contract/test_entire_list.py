@@ -14,6 +14,7 @@ from tests.support.accounts import (
     furnish_domains,
     furnish_lists,
     groups_of,
+    join,
     label,
     members,
 )
@@ -217,6 +218,56 @@ def test_a_posting_address_of_a_domain_that_is_decided_on_stays_with_the_domain(
     run_cycle(lists)
     assert lists.mailboxes_of(theirs) == {"Inbox"}
     assert groups_of(lists, POST) == []
+
+
+NAMED_IN_NOTE = f"NOTE:Moderates\\nList-Id: {LIST}"
+
+
+@pytest.mark.parametrize(
+    ("group", "triage_label"), [("", "@ToFeed"), ("Imbox", "@ToFeed"), ("Feed", UNDO)], ids=str
+)
+@pytest.mark.parametrize(
+    "emails", [("bob@example.org",), (POST, "bob@example.org"), ("*@example.org",)], ids=str
+)
+def test_a_persons_card_that_names_a_list_stays_where_it_is(
+    lists: AccountUnderTest, emails: tuple[str, ...], group: str, triage_label: str
+) -> None:
+    """A decision about the list would be one about them: so it is left to the person, with the reason."""
+    lists.put_card("bob.vcf", vcards.contact("bob", "Bob", *emails, extra=[NAMED_IN_NOTE]))
+    if group:
+        join(lists, group, "bob")
+    before = lists.cards()
+    labelled = over(lists, ANN, "Screener", triage_label, LIST_LABEL)
+    (rejected,) = run_cycle(lists).rejected
+    assert "has the same contact card: take the line List-Id out of its note" in rejected.reason
+    assert lists.cards() == before
+    assert "@MailroomError" in lists.mailboxes_of(labelled)
+
+
+def test_a_decision_about_a_person_is_none_about_the_list_that_their_card_names(
+    lists: AccountUnderTest,
+) -> None:
+    """Nor the other way round."""
+    lists.put_card("bob.vcf", vcards.contact("bob", "Bob", BOB[1], extra=[NAMED_IN_NOTE]))
+    before = lists.cards()
+    lists.receive([BOB], "Screener", "@ToJail")
+    waiting = over(lists, ANN, "Screener")
+    (rejected,) = run_cycle(lists).rejected
+    assert "the list dev.lists.example.org has the same contact card" in rejected.reason
+    assert lists.cards() == before
+    assert lists.mailboxes_of(waiting) == {"Screener"}
+
+
+@pytest.mark.parametrize("emails", [(), (POST,)], ids=["without an address", "with the list's own"])
+def test_a_card_of_the_persons_own_for_a_list_is_taken(
+    lists: AccountUnderTest, emails: tuple[str, ...]
+) -> None:
+    """It is nobody else's: it comes into the group, and no other card is made."""
+    lists.put_card("ours.vcf", vcards.contact("ours", "Our list", *emails, extra=[NAMED_IN_NOTE]))
+    over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
+    run_cycle(lists)
+    assert members(lists, "Feed") == ["ours"]
+    assert len(contacts(lists)) == 1
 
 
 def test_what_the_person_posts_goes_where_the_list_goes(lists: AccountUnderTest) -> None:

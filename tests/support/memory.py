@@ -290,8 +290,8 @@ class Book:
                 self.world.write_card()
                 self.world.made[uid] = new
                 is_list = kind_of(new.address) is PartyKind.LIST
-                card = Card(uid, new.name, 1000 + len(self.world.cards), is_made=True, is_list=is_list)
                 parties = {new.address, *(parse_addresses([new.email]) if is_list else ())}
+                card = Card(uid, new.name, 1000 + len(self.world.cards), True, tuple(parties))
                 self.world.cards[uid] = (card, frozenset(parties))
             self._see(cards={uid: self.world.cards[uid]})
             made[new.address] = self.world.cards[uid][0]

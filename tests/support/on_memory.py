@@ -226,9 +226,8 @@ class AccountOnMemory(AccountUnderTest):
             created = known[0].created if known else len(self._world.cards) + 1
             lists = chain.from_iterable(map(lists_in_note, vcards.values(data, "NOTE")))
             addresses: frozenset[Party] = parse_addresses(vcards.values(data, "EMAIL")) | frozenset(lists)
-            is_list = any(kind_of(party) is PartyKind.LIST for party in addresses)
             is_made = uid in self._world.made and self._world.made[uid].address in addresses
-            self._world.cards[uid] = (Card(uid, title, created, is_made, is_list), addresses)
+            self._world.cards[uid] = (Card(uid, title, created, is_made, tuple(addresses)), addresses)
         self._world.writes += 1
 
     def delete_card(self, name: str) -> None:

@@ -23,9 +23,9 @@ from mailroom.triage.plan import (
     card_name,
     file_sender,
     fits,
-    shared_card_conflicts,
     sweep,
 )
+from mailroom.triage.sharing import shared_card_conflicts
 from tests.support.default_account import LABELS, MAILBOXES, MARKS, SCHEME
 
 LAYOUT = find_layout(MAILBOXES, SCHEME)

@@ -1,0 +1,69 @@
+"""Who shares a contact card, so that a decision about the one is one about the other. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from mailroom.model.address_book import SendersCards
+from mailroom.model.contacts import Card, CardUid
+from mailroom.model.mailing_list import is_posting_address
+from mailroom.model.party import MailingList, Party, PartyKind, kind_of, shown
+from mailroom.triage.plan import Filing
+
+
+def conflicts_over_cards(filings: Iterable[Filing], contacts: SendersCards) -> dict[Party, str]:
+    """Say of whom nothing can be decided without deciding about somebody else, and what to do."""
+    listed = tuple(filings)
+    beside = ((filing.decision.party, _why_not_alone(filing, contacts)) for filing in listed)
+    return shared_card_conflicts(listed) | {party: reason for party, reason in beside if reason}
+
+
+def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
+    """Find senders that share a contact card and are to be in different groups."""
+    by_card: dict[CardUid, list[Filing]] = defaultdict(list)
+    for filing in filings:
+        for uid in filing.all_cards:
+            by_card[uid].append(filing)
+    conflicts = {}
+    for sharing in by_card.values():
+        if len({filing.group for filing in sharing}) > 1:
+            senders = " and ".join(sorted(shown(filing.decision.party) for filing in sharing))
+            for filing in sharing:
+                conflicts[filing.decision.party] = (
+                    f"{senders} share a contact card, which can be in one group only: decide the same "
+                    "about all of them"
+                )
+    return conflicts
+
+
+def _why_not_alone(filing: Filing, contacts: SendersCards) -> str:
+    """Say why filing a party would decide about another kind of party; empty where it would not.
+
+    Several addresses on one card are one sender. But a person may note on their own card, or on that of
+    whoever runs it, which list is theirs: that does not make all mail of theirs the list's.
+    """
+    party = filing.decision.party
+    changed = {uid for _, uid in filing.arrivals | filing.departures}
+    for card in contacts.cards(party):
+        if card.uid in changed and (other := _other_on(card, party)):
+            return f"{shown(other)} has the same contact card: {_remedy(card, party)}"
+    return ""
+
+
+def _other_on(card: Card, party: Party) -> Party | None:
+    """Return somebody of another kind whom a card stands for, too; None where nobody is."""
+    kind = _kind_on(card, party)
+    return next((each for each in card.parties if _kind_on(card, each) is not kind), None)
+
+
+def _kind_on(card: Card, party: Party) -> PartyKind:
+    """Return what kind of party one is on a card: the address to which one writes to a list is the list."""
+    lists = (MailingList(each) for each in card.parties if kind_of(each) is PartyKind.LIST)
+    return PartyKind.LIST if any(is_posting_address(each, party) for each in lists) else kind_of(party)
+
+
+def _remedy(card: Card, party: Party) -> str:
+    if card.is_list:
+        return "take the line List-Id out of its note"
+    return f"give {shown(party)} a card of their own"
