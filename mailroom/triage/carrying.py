@@ -96,9 +96,9 @@ class Carrier:
         Raises:
             ServerError: The server as a whole failed.
         """
-        if not work.released:
+        released = view.marked.only(work.coming_off)
+        if not released.messages:
             return view
-        released = view.marked.only(work.released)
         update = self.mail.update(released, lambda message: work.unlabelled(message, view.layout, contacts))
         for message_id, reason in update.failed.items():
             work.fail_release(message_id, view.marked, reason)

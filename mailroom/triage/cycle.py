@@ -288,6 +288,7 @@ class Triage:
         dropped = (x for x, rejection in work.rejected.items() if rejection.drops_label)
         silent = {*work.released, *dropped}
         work.settle(find_meant(work.decisions, marked, view.layout, contacts, silent))
+        work.hold_beside(view.marked)
 
     def _admit(self, decisions: Iterable[Decision], view: MailView) -> Work:
         admitted = admit(decisions, view.marked.messages.values(), view.layout, self._lookout.own)

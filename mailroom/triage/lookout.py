@@ -118,7 +118,7 @@ class Lookout:
         decisions = read_decisions(speaking, view.layout, self.own)
         tasks: set[Task] = {*marked, *map(task_of, decisions.taken)}
         held = frozenset(filter(self._pauses.holds, tasks))
-        return Work(
+        work = Work(
             decisions.taken,
             decisions.rejected,
             incidental,
@@ -127,7 +127,9 @@ class Lookout:
             self.own,
             held=held,
         )
+        work.hold_beside(view.marked)
+        return work
 
 
 def _needs_contacts(work: Work, view: MailView) -> bool:
-    return bool(work.has_work or work.released or view.has_warnings)
+    return bool(work.has_work or work.coming_off or view.has_warnings)

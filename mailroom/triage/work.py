@@ -98,6 +98,16 @@ class Work:
         self.released |= meant.released
         self.rejected |= meant.rejected
 
+    def hold_beside(self, marked: Snapshot) -> None:
+        """Leave alone, too, who has a label beside one that lately did not come off.
+
+        They could not be told from its sender later.
+        """
+        for message_id in self.released.keys() & self.held:
+            beside = self._beside(self.released[message_id][0], marked)
+            self.held |= {task_of(each) for each in beside}
+            self.resting |= {each.party for each in beside}
+
     def is_under_way(self, party: Party) -> bool:
         """Whether something is being decided about a party, or is left to the person."""
         return party in self.labelled or any(each.party == party for each in self.decisions)
@@ -125,9 +135,21 @@ class Work:
         """
         message, _ = self.released.pop(message_id)
         self.refused[message_id] = reason
-        for decision in self.decisions:
-            if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids):
-                self.fail(decision.party, reason)
+        for decision in self._beside(message, marked):
+            self.fail(decision.party, reason)
+
+    def _beside(self, message: Message, marked: Snapshot) -> list[Decision]:
+        """Return the decisions whose labels are in the same conversation."""
+        return [
+            decision
+            for decision in self.decisions
+            if any(marked.messages[x].thread_id == message.thread_id for x in decision.message_ids)
+        ]
+
+    @property
+    def coming_off(self) -> dict[MessageId, Released]:
+        """The messages that are released in this cycle."""
+        return {x: each for x, each in self.released.items() if x not in self.held}
 
     def party_of(self, message: Message) -> Party | None:
         """Return the party that is filed and whose decision counts for a message, if there is one."""
@@ -261,7 +283,7 @@ class Work:
             for message_id, rejection in self.rejected.items()
             if rejection.drops_label and message_id in marked.messages
         )
-        return (*self.released.values(), *dropped)
+        return (*self.coming_off.values(), *dropped)
 
     def foreseen(self) -> tuple[tuple[Filing, int], ...]:
         """Return how the parties would be filed, each with how many of their messages would move."""

@@ -153,6 +153,27 @@ class TestRefused:
         assert refused.hits == 2
         assert [report.has_failures for report in reports] == [True, True, False, False, False]
 
+    def test_a_label_that_only_comes_off_is_not_tried_at_every_event(self, hit: Behind) -> None:
+        """Nor is anybody filed who has one beside it, then or later: it might be theirs that stays alone."""
+        account, mailroom = hit.account, hit.mailroom()
+        mailroom.begin()
+        anns = account.receive([ANN], "Screener")
+        silent = account.receive([BOB], "Trash", reply_to=anns)
+        for each in (anns, silent):
+            label(account, each, "@ToFeed")
+        hit.proxy.plan = refused = Harm(harm.refuse_messages([silent]), harm.mail_write)
+        assert [mailroom.triage.run().has_failures for _ in range(3)] == [True, True, False]
+        later = account.receive([("Eve", "eve@example.net")], "Screener", reply_to=anns)
+        label(account, later, "@ToFeed")
+        reports = [mailroom.triage.run() for _ in range(3)]
+        assert refused.hits == 2
+        assert not any(report.has_failures or report.released for report in reports)
+        assert [account.mailboxes_of(x) for x in (anns, later)] == [{"Screener", "@ToFeed"}] * 2
+        hit.proxy.plan = Exchange.pass_on
+        hit.now += 3_600
+        assert [message.id for message, _ in mailroom.triage.run().released] == [silent]
+        assert [account.mailboxes_of(x) for x in (anns, silent, later)] == [{"Feed"}, {"Trash"}, {"Feed"}]
+
     def test_a_straggler_that_may_not_be_moved_is_not_tried_at_every_event(self, hit: Behind) -> None:
         """Each message that arrives is an event; the refused one is left alone for a while."""
         mailroom = hit.mailroom()
