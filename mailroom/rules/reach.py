@@ -1,7 +1,7 @@
 """Whether mail comes to a place in a Sieve script, as far as its form tells. Pure.
 
 A test is understood only as far as it is true or false whatever the mail. What an included script does is
-not known.
+not known: a `stop` in it ends the including one on Cyrus 3.6, and not on 3.10 and 3.12.
 """
 
 from __future__ import annotations

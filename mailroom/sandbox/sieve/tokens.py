@@ -21,7 +21,7 @@ class Token:
 
     Attributes:
         kind: ``identifier``, ``tag``, ``number``, ``string``, ``mark``, or ``end`` behind the last one.
-        text: Of a string what stands between its quotes; identifiers and tags in lower case.
+        text: Of a string what stands between its quotes; the case of words counts, as to Cyrus.
     """
 
     kind: str
@@ -56,7 +56,7 @@ def tokens_of(script: str) -> Iterator[Token]:
         kind, text = found.lastgroup or "lines", found[0]
         match kind:
             case "identifier" | "tag":
-                yield Token(kind, found[kind].lower(), line)
+                yield Token(kind, found[kind], line)
             case "string":
                 yield Token(kind, re.sub(r"\\(.)", r"\1", found[kind], flags=re.DOTALL), line)
             case "lines":
