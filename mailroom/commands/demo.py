@@ -38,6 +38,12 @@ ACTS: Final = (
 ACT_OF_DOMAIN: Final = ("invoices@harbourpine.example", 2)
 """Likewise, with the label beside it that makes it a decision about everybody at that domain."""
 
+ACT_OF_LIST: Final = ("nadia@brandt.example", 1)
+"""Likewise, about the mailing list that the message came over."""
+
+POSTER: Final = "per.holm@fjordpost.example"
+"""Somebody who writes to that list, and to the person alone, too."""
+
 SHOWN_SENDERS: Final = 6
 
 LATER: Final = (
@@ -129,12 +135,13 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
             terminal.line(f"  {part}" if number else part)
     _show_changes(terminal, before, _picture_of(account, scheme), scheme)
     _show_left(terminal, account, scheme)
+    _show_poster(terminal, account, scheme)
     sandbox.reset_requests()
     report = mailroom.triage.run()
     terminal.heading("Everything else is done")
     terminal.paragraph(
         f"A second cycle took {sandbox.request_count} request and filed {len(report.filed)} senders. "
-        "The provider's rules now file these senders' mail by their contact group."
+        f"The provider's rules now file these senders' mail by their contact group{_of_lists(scheme)}."
     )
     if scheme.journal:
         terminal.heading("What was done can be looked at, and taken back")
@@ -144,9 +151,9 @@ def _show(terminal: Terminal, account: SandboxAccount, sandbox: Sandbox, scheme:
 def _put_labels(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
     for email, number in ACTS:
         put_label(terminal, account, email, _label(scheme, number))
-    if scheme.domain_label:
-        email, number = ACT_OF_DOMAIN
-        put_label(terminal, account, email, _label(scheme, number), scheme.domain_label)
+    for (email, number), about in ((ACT_OF_DOMAIN, scheme.domain_label), (ACT_OF_LIST, scheme.list_label)):
+        if about:
+            put_label(terminal, account, email, _label(scheme, number), about)
 
 
 def _show_screener(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
@@ -216,6 +223,21 @@ def _show_left(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> N
         labels = ", ".join(sorted({account.path(x) for x in message.mailbox_ids} & {*scheme.labels}))
         terminal.line(f"  “{message.subject}” from {sender_shown(message)} carries {labels}.")
         terminal.line(f"  It got {scheme.error_label}. Take one label off, and the sender is filed.", DIM)
+
+
+def _show_poster(terminal: Terminal, account: SandboxAccount, scheme: Scheme) -> None:
+    waiting = {message.id for message in account.messages_in(mailbox_at(account, scheme.screener) or "")}
+    alone = [message for message in account.messages_from(POSTER) if message.id in waiting]
+    if alone and scheme.list_label:
+        terminal.heading(f"Still in {scheme.screener}")
+        what = ", ".join(f"“{message.subject}” from {sender_shown(message)}" for message in alone)
+        terminal.paragraph(f"{what}: the list is decided on, and nobody who writes to it.", "  ")
+
+
+def _of_lists(scheme: Scheme) -> str:
+    return (
+        ", and the list's as well once they are written anew (`mailroom rules`)" if scheme.list_label else ""
+    )
 
 
 def _arrow(before: int, after: int) -> str:

@@ -113,6 +113,7 @@ STRANGERS: Final = (
     Correspondence(_SHOP, "reply+k7f2@harbourpine.example", 3.4, ("Your question about oak oil",)),
     Correspondence("Nadia Brandt", "nadia@brandt.example", 1.7, ("14 degrees at the pier",), _SWIMMERS),
     Correspondence("Per Holm", "per.holm@fjordpost.example", 2.6, ("Lost: one blue cap",), _SWIMMERS),
+    Correspondence("Per Holm", "per.holm@fjordpost.example", 1.8, ("Coffee on Thursday?",)),
     Correspondence("Ife Adeyemi", "ife@adeyemi.example", 4.4, ("Saturday, 7:30, as always",), _SWIMMERS),
 )
 """Senders without a contact card: their mail waits in the Screener."""
