@@ -210,7 +210,6 @@ def _conversations(jmap: JmapClient, mail: JmapMailStore) -> Conversations:
 def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], HttpClient]) -> AddressBook:
     """Wire up the contacts, over the one protocol or the other; only what is used is loaded."""
     groups = [group.name for group in settings.scheme.groups]
-    with_lists = settings.scheme.list_label is not None
     further = [group.name for group in settings.scheme.domain_groups]
 
     def over_carddav() -> AddressBook:
@@ -222,7 +221,6 @@ def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], 
             groups,
             CARDDAV_URL,
             further_groups=further,
-            with_lists=with_lists,
         )
 
     if settings.uses_carddav:
@@ -233,7 +231,6 @@ def _open_book(settings: Settings, jmap: JmapClient, open_carddav: Callable[[], 
         jmap,
         groups,
         over_carddav if settings.has_carddav_credentials else None,
-        with_lists=with_lists,
         further_groups=further,
         way_on="make a token with read and write access to Email and Contacts, or set "
         f"{' and '.join(CARDDAV_SECRETS)} to reach them over CardDAV",

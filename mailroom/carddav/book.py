@@ -43,7 +43,6 @@ class CardDavAddressBook:
         url: Where to look for address books: a server, a principal, or the address book to write in.
         groups: The names of the triage groups. They decide which of several address books is written.
         url_setting: What a person sets to have another URL.
-        with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
         further_groups: Triage groups that may be missing.
     """
 
@@ -55,7 +54,6 @@ class CardDavAddressBook:
         url_setting: str = "the URL",
         *,
         further_groups: Iterable[str] = (),
-        with_lists: bool = False,
     ) -> None:
         self._client = CardDavClient(http, url)
         self._books = Books(
@@ -63,7 +61,6 @@ class CardDavAddressBook:
             frozenset(groups),
             url_setting=url_setting,
             further_groups=frozenset(further_groups),
-            with_lists=with_lists,
         )
         self._writes_one_by_one = False
 

@@ -35,7 +35,6 @@ class Books:
         groups: The names of the triage groups.
         clock: Tells the time, in seconds.
         url_setting: What a person sets to have another book written.
-        with_lists: Whether it matters which mailing lists cards stand for.
         further_groups: Triage groups that may be missing.
 
     Attributes:
@@ -50,10 +49,8 @@ class Books:
         url_setting: str = "the URL",
         *,
         further_groups: Collection[str] = (),
-        with_lists: bool = False,
     ) -> None:
         self._client = client
-        self._with_lists = with_lists
         self._url_setting = url_setting
         self._groups = frozenset(groups)
         self._all_groups = self._groups.union(further_groups)
@@ -188,9 +185,7 @@ class Books:
         replicas: dict[str, Replica] = {}
         for book in own:
             known = self._replicas.get(book.url)
-            replicas[book.url] = known or Replica(
-                self._client, book, self._all_groups, self._clock, with_lists=self._with_lists
-            )
+            replicas[book.url] = known or Replica(self._client, book, self._all_groups, self._clock)
             replicas[book.url].book = book
         self._replicas = replicas
         self._unreadable = {url: reason for url, reason in self._unreadable.items() if url in replicas}

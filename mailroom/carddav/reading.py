@@ -19,18 +19,19 @@ CARDS_PER_REQUEST = 200
 WHOLE_CARDS = 32
 """So many are read whole at once: a change of the book costs one request, and photos are few."""
 
-_NEEDED_PROPERTIES = ("VERSION", "UID", "FN", "N", "ORG", "EMAIL", "KIND", "X-ADDRESSBOOKSERVER-KIND")
+_LEAST_PROPERTIES = ("VERSION", "UID", "FN", "N", "ORG", "EMAIL", "KIND", "X-ADDRESSBOOKSERVER-KIND")
 _NOTE = "NOTE"
 
 WHOLE = "<getlastmodified/><C:address-data/>"
 # RFC 6352 section 10.4.2. A name stands for the grouped property (item1.EMAIL) as well: seen on Cyrus,
 # and so do sabre/dav's readers; Radicale and Xandikos give the whole card whatever they are asked for.
-NEEDED, NEEDED_WITH_NOTES = (
+LEAST, NEEDED = (
     "".join(
         ["<C:address-data>", *(f'<C:prop name="{name}"/>' for name in names), "</C:address-data>"],
     )
-    for names in (_NEEDED_PROPERTIES, (*_NEEDED_PROPERTIES, _NOTE))
+    for names in (_LEAST_PROPERTIES, (*_LEAST_PROPERTIES, _NOTE))
 )
+"""What `summarize` looks at, without and with the notes, which say for which lists a card stands."""
 
 # What a server says that stumbles over one card, or over too many of them.
 _STUMBLES = frozenset({413, 500, 507})
@@ -55,13 +56,11 @@ def read_cards(
     names: Sequence[str],
     *,
     whole: bool,
-    needed: str = NEEDED,
 ) -> Iterator[StoredCard | Unreadable]:
     """Read cards; those that are gone are missing from what is returned.
 
     Args:
         whole: Whether every property is wanted; otherwise those that are needed.
-        needed: `NEEDED`, which is what `summarize` looks at but for the notes, or these besides.
 
     Raises:
         ServerError: The server as a whole fails.
@@ -73,7 +72,7 @@ def read_cards(
         missing = dict.fromkeys(batch)
         is_too_large = False
         try:
-            for name, card in client.multiget(book, batch, WHOLE if whole else needed):
+            for name, card in client.multiget(book, batch, WHOLE if whole else NEEDED):
                 if name in missing:
                     del missing[name]
                     if card is not None:
@@ -90,12 +89,12 @@ def read_cards(
             is_too_large = isinstance(error, TooLargeError)
         size = min(CARDS_PER_REQUEST, size + size // 4 + 1)
         for name in missing:
-            if found := _read_alone(client, book, name, whole=whole, is_too_large=is_too_large):
+            if found := _read_alone(client, book, name, is_too_large=is_too_large):
                 yield found
 
 
 def _read_alone(
-    client: CardDavClient, book: Collection, name: str, *, whole: bool, is_too_large: bool
+    client: CardDavClient, book: Collection, name: str, *, is_too_large: bool
 ) -> StoredCard | Unreadable | None:
     """Read a card that does not come with others: by GET, and where it is too large, in part."""
     reason = "it is too large"
@@ -108,13 +107,12 @@ def _read_alone(
             if not isinstance(error, ProtocolError | StatusError):
                 raise
             return Unreadable(name, str(error))
-    if whole:
-        try:
-            for found, card in client.multiget(book, [name], NEEDED):
-                if found == name:
-                    return evolve(card, is_whole=False) if card else None
-        except TooLargeError:
-            pass
-        except (ProtocolError, StatusError) as error:
-            reason = str(error)
+    try:
+        for found, card in client.multiget(book, [name], LEAST):
+            if found == name:
+                return evolve(card, is_whole=False) if card else None
+    except TooLargeError:
+        pass
+    except (ProtocolError, StatusError) as error:
+        reason = str(error)
     return Unreadable(name, reason)

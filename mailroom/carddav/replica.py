@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from mailroom.carddav.cards import StoredCard
 from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.discovery import Collection
-from mailroom.carddav.reading import NEEDED, NEEDED_WITH_NOTES, WHOLE_CARDS, Unreadable, read_cards
+from mailroom.carddav.reading import WHOLE_CARDS, Unreadable, read_cards
 from mailroom.carddav.vcard import summarize, version_and_uid
 from mailroom.contacts.identity import bare_uid
 from mailroom.contacts.index import CardEntry, CardIndex
@@ -59,7 +59,6 @@ class Replica:
     Args:
         groups: The names of the triage groups; of no other group are the members kept.
         clock: Tells the time, in seconds.
-        with_lists: Whether it matters which mailing lists cards stand for.
 
     Attributes:
         cards: The contact cards that are no groups.
@@ -76,11 +75,8 @@ class Replica:
         book: Collection,
         groups: Container[str],
         clock: Callable[[], float] = time.monotonic,
-        *,
-        with_lists: bool = False,
     ) -> None:
         self.book = book
-        self._needed = NEEDED_WITH_NOTES if with_lists else NEEDED
         self.cards = CardIndex()
         self.groups: dict[str, Group] = {}
         self.unreadable: dict[str, str] = {}
@@ -148,7 +144,7 @@ class Replica:
         """Read cards; return those of the triage groups."""
         missing = dict.fromkeys(resources)
         groups = []
-        for found in read_cards(self._client, self.book, resources, whole=whole, needed=self._needed):
+        for found in read_cards(self._client, self.book, resources, whole=whole):
             missing.pop(found.name, None)
             if isinstance(found, Unreadable):
                 self._note_unreadable(found)

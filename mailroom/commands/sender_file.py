@@ -50,8 +50,8 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     width = max(map(len, titles))
     lines = [
         "# One sender a line: category  address  # name, messages",
-        *(["# Everybody at a domain: category  *@dom.example"] if scheme.domain_groups else []),
-        *(["# A mailing list: category  <its List-Id>"] if scheme.list_label else []),
+        "# Everybody at a domain: category  *@dom.example",
+        "# A mailing list: category  <its List-Id>",
         f"# Categories: {', '.join(titles)}",
         f"# Messages are counted since {since}. What begins with # is left as it is:",
         "# take it off where you agree, write another category where you do not,",

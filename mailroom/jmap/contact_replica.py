@@ -34,7 +34,6 @@ class ContactReplica:
 
     Args:
         groups: The names of the triage groups; of no other group are the members kept.
-        with_lists: Whether it matters which mailing lists cards stand for.
 
     Attributes:
         cards: The contact cards that are no groups, by their ids.
@@ -46,9 +45,9 @@ class ContactReplica:
         changes_read: How often something new was read; it only grows.
     """
 
-    def __init__(self, client: JmapClient, groups: Collection[str], *, with_lists: bool = False) -> None:
+    def __init__(self, client: JmapClient, groups: Collection[str]) -> None:
         self._client = client
-        self._properties = (*PROPERTIES, NOTES) if with_lists else PROPERTIES
+        self._properties: tuple[str, ...] = (*PROPERTIES, NOTES)
         self._triage_groups = groups
         self._keeps_all_members = False
         self.account_id = ""

@@ -33,7 +33,6 @@ class JmapAddressBook:
         further_groups: Triage groups that may be missing.
         beside: Opens the same contacts over a protocol that keeps members of other accounts; None where
             there is none. It is opened when a group has such members.
-        with_lists: Whether it matters which mailing lists cards stand for; their notes are read then.
     """
 
     def __init__(
@@ -43,13 +42,12 @@ class JmapAddressBook:
         beside: Callable[[], AddressBook] | None = None,
         *,
         way_on: str = RIGHTS_WANTED,
-        with_lists: bool = False,
         further_groups: Iterable[str] = (),
     ) -> None:
         names = frozenset(groups)
         all_names = names.union(further_groups)
         self._client = client
-        self._replica = ContactReplica(client, all_names, with_lists=with_lists)
+        self._replica = ContactReplica(client, all_names)
         self._books = ContactBooks(client, self._replica, names, all_names)
         self._writer = ContactWriter(client, self._replica)
         client.companion = self._replica

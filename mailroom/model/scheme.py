@@ -81,7 +81,7 @@ class Category:
             Inbox is its destination.
         approves: Whether it is what people are to whom the person has written.
         domain_group: The contact group of the domains that are decided on as a whole, with the destination
-            of `group`; None where that is off.
+            of `group`; called after it by default.
     """
 
     title: Name = field(converter=as_name)
@@ -90,12 +90,15 @@ class Category:
     kind: CardKind
     read_mail: ReadMail = ReadMail.ARCHIVE
     approves: bool = False
-    domain_group: ContactGroup | None = None
+    domain_group: ContactGroup = field()
+
+    @domain_group.default
+    def _after_group(self) -> ContactGroup:
+        return evolve(self.group, name=Name(default_domain_group(self.group.name)))
 
     def group_for(self, party: Party) -> ContactGroup:
         """Return the contact group that stands for this decision about a party."""
-        is_domain = kind_of(party) is PartyKind.DOMAIN
-        return self.domain_group if is_domain and self.domain_group else self.group
+        return self.domain_group if kind_of(party) is PartyKind.DOMAIN else self.group
 
     @property
     def is_undecided(self) -> bool:
@@ -114,8 +117,8 @@ class Scheme:
         warning_label: Marks a message whose display name differs from its card's; None turns warnings off.
         screener_label: Takes a decision back; None where there is no such label.
         journal: The mailbox that tells what was done; None where no journal is kept.
-        domain_label: Makes of a decision about a sender one about everybody at their domain; None where that
-            is off.
+        domain_label: Makes of a decision about a sender one about everybody at their domain; None where there
+            is no such label. What is decided about a domain stands all the same.
         list_label: Makes of it one about the mailing list over which the message came; likewise.
     """
 
@@ -135,9 +138,8 @@ class Scheme:
 
     @cached_property
     def domain_groups(self) -> tuple[ContactGroup, ...]:
-        """The contact groups of domains, likewise; none where decisions about domains are off."""
-        groups = (category.domain_group for category in self.categories)
-        return tuple(dict.fromkeys(group for group in groups if group))
+        """The contact groups of domains, likewise."""
+        return tuple(dict.fromkeys(category.domain_group for category in self.categories))
 
     @cached_property
     def all_groups(self) -> tuple[ContactGroup, ...]:
@@ -148,7 +150,8 @@ class Scheme:
     def undecided(self) -> Category:
         """What it is to be decided on by nobody: in no contact group, with mail in Screener."""
         nobody = ContactGroup(Name(""), self.screener)
-        return Category("Undecided", self.screener_label or Name(""), nobody, CardKind.COMPANY)
+        label = self.screener_label or Name("")
+        return Category("Undecided", label, nobody, CardKind.COMPANY, domain_group=nobody)
 
     @property
     def approving(self) -> Category | None:
@@ -194,8 +197,12 @@ class Scheme:
             )
 
         def category(each: Category) -> Category:
-            domain_group = each.domain_group and group(each.domain_group)
-            return evolve(each, label=now(each.label), group=group(each.group), domain_group=domain_group)
+            return evolve(
+                each,
+                label=now(each.label),
+                group=group(each.group),
+                domain_group=group(each.domain_group),
+            )
 
         return Scheme(
             categories=tuple(map(category, self.categories)),

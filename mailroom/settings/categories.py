@@ -186,9 +186,8 @@ def _render(category: Category) -> str:
 
 def _domain_group(category: Category) -> dict[str, str]:
     """Return what the file says of the group for domains, where that does not follow from the group."""
-    domains = category.domain_group
-    says = domains is not None and domains.name != default_domain_group(category.group.name)
-    return {"domain_group": domains.name} if domains and says else {}
+    name = category.domain_group.name
+    return {} if name == default_domain_group(category.group.name) else {"domain_group": name}
 
 
 def _one_of(kind: type[Enum]) -> Callable[[object, object], Enum]:

@@ -35,9 +35,6 @@ def read_scheme(reader: Reader) -> Scheme:
         categories = _categories_of_variables(reader)
     else:
         categories = _categories_of_file(reader)
-    domain_label = reader.name_if_any("MAILROOM_LABEL_ENTIRE_DOMAIN")
-    if domain_label is None:
-        categories = tuple(evolve(category, domain_group=None) for category in categories)
     return Scheme(
         categories=categories,
         screener=reader.name("MAILROOM_SCREENER_MAILBOX"),
@@ -45,7 +42,7 @@ def read_scheme(reader: Reader) -> Scheme:
         warning_label=warning_label if reader.truth("MAILROOM_WARNINGS_ENABLED") else None,
         screener_label=reader.name_if_any("MAILROOM_LABEL_TO_SCREENER"),
         journal=reader.path_if_any("MAILROOM_JOURNAL_MAILBOX"),
-        domain_label=domain_label,
+        domain_label=reader.name_if_any("MAILROOM_LABEL_ENTIRE_DOMAIN"),
         list_label=reader.name_if_any("MAILROOM_LABEL_ENTIRE_LIST"),
     )
 
@@ -108,7 +105,7 @@ def find_contradictions(scheme: Scheme) -> list[str]:
     """
     mailboxes = [*scheme.labels, *scheme.marks, *scheme.destinations, scheme.screener]
     titles = [category.title for category in scheme.categories]
-    groups = [group.name for group in scheme.all_groups]
+    groups = [*(group.name for group in scheme.groups), *_names_of_domain_groups(scheme)]
     follow = _that_follow(scheme)
     alike_groups = (settings for settings in _alike(groups) if not follow.issuperset(settings))
     alike = (*_alike(titles), *alike_groups, *_alike(mailboxes))
@@ -127,9 +124,7 @@ def find_contradictions(scheme: Scheme) -> list[str]:
 
 def _shared_with_several_destinations(scheme: Scheme) -> list[tuple[str, ...]]:
     """Return the settings of groups that have the very same name, and not the same destination."""
-    follow = _that_follow(scheme)
-    groups = scheme.all_groups
-    names = [group.name for group in groups if group.name.setting not in follow]
+    names = [group.name for group in scheme.groups]
     return [
         tuple(name.setting for name in names if name == shared)
         for shared in dict.fromkeys(names)
@@ -137,12 +132,18 @@ def _shared_with_several_destinations(scheme: Scheme) -> list[tuple[str, ...]]:
     ]
 
 
+def _names_of_domain_groups(scheme: Scheme) -> list[Name]:
+    """Return each once for every group of senders that it goes with: one more, and it says two things."""
+    names = {(x.group.name, x.domain_group.name): x.domain_group.name for x in scheme.categories}
+    return [*names.values()]
+
+
 def _that_follow(scheme: Scheme) -> frozenset[str]:
     """Return the settings of names that follow from another name: what is wrong is told of that one."""
     return frozenset(
-        domains.name.setting
+        category.domain_group.name.setting
         for category in scheme.categories
-        if (domains := category.domain_group) and domains.name == default_domain_group(category.group.name)
+        if category.domain_group.name == default_domain_group(category.group.name)
     )
 
 

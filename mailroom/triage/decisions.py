@@ -175,8 +175,6 @@ def _why_not_whole(decision: Decision) -> str:
     """Say why a decision that is about a domain cannot be taken; empty where it can."""
     if kind_of(decision.party) is not PartyKind.DOMAIN or decision.category.is_undecided:
         return ""
-    if decision.category.domain_group is None:
-        return "decisions about whole domains are off: MAILROOM_LABEL_ENTIRE_DOMAIN names no label"
     return why_shared(domain_of(decision.party))
 
 

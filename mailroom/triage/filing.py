@@ -82,7 +82,7 @@ def _reject_groupless(work: Work, view: MailView, contacts: Contacts) -> None:
             work.rejected |= reject([marked[x] for x in decision.message_ids], reason, view.layout)
             work.decisions = tuple(each for each in work.decisions if each is not decision)
         else:
-            work.fail(decision.party, reason)
+            work.fail(decision.party, f"{reason}, unless MAILROOM_LABEL_ENTIRE_DOMAIN is empty")
 
 
 def _file(decision: Decision, work: Work, domains: Domains) -> Filing | None:

@@ -84,11 +84,17 @@ class _Survey:
             items += [self._renamed_mailbox(there.find(kind, name), self.tree) for kind, name in wanted]
         if self.group_names is not None:
             found = Counter(self.group_names)
-            items += [
+            groups = [
                 _renamed(_find_group(kind, group.name, found), self.renamed.groups, found)
                 for kind, group in _wanted_groups(self.scheme)
             ]
+            items += [each for each in groups if not self._goes_without(each)]
         return items
+
+    def _goes_without(self, item: Item) -> bool:
+        """Whether nobody needs what is missing: without the label, nothing new is put into it."""
+        is_for_domains = item.kind is Kind.DOMAIN_GROUP
+        return is_for_domains and item.state is State.MISSING and not self.scheme.domain_label
 
     def _renamed_mailbox(self, item: Item, tree: MailboxTree) -> Item:
         item = _renamed(item, self.renamed.mailboxes, tree.ids)

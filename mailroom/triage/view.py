@@ -130,9 +130,7 @@ class ViewReader:
         return self._wants_lists(self._layout) and not self._tells_lists
 
     def _wants_lists(self, layout: Layout | None) -> bool:
-        """Whether lists matter: decisions about them are on, and there is one, or the label for them."""
-        if self._scheme.list_label is None:
-            return False
+        """Whether lists matter: a card stands for one, or the label for them is there."""
         has_label = layout is not None and PartyKind.LIST in layout.scopes.values()
         return has_label or self._has_lists()
 

@@ -86,6 +86,7 @@ MODULES_OVER_JMAP = (
     "test_senders",
     "test_setup",
     "test_stragglers",
+    "test_switched_off",
     "test_taking_back",
     "test_undo",
     "test_undo_last",

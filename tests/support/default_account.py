@@ -25,14 +25,10 @@ SCHEME = Scheme(
 )
 WHOLE_SCHEME = evolve(
     SCHEME,
-    categories=tuple(
-        evolve(each, domain_group=ContactGroup(Name(f"{each.group.name} domains"), each.group.mailbox))
-        for each in SCHEME.categories
-    ),
     domain_label=Name("@EntireDomain"),
     list_label=Name("@EntireList"),
 )
-"""The same with decisions about domains and lists."""
+"""The same with the labels for domains and lists."""
 
 GROUPS: tuple[str, ...] = tuple(group.name for group in SCHEME.groups)
 ROLES = {"Inbox": "inbox", "Archive": "archive", "Trash": "trash", "Sent": "sent"}

@@ -190,6 +190,34 @@ class TestFile:
         assert problem.startswith("group of category 2 (B)") or "domain_group of category 1" in problem
         assert problem.endswith("must have different names")
 
+    @pytest.mark.parametrize(
+        ("keys", "settings"),
+        [
+            ('domain_group = "A"', ["group of category 1 (A)", "domain_group of category 1 (A)"]),
+            ('domain_group = "B"', ["group of category 2 (B)", "domain_group of category 1 (A)"]),
+            ('domain_group = "d"', ["domain_group of category 1 (A)", "domain_group of category 2 (B)"]),
+            ('domain_group = "D"', ["domain_group of category 1 (A)", "domain_group of category 2 (B)"]),
+        ],
+    )
+    @pytest.mark.parametrize("mailbox", ["M", "N"])
+    def test_a_group_for_domains_stands_for_one_decision(
+        self, tmp_path: Path, keys: str, settings: list[str], mailbox: str
+    ) -> None:
+        """Also where mail goes to the same place: else a domain filed as B would be called one filed as A."""
+        text = f'[[category]]\ntitle = "A"\nmailbox = "M"\n{keys}\n'
+        other = f'[[category]]\ntitle = "B"\nmailbox = "{mailbox}"\ndomain_group = "D"\n'
+        path = file_of(tmp_path, text + other)
+        (problem,) = problems_of(MAILROOM_CATEGORIES_FILE=str(path))
+        assert problem == f"{', '.join(f'{each} in {path}' for each in settings)}: must have different names"
+
+    def test_categories_that_share_their_group_may_share_that_for_domains(self, tmp_path: Path) -> None:
+        """They are one decision about senders, and so they may be about domains; or two."""
+        entry = '[[category]]\ntitle = "{}"\nmailbox = "M"\ngroup = "G"\ndomain_group = "{}"\n'
+        for names in ("DD", "DE"):
+            text = "".join(entry.format(title, name) for title, name in zip("AB", names, strict=True))
+            scheme = scheme_of(MAILROOM_CATEGORIES_FILE=str(file_of(tmp_path, text)))
+            assert [group.name for group in scheme.domain_groups] == sorted(set(names))
+
     def test_titles_differ_and_one_category_is_for_people_written_to(self, tmp_path: Path) -> None:
         """Both stand for something that there is once; titles that look the same are one, as all names."""
         text = (
@@ -344,7 +372,7 @@ def test_each_further_mailbox_has_a_rule_of_its_own() -> None:
         Name("@Error"),
         None,
     )
-    assert routing_rules(scheme) == (
+    assert routing_rules(scheme, there=["Receipts", "Family"]) == (
         Rule("Mailroom: Receipts", "Receipts", "Paper Trail/Receipts"),
         Rule("Mailroom: Receipts also in Paper Trail", "Receipts", "Paper Trail"),
         Rule("Mailroom: Family also in Circle", "Family", "Circle", keeps_inbox=True),

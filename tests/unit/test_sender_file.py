@@ -243,4 +243,3 @@ class TestDomains:
         text = render_senders([one, everyone], WHOLE_SCHEME, "2026-01-01")
         assert set(read(text, WHOLE_SCHEME)) == {"*@shop.example"}
         assert "# Feed         bot@shop.example  # Bot, 3 messages" in text.splitlines()
-        assert "*@" not in render_senders([], SCHEME, "2026-01-01")

@@ -12,7 +12,6 @@ from mailroom.model.party import MailingList
 from tests.contract.address_book import address
 from tests.support import vcards
 from tests.support.accounts import AccountUnderTest, add_contact, contacts, join
-from tests.support.on_dav import AccountOnDavServer
 from tests.support.on_sandbox import AccountOnSandbox
 from tests.support.running import opened
 
@@ -68,18 +67,6 @@ class TestFinding:
             add_contact(account, "Somebody", "somebody@example.net")
         account.put_card("d.vcf", vcards.contact("d", "Dev", extra=[f"item1.NOTE:List-Id: {DEV}"]))
         assert [card.uid for card in book.refresh().cards(DEV)] == [CardUid("d")]
-
-    def test_notes_are_not_asked_for_where_decisions_about_lists_are_off(
-        self, account: AccountUnderTest
-    ) -> None:
-        """They may be long, and nobody needs them."""
-        for _ in range(WHOLE_CARDS + 1):
-            add_contact(account, "Somebody", "somebody@example.net")
-        account.put_card("d.vcf", vcards.contact("d", "Dev", extra=[f"NOTE:List-Id: {DEV}"]))
-        off = opened(account, MAILROOM_LABEL_ENTIRE_LIST="").book
-        if isinstance(account, AccountOnDavServer):
-            pytest.skip("the server gives whole cards whatever it is asked for")
-        assert not off.refresh().cards(DEV)
 
 
 def new_list(email: str = POST) -> NewCard:
