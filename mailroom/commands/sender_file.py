@@ -14,10 +14,10 @@ from pathlib import Path
 from attrs import frozen
 
 from mailroom.errors import UserError
-from mailroom.model.address import parse_address
+from mailroom.model.address import Address, parse_address
 from mailroom.model.mailing_list import list_in_brackets
 from mailroom.model.names import clean_name
-from mailroom.model.party import PartyKind, WholeDomain, kind_of, whole_domain
+from mailroom.model.party import PartyKind, kind_of, whole_domain
 from mailroom.model.scheme import Category, Scheme
 from mailroom.model.sender import Correspondent, read_correspondents
 from mailroom.model.whom import Whom
@@ -35,6 +35,7 @@ _COMMENT = re.compile(r"\s#")
 _END_OF_LINE = re.compile(r"\r\n?|\n")
 _SEVERAL = re.compile(r"@.*@|\s")
 _NAME = re.compile(r"(?P<name>.*), (?:no|[0-9]+) messages?")
+_NO_LIST = "is not the List-Id of one list: write it as <list.example.com>"
 _MORE_THAN_A_WORD = re.compile(r'[\s#"<>]')
 
 
@@ -68,7 +69,9 @@ def render_senders(senders: Sequence[Sender], scheme: Scheme, since: str) -> str
     )
     for category in scheme.categories:
         filed = (each for each in senders if each.categories == (category,))
-        sections[f"Filed as {_title(category)}"] = [(each, category, False) for each in filed]
+        sections[f"Filed as {_title(category)}"] = [
+            (each, category, _is_known_to_rules_alone(each.who.address)) for each in filed
+        ]
     for title, listed in sections.items():
         if found := [_line(*each, width) for each in listed]:
             lines += ["", f"# --- {title}", *found]
@@ -171,24 +174,31 @@ def _decision(text: str, scheme: Scheme) -> Decision:
         raise ValueError(f"no address stands behind {_title(category)}: write one, or delete the line")
     name, email = _name_and_email(written)
     if _is_several(written, email):
-        raise ValueError(f"{written!r} is more than one address: write each on a line of its own")
+        many = "is more than one address: write each on a line of its own"
+        raise ValueError(f"{written!r} {many if '@' in written else _NO_LIST}")
     if (party := _domain(email)) is not None:
+        if _is_known_to_rules_alone(party):
+            raise ValueError(f"{written!r} is not everybody at one domain: write it as *@example.com")
         return Decision(Whom.named(party), category)
     if not name and comment and (noted := _NAME.fullmatch(f" {rest}"[comment.end() :].strip())):
         name = noted["name"]
     if named := list_in_brackets(f"<{email}>" if written.endswith(f"<{email}>") else email):
         return Decision(Whom.named(named, clean_name(name)), category)
     for who in read_correspondents([(name, email)]):
-        if kind_of(who.address) is not PartyKind.SENDER:
-            raise ValueError(f"{written!r} stands for everybody at a domain, and is no sender's address")
         return Decision(Whom.of(who), category)
-    raise ValueError(f"{written!r} is not the address of a sender: write it as name@example.com")
+    nobody = "is not the address of a sender: write it as name@example.com"
+    raise ValueError(f"{written!r} {_NO_LIST if '@' not in written and '<' in written else nobody}")
 
 
-def _domain(email: str) -> WholeDomain | None:
-    """Return the domain that ``*@dom.example`` stands for; None where a sender stands there."""
+def _domain(email: str) -> Address | None:
+    """Return what ``*@dom.example`` stands for; None where a sender stands there."""
     address = parse_address(email)
-    return whole_domain(address) if address and kind_of(address) is PartyKind.DOMAIN else None
+    return address if address and kind_of(address) is PartyKind.DOMAIN else None
+
+
+def _is_known_to_rules_alone(address: Address) -> bool:
+    """Whether it stands for everybody below a domain, or at a machine: of those nothing is decided here."""
+    return kind_of(address) is PartyKind.DOMAIN and whole_domain(address) is None
 
 
 def _is_several(written: str, email: str) -> bool:

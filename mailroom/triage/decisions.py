@@ -11,10 +11,9 @@ from attrs import evolve, frozen
 from mailroom.model.contacts import CardKind, NewCard
 from mailroom.model.mail import Message, MessageId, ThreadId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import Party, PartyKind, domain_of, kind_of
+from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.scheme import Category, Name
 from mailroom.model.sender import Correspondent, NoSender
-from mailroom.model.shared_domains import why_shared
 from mailroom.model.whom import Whom
 from mailroom.triage.layout import Layout
 from mailroom.triage.ruling import subject_of, why_nobody
@@ -154,8 +153,6 @@ def admit(
             left[decision.party] = OWN
         elif own.may_hold(decision.party):
             left[decision.party] = MAY_BE_OWN
-        elif why := _why_not_whole(decision):
-            left[decision.party] = why
         elif others:
             left[decision.party] = (
                 f"a message of theirs bears {' and '.join(sorted(others))}, which counts: take the label "
@@ -169,13 +166,6 @@ def admit(
         else:
             taken.append(evolve(decision, message_ids=tuple(labelled[decision.party])))
     return Decisions(tuple(taken), {}, left)
-
-
-def _why_not_whole(decision: Decision) -> str:
-    """Say why a decision that is about a domain cannot be taken; empty where it can."""
-    if kind_of(decision.party) is not PartyKind.DOMAIN or decision.category.is_undecided:
-        return ""
-    return why_shared(domain_of(decision.party))
 
 
 def _beside_others(messages: Iterable[Message], layout: Layout) -> frozenset[Party | None]:

@@ -24,7 +24,8 @@ from mailroom.model.address_book import (
 )
 from mailroom.model.contacts import Card, CardUid, MadeCard, Membership, NewCard, uids_by_group
 from mailroom.model.mail import Message
-from mailroom.model.party import Party, PartyKind, kind_of, whole_domain
+from mailroom.model.party import Party, PartyKind, domain_of, kind_of, whole_domain
+from mailroom.model.shared_domains import why_shared
 from mailroom.triage.alterations import why_card_without_groups_stays
 from mailroom.triage.beneath import Domains
 from mailroom.triage.decisions import Decision, reject
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
     """File the senders that have a card, and return the decisions about the others; writes nothing."""
     layout, marked = view.layout, view.marked.messages
-    _reject_groupless(work, view, contacts)
+    _reject_domains(work, view, contacts)
     without_card = []
     domains = domains_of(work, contacts, layout)
     for decision in work.hopeful_decisions:
@@ -66,23 +67,33 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     return [x for x in without_card if x.party not in work.failed and task_of(x) not in work.held]
 
 
-def _reject_groupless(work: Work, view: MailView, contacts: Contacts) -> None:
-    """Leave to the person what has no contact group: those for domains may be missing, or renamed."""
+def _reject_domains(work: Work, view: MailView, contacts: Contacts) -> None:
+    """Leave to the person what cannot be decided about a domain; what stands already is no new decision."""
     marked, there = view.marked.messages, frozenset(contacts.group_names())
     renamed = contacts.renamed_groups(view.layout.destinations.keys())
     for decision in work.hopeful_decisions:
-        if kind_of(decision.party) is not PartyKind.DOMAIN or decision.group in {*there, ""}:
+        stands = any(decision.group in contacts.groups(x.uid) for x in contacts.cards(decision.party))
+        if kind_of(decision.party) is not PartyKind.DOMAIN or decision.category.is_undecided or stands:
             continue
-        name = str(decision.group)
-        remedy = "`mailroom setup --apply` makes it"
-        if now := renamed.get(name):
-            remedy = f"it is called {now!r} now, so rename it to {name!r}"
-        reason = f"the contact group {name!r} is missing: {remedy}"
-        if decision.message_ids:
+        reason = why_shared(domain_of(decision.party))
+        if not reason and decision.group not in there:
+            reason = _why_no_group(decision, renamed)
+        if reason and decision.message_ids:
             work.rejected |= reject([marked[x] for x in decision.message_ids], reason, view.layout)
             work.decisions = tuple(each for each in work.decisions if each is not decision)
-        else:
-            work.fail(decision.party, f"{reason}, unless MAILROOM_LABEL_ENTIRE_DOMAIN is empty")
+        elif reason:
+            work.fail(decision.party, reason)
+
+
+def _why_no_group(decision: Decision, renamed: Mapping[str, str]) -> str:
+    """Say that the contact group of a decision about a domain is missing, and what to do."""
+    name = str(decision.group)
+    remedy = "`mailroom setup --apply` makes it"
+    if not decision.message_ids:  # the label may be there no more
+        remedy += ", unless MAILROOM_LABEL_ENTIRE_DOMAIN is empty"
+    if now := renamed.get(name):
+        remedy = f"it is called {now!r} now, so rename it to {name!r}"
+    return f"the contact group {name!r} is missing: {remedy}"
 
 
 def _file(decision: Decision, work: Work, domains: Domains) -> Filing | None:

@@ -17,6 +17,7 @@ from tests.support.accounts import (
     furnish_domains,
     furnish_lists,
     groups_of,
+    join,
     members,
 )
 from tests.support.running import Done, run_command, run_cycle
@@ -366,3 +367,35 @@ class TestDomains:
         assert done.code == 1
         assert "anybody can have an address at gmail.com" in " ".join(done.output.split())
         assert (groups_of(account, "*@gmail.com"), groups_of(account, NEWS[1])) == ([], ["Feed"])
+
+    def test_whatever_the_contacts_hold_is_written_and_read_back(
+        self, account: AccountUnderTest, path: Path
+    ) -> None:
+        """What a person has put there by hand, too: all of it is as the file says, and nothing is refused."""
+        furnish_domains(account)
+        domains = ("*@SHOP.example", "*@bücher.example", "*@XN--BCHER-2YA.example", "*@gmail.com")
+        for each in domains:
+            add_contact(account, "Everybody", each, groups=["Feed domains"])
+        for each in ("*@*.shop.example", "*@[192.0.2.1]", "no address"):
+            add_contact(account, "Odd", each, groups=["Jail domains"])
+        add_contact(account, "An odd sender", "a*b@shop.example", groups=["Jail"])
+        notes = (
+            "List-Id: <Dev.Lists.example>",
+            "list-id: qa.lists.example, <x>\\n> List-Id: ann.lists.example",
+        )
+        for number, note in enumerate(notes):
+            card = vcards.contact(f"list-{number}", "A # list, 3 messages", extra=[f"NOTE:{note}"])
+            account.put_card(f"list-{number}.vcf", card)
+            join(account, "Paper Trail", f"list-{number}")
+        run_command(account.environment, "senders", "--file", str(path), "--since", "2026-01-01")
+        lines = [x for x in path.read_text("utf-8").splitlines() if x and not x.startswith("#")]
+        before = account.state()
+        done = run_command(account.environment, "apply", str(path), "--yes", "--json")
+        assert done.code == 0, (lines, done.errors, done.output)
+        told = done.json()
+        assert (told["changes"], told["left_to_you"]) == ([], [])
+        assert told["unchanged"] == len(lines)
+        written = {line.split("  #")[0].split()[-1] for line in lines}
+        assert {"*@shop.example", "*@xn--bcher-kva.example", "*@gmail.com", "a*b@shop.example"} <= written
+        assert {"<dev.lists.example>", "<ann.lists.example>"} <= written
+        assert account.state() == before

@@ -200,11 +200,18 @@ class TestLists:
         """What it is called may stand before it, or before the number of messages."""
         assert read(line, WHOLE_SCHEME) == {"<dev.lists.example.org>": ("Feed", name)}
 
-    @pytest.mark.parametrize("text", ["<>", "<dev>", "dev.lists.example.org", "<a.example> <b.example>"])
+    @pytest.mark.parametrize(
+        "text", ["<>", "<dev>", "<a.example> <b.example>", "<dev. lists.example>", "<dev.lists.example.>"]
+    )
     def test_what_names_no_list_is_an_error(self, text: str) -> None:
-        """One word is no identifier, and without brackets nobody is meant."""
-        with pytest.raises(UserError, match="line 1"):
+        """One word is no identifier, nor is what has a blank in it or a dot at its end."""
+        with pytest.raises(UserError, match=r"line 1: .* is not the List-Id of one list"):
             read(f"Feed {text}", WHOLE_SCHEME)
+
+    def test_without_brackets_nobody_is_meant(self) -> None:
+        """It could be a domain as well."""
+        with pytest.raises(UserError, match=r"line 1: .* write it as name@example.com"):
+            read("Feed dev.lists.example.org", WHOLE_SCHEME)
 
 
 class TestDomains:
@@ -217,14 +224,33 @@ class TestDomains:
         """What it is called is not up to the file: its card says what it is."""
         assert read(line, WHOLE_SCHEME) == {"*@shop.example": ("Feed", "Everyone at shop.example")}
 
-    def test_an_international_domain_may_be_written_in_its_own_letters(self) -> None:
+    @pytest.mark.parametrize(
+        "domain",
+        [
+            "bücher.example",
+            "BÜCHER.example",
+            "xn--bcher-kva.example",
+            "XN--BCHER-KVA.Example.",
+            "bu\u0308cher.example",
+        ],
+    )
+    def test_an_international_domain_may_be_written_in_its_own_letters(self, domain: str) -> None:
         """It is one domain, however it is written."""
-        assert set(read("Feed *@bücher.example", WHOLE_SCHEME)) == {"*@xn--bcher-kva.example"}
+        assert set(read(f"Feed *@{domain}", WHOLE_SCHEME)) == {"*@xn--bcher-kva.example"}
 
-    @pytest.mark.parametrize("email", ["*@[192.0.2.1]", "*@*.shop.example", "*@", "*"])
-    def test_what_is_no_domain_is_an_error(self, email: str) -> None:
+    @pytest.mark.parametrize(
+        ("email", "told"),
+        [
+            ("*@[192.0.2.1]", "is not everybody at one domain"),
+            ("*@*.shop.example", "is not everybody at one domain"),
+            ("*@a.example *@b.example", "is more than one address"),
+            ("*@", "is not the address of a sender"),
+            ("*", "is not the address of a sender"),
+        ],
+    )
+    def test_what_is_no_domain_is_an_error(self, email: str, told: str) -> None:
         """No machine's address, nobody below a domain, and not everybody there is."""
-        with pytest.raises(UserError, match="line 1"):
+        with pytest.raises(UserError, match=f"line 1: .* {told}"):
             read(f"Feed {email}", WHOLE_SCHEME)
 
     def test_what_is_written_of_domains_is_read_again(self) -> None:
