@@ -11,7 +11,7 @@ from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import AddressHeaders, MailboxId
 from mailroom.model.own import OwnAddresses
-from mailroom.model.party import PartyKind, kind_of
+from mailroom.model.party import PartyKind, kind_of, whole_domain
 from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import Correspondent
 from mailroom.triage.words import number_of
@@ -118,10 +118,15 @@ class Tallies:
 
 
 def preview_screener(tallies: Tallies, contacts: Contacts) -> ScreenerPreview:
-    """Say which of the senders are no contacts."""
+    """Say which of the senders are no contacts; all at a domain are that has a card of its own."""
     senders = tallies.ranked()
-    strangers = tuple(each for each in senders if not contacts.cards(each.who.address))
+    strangers = tuple(each for each in senders if not _is_contact(each.who.address, contacts))
     return ScreenerPreview(len(senders), strangers, tallies.unreadable)
+
+
+def _is_contact(sender: Address, contacts: Contacts) -> bool:
+    domain = whole_domain(sender)
+    return bool(contacts.cards(sender) or (domain and contacts.cards(domain)))
 
 
 def not_read(count: int) -> str:

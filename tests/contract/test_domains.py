@@ -18,6 +18,7 @@ from tests.support.accounts import (
     members,
     unlabel,
 )
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import run_command, run_cycle
 
 ANN = ("Ann Smith", "ann@shop.example")
@@ -61,6 +62,24 @@ def test_two_labels_on_one_message_decide_about_everybody_at_the_domain(
     assert groups_of(domains, EVERYBODY) == [group]
     assert [(each.filing.decision.party, each.messages_moved) for each in report.filed] == [(EVERYBODY, 4)]
     assert run_cycle(domains).says_nothing_new
+
+
+def test_an_international_domain_is_one_however_it_is_written(domains: AccountUnderTest) -> None:
+    """In its own letters, in ASCII, in capitals: one card, and one decision."""
+    if isinstance(domains, AccountOnCyrus):
+        pytest.skip(
+            "the engine puts X for what is not ASCII in a header: it tells no domain in its own letters"
+        )
+    spellings = ("BÜCHER.example", "bücher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.Example.")
+    waiting = [domains.receive([("", f"{n}@{x}")], "Screener") for n, x in enumerate(spellings)]
+    for number, (triage_label, place) in enumerate((("@ToFeed", "Feed"), ("@ToJail", "Jail"))):
+        label(domains, waiting[number], triage_label, DOMAIN_LABEL)
+        report = run_cycle(domains)
+        assert [each.filing.decision.party for each in report.filed] == ["*@xn--bcher-kva.example"]
+        assert [domains.mailboxes_of(each) for each in waiting] == [{place}] * len(waiting)
+        (card,) = contacts(domains).values()
+        assert vcards.value(card, "EMAIL") == "*@xn--bcher-kva.example"
+        assert groups_of(domains, "*@xn--bcher-kva.example") == [f"{place} domains"]
 
 
 def test_a_senders_own_decision_wins(domains: AccountUnderTest) -> None:

@@ -22,10 +22,12 @@ from tests.support.accounts import (
     LIST_LABEL,
     OWN_MAILBOX,
     add_contact,
+    contacts,
     furnish,
     furnish_domains,
     group_card_name,
     join,
+    groups_of,
     label,
 )
 from tests.support.fastmail_search import as_sieve
@@ -190,6 +192,21 @@ def test_two_labels_file_a_domain_and_the_rules_whatever_comes_from_there(accoun
         assert account.mailboxes_of(mail.arrives(sender)) == {"Feed"}
     assert account.mailboxes_of(mail.arrives("bounce-1@other.example")) == {"Screener"}
     assert len(account.requests()) == requests, "Mailroom had no hand in it"
+
+
+def test_an_international_domain_is_one_however_it_is_written(account: AccountOnCyrus) -> None:
+    """One card, by the domain's ASCII form, which the rules match in any case; decided anew, it moves."""
+    mail = Mail(account)
+    first = mail.arrives("Info@XN--BCHER-KVA.Example")
+    label(account, first, "@ToFeed", "@EntireDomain")
+    assert not run_cycle(account).has_failures
+    assert groups_of(account, "*@xn--bcher-kva.example") == ["Feed domains"]
+    others = [mail.arrives(f"shop@{x}") for x in ("xn--bcher-kva.example", "xn--bcher-KVA.example.")]
+    assert [account.mailboxes_of(each) for each in (first, *others)] == [{"Feed"}] * 3
+    label(account, others[0], "@ToJail", "@EntireDomain")
+    assert not run_cycle(account).has_failures
+    assert len(contacts(account)) == 1
+    assert account.mailboxes_of(mail.arrives("Info@XN--BCHER-KVA.Example")) == {"Jail"}
 
 
 @pytest.mark.parametrize(("triage_label", "place"), [("@ToFeed", "Feed"), ("@ToImbox", "Inbox")])

@@ -406,6 +406,16 @@ class TestScreenerPreview:
             assert done.code == 0, done.errors
             assert "approve" not in done.output
 
+    def test_by_a_card_of_everybody_at_a_domain_nobody_there_is_held_back(
+        self, bare_account: AccountUnderTest
+    ) -> None:
+        """To the rules they are contacts."""
+        add_contact(bare_account, "Everybody", "*@example.net")
+        for address in ("ann@example.net", "bob@below.example.net"):
+            bare_account.receive([("", address)], "Inbox", at=_days_ago(1))
+        found = self._preview(bare_account)
+        assert [each["email"] for each in found["not_contacts"]] == ["bob@below.example.net"]
+
     def test_says_how_many_messages_could_not_be_read(self, bare_account: AccountUnderTest) -> None:
         """Their senders are counted nowhere, and nobody takes the count for the whole."""
         odd = bare_account.receive([("Ann", "ann@example.net")], "Inbox", at=_days_ago(1))

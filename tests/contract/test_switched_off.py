@@ -18,6 +18,8 @@ from tests.support.accounts import (
     groups_of,
     members,
 )
+from tests.support.mail import Mail
+from tests.support.on_cyrus import AccountOnCyrus
 from tests.support.running import Done, run_command, run_cycle
 
 OFF = {"MAILROOM_LABEL_ENTIRE_DOMAIN": "", "MAILROOM_LABEL_ENTIRE_LIST": ""}
@@ -70,6 +72,17 @@ def test_the_rules_are_the_same(decided: AccountUnderTest, form: str) -> None:
     without = off(decided, "rules", "--format", form).output
     assert _undated(with_labels) == _undated(without)
     assert "dev.lists.example.org" in without
+
+
+def test_they_route_what_comes(decided: AccountUnderTest) -> None:
+    """On the real engine, with nothing of Mailroom running in between."""
+    if not isinstance(decided, AccountOnCyrus):
+        pytest.skip("only the engine delivers mail by rules")
+    decided.install_rules(off(decided, "rules", "--format", "sieve").output)
+    mail = Mail(decided)
+    assert decided.mailboxes_of(mail.arrives(BOB[1])) == {"Feed"}
+    assert decided.mailboxes_of(mail.arrives(CAROL[1], List_Id=f"Dev {LIST}")) == {"Paper Trail"}
+    assert decided.mailboxes_of(mail.arrives(CAROL[1])) == {"Screener"}
 
 
 def _undated(text: str) -> list[str]:
