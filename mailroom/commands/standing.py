@@ -95,7 +95,8 @@ def say_standing(asked: Standing, standings: Sequence[Standing]) -> str:
         others = [shown(each.party) for each in standings if each.groups and each is not counts]
         before = f"; that counts before what is decided about {' and '.join(others)}" if others else ""
         return f"{say_decided(asked)}{before if counts is asked else _after(counts)}"
-    own = "a contact in no triage group" if asked.cards else "undecided"
+    whose = "its card is" if kind_of(asked.party) is PartyKind.LIST else "a contact"
+    own = f"{whose} in no triage group" if asked.cards else "undecided"
     if counts is None:
         return own + _beside(asked, standings)
     here = " for this message" if kind_of(counts.party) is PartyKind.LIST else ""

@@ -192,6 +192,8 @@ def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
             )
         elif each.card_kept:
             said = f"{who} stays a contact, so your rules let their mail into the Inbox"
+            if kind_of(each.filing.decision.party) is PartyKind.LIST:  # its card makes nobody a contact
+                said = f"the card of {who} stays"
             terminal.paragraph(f"{said}: {each.card_kept}", "  ! ", YELLOW)
     for sender, reason in report.failed.items():
         if sender not in preview.forecast.left:

@@ -14,7 +14,7 @@ WHY_ALTERED = {
 
 
 def why_card_without_groups_stays(card: MadeCard) -> str:
-    """Say why a card that has left its groups is not Mailroom's own any more; empty where it is."""
+    """Say why a card that has left the triage groups is not Mailroom's own any more; empty where it is."""
     if card.alteration is not Alteration.NONE:
         return WHY_ALTERED[card.alteration]
-    return f"it was put into {', '.join(card.groups)} meanwhile" if card.groups else ""
+    return f"it is in {', '.join(card.groups)}" if card.groups else ""

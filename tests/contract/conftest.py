@@ -59,6 +59,7 @@ MODULES_OVER_JMAP = (
     "test_apply",
     "test_approve",
     "test_books",
+    "test_category_gone",
     "test_check",
     "test_check_rights",
     "test_check_waiting",

@@ -26,8 +26,8 @@ from tests.support.accounts import (
     furnish,
     furnish_domains,
     group_card_name,
-    join,
     groups_of,
+    join,
     label,
 )
 from tests.support.fastmail_search import as_sieve
