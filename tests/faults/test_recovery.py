@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from attrs import evolve
 
-from mailroom.errors import AuthenticationError, UserError
+from mailroom.errors import AuthenticationError, MailroomError
 from tests.support import harm, vcards
 from tests.support.accounts import AccountUnderTest, add_contact, group_card_name, groups_of, members
 from tests.support.harm import Harm
 from tests.support.interrupted import Rig, rig
-from tests.support.proxy import Answer, Exchange, Plan
+from tests.support.proxy import Answer, Exchange, Plan, Request
 from tests.support.scenarios import ANN, BOB, SCENARIOS, Stage
 
 TIMES = 20
@@ -54,6 +55,26 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
         hit.final()
 
 
+def fail_ann(account: AccountUnderTest, plan: Plan) -> None:
+    """Let Ann's new card not get through: Bob, in the same cycle, is filed all the same, and Ann later."""
+    with rig(account, two_new_senders) as hit:
+        mailroom = hit.mailroom()
+        mailroom.begin()
+        hit.proxy.plan = Harm(plan, lambda x: harm.card_write(x) and ANN[1].encode() in x.body)
+        assert list(hit.run(mailroom).failed) == [ANN[1]]
+        assert groups_of(account, BOB[1]) == ["Feed"]
+        assert (labels_of(hit, "Ann's, labelled"), labels_of(hit, "Bob's, labelled")) == ({"@ToFeed"}, set())
+        hit.proxy.plan = Exchange.pass_on
+        assert not hit.run(mailroom).failed
+        assert (groups_of(account, ANN[1]), groups_of(account, BOB[1])) == (["Feed"], ["Feed"])
+        hit.final()
+
+
+def test_a_card_that_is_refused_fails_its_sender_alone(faulty_account: AccountUnderTest) -> None:
+    """The other senders are filed all the same, also by the same request."""
+    fail_ann(faulty_account, harm.refuse_cards(ANN[1]))
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -62,24 +83,11 @@ def test_messages_the_server_refuses_keep_their_senders_label_and_no_others(
         pytest.param(harm.lose_request, id="requests lost"),
     ],
 )
-def test_a_card_that_cannot_be_written_fails_its_sender_alone(
+def test_a_card_that_does_not_get_through_fails_its_sender_alone(
     carddav_account: AccountUnderTest, plan: Plan
 ) -> None:
-    """Where one new card does not get through, the other senders are filed all the same."""
-    with rig(carddav_account, two_new_senders) as hit:
-        mailroom = hit.mailroom()
-        mailroom.begin()
-        hit.proxy.plan = Harm(plan, lambda x: x.method == "PUT" and ANN[1].encode() in x.body)
-        assert list(hit.run(mailroom).failed) == [ANN[1]]
-        assert groups_of(carddav_account, BOB[1]) == ["Feed"]
-        assert (labels_of(hit, "Ann's, labelled"), labels_of(hit, "Bob's, labelled")) == ({"@ToFeed"}, set())
-        hit.proxy.plan = Exchange.pass_on
-        assert not hit.run(mailroom).failed
-        assert (groups_of(carddav_account, ANN[1]), groups_of(carddav_account, BOB[1])) == (
-            ["Feed"],
-            ["Feed"],
-        )
-        hit.final()
+    """Where each card is a request of its own, nor does that of one affect the others."""
+    fail_ann(carddav_account, plan)
 
 
 def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
@@ -103,29 +111,29 @@ def test_a_group_that_cannot_be_written_fails_only_who_was_to_join_it(
         hit.final()
 
 
-def test_a_group_that_others_edit_again_and_again_keeps_every_edit(carddav_account: AccountUnderTest) -> None:
-    """Where a group changes four times between reading and writing, each edit stays, and ours comes."""
-    with rig(carddav_account, two_new_senders) as hit:
+def test_a_group_that_others_edit_again_and_again_keeps_every_edit(faulty_account: AccountUnderTest) -> None:
+    """Where a group changes between reading and writing, four times even, each edit stays, and ours comes."""
+    account = faulty_account
+    with rig(account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        name = group_card_name(carddav_account, "Feed")
+        name = group_card_name(account, "Feed")
         added: list[str] = []
 
         def edit_first(exchange: Exchange) -> None:
-            added.append(f"added-{len(added)}")
-            everybody = [*vcards.members(carddav_account.cards()[name]), added[-1]]
-            carddav_account.put_card(name, vcards.group("Feed", everybody))
+            added.append(add_contact(account, "Other", f"other{len(added)}@example.net"))
+            everybody = [*vcards.members(account.cards()[name]), added[-1]]
+            (own,) = vcards.values(account.cards()[name], "UID")
+            account.put_card(name, vcards.group("Feed", everybody, uid=own))
             exchange.pass_on()
 
         hit.proxy.watch = lambda: None  # the group's other lines are the other editor's business now
-        hit.proxy.plan = Harm(edit_first, harm.group_write, times=4)
+        hit.proxy.plan = Harm(edit_first, harm.group_change, times=4)
         assert not hit.run(mailroom).failed
-        assert len(added) == 4
-        assert set(added) <= set(members(carddav_account, "Feed"))
-        assert (groups_of(carddav_account, ANN[1]), groups_of(carddav_account, BOB[1])) == (
-            ["Feed"],
-            ["Feed"],
-        )
+        # Over JMAP a patch names its own members alone, and meets no other version.
+        assert len(added) == (1 if account.is_over_jmap else 4)
+        assert set(added) <= set(members(account, "Feed"))
+        assert (groups_of(account, ANN[1]), groups_of(account, BOB[1])) == (["Feed"], ["Feed"])
 
 
 def test_mail_that_changes_before_every_write_is_looked_at_anew_each_time(
@@ -167,35 +175,52 @@ def test_a_server_that_takes_less_than_it_says_gets_smaller_batches(faulty_accou
         hit.final()
 
 
-def test_a_refused_sync_token_leads_to_a_whole_reading(carddav_account: AccountUnderTest) -> None:
-    """Whether the refusal is made up or the server has really forgotten, the book is read anew at once."""
-    with rig(carddav_account, two_new_senders) as hit:
+def forget_changes(exchange: Exchange) -> None:
+    """Say, over either protocol, that nobody knows what has changed in the contacts since."""
+    (harm.forget_changes_of_contacts if exchange.request.is_jmap else harm.refuse_sync_token)(exchange)
+
+
+def changes_of_contacts(request: Request) -> bool:
+    """Choose questions for what has changed in the contacts since the last time, over either protocol."""
+    return harm.with_sync_token(request) or "ContactCard/changes" in request.calls
+
+
+def card_reading(request: Request) -> bool:
+    """Choose the reading of cards, over either protocol."""
+    return harm.card_reading(request) or b"multiget" in request.body or "ContactCard/get" in request.calls
+
+
+def test_changes_that_cannot_be_told_lead_to_a_whole_reading(faulty_account: AccountUnderTest) -> None:
+    """Whether the refusal is made up or the server has really forgotten, all is read anew at once."""
+    account = faulty_account
+    with rig(account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        hit.proxy.plan = refused = Harm(harm.refuse_sync_token, harm.with_sync_token)
+        hit.proxy.plan = refused = Harm(forget_changes, changes_of_contacts)
         for times in range(1, TIMES + 1):
-            carddav_account.receive([ANN], "Screener", "@ToFeed")
+            account.receive([ANN], "Screener", "@ToFeed")
+            hits = refused.hits
             assert not hit.run(mailroom).failed
-            assert refused.hits == times
+            assert refused.hits > hits if account.is_over_jmap else refused.hits == times
         hit.proxy.plan = Exchange.pass_on
-        carddav_account.forget_changes()
-        later = carddav_account.receive([ANN], "Screener", "@ToJail")
+        account.forget_changes()
+        later = account.receive([ANN], "Screener", "@ToJail")
         assert not hit.run(mailroom).failed
-        assert groups_of(carddav_account, ANN[1]) == ["Jail"]
-        assert carddav_account.mailboxes_of(later) == {"Jail"}
+        assert groups_of(account, ANN[1]) == ["Jail"]
+        assert account.mailboxes_of(later) == {"Jail"}
 
 
-@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of each card", "a web page"])
-def test_what_is_no_whole_card_is_not_believed(carddav_account: AccountUnderTest, plan: Plan) -> None:
+@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the cards", "a web page"])
+def test_what_is_no_whole_card_is_not_believed(faulty_account: AccountUnderTest, plan: Plan) -> None:
     """Where cards arrive in part, the book is not taken for one in which the rest is missing."""
-    with rig(carddav_account, EVERYTHING) as hit:
+    with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
-        hit.proxy.plan = spoilt = Harm(plan, lambda x: b"multiget" in x.body or harm.card_reading(x))
-        with pytest.raises(UserError) as refused:
+        hit.proxy.plan = spoilt = Harm(plan, card_reading)
+        with pytest.raises(MailroomError) as refused:
             mailroom.begin()
         assert spoilt.hits
         # What was not read is not said to be missing: nobody is to make it a second time.
-        assert "cannot be read" in str(refused.value)
+        assert faulty_account.is_over_jmap or "cannot be read" in str(refused.value)
         assert "is missing" not in str(refused.value)
         hit.proxy.plan = Exchange.pass_on
         mailroom.begin()
@@ -203,18 +228,19 @@ def test_what_is_no_whole_card_is_not_believed(carddav_account: AccountUnderTest
         hit.final()
 
 
-@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the card", "a web page"])
-def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
-    carddav_account: AccountUnderTest, plan: Plan
+@pytest.mark.parametrize("plan", [harm.cut_text, harm.web_page], ids=["half of the cards", "a web page"])
+def test_cards_whose_writing_was_not_heard_of_are_not_made_twice(
+    faulty_account: AccountUnderTest, plan: Plan
 ) -> None:
     """The answer is lost, and what is read to see what became of it is spoilt: no second card is made."""
-    with rig(carddav_account, two_new_senders) as hit:
+    with rig(faulty_account, two_new_senders) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
         lost = Harm(harm.lose_answer, harm.card_write, times=1)
-        spoilt = Harm(plan, harm.card_reading)
-        hit.proxy.plan = lambda exchange: (lost if harm.card_write(exchange.request) else spoilt)(exchange)
-        assert hit.attempt(mailroom) or lost.hits == 1
+        spoilt = Harm(plan, lambda x: lost.hits == 1 and (card_reading(x) or changes_of_contacts(x)), times=3)
+        hit.proxy.plan = lambda x: (lost if harm.card_write(x.request) else spoilt)(x)
+        hit.attempt(mailroom)
+        assert lost.hits == 1
         assert spoilt.hits
         hit.observer.check()
         hit.proxy.plan = Exchange.pass_on
@@ -223,9 +249,9 @@ def test_a_card_whose_writing_was_not_heard_of_is_not_made_twice(
 
 
 @pytest.mark.parametrize("code", [404, 410, 421])
-def test_a_session_whose_urls_moved_is_asked_for_again(carddav_account: AccountUnderTest, code: int) -> None:
-    """Where the API has moved, to the service's eyes in mid-cycle, the cycle goes on at its new place."""
-    with rig(carddav_account, two_new_senders) as hit:
+def test_a_session_whose_urls_moved_is_asked_for_again(faulty_account: AccountUnderTest, code: int) -> None:
+    """Where the API has moved once contacts are written, the cycle goes on at its new place."""
+    with rig(faulty_account, two_new_senders) as hit:
         home = {"is": "/old"}
 
         def moving(exchange: Exchange) -> None:
@@ -237,13 +263,11 @@ def test_a_session_whose_urls_moved_is_asked_for_again(carddav_account: AccountU
                 exchange.reply(evolve(answer, body=json.dumps(session).encode()))
             elif request.is_jmap and not request.target.startswith(home["is"]):
                 exchange.reply(Answer(code))
-            elif request.is_jmap:
+            else:
                 target = request.target.removeprefix(home["is"])
                 exchange.reply(exchange.forward(evolve(request, target=target)))
-            else:
-                if request.method == "PUT":
+                if harm.card_write(request):
                     home["is"] = "/new"
-                exchange.pass_on()
 
         hit.proxy.plan = moving
         mailroom = hit.mailroom()
@@ -254,15 +278,20 @@ def test_a_session_whose_urls_moved_is_asked_for_again(carddav_account: AccountU
         hit.final()
 
 
-@pytest.mark.parametrize("protocol", ["is_jmap", "is_carddav"])
+def of_contacts(request: Request) -> bool:
+    """Choose CardDAV's requests, and changes of contacts over JMAP."""
+    return request.is_carddav or harm.cards_set(request)
+
+
+@pytest.mark.parametrize("choice", [harm.jmap, of_contacts], ids=["the whole API", "contacts alone"])
 def test_credentials_revoked_while_running_end_the_cycle_and_nothing_else(
-    carddav_account: AccountUnderTest, protocol: str
+    faulty_account: AccountUnderTest, choice: Callable[[Request], bool]
 ) -> None:
     """A 401 is an AuthenticationError at once, without a second try; when it is over, the work goes on."""
-    with rig(carddav_account, EVERYTHING) as hit:
+    with rig(faulty_account, EVERYTHING) as hit:
         mailroom = hit.mailroom()
         mailroom.begin()
-        hit.proxy.plan = revoked = Harm(harm.status(401), lambda x: bool(getattr(x, protocol)))
+        hit.proxy.plan = revoked = Harm(harm.status(401), choice)
         for times in range(1, TIMES + 1):
             assert isinstance(hit.attempt(mailroom), AuthenticationError)
             assert revoked.hits == times
