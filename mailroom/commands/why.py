@@ -22,6 +22,7 @@ from mailroom.model.party import Party, shown
 from mailroom.model.scheme import Scheme
 from mailroom.model.sender import NoSender
 from mailroom.output.terminal import Progress, Terminal
+from mailroom.triage.plan import triage_groups_of
 from mailroom.triage.ruling import sender_of
 from mailroom.triage.words import number_of
 
@@ -51,7 +52,7 @@ def why(text: str, *, as_json: bool) -> Exit:
         paths = MailboxTree(account.mail.read(()).mailboxes).paths
         message, known = None, None
         if asked is None:
-            message, asked = _find(account, bare)
+            message, asked = _find(account, settings.scheme, bare)
         if asked:
             known = read_known(account, settings.scheme, forecast, asked, message=message, paths=paths)
     if known is None:
@@ -63,15 +64,21 @@ def why(text: str, *, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-def _find(account: Account, text: str) -> tuple[Message | None, Party | None]:
-    """Return the message with a Message-ID, and who wrote it; a list or address in brackets is it alone."""
+def _find(account: Account, scheme: Scheme, text: str) -> tuple[Message | None, Party | None]:
+    """Return the message with a Message-ID, and who wrote it; a list or address in brackets is it alone.
+
+    A message without a usable sender may be of a list that is decided on.
+    """
+    contacts = account.book.latest()
     if named := list_in_brackets(text):
         return None, named
     found = account.search.named(text[1:-1].strip())
     if found:
-        return found[0], sender_of(found[0])
+        lists = (named.party for named in found[0].lists)
+        decided = (x for x in lists if triage_groups_of(contacts.cards(x), contacts.groups, scheme))
+        return found[0], sender_of(found[0]) or next(decided, None)
     address = parse_address(text)
-    if address and (account.book.latest().cards(address) or account.search.of_sender(address, 1)):
+    if address and (contacts.cards(address) or account.search.of_sender(address, 1)):
         return None, address
     raise UserError(
         [f"no message has the Message-ID {text}: copy it from the headers that your mail program shows"]

@@ -297,3 +297,12 @@ class TestLists:
             "the list dev.lists.example.org is decided on: in the contact group Feed, since"
         )
         assert "new mail goes to Feed, by your rule for the list or, where the server has none" in says
+
+    def test_a_message_of_nobody_may_be_of_a_list(self, decided: AccountUnderTest) -> None:
+        """Whoever has written it cannot be decided on, but the list is; of another list it is nobody's."""
+        nobody = ("Everyone", "*@far.example")
+        ours = decided.receive_with([("List-Id", self.LIST)], nobody, "Feed")
+        other = decided.receive_with([("List-Id", "<other.lists.example.org>")], nobody, "Screener")
+        found = told(decided, message_id_of(decided, ours))
+        assert (found["sender"], found["counts"]["party"]) == (self.LIST, self.LIST)
+        assert told(decided, message_id_of(decided, other))["sender"] is None
