@@ -15,7 +15,7 @@ from attrs import frozen
 
 from mailroom.errors import UserError
 from mailroom.model.address import Address, parse_address
-from mailroom.model.mailing_list import list_in_brackets
+from mailroom.model.mailing_list import NOTE_FIELD, list_in_brackets
 from mailroom.model.names import clean_name
 from mailroom.model.party import PartyKind, kind_of, whole_domain
 from mailroom.model.scheme import Category, Scheme
@@ -36,6 +36,9 @@ _END_OF_LINE = re.compile(r"\r\n?|\n")
 _SEVERAL = re.compile(r"@.*@|\s")
 _NAME = re.compile(r"(?P<name>.*), (?:no|[0-9]+) messages?")
 _NO_LIST = "is not the List-Id of one list: write it as <list.example.com>"
+_HEADER = re.compile(rf"^{NOTE_FIELD}\s*:\s*(?=[^@]*<[^@<>]*>$)", re.IGNORECASE)
+"""What stands before a List-Id that was copied with its header."""
+
 _MORE_THAN_A_WORD = re.compile(r'[\s#"<>]')
 
 
@@ -172,7 +175,7 @@ def _decision(text: str, scheme: Scheme) -> Decision:
     written = f" {rest}"[: comment.start()].strip() if comment else rest.strip()
     if not written:
         raise ValueError(f"no address stands behind {_title(category)}: write one, or delete the line")
-    name, email = _name_and_email(written)
+    name, email = _name_and_email(_HEADER.sub("", written))
     if _is_several(written, email):
         many = "is more than one address: write each on a line of its own"
         raise ValueError(f"{written!r} {many if '@' in written else _NO_LIST}")

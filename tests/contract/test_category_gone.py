@@ -48,6 +48,7 @@ def test_without_the_category_their_mail_waits_and_with_it_their_decision_counts
         (EVERYBODY, "stays a contact, so your rules let their mail into the Inbox: it is in Feed domains"),
         (LIST, "the card of the list dev.lists.example.org stays: it is in Feed"),
     ],
+    ids=["domain", "list"],
 )
 def test_taken_back_its_mail_waits_and_the_card_stays_in_its_group(
     decided: AccountUnderTest, party: str, told: str

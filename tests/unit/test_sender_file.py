@@ -185,6 +185,46 @@ def test_an_address_that_is_no_plain_word_is_written_as_it_is_compared() -> None
     assert "Feed         ann@example.net  # 1 message" in render_senders([each], SCHEME, "2026-01-01")
 
 
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(max_size=30), st.sampled_from(("<dev.a.example>", "<x-y.b.example>", "*@a.example"))
+        ),
+        unique_by=lambda x: x[1],
+    ),
+    TITLES,
+    st.data(),
+)
+def test_domains_and_lists_are_read_as_they_were_written(
+    people: list[tuple[str, str]], titles: list[str], data: st.DataObject
+) -> None:
+    """Whatever their cards are called: a domain by what it is, a list as it was."""
+    scheme = scheme_of(titles)
+    listed = [
+        Sender(
+            Correspondent(Address(party), party, clean_name(name)),
+            0,
+            "",
+            0,
+            SenderKind.UNKNOWN,
+            (data.draw(st.sampled_from(scheme.categories)),),
+            is_contact=True,
+        )
+        for name, party in people
+    ]
+    found = read(render_senders(listed, scheme, "2026-01-01"), scheme)
+    names = {each.who.address: " ".join(presentable(each.who.name).split()) for each in listed}
+    assert found == {
+        party: (
+            each.categories[0].title,
+            "Everyone at a.example" if party.startswith("*") else names[party] or party.strip("<>"),
+        )
+        for each in listed
+        for party in [each.who.address]
+    }
+
+
 class TestLists:
     """Lines about mailing lists."""
 
@@ -194,6 +234,8 @@ class TestLists:
             ("Feed <dev.lists.example.org>", "dev.lists.example.org"),
             ("feed\t<DEV.lists.example.org>  # Dev list, no messages", "Dev list"),
             ('Feed  "Dev list" <dev.lists.example.org>', "Dev list"),
+            ("Feed  List-Id: Dev list <dev.lists.example.org>", "Dev list"),
+            ("Feed  list-id: <dev.lists.example.org>", "dev.lists.example.org"),
         ],
     )
     def test_a_line_names_a_list_by_its_list_id_in_brackets(self, line: str, name: str) -> None:
