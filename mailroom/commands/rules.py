@@ -13,6 +13,7 @@ from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
 from mailroom.model.mailboxes import MailboxTree
+from mailroom.model.own import OwnAddresses
 from mailroom.model.scheme import Scheme
 from mailroom.output.files import write_file
 from mailroom.output.streams import write_in_utf8
@@ -91,10 +92,12 @@ def render_rules(
         UserError: A contact group's name means something else in a search.
         ServerError: The server could not be asked for what a script names besides.
     """
-    if form == "text":
-        return render_text(listed, can_approve=can_approve)
-    if form == "fastmail":
-        return render_fastmail(listed, datetime.now(UTC))
+    if form != "sieve":
+        # Only what is decided about domains would count for the person's own mail.
+        own = account.own_addresses() if any(rule.unless_in for rule in listed) else OwnAddresses()
+        if form == "text":
+            return render_text(listed, own, can_approve=can_approve)
+        return render_fastmail(listed, datetime.now(UTC), own)
     mailboxes = account.mail.read([]).mailboxes
     if group_test is None:
         speaks_cards = _CONTACTS_CAPABILITY in account.jmap.session.capabilities

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from textwrap import wrap
 
-from mailroom.rules.fastmail import search_of
+from mailroom.model.own import OwnAddresses
+from mailroom.rules.fastmail import NO_ADDRESSES, search_of
 from mailroom.rules.routing import Rule
 
 _WIDTH = 80
 
 
-def render_text(rules: Iterable[Rule], *, can_approve: bool) -> str:
+def render_text(rules: Iterable[Rule], own: OwnAddresses = NO_ADDRESSES, *, can_approve: bool) -> str:
     """Write the rules as what to do on Fastmail's settings pages.
 
     Args:
+        own: The person's own addresses, for whose mail no decision about a domain counts.
         can_approve: Whether there is a category for the people to whom the person has written.
     """
     listed = tuple(rules)
@@ -29,7 +31,7 @@ def render_text(rules: Iterable[Rule], *, can_approve: bool) -> str:
             f"""\
 {number}. {rule.name}
    {_when(rule)}
-{_as_search(rule)}
+{_as_search(rule, own)}
    Do: {_does(rule)}.
    {stop}"""
         )
@@ -62,9 +64,9 @@ def _when(rule: Rule) -> str:
     return f"When the sender is in the contact group “{rule.group}”{others}"
 
 
-def _as_search(rule: Rule) -> str:
+def _as_search(rule: Rule, own: OwnAddresses) -> str:
     """Return the search, in lines that a terminal holds: they are one line in the search field."""
-    whole = f"(as a search: {search_of(rule)})"
+    whole = f"(as a search: {search_of(rule, own)})"
     return "\n".join(
         wrap(
             whole,

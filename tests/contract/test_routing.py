@@ -154,6 +154,17 @@ def test_everybody_at_a_domain_goes_where_it_goes(decided: Decided) -> None:
         assert decided.place_of(stranger) == {"Screener"}
 
 
+def test_mail_to_oneself_does_not_go_where_ones_own_domain_goes(decided: Decided) -> None:
+    """A decision about everybody there moves none of the person's own mail, and leaves out nobody else."""
+    local, _, domain = decided.account.address.partition("@")
+    decided.decide(PartyKind.DOMAIN, domain, "Jail")
+    decided.install()
+    own = decided.account.address
+    assert decided.place_of(f"Me <{own}>") == {"Inbox"}
+    for colleague in (f"x{local}@{domain}", f"x.{local}@{domain}", f'"{own}" <x@{domain}>'):
+        assert decided.place_of(colleague) == {"Jail"}
+
+
 def test_whoever_writes_to_a_list_their_mail_goes_where_it_goes(decided: Decided) -> None:
     """Over the list alone: what its posters write to the person is screened as before."""
     decided.decide(PartyKind.LIST, "dev.lists.example", "Feed")

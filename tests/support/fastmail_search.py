@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-TOKEN = re.compile(r'\s*(?:(NOT|OR)\b|(fromin|list):(?:"((?:[^"\\]|\\.)*)"|([^\s"()]+)))')
+TOKEN = re.compile(r'\s*(?:(NOT|OR)\b|(fromin|from|list):(?:"((?:[^"\\]|\\.)*)"|([^\s"()]+)))')
 
 
 @frozen
@@ -47,6 +47,18 @@ class Addresses:
         return any(not forms.isdisjoint(addresses) for addresses in listed)
 
 
+def matches(term: Term, message: Incoming, contacts: Addresses) -> bool:
+    """Whether what a term looks for is true of a message."""
+    match term.key:
+        case "list":
+            return message.list_id == term.value
+        case "from":
+            sender = message.sender.lower()
+            return term.value.lower() in (sender, f"*@{sender.rpartition('@')[2]}")
+        case _:
+            return contacts.has(message.sender, term.value)
+
+
 def placed(rules: Iterable[Mapping[str, Any]], message: Incoming, contacts: Addresses) -> set[str]:
     """Return where the rules of a file put a message."""
     places, is_in_inbox = set(), True
@@ -62,15 +74,7 @@ def placed(rules: Iterable[Mapping[str, Any]], message: Incoming, contacts: Addr
 def is_found(search: str, message: Incoming, contacts: Addresses) -> bool:
     """Whether a search finds a message."""
     return any(
-        all(
-            (
-                message.list_id == term.value
-                if term.key == "list"
-                else contacts.has(message.sender, term.value)
-            )
-            is not term.is_negated
-            for term in terms
-        )
+        all(matches(term, message, contacts) is not term.is_negated for term in terms)
         for terms in _alternatives(search)
     )
 
@@ -96,6 +100,8 @@ def _query(search: str, group_uids: Mapping[str, str]) -> dict[str, Any]:
     def filter_of(term: Term) -> dict[str, Any]:
         if term.key == "list":
             found: dict[str, Any] = {"listId": term.value}
+        elif term.key == "from":
+            found = {"from": term.value}
         elif term.value == "contacts":
             found = {"fromAnyContact": True}
         else:

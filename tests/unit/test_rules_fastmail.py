@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.errors import UserError
+from mailroom.model.own import OwnAddresses
 from mailroom.model.party import MailingList
 from mailroom.model.scheme import ContactGroup, Name
 from mailroom.rules import render_fastmail
 from mailroom.rules.routing import MAX_CONDITIONS, ListRoute, Rule, routing_rules
 from tests.support.default_account import GROUPS, SCHEME, WHOLE_SCHEME
-from tests.support.fastmail_search import Addresses, Incoming, placed
+from tests.support.fastmail_search import Addresses, Incoming, is_found, placed
 
 LISTS = {"qa": "Imbox", "news": "Feed", "dev": "Imbox"}
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -115,6 +116,21 @@ def test_a_domain_gives_way_to_the_decisions_about_senders() -> None:
         (f'fromin:"Jail domains" {own}', "Jail"),
         ("NOT fromin:contacts", "Screener"),
     ]
+
+
+def test_a_domain_leaves_out_the_persons_own_addresses_there() -> None:
+    """Those at domains that strangers share need no mention: nothing is decided about these."""
+    own = OwnAddresses.read(["me@mine.example", "*@ours.example", "me@gmail.com", '"a b"@mine.example'])
+    domains = [rule for rule in routing_rules(WHOLE_SCHEME) if rule.unless_in]
+    for each in json.loads(render_fastmail(domains, NOW, own)):
+        ends = r' NOT from:"\"a b\"@mine.example" NOT from:*@ours.example NOT from:me@mine.example'
+        assert each["search"].endswith(f" NOT fromin:Jail{ends}")
+        names = ("Feed domains", "Paper Trail domains", "Jail domains")
+        contacts = Addresses({name: ["*@mine.example"] for name in names})
+        assert is_found(each["search"], Incoming("you@mine.example"), contacts)
+        assert not is_found(each["search"], Incoming("Me@mine.example"), contacts)
+    others = [rule for rule in routing_rules(WHOLE_SCHEME) if not rule.unless_in]
+    assert "from:" not in render_fastmail(others, NOW, own)
 
 
 def test_lists_come_first_and_end_the_rules() -> None:
