@@ -124,6 +124,13 @@ def test_undo_takes_it_back(decided: AccountUnderTest, wanted: str, place: str) 
     assert (members(decided, "Paper Trail") == []) == (place != "Feed")
 
 
+def test_undo_of_what_was_done_last_takes_all_of_it_back(decided: AccountUnderTest) -> None:
+    """Each message is where it was, and no card is left."""
+    done = off(decided, "undo", "--last", "--yes")
+    assert "Taken back: 2 senders. Moved: 2 messages." in done.output
+    assert not contacts(decided)
+
+
 def test_the_file_of_senders_says_it_and_is_taken_again(decided: AccountUnderTest, tmp_path: Path) -> None:
     """What is written is as it is; another category moves the domain and the list."""
     path = tmp_path / "senders.txt"

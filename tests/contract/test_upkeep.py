@@ -17,7 +17,7 @@ from mailroom.model.party import MailingList, Party, WholeDomain
 from mailroom.model.whom import Whom
 from tests.conftest import OVER_JMAP, open_account_on, open_account_with_scripts
 from tests.support import harm, vcards
-from tests.support.accounts import JOURNAL, add_contact, furnish, join
+from tests.support.accounts import JOURNAL, add_contact, furnish, furnish_domains, furnish_lists, join
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.on_cyrus import AccountOnCyrus
@@ -395,3 +395,30 @@ class _Forgetful(dict[str, bytes]):
 
     def __setitem__(self, key: str, value: bytes) -> None:
         return
+
+
+class TestLabelsOff:
+    """Without the labels for domains and lists, the rules for what is decided about them stay in force."""
+
+    def test_they_are_current_and_nothing_is_written(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """To `check`, and to a service that keeps them."""
+        furnish_domains(account)
+        furnish_lists(account)
+        add_contact(account, "Everyone", "*@shop.example", groups=["Feed domains"])
+        account.put_card("dev.vcf", vcards.contact("dev", "Dev", extra=["NOTE:List-Id: <dev.a.example>"]))
+        join(account, "Jail", "dev")
+        install(account)
+        before = account.scripts()
+        off = {"MAILROOM_LABEL_ENTIRE_DOMAIN": "", "MAILROOM_LABEL_ENTIRE_LIST": ""}
+        checked = run_command(account.environment, "check", "--json", **off).json()
+        assert [x["is_right"] for x in checked if x["subject"] == "script"] == [True]
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account, **off, MAILROOM_RULES="install")
+            for _ in range(2):
+                service.cycle()
+                service.now += LOOK_AGAIN_SECONDS
+        assert (events(caplog), notices(account)) == ([], [])
+        assert account.scripts() == before
+        assert b"dev.a.example" in b"".join(before.values())
