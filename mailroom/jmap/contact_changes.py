@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
-from mailroom.jmap.client import Call, result_of
+from mailroom.jmap.calls import Call, result_of
 from mailroom.jmap.wire import Json
 
 GET_BOOKS: Final = Call("AddressBook/get", {"ids": None})

@@ -14,7 +14,8 @@ from attrs import frozen
 from mailroom.contacts.caution import CHANGED_MEANWHILE, SEVERAL, why_needed
 from mailroom.contacts.identity import address_of, bare_uid, group_uids
 from mailroom.errors import AuthenticationError, MethodError, ProtocolError, ServerError
-from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, Call, JmapClient
+from mailroom.jmap.calls import Call
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, JmapClient
 from mailroom.jmap.contact_books import ContactBooks
 from mailroom.jmap.contact_cards import read_card
 from mailroom.jmap.contact_compose import alteration_of_card, email_of, is_group_unchanged, kind_of_card

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from mailroom.contacts.index import CardIndex
 from mailroom.errors import MethodError, ProtocolError, ServerError
-from mailroom.jmap.client import MAX_READ_ATTEMPTS, Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.calls import Answer, Call, is_too_large, result_of
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient
 from mailroom.jmap.contact_cards import NOTES, PROPERTIES, ReadCard, id_of, read_card
 from mailroom.jmap.contact_changes import GET_BOOKS, Read, calls_for_changes, get_cards
 from mailroom.jmap.contact_groups import Group

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mailroom.errors import MethodError
-from mailroom.jmap.client import Call, JmapClient
+from mailroom.jmap.calls import Call
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.wire import Json, Query
 
 MAX_CONDITIONS = 50

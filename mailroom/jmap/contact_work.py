@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from attrs import Factory, define, evolve
 
-from mailroom.jmap.client import Call
+from mailroom.jmap.calls import Call
 from mailroom.jmap.contact_creation import Creation, as_made
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import CardError, ContactCardSet

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailroom.errors import MethodError, ServerError, TimedOutError
-from mailroom.jmap.client import MAX_STALE_ATTEMPTS, JmapClient, is_too_large
+from mailroom.jmap.calls import is_too_large
+from mailroom.jmap.client import MAX_STALE_ATTEMPTS, JmapClient
 from mailroom.jmap.contact_creation import Creation
 from mailroom.jmap.contact_replica import ContactReplica
 from mailroom.jmap.contact_wire import ContactCardSet

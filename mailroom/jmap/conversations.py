@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.calls import Call, is_too_large, result_of
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.messages import MessageForm, header_entries, read_message
 from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
-from mailroom.jmap.wire import EmailGet, Json, LetterObject, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import EmailGet, Json, LetterObject
 from mailroom.model.letters import Letter, Letters
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.model.sender import read_correspondents

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from mailroom.jmap.session import Session
 from mailroom.jmap.sse import ServerSentEvent
-from mailroom.jmap.wire import StateChange, parse_json, structure
+from mailroom.jmap.structuring import parse_json, structure
+from mailroom.jmap.wire import StateChange
 
 OF_MAIL = ("Email", "Mailbox")
 OF_CONTACTS = ("ContactCard", "AddressBook")

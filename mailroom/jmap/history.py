@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.calls import Call, is_too_large
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.messages import FoundMessages, MessageForm, header_entries, read_message
 from mailroom.jmap.pages import email_calls, email_pages
 from mailroom.jmap.paging import NEWEST_FIRST
-from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import AddressHeadersObject, EmailGet, Json
 from mailroom.model.mail import AddressHeaders, MailboxId, Message, MessageId
 from mailroom.model.ports import HeadersPage
 from mailroom.model.sender import read_correspondents, read_sender

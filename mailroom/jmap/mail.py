@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mailroom.errors import MethodError, ServerError, StatusError
-from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.calls import Call, is_too_large
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.mailboxes import MailboxList, create_mailboxes, delete_mailboxes
 from mailroom.jmap.messages import FoundMessages, MessageForm, Messages, read_message
 from mailroom.jmap.pages import email_calls

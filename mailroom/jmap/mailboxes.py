@@ -8,15 +8,8 @@ from itertools import islice
 from attrs import frozen
 
 from mailroom.errors import MethodError, ServerError
-from mailroom.jmap.client import (
-    MAX_READ_ATTEMPTS,
-    MAX_STALE_ATTEMPTS,
-    Answer,
-    Call,
-    JmapClient,
-    is_too_large,
-    result_of,
-)
+from mailroom.jmap.calls import Answer, Call, is_too_large, result_of
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, MAX_STALE_ATTEMPTS, JmapClient
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import Json, MailboxGet, MailboxRightsObject, MailboxSet, Query, SetError
 from mailroom.model.mail import Mailbox, MailboxId, MailboxRights

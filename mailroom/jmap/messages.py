@@ -8,9 +8,11 @@ from typing import TypeVar
 from attrs import Factory, define, evolve
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large
+from mailroom.jmap.calls import Answer, Call, is_too_large
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.pages import Portion
-from mailroom.jmap.wire import LIST_IDS, LIST_POST, EmailAddress, EmailGet, EmailObject, Json, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import LIST_IDS, LIST_POST, EmailAddress, EmailGet, EmailObject, Json
 from mailroom.model.mail import (
     ARCHIVED_KEYWORD,
     SETTLED_KEYWORD,

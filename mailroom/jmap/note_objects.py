@@ -8,7 +8,8 @@ from uuid import uuid4
 from attrs import frozen
 
 from mailroom.errors import ProtocolError
-from mailroom.jmap.wire import Json, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import Json
 from mailroom.model.mail import MailboxId, MessageId
 from mailroom.model.notes import NewNote, Note, NoteKind
 

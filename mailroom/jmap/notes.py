@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from attrs import define, field, frozen
 
 from mailroom.errors import ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient
+from mailroom.jmap.calls import Answer, Call
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.note_objects import SHORT_PROPERTIES, WHOLE, creation, data_of, read_notes, with_blob
 from mailroom.jmap.pages import email_calls, email_pages
 from mailroom.jmap.paging import NEWEST_FIRST, OLDEST_FIRST

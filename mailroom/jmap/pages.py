@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from attrs import define, frozen
 
 from mailroom.errors import ServerError
-from mailroom.jmap.client import Answer, Call, JmapClient, is_too_large, result_of
+from mailroom.jmap.calls import Answer, Call, is_too_large, result_of
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.paging import Paging
 from mailroom.jmap.wire import EmailGet, Json, Query
 

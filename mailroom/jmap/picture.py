@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import Factory, evolve, frozen
 
-from mailroom.jmap.client import Call, result_of
+from mailroom.jmap.calls import Call, result_of
 from mailroom.jmap.messages import FoundMessages
 from mailroom.jmap.wire import Changes
 from mailroom.model.mail import Mailbox, MailboxId, Message, MessageId

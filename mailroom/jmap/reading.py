@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mailroom.errors import MethodError, ProtocolError, ServerError, TooLargeError
-from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient, is_too_large, result_of
+from mailroom.jmap.calls import is_too_large, result_of
+from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient
 from mailroom.jmap.mailboxes import GET_MAILBOXES, MailboxList, read_mailboxes
 from mailroom.jmap.messages import (
     LARGE_MESSAGE_BYTES,

@@ -9,7 +9,8 @@ from mailroom.jmap.client import JmapClient
 from mailroom.jmap.messages import FoundMessages, MessageForm, read_message
 from mailroom.jmap.pages import email_calls
 from mailroom.jmap.paging import NEWEST_FIRST
-from mailroom.jmap.wire import EmailGet, Json, NamedObject, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import EmailGet, Json, NamedObject
 from mailroom.model.address import Address, spellings
 from mailroom.model.mail import Message
 from mailroom.model.sender import Correspondent

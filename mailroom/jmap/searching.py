@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import Factory, define, frozen
 
-from mailroom.jmap.client import Answer, Call
+from mailroom.jmap.calls import Answer, Call
 from mailroom.jmap.paging import OLDEST_FIRST, Paging
 from mailroom.jmap.wire import EmailGet, Json, Query
 from mailroom.model.mail import MailboxId

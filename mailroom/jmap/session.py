@@ -13,7 +13,7 @@ from mailroom.jmap.session_wire import (
     SessionObject,
     SieveCapability,
 )
-from mailroom.jmap.wire import parse_json, structure
+from mailroom.jmap.structuring import parse_json, structure
 from mailroom.model.mail import MailLimits
 
 CORE = "urn:ietf:params:jmap:core"

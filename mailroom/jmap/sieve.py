@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import quote
 
 from mailroom.errors import MethodError, PreconditionFailedError, ProtocolError, ServerError
-from mailroom.jmap.client import Call, JmapClient
+from mailroom.jmap.calls import Call
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.sieve_wire import SieveScriptGet, SieveScriptObject, SieveScriptSet, SieveScriptValidate
 from mailroom.jmap.uploads import upload
 from mailroom.jmap.wire import Json, SetError

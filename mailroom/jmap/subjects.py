@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mailroom.errors import ProtocolError, ServerError
-from mailroom.jmap.client import Call, JmapClient, is_too_large
+from mailroom.jmap.calls import Call, is_too_large
+from mailroom.jmap.client import JmapClient
 from mailroom.jmap.pages import Portion
-from mailroom.jmap.wire import EmailGet, Json, SubjectObject, structure
+from mailroom.jmap.structuring import structure
+from mailroom.jmap.wire import EmailGet, Json, SubjectObject
 from mailroom.model.mail import MessageId
 
 PAGE_MESSAGES = 500

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mailroom.errors import MethodError, ServerError, TimedOutError
-from mailroom.jmap.client import (
-    MAX_STALE_ATTEMPTS,
-    Answer,
-    Call,
-    JmapClient,
-    is_too_large,
-    result_of,
-)
+from mailroom.jmap.calls import Answer, Call, is_too_large, result_of
+from mailroom.jmap.client import MAX_STALE_ATTEMPTS, JmapClient
 from mailroom.jmap.messages import Messages
 from mailroom.jmap.patching import Batch, Updating
 from mailroom.jmap.wire import Changes, EmailSet, Json

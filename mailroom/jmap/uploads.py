@@ -9,7 +9,7 @@ from attrs import frozen
 from mailroom.errors import ProtocolError
 from mailroom.jmap.client import JmapClient
 from mailroom.jmap.session import check_json
-from mailroom.jmap.wire import parse_json, structure
+from mailroom.jmap.structuring import parse_json, structure
 
 _ACCOUNT = "{accountId}"
 

@@ -11,7 +11,7 @@ from mailroom.carddav.client import CardDavClient
 from mailroom.carddav.reading import read_cards
 from mailroom.carddav.vcard import summarize
 from mailroom.http import HttpClient
-from mailroom.jmap.client import Call
+from mailroom.jmap.calls import Call
 from mailroom.model.address import Address, parse_address
 from mailroom.model.contacts import Membership
 from mailroom.model.scheme import Category

@@ -24,7 +24,7 @@ from mailroom.errors import TransportError, UntrustedHostError
 from mailroom.http import Credentials, HttpClient
 from mailroom.http import client as http_client
 from mailroom.jmap import JmapClient, Push, PushState
-from mailroom.jmap.client import Call
+from mailroom.jmap.calls import Call
 from mailroom.output import redaction
 from mailroom.output.logs import configure_logs, log
 from mailroom.sandbox import Reply, Request, Sandbox

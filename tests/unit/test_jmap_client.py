@@ -24,8 +24,9 @@ from mailroom.errors import (
 )
 from mailroom.http import Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
-from mailroom.jmap.client import Call
-from mailroom.jmap.wire import MailboxGet, parse_json
+from mailroom.jmap.calls import Call
+from mailroom.jmap.structuring import parse_json
+from mailroom.jmap.wire import MailboxGet
 from mailroom.model.mail import (
     Change,
     Mailbox,

@@ -16,7 +16,7 @@ from mailroom.account import open_account
 from mailroom.errors import MethodError, ServerError
 from mailroom.http import DEFAULT_BOUNDS, Bounds, Credentials, HttpClient
 from mailroom.jmap import JmapClient, JmapMailStore
-from mailroom.jmap.client import is_too_large
+from mailroom.jmap.calls import is_too_large
 from mailroom.jmap.history import JmapMailHistory
 from mailroom.jmap.messages import TOO_LARGE, MessageForm, Messages
 from mailroom.model.mail import Change, MailboxId, MessageId
