@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
 from mailroom.model.address_book import Contacts
+from mailroom.model.contacts import CardUid
 from mailroom.model.mail import Message, MessageId
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party, PartyKind, kind_of, shown
@@ -120,9 +122,28 @@ def judge_misplaced(overview: Overview, scheme: Scheme) -> Iterator[Finding]:
     if contacts:
         mail = held(contacts, "contacts in no triage group")
         yield _wrong(f"{mail}: label them, or `mailroom rescue` offers to move them to the Inbox")
+    shared = _shared_cards(overview.contacts) if misplaced.in_several_groups else {}
     for sender, groups in misplaced.in_several_groups.items():
         several = f"{shown(sender)} is in more than one triage group ({', '.join(groups)})"
-        yield _wrong(f"{several}: take them out of all but one")
+        way = "take them out of all but one"
+        beside = (shared[card.uid] for card in overview.contacts.cards(sender) if card.uid in shared)
+        if domain := next(beside, None):
+            way += f"; to decide otherwise about the domain, give {domain} a card of its own"
+        yield _wrong(f"{several}: {way}")
+
+
+def _shared_cards(contacts: Contacts) -> dict[CardUid, Party]:
+    """Return the cards that a domain shares with somebody, each with the domain."""
+    parties: dict[CardUid, list[Party]] = defaultdict(list)
+    for party in contacts.addresses():
+        for card in contacts.cards(party):
+            parties[card.uid].append(party)
+    shared = {}
+    for uid, those in parties.items():
+        domains = [party for party in those if kind_of(party) is PartyKind.DOMAIN]
+        if domains and len(domains) < len(those):
+            shared[uid] = domains[0]
+    return shared
 
 
 def _who(parties: Collection[Party], group: ContactGroup) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support import harm
-from tests.support.accounts import AccountUnderTest, add_contact, label
+from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, label
 from tests.support.behind import behind
 from tests.support.harm import Harm
 from tests.support.running import run_command, run_cycle, run_shown
@@ -92,6 +92,20 @@ def test_who_is_in_several_groups_is_told(account: AccountUnderTest) -> None:
         False,
         "gil@example.net is in more than one triage group (Feed, Jail): take them out of all but one",
     )
+
+
+def test_a_domain_on_their_card_is_told(account: AccountUnderTest) -> None:
+    """One card stands for one decision: what can be done is said, whichever of them has written."""
+    furnish_domains(account)
+    add_contact(account, "Gil", "gil@example.net", "*@example.net", groups=["Feed", "Jail domains"])
+    for sender in (GIL, ("Zoe", "zoe@example.net")):
+        account.receive([sender], "Screener")
+    told = [says for is_right, says in waiting(account) if is_right is False]
+    assert told == [
+        f"{who} is in more than one triage group (Feed, Jail domains): take them out of all but one; to "
+        "decide otherwise about the domain, give *@example.net a card of its own"
+        for who in ("gil@example.net", "everyone at example.net")
+    ]
 
 
 def test_a_sender_who_cannot_be_filed_is_told_after_the_cycle(account: AccountUnderTest) -> None:
