@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mailroom.errors import PreconditionFailedError, UserError
+from mailroom.errors import MethodError, PreconditionFailedError, UserError
 from mailroom.model.scripts import Scripts, SieveScripts
 from mailroom.rules.installing import Plan
 
@@ -26,8 +26,7 @@ def carry_out(port: SieveScripts, plan_for: Callable[[Scripts], Plan], agreed: P
         ServerError: The server fails or refuses.
     """
     for content in agreed.to_validate:
-        if reason := port.why_invalid(content):
-            raise UserError([f"nothing was changed: the server does not take the script: {reason}"])
+        _validate(port, content)
     for _ in range(MOST_LOOKS):
         scripts = port.read()
         plan = plan_for(scripts)
@@ -40,3 +39,12 @@ def carry_out(port: SieveScripts, plan_for: Callable[[Scripts], Plan], agreed: P
         except PreconditionFailedError:
             continue
     raise UserError(["somebody has changed the scripts meanwhile, and the rest is not done: run this again"])
+
+
+def _validate(port: SieveScripts, content: bytes) -> None:
+    try:
+        reason = port.why_invalid(content)
+    except MethodError as error:
+        raise UserError([f"nothing was changed: the script could not be checked: {error}"]) from error
+    if reason:
+        raise UserError([f"nothing was changed: the server does not take the script: {reason}"])

@@ -5,7 +5,7 @@ Twenty interruptions in a row end the same as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 
 import pytest
@@ -32,6 +32,9 @@ from tests.support.proxy import Exchange, Proxy
 from tests.support.running import settings_for
 
 THEIRS = b'require "fileinto";\r\nif header :contains "subject" "bill" { fileinto "Feed"; stop; }'
+LATER = [THEIRS + b"\r\n# %d\r\n" % number for number in range(2)]
+"""What the person makes of it."""
+
 OURS = "Mailroom"
 KINDS = [
     "urn:ietf:params:jmap:sieve",
@@ -75,14 +78,16 @@ class Site:
         """Look whether mail goes through a whole script: theirs as it was, or with the block, or ours."""
         self.proxy.check()
         active, scripts = self.account.active_script(), self.account.scripts()
-        if "mine" in scripts:
-            assert active == "mine"
-            assert part(scripts["mine"]).outside == THEIRS
-            if scripts["mine"] != THEIRS:
-                assert OURS in scripts, "what is included is there first"
-                assert THEIRS in [scripts[name] for name in scripts if name.startswith("mailroom-former-")]
-        else:
+        if "mine" not in scripts:
             assert active in {None, OURS}
+            return
+        assert active == ("other" if "other" in scripts else "mine")
+        outside, copies = part(scripts["mine"]).outside, formers(scripts)
+        assert outside in (THEIRS, *LATER)
+        if scripts["mine"] != outside:
+            assert OURS in scripts, "what is included is there first"
+            assert outside in copies
+            assert copies[0] == THEIRS, "the first one stays"
 
     def final(self) -> object:
         """Return all that there is, for comparison."""
@@ -103,10 +108,38 @@ def site(kind: str, request: pytest.FixtureRequest, *, has_script: bool) -> Iter
             yield Site(account, proxy)
 
 
-def and_back(site: Site) -> None:
-    """Install, and take it away again."""
+def formers(scripts: Mapping[str, bytes]) -> list[bytes]:
+    """Return what scripts were before, the first copy first."""
+    return [scripts[name] for name in sorted(scripts) if name.startswith("mailroom-former-")]
+
+
+def nothing(_: Site) -> None:
+    """Leave it as it is."""
+
+
+def written_anew_twice(site: Site) -> None:
+    """Install, and let the person write their script anew, so that a copy of before is in the way."""
     site.install()
-    site.remove()
+    for each in LATER:
+        site.account.put_script("mine", each)
+        if each != LATER[-1]:
+            site.install()
+
+
+def another_is_active(site: Site) -> None:
+    """Install, and let the person put their script out of use, with the block in it."""
+    site.install()
+    site.account.put_script("other", b"keep;\n")
+
+
+WORKS = [
+    pytest.param(nothing, Site.install, False, id="installed alone", marks=pytest.mark.slow),
+    pytest.param(nothing, Site.install, True, id="put into theirs"),
+    pytest.param(written_anew_twice, Site.install, True, id="put into theirs again", marks=pytest.mark.slow),
+    pytest.param(Site.install, Site.remove, False, id="taken away", marks=pytest.mark.slow),
+    pytest.param(Site.install, Site.remove, True, id="taken out of theirs"),
+    pytest.param(another_is_active, Site.remove, True, id="out of one not active", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(
@@ -116,33 +149,28 @@ def and_back(site: Site) -> None:
         pytest.param(True, id="after it is applied"),
     ],
 )
-@pytest.mark.parametrize(
-    "has_script",
-    [
-        pytest.param(False, id="nothing there", marks=pytest.mark.slow),
-        pytest.param(True, id="their script is active"),
-    ],
-)
-@pytest.mark.parametrize(
-    "work",
-    [
-        pytest.param(Site.install, id="installed"),
-        pytest.param(and_back, id="and taken away", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("before", "work", "has_script"), WORKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_cut_off_at_any_request_it_ends_the_same(
-    kind: str, work: Callable[[Site], None], has_script: bool, applied: bool, request: pytest.FixtureRequest
+    kind: str,
+    before: Callable[[Site], None],
+    work: Callable[[Site], None],
+    has_script: bool,
+    applied: bool,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Run again after a break, installing and taking away end as without one; theirs is active throughout."""
     with site(kind, request, has_script=has_script) as quiet:
+        before(quiet)
+        start = len(quiet.proxy.requests)
         work(quiet)
-        requests, expected = quiet.proxy.requests, quiet.final()
+        requests, expected = quiet.proxy.requests[start:], quiet.final()
     # What is read of mail and contacts before says only which rules there are to be.
     begin = next(at for at, each in enumerate(requests) if b"SieveScript" in each.body)
     for at in range(begin, len(requests)):
         with site(kind, request, has_script=has_script) as each:
-            each.proxy.plan = cut_off(at, applied=applied)
+            before(each)
+            each.proxy.plan = cut_off(len(each.proxy.requests) + at, applied=applied)
             with suppress(MailroomError):
                 work(each)
             each.check()
@@ -152,19 +180,28 @@ def test_cut_off_at_any_request_it_ends_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("before", "work", "has_script"), [each for each in WORKS if each.values[2]])
 @pytest.mark.parametrize("kind", KINDS)
-def test_twenty_interruptions_in_a_row(kind: str, request: pytest.FixtureRequest) -> None:
+def test_twenty_interruptions_in_a_row(
+    kind: str,
+    before: Callable[[Site], None],
+    work: Callable[[Site], None],
+    has_script: bool,
+    request: pytest.FixtureRequest,
+) -> None:
     """However often it breaks off, each time a little later, the end is the same, and nothing piles up."""
-    with site(kind, request, has_script=True) as quiet:
-        quiet.install()
+    with site(kind, request, has_script=has_script) as quiet:
+        before(quiet)
+        work(quiet)
         expected = quiet.final()
-    with site(kind, request, has_script=True) as each:
+    with site(kind, request, has_script=has_script) as each:
+        before(each)
         for number in range(20):
             at = len(each.proxy.requests) + number
             each.proxy.plan = cut_off(at, applied=bool(number % 2))
             with suppress(MailroomError):
-                each.install()
+                work(each)
             each.check()
         each.proxy.plan = Exchange.pass_on
-        each.install()
+        work(each)
         assert each.final() == expected
