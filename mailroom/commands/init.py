@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mailroom.account import Account
 from mailroom.commands.approve import (
@@ -23,7 +23,7 @@ from mailroom.commands.approve import (
 from mailroom.commands.check import check_at_the_end
 from mailroom.commands.credentials import INSTEAD, sign_in, unkept_secrets
 from mailroom.commands.inspection import inspect
-from mailroom.commands.installation import offer, read_installation
+from mailroom.commands.installation import Installation, offer, read_installation
 from mailroom.commands.rules import current_rules, is_same_rules, render_rules, show_next_step
 from mailroom.commands.setup import is_complete, preview_rule, show_items, show_preview
 from mailroom.errors import MailroomError, OutputError, UserError
@@ -34,6 +34,7 @@ from mailroom.output.files import write_file
 from mailroom.output.question import agrees, ask, can_ask
 from mailroom.output.streams import tell
 from mailroom.output.terminal import GREEN, RED, YELLOW, Progress, Terminal
+from mailroom.rules.installing import plan_installation
 from mailroom.settings.settings import DOTENV, Settings
 from mailroom.triage.approval import LeftOut, approving_category
 from mailroom.triage.items import Item, State
@@ -167,27 +168,37 @@ class _Guide:
         return not report.failed
 
     def write_rules(self) -> bool:
-        return (self.installs and self._install_rules()) or self._write_rules()
+        installation = None
+        if self.installs:
+            with Progress("reading the account"):
+                installation = read_installation(self.account, self.settings)
+        return self._install_rules(installation) if installation else self._write_rules(self.form)
 
-    def _install_rules(self) -> bool:
-        """Put them into force, where the server lets that be done; False where they are to be imported."""
-        with Progress("reading the account"):
-            installation = read_installation(self.account, self.settings)
-        if installation is None:
-            return False
+    def _install_rules(self, installation: Installation) -> bool:
+        """Put them into force, where the server lets that be done."""
         try:
             if offer(self.terminal, installation) is Exit.DONE:
                 return True
+            there = evolve(installation, scripts=installation.port.read())
+            plan = plan_installation(there.scripts, there.wanted)
+            if plan.changes:  # they do not want it
+                return self._write_rules("sieve")
+            if agrees(f"Let Mailroom put this into {plan.beside!r}, between marks of its own?"):
+                return offer(self.terminal, there, into_active=True, is_agreed=True) is Exit.DONE
         except UserError as error:
             for problem in error.problems:
                 self.terminal.paragraph(problem, "✗ ", RED)
-        self.terminal.line()
-        return False
+            self.terminal.paragraph(
+                "`mailroom init --format text -o FILE` goes on with rules to set up by hand."
+            )
+            return False
+        ask("Press Enter once they are in force:", WITHOUT_TERMINAL)
+        return True
 
-    def _write_rules(self) -> bool:
+    def _write_rules(self, form: str) -> bool:
         with Progress("reading the account"):
             listed = current_rules(self.account, self.settings.scheme)
-            text = render_rules(self.account, listed, self.form, can_approve=self.can_approve)
+            text = render_rules(self.account, listed, form, can_approve=self.can_approve)
         is_new = not is_same_rules(self.output, text)
         if is_new:
             is_there = self.output.exists()
@@ -195,7 +206,7 @@ class _Guide:
                 self.terminal.paragraph("It stays; `mailroom init -o FILE` writes these elsewhere.")
                 return False
             write_file(self.output, text, force=is_there)
-        show_next_step(self.terminal, listed, self.form, self.output)
+        show_next_step(self.terminal, listed, form, self.output)
         tree = MailboxTree(self.account.mail.read([]).mailboxes)
         if not is_new and any(each.total_messages for each in tree.named(self.settings.scheme.screener)):
             # Whatever brought it there: what tells of each rule is judged at the end.

@@ -173,6 +173,102 @@ def test_where_the_server_takes_rules_they_are_put_into_force(newcomer: Newcomer
         assert account.mailboxes_of(newcomer.gets_mail("News", "news@far.example")) == {"Screener"}
 
 
+THEIRS = b'require "fileinto";\r\nif header :is "x-kind" "bill" { fileinto "Feed"; stop; }'
+DO_THIS, INTO_THEIRS = "Do this? [y/N] ", "marks of its own? [y/N] "
+
+
+@pytest.fixture
+def with_script(newcomer: Newcomer) -> Newcomer:
+    """Somebody on a server that takes Sieve scripts, with one of their own that is active."""
+    account = newcomer.account
+    assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+    if isinstance(account, AccountOnSandbox):
+        account.offer_scripts("urn:ietf:params:jmap:sieve")
+    account.add_mailboxes({"Feed": None})
+    account.put_script("mine", THEIRS)
+    return newcomer
+
+
+class TestAScriptOfTheirs:
+    """Where a script of the person's own is active, it stays so, and rules go into it by their yes alone."""
+
+    def test_a_yes_puts_the_rules_into_it(self, with_script: Newcomer) -> None:
+        """After what goes in was shown; every byte of theirs stays, and a second time nothing is asked."""
+        account = with_script.account
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        with Dialogue("init", account.environment, with_script.home) as dialogue:
+            for question, answer in [*with_script.steps[:-1], (DO_THIS, "y")]:
+                dialogue.answers(question, answer)
+            assert "include :personal" in dialogue.answers(INTO_THEIRS, "y")
+            code, shown = dialogue.ends()
+        assert code == 0, shown
+        assert account.active_script() == "mine"
+        assert THEIRS in account.scripts()["mine"]
+        assert not (with_script.home / "mailrules.json").exists()
+        before = account.scripts()
+        with Dialogue("init", account.environment, with_script.home) as dialogue:
+            code, shown = dialogue.ends()
+        assert code == 0, shown
+        assert account.scripts() == before
+        if isinstance(account, AccountOnCyrus):
+            assert "Screener" in account.mailbox_names()
+            assert account.mailboxes_of(with_script.gets_mail("News", "news@far.example")) == {"Screener"}
+
+    def test_a_no_leaves_it_to_them(self, with_script: Newcomer) -> None:
+        """They put it in themselves; nothing is said of a file to import, which no such server takes."""
+        account = with_script.account
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        with Dialogue("init", account.environment, with_script.home) as dialogue:
+            for question, answer in [*with_script.steps[:-1], (DO_THIS, "y"), (INTO_THEIRS, "n")]:
+                dialogue.answers(question, answer)
+            dialogue.reads(IN_FORCE)
+            assert account.scripts()["mine"] == THEIRS
+            include = b'include :personal :optional "Mailroom";'
+            theirs = b'require "include";\r\n' + THEIRS + b"\r\n" + include + b"\r\n"
+            account.put_script("mine", theirs)
+            dialogue.types("")
+            code, shown = dialogue.ends()
+        assert code == 0, shown
+        assert "the rules of your settings are in force" in " ".join(shown.split())
+        assert account.scripts()["mine"] == theirs
+        assert not (with_script.home / "mailrules.json").exists()
+
+    def test_what_is_in_the_way_is_said_and_it_goes_on_there(self, with_script: Newcomer) -> None:
+        """A script that ends itself: once that is mended, the same command goes on."""
+        account = with_script.account
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        account.put_script("mine", THEIRS + b"\r\nstop;\r\n")
+        with Dialogue("init", account.environment, with_script.home) as dialogue:
+            for question, answer in [*with_script.steps[:-1], (DO_THIS, "y"), (INTO_THEIRS, "y")]:
+                dialogue.answers(question, answer)
+            code, shown = dialogue.ends()
+        told = " ".join(shown.split())
+        assert code == 1
+        assert "has a command that ends it for all mail" in told
+        assert "`mailroom init` goes on from here" in told
+        assert "`mailroom init --format text -o FILE` goes on with rules to set up by hand" in told
+        assert account.scripts()["mine"] == THEIRS + b"\r\nstop;\r\n"
+        assert not (with_script.home / "mailrules.json").exists()
+        account.put_script("mine", THEIRS)
+        with Dialogue("init", account.environment, with_script.home) as dialogue:
+            dialogue.answers(INTO_THEIRS, "y")
+            code, shown = dialogue.ends()
+        assert code == 0, shown
+
+    def test_a_no_to_all_of_it_writes_a_script_to_a_file(self, with_script: Newcomer) -> None:
+        """In Sieve, which their server speaks; nothing on the server is another."""
+        account = with_script.account
+        assert isinstance(account, AccountOnSandbox | AccountOnCyrus)
+        with Dialogue("init -o rules.sieve", account.environment, with_script.home) as dialogue:
+            for question, answer in [*with_script.steps[:-1], (DO_THIS, "n")]:
+                dialogue.answers(question, answer)
+            dialogue.answers(IN_FORCE, "")
+            code, shown = dialogue.ends()
+        assert code == 0, shown
+        assert account.scripts() == {"mine": THEIRS}
+        assert "jmapquery" in (with_script.home / "rules.sieve").read_text("utf-8")
+
+
 def test_whom_the_person_chooses_among_those_left_out_is_added(newcomer: Newcomer) -> None:
     """By their addresses; one that was not offered is asked for again."""
     with newcomer.begins(newcomer.account.environment) as dialogue:
