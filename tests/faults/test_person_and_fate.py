@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from types import MappingProxyType
 
 import pytest
 from attrs import frozen
@@ -23,10 +24,11 @@ from mailroom.journal.recording import entry_of
 from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.model.party import Party
 from mailroom.triage.report import Report
-from tests.faults.person import ACTS, SENDERS, TRIAGE_LABELS, Act, settle_in
-from tests.faults.witness import PROTECTED, Witness
+from tests.faults.acts import ACTS, Act, put_right
+from tests.faults.person import ALL_LABELS, TRIAGE_LABELS, settle_in
+from tests.faults.witness import PROTECTED, SPEAKING, Witness
 from tests.support import harm
-from tests.support.accounts import LABELS, furnish
+from tests.support.accounts import furnish, furnish_domains, furnish_lists
 from tests.support.given_time import NotedWaits
 from tests.support.harm import Choice
 from tests.support.interrupted import cycle
@@ -96,6 +98,12 @@ BETWEEN = ("arrive_and_label",) * 5 + (
     "write",
     "be_answered",
     "be_answered",
+    *(("arrive_and_label_domain", "arrive_and_label_list") * 2),
+    "arrive_over_list",
+    "label_domain",
+    "label_list",
+    "add_card_of_many",
+    "change_decision",
 )
 AMID = (
     "move",
@@ -108,6 +116,10 @@ AMID = (
     "edit_card",
     "delete_card",
     "rename_group",
+    "unlabel_one",
+    "label_whom",
+    "arrive_over_list",
+    "change_decision",
 )
 acts = st.builds(Act, st.sampled_from((*BETWEEN, *ACTS)), NUMBERS, NUMBERS)
 disturbances = st.builds(Act, st.sampled_from((*AMID, *AMID, *ACTS)), NUMBERS, NUMBERS)
@@ -138,6 +150,8 @@ class PersonAndFate(RuleBasedStateMachine):
         self.account = FaultyAccountOnSandbox(CRAMPED, is_over_jmap=self.is_over_jmap)
         self.resources.callback(self.account.close)
         furnish(self.account)
+        furnish_domains(self.account)
+        furnish_lists(self.account)
         self.person = settle_in(self.account)
         self.witness = Witness(self.person)
         self.lock = threading.Lock()
@@ -155,7 +169,7 @@ class PersonAndFate(RuleBasedStateMachine):
         with self.lock:
             for event in self.due(exchange.request):
                 if isinstance(event, Act):
-                    self.person.do(event)
+                    event.do(self.person)
                     seen["acts during a cycle"] += 1
                 else:
                     self.blows.append((event.harm, event.times))
@@ -186,13 +200,13 @@ class PersonAndFate(RuleBasedStateMachine):
     def live(self, several: list[Act]) -> None:
         """The account has a life before Mailroom comes."""
         for act in several:
-            self.person.do(act)
+            act.do(self.person)
 
     @rule(several=st.lists(acts, min_size=1, max_size=4), schedule=schedules)
     def cycle_after_acts(self, several: list[Act], schedule: Schedule) -> None:
         """The person does several things, and a cycle follows, during which anything may happen."""
         for act in several:
-            self.person.do(act)
+            act.do(self.person)
         self.run_cycle(schedule)
 
     @rule(schedule=schedules)
@@ -207,10 +221,8 @@ class PersonAndFate(RuleBasedStateMachine):
         if taking_back is None:
             return
         seen["takings back"] += 1
-        self.witness.taken_back.update(
-            each.party for each in taking_back.decisions if each.category.is_undecided
-        )
-        report = self.work(schedule, lambda: self.mailroom.triage.apply(taking_back.decisions))
+        undone: dict[str, bool] = {each.party: each.category.is_undecided for each in taking_back.decisions}
+        report = self.work(schedule, lambda: self.mailroom.triage.apply(taking_back.decisions), undone)
         self.note(report, Cause.UNDO, taking_back.entries)
 
     def run_cycle(self, schedule: Schedule) -> Report | None:
@@ -226,13 +238,19 @@ class PersonAndFate(RuleBasedStateMachine):
             moment = BEGINNING + timedelta(minutes=len(self.entries))
             self.entries.insert(0, entry_of(report, cause, moment, takes_back))
 
-    def work(self, schedule: Schedule, do: Callable[[], Report]) -> Report | None:
-        """Let Mailroom do something while the schedule is carried out; None where it broke off."""
+    def work(
+        self, schedule: Schedule, do: Callable[[], Report], undone: Mapping[str, bool] = MappingProxyType({})
+    ) -> Report | None:
+        """Let Mailroom do something while the schedule is carried out; None where it broke off.
+
+        Args:
+            undone: On whom the last decision is taken back, each with whether nothing is decided then.
+        """
         self.moments.clear()
         self.schedule = list(schedule)
         self.person.disturbed.clear()
         self.person.renamed.clear()
-        self.witness.moment()
+        self.witness.begin(undone)
         report: Report | None = None
         try:
             report = do()
@@ -257,7 +275,7 @@ class PersonAndFate(RuleBasedStateMachine):
         """When person and fate have ceased, two cycles later nothing is left to do."""
         with self.resources:
             self.proxy.check()
-            self.person.put_right()
+            put_right(self.person)
             for _ in range(CYCLES_UNTIL_QUIET):
                 assert self.run_cycle([]) is not None
             self.check_quiet()
@@ -277,29 +295,24 @@ class PersonAndFate(RuleBasedStateMachine):
         """Labels that are still on have their reason; nothing of a filed sender waits."""
         moment = self.witness.moment()
         labels = {x: where for x, where in moment.mail.items() if where & set(TRIAGE_LABELS)}
-        labelled = {self.person.senders[x] for x in labels}
+        labelled = self.witness.labelled(moment)
         for message, mailboxes in moment.mail.items():
-            if mailboxes & set(LABELS):
+            if mailboxes & ALL_LABELS:
                 assert ARCHIVED_KEYWORD not in moment.keywords[message], f"{message} is still marked"
             if mailboxes & PROTECTED:
                 assert "@MailroomError" not in mailboxes, f"{message} is protected and bears a mark"
-            if mailboxes & set(TRIAGE_LABELS):
+            if mailboxes & SPEAKING:
                 in_conflict = mailboxes & PROTECTED and len(labels) > 1
                 assert "@MailroomError" in mailboxes or in_conflict, (
-                    f"{message} keeps {mailboxes & set(LABELS)} for no reason"
+                    f"{message} keeps {mailboxes & ALL_LABELS} for no reason"
                 )
-        for _, email in SENDERS:
-            sender = email.lower()
-            groups = triage_groups_of(list(moment.cards.values()), sender)
-            if len(groups) == 1 and sender not in labelled:
-                waiting = [
-                    message
-                    for message, where in moment.mail.items()
-                    if self.person.senders.get(message) == sender
-                    and "Screener" in where
-                    and not where & PROTECTED
-                ]
-                assert not waiting, f"{sender} is in {groups} and their mail waits in Screener"
+            if "Screener" in mailboxes and not mailboxes & (PROTECTED | SPEAKING):
+                parties = self.person.mail[message].parties
+                standing = {x: triage_groups_of([*moment.cards.values()], x) for x in parties}
+                first = next((x for x in parties if standing[x] or x in labelled), None)
+                assert first in labelled or not first or len(standing[first]) > 1, (
+                    f"{first} is in {standing[first]} and {message} waits in Screener"
+                )
 
 
 class OverJmap(PersonAndFate):

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from attrs import define, field, frozen
 
 from mailroom.model.mail import ARCHIVED_KEYWORD, SETTLED_KEYWORD, WARNED_KEYWORD
 from mailroom.model.notes import NoteKind
 from mailroom.sandbox.store.messages import SEEN
-from tests.faults.person import SENDERS, TRIAGE_LABELS, Person
+from tests.faults.acts import RENAMED
+from tests.faults.person import ALL_GROUPS, ALL_LABELS, EVERYBODY, SCOPES, SHARED, TRIAGE_LABELS, Person
 from tests.support import vcards
-from tests.support.accounts import GROUPS, LABELS
+from tests.support.accounts import DOMAIN_GROUPS, DOMAIN_LABEL, GROUPS, LABELS
 from tests.support.observer import addresses, is_group, members, triage_groups_of, values, without_members
+from tests.support.scenarios import everybody_at
 
 PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
 MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)
+SPEAKING = frozenset((*TRIAGE_LABELS, *SCOPES))
 TAKES_BACK = "@ToScreener"
 NOTES = frozenset(kind.keyword for kind in NoteKind)
 """What the journal's messages bear, at first: they are Mailroom's own."""
 GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0], None), strict=True))
 """None for the label that takes a decision back: its sender is in no triage group then."""
+PLACES_OF_GROUP = dict(
+    zip(ALL_GROUPS, [{"Inbox", "Archive"}, {"Feed"}, {"Paper Trail"}, {"Jail"}] * 2, strict=True)
+)
+"""Where the mail of a contact group goes; what was read goes to the Archive rather than to the Inbox."""
 
 
 @frozen
@@ -30,27 +39,58 @@ class Moment:
     Attributes:
         mail: The mailboxes of each message.
         keywords: The keywords of each message.
+        threads: The conversation of each message.
     """
 
     mail: dict[str, frozenset[str]]
     keywords: dict[str, frozenset[str]]
     cards: dict[str, bytes]
+    threads: dict[str, str]
+
+    def groups_of(self, party: str) -> set[str]:
+        """Return the triage groups that a sender, a domain or a list is in."""
+        return triage_groups_of([*self.cards.values()], party)
+
+    def cards_of(self, party: str) -> list[bytes]:
+        """Return the cards that stand for a sender, a domain or a list."""
+        return [x for x in self.cards.values() if not is_group(x) and party in addresses(x)]
 
 
 @define
 class Witness:
-    """Knows whom the person has ever decided on, and says of each change whether Mailroom may make it.
+    """Knows on whom the person has ever decided, and says of each change whether Mailroom may make it.
+
+    A party is a sender by their address, everybody at a domain (``*@dom.example``), or a list (``<id>``).
 
     Attributes:
-        decided: Senders that were labelled, or that were in a triage group, at some time.
-        taken_back: Senders that had the label which takes a decision back, at some time.
+        decided: Parties that were labelled, or that were in a triage group, at some time.
+        taken_back: Parties that had the label which takes a decision back, at some time.
+        said: For each party the groups that labels have said since Mailroom began what it is doing; None
+            for none.
+        open: Parties of whom a label spoke when it began.
+        undone: Parties of whom it takes back what was decided last.
     """
 
     person: Person
     decided: set[str] = field(factory=set)
     taken_back: set[str] = field(factory=set)
+    said: dict[str, set[str | None]] = field(factory=lambda: defaultdict(set))
+    open: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     _owners: dict[str, set[str]] = field(factory=dict)
     _notes: set[str] = field(factory=set)
+
+    def begin(self, undone: Mapping[str, bool] = MappingProxyType({})) -> None:
+        """Know that Mailroom begins to do something.
+
+        Args:
+            undone: On whom the last decision is taken back, each with whether nothing is decided then.
+        """
+        self.said.clear()
+        self.undone = frozenset(undone)
+        self.taken_back.update(party for party, is_undecided in undone.items() if is_undecided)
+        self.moment()
+        self.open = frozenset(self.said)
 
     def moment(self) -> Moment:
         """Return the account as it is now, and learn from it."""
@@ -60,32 +100,53 @@ class Witness:
         messages = [x for x in store.messages.values() if x.id not in self._notes]
         mail = {x.id: frozenset(names[mailbox] for mailbox in x.mailbox_ids) for x in messages}
         keywords = {x.id: x.keywords for x in messages}
-        cards = dict(self.person.account.cards())
-        self._learn(mail, cards)
-        return Moment(mail, keywords, cards)
+        threads = {x.id: x.thread_id for x in messages}
+        now = Moment(mail, keywords, dict(self.person.account.cards()), threads)
+        self._learn(now)
+        return now
 
-    def _learn(self, mail: dict[str, frozenset[str]], cards: dict[str, bytes]) -> None:
-        for message, mailboxes in mail.items():
-            if mailboxes & set(TRIAGE_LABELS):
-                self.decided.add(self.person.senders[message])
-            if TAKES_BACK in mailboxes:
-                self.taken_back.add(self.person.senders[message])
-        for card in cards.values():
+    def subject(self, message: str, now: Moment) -> str | None:
+        """Return of whom the labels on a message speak; None where nobody can know, or of nobody."""
+        mailboxes, received = now.mail[message], self.person.mail[message]
+        labels, scopes = mailboxes & set(TRIAGE_LABELS), mailboxes & set(SCOPES)
+        if not labels or len(scopes) > 1:
+            return None
+        if not scopes:
+            return received.sender
+        if DOMAIN_LABEL not in scopes:
+            return received.list_id or None
+        everybody = everybody_at(received.sender)
+        return None if everybody == SHARED and labels != {TAKES_BACK} else everybody
+
+    def labelled(self, now: Moment) -> set[str]:
+        """Return of whom labels speak."""
+        return {
+            subject
+            for message, mailboxes in now.mail.items()
+            if mailboxes & SPEAKING and (subject := self.subject(message, now))
+        }
+
+    def _learn(self, now: Moment) -> None:
+        for message, mailboxes in now.mail.items():
+            if mailboxes & SPEAKING and (subject := self.subject(message, now)):
+                for label in mailboxes & set(TRIAGE_LABELS):
+                    self.said[subject].add(_group_of(label, subject))
+                self.decided.add(subject)
+                self.taken_back |= {subject} if TAKES_BACK in mailboxes else set()
+        for card in now.cards.values():
             if not is_group(card):
                 for uid in values(card, "UID"):
                     self._owners.setdefault(uid, set()).update(addresses(card))
-        for _, email in SENDERS:
-            if triage_groups_of(list(cards.values()), email.lower()):
-                self.decided.add(email.lower())
+        self.decided.update(party for party in EVERYBODY if now.groups_of(party))
 
     def compare(self, before: Moment, after: Moment) -> None:
         """Raise AssertionError where Mailroom has done what it may not do."""
         if before == after:
             return
         assert before.mail.keys() == after.mail.keys(), "Mailroom made or destroyed a message"
-        for message, mailboxes in after.mail.items():
-            if mailboxes != before.mail[message]:
-                self._check_message(message, before.mail[message], mailboxes, after)
+        for message in after.mail:
+            if after.mail[message] != before.mail[message]:
+                self._check_message(message, before, after)
             if after.keywords[message] != before.keywords[message]:
                 _check_keywords(message, before, after)
         for name in before.cards.keys() - after.cards.keys():
@@ -96,59 +157,106 @@ class Witness:
             elif card != before.cards[name]:
                 self._check_group(before.cards[name], card)
 
-    def _check_message(
-        self, message: str, before: frozenset[str], after: frozenset[str], now: Moment
-    ) -> None:
-        sender, changed = self.person.senders[message], before ^ after
+    def _check_message(self, message: str, before: Moment, now: Moment) -> None:
+        was, after = before.mail[message], now.mail[message]
+        parties, changed = self.person.mail[message].parties, was ^ after
         assert after, f"{message} is in no mailbox"
         assert "Family" not in changed, "mail in a mailbox of the person's own was moved"
-        if before & PROTECTED:
-            assert changed <= set(LABELS), "protected mail was moved"
+        if was & PROTECTED:
+            assert changed <= ALL_LABELS, "protected mail was moved"
         if message in self.person.answers and changed <= {"Screener", "Inbox"} and "Inbox" in after:
             return  # it answers the person, so that no decision is needed
-        if sender not in self.decided:
-            assert changed <= MARKS, f"mail of {sender}, whom nobody decided on, was moved"
-        if sender in self.person.disturbed:
+        if self.decided.isdisjoint(parties):
+            # Of a label that says nothing to the point, nothing is done; in the Trash it just comes off.
+            allowed = ALL_LABELS if was & PROTECTED else MARKS
+            assert changed <= allowed, f"mail of {parties}, on whom nobody decided, was moved"
+        self._check_labels(message, before, now)
+        if not self.person.disturbed.intersection(parties):
+            self._check_place(message, before, now)
+
+    def _check_labels(self, message: str, before: Moment, now: Moment) -> None:
+        """Look whether what came off a message is done."""
+        was = before.mail[message]
+        lost = (was - now.mail[message]) & SPEAKING
+        subject = self.subject(message, before)
+        if not lost or self._comes_off_by_itself(message, before):
+            return
+        assert subject, f"{message} lost {lost}, which says nothing about anybody"
+        if subject in self.person.disturbed:
             return  # the person is changing the very contacts under Mailroom's hands
-        if before & PROTECTED and len(before & set(TRIAGE_LABELS)) > 1:
-            return  # a conflict where no mark may go: its labels just come off
-        for label in (before - after) & set(TRIAGE_LABELS):
-            groups = triage_groups_of(list(now.cards.values()), sender)
-            wanted = GROUP_OF_LABEL[label]
+        assert not lost <= set(SCOPES), f"{message} lost {lost} and keeps what it says"
+        for label in lost - set(SCOPES):
+            groups, wanted = now.groups_of(subject), _group_of(label, subject)
             is_right = wanted in groups if wanted else not groups
-            assert is_right, f"{sender} lost {label} and is in {groups}"
+            assert is_right, f"{subject} lost {label} and is in {groups}"
+
+    def _comes_off_by_itself(self, message: str, now: Moment) -> bool:
+        """Whether a label may come off with nothing done.
+
+        In a protected mailbox no mark may go beside a label that is left to the person. And one on a
+        conversation may speak of others in it alone.
+        """
+        mailboxes = now.mail[message]
+        beside = [x for x, thread in now.threads.items() if thread == now.threads[message] and x != message]
+        if any(now.mail[x] & mailboxes & set(TRIAGE_LABELS) for x in beside):
+            return True
+        subject = self.subject(message, now)
+        in_conflict = len(mailboxes & set(TRIAGE_LABELS)) > 1
+        shares = any(len(addresses(card)) > 1 for card in now.cards_of(subject)) if subject else True
+        return bool(mailboxes & PROTECTED and (in_conflict or shares))
+
+    def _check_place(self, message: str, before: Moment, now: Moment) -> None:
+        """Look whether a message went where the first of those wants it on whom something is decided."""
+        was, after = before.mail[message], now.mail[message]
+        parties = self.person.mail[message].parties
+        gained = after - was - ALL_LABELS
+        if was <= ALL_LABELS:
+            gained -= {"Screener", "Inbox"}  # rather than being nowhere
+        if not gained or self.undone.intersection(parties):
+            return  # what is taken back goes to where it was
+        # A label that has come off, or has got another beside it since, may be known to Mailroom or not.
+        waiting = self.open & self.labelled(before)
+        allowed: set[str] = set()
+        for party in parties:
+            groups = now.groups_of(party)
+            allowed.update(*(PLACES_OF_GROUP[group] for group in groups))
+            is_taken_back = None in self.said.get(party, ())
+            allowed |= {"Screener"} if is_taken_back else set()
+            if (groups or party in waiting) and not is_taken_back:
+                break
+        assert gained <= allowed, f"{message} of {parties} went to {gained} and belongs in {allowed}"
 
     def _check_deleted_card(self, name: str, before: Moment) -> None:
         card = before.cards[name]
         assert not is_group(card), "Mailroom deleted a contact group"
         assert name not in self.person.cards, "Mailroom deleted a card that the person wrote"
-        (address,) = addresses(card)
-        assert address in self.taken_back, f"the card of {address} was deleted and nobody took it back"
+        party = _party_of(card)
+        assert party in self.taken_back, f"the card of {party} was deleted and nobody took it back"
         (uid,) = values(card, "UID")
         holders = [x for x in before.cards.values() if is_group(x) and uid in members(x)]
-        assert not holders, f"the card of {address} was deleted while it was in a contact group"
+        assert not holders, f"the card of {party} was deleted while it was in a contact group"
 
     def _check_new_card(self, card: bytes, now: Moment) -> None:
         assert not is_group(card), "Mailroom made a contact group"
-        (address,) = addresses(card)
-        assert address in self.decided, f"{address} got a card and nobody decided on them"
+        party = _party_of(card)
+        assert party in {*self.said, *self.undone}, f"{party} got a card and nobody decided on them"
         ours = Counter(
             x
             for name, each in now.cards.items()
             if not is_group(each) and name not in self.person.cards
             for x in addresses(each)
         )
-        assert ours[address] == 1, f"{address} got a second card"
-        if address not in self.person.disturbed:
-            theirs = [x for x in now.cards.values() if not is_group(x) and address in addresses(x)]
-            assert len(theirs) == 1, f"{address} had a card and got another"
+        for each in addresses(card):
+            assert ours[each] == 1, f"{each} got a second card"
+            if each not in self.person.disturbed:
+                assert len(now.cards_of(each)) == 1, f"{each} had a card and got another"
 
     def _check_group(self, before: bytes, after: bytes) -> None:
         assert is_group(before), "Mailroom changed a card that is no contact group"
         (title,) = values(before, "FN")
         is_over_jmap = self.person.account.is_over_jmap
         # Over JMAP a group goes by its identifier, and nothing tells that it has just got another name.
-        assert title in GROUPS or (is_over_jmap and title in self.person.renamed), (
+        assert title in ALL_GROUPS or (is_over_jmap and title in self.person.renamed), (
             f"Mailroom changed the contact group {title}"
         )
         if is_over_jmap:  # the server writes it anew as a whole
@@ -156,8 +264,37 @@ class Witness:
         else:
             assert without_members(before, exactly=True) == without_members(after, exactly=True)
         assert len(members(after)) == len(set(members(after))), f"a member stands twice in {title}"
-        for uid in set(members(before)) ^ set(members(after)):
-            assert self._owners.get(uid, set()) & self.decided, f"{uid} came into or went out of {title}"
+        group = title.removesuffix(RENAMED.format(""))
+        for uid in set(members(after)) - set(members(before)):
+            self._check_member(uid, f"came into {title}", {group})
+        for uid in set(members(before)) - set(members(after)):
+            self._check_member(uid, f"went out of {title}", {*ALL_GROUPS, None} - {group})
+
+    def _check_member(self, uid: str, what: str, wanted: set[str | None]) -> None:
+        """Look whether labels say that a card's membership changes, of all for whom it stands."""
+        owners = self._owners.get(uid, set())
+        if owners & self.undone:
+            return
+        assert any(self.said[x] & wanted for x in owners & self.said.keys()), f"{uid} {what}"
+        many = {x for x in owners if x[0] in "*<"}
+        if many and not owners & self.person.disturbed:
+            assert any(self.said.get(x) for x in many), f"{many} {what}, and only a sender was meant"
+
+
+def _group_of(label: str, party: str) -> str | None:
+    """Return the group that stands for what a label says of a party."""
+    group = GROUP_OF_LABEL[label]
+    return DOMAIN_GROUPS[GROUPS.index(group)] if group and party.startswith("*@") else group
+
+
+def _party_of(card: bytes) -> str:
+    """Return for whom Mailroom has made a card: the list's may have the address by which one writes to it."""
+    lists = [x for x in addresses(card) if x.startswith("<")]
+    if lists:
+        (party,) = lists
+    else:
+        (party,) = addresses(card)
+    return party
 
 
 def _check_keywords(message: str, before: Moment, after: Moment) -> None:
