@@ -155,7 +155,7 @@ class Witness:
             if name not in before.cards:
                 self._check_new_card(card, after)
             elif card != before.cards[name]:
-                self._check_group(before.cards[name], card)
+                self._check_group(before.cards[name], card, after)
 
     def _check_message(self, message: str, before: Moment, now: Moment) -> None:
         was, after = before.mail[message], now.mail[message]
@@ -231,7 +231,10 @@ class Witness:
         assert not is_group(card), "Mailroom deleted a contact group"
         assert name not in self.person.cards, "Mailroom deleted a card that the person wrote"
         party = _party_of(card)
-        assert party in self.taken_back, f"the card of {party} was deleted and nobody took it back"
+        # Who writes by the posting address on a list's card is the list.
+        assert self.taken_back.intersection(addresses(card)), (
+            f"the card of {party} was deleted and nobody took it back"
+        )
         (uid,) = values(card, "UID")
         holders = [x for x in before.cards.values() if is_group(x) and uid in members(x)]
         assert not holders, f"the card of {party} was deleted while it was in a contact group"
@@ -251,7 +254,7 @@ class Witness:
             if each not in self.person.disturbed:
                 assert len(now.cards_of(each)) == 1, f"{each} had a card and got another"
 
-    def _check_group(self, before: bytes, after: bytes) -> None:
+    def _check_group(self, before: bytes, after: bytes, now: Moment) -> None:
         assert is_group(before), "Mailroom changed a card that is no contact group"
         (title,) = values(before, "FN")
         is_over_jmap = self.person.account.is_over_jmap
@@ -266,25 +269,41 @@ class Witness:
         assert len(members(after)) == len(set(members(after))), f"a member stands twice in {title}"
         group = title.removesuffix(RENAMED.format(""))
         for uid in set(members(after)) - set(members(before)):
-            self._check_member(uid, f"came into {title}", {group})
+            self._check_member(uid, f"came into {title}", {group}, now)
         for uid in set(members(before)) - set(members(after)):
-            self._check_member(uid, f"went out of {title}", {*ALL_GROUPS, None} - {group})
+            self._check_member(uid, f"went out of {title}", {*ALL_GROUPS, None} - {group}, now)
 
-    def _check_member(self, uid: str, what: str, wanted: set[str | None]) -> None:
-        """Look whether labels say that a card's membership changes, of all for whom it stands."""
+    def _check_member(self, uid: str, what: str, wanted: set[str | None], now: Moment) -> None:
+        """Look whether labels say that a card's membership changes, of each kind of party it stands for."""
         owners = self._owners.get(uid, set())
         if owners & self.undone:
             return
         assert any(self.said[x] & wanted for x in owners & self.said.keys()), f"{uid} {what}"
-        many = {x for x in owners if x[0] in "*<"}
-        if many and not owners & self.person.disturbed:
-            assert any(self.said.get(x) for x in many), f"{many} {what}, and only a sender was meant"
+        if owners & self.person.disturbed:
+            return
+        there = {
+            x
+            for card in now.cards.values()
+            if not is_group(card) and uid in values(card, "UID")
+            for x in addresses(card)
+        }
+        meant = {_kind(x, there) for x in there & self.said.keys()}
+        assert meant == {_kind(x, there) for x in there}, f"{there} {what}, and only {meant} was meant"
 
 
 def _group_of(label: str, party: str) -> str | None:
     """Return the group that stands for what a label says of a party."""
     group = GROUP_OF_LABEL[label]
     return DOMAIN_GROUPS[GROUPS.index(group)] if group and party.startswith("*@") else group
+
+
+def _kind(party: str, on_card: set[str]) -> str:
+    """Return what kind of party one is; the address by which one writes to a list is the list on its card."""
+    if party.startswith("*@"):
+        return "domain"
+    return (
+        "list" if {party, f"<{party.replace('@', '.')}>"} & {x for x in on_card if x[0] == "<"} else "sender"
+    )
 
 
 def _party_of(card: bytes) -> str:
