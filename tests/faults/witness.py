@@ -79,6 +79,7 @@ class Witness:
     undone: frozenset[str] = frozenset()
     _owners: dict[str, set[str]] = field(factory=dict)
     _notes: set[str] = field(factory=set)
+    _cards: dict[str, bytes] = field(factory=dict)
 
     def begin(self, undone: Mapping[str, bool] = MappingProxyType({})) -> None:
         """Know that Mailroom begins to do something.
@@ -133,6 +134,9 @@ class Witness:
                     self.said[subject].add(_group_of(label, subject))
                 self.decided.add(subject)
                 self.taken_back |= {subject} if TAKES_BACK in mailboxes else set()
+        if now.cards == self._cards:
+            return
+        self._cards = now.cards
         for card in now.cards.values():
             if not is_group(card):
                 for uid in values(card, "UID"):
