@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mailroom.model.address_book import SendersCards
 from mailroom.model.contacts import Card, CardUid
@@ -28,12 +28,11 @@ def shared_card_conflicts(filings: Iterable[Filing]) -> dict[Party, str]:
     conflicts = {}
     for sharing in by_card.values():
         if len({filing.group for filing in sharing}) > 1:
-            senders = " and ".join(sorted(shown(filing.decision.party) for filing in sharing))
-            for filing in sharing:
-                conflicts[filing.decision.party] = (
-                    f"{senders} share a contact card, which can be in one group only: decide the same "
-                    "about all of them"
-                )
+            parties = [filing.decision.party for filing in sharing]
+            names = " and ".join(sorted(map(shown, parties)))
+            remedy = _domain_off(parties) or "decide the same about all of them"
+            says = f"{names} share a contact card, which can be in one group only: {remedy}"
+            conflicts.update(dict.fromkeys(parties, says))
     return conflicts
 
 
@@ -47,7 +46,7 @@ def _why_not_alone(filing: Filing, contacts: SendersCards) -> str:
     changed = {uid for _, uid in filing.arrivals | filing.departures}
     for card in contacts.cards(party):
         if card.uid in changed and (other := _other_on(card, party)):
-            return f"{shown(other)} has the same contact card: {_remedy(card, party)}"
+            return f"{shown(other)} has the same contact card: {_remedy(card, party, other)}"
     return ""
 
 
@@ -63,7 +62,20 @@ def _kind_on(card: Card, party: Party) -> PartyKind:
     return PartyKind.LIST if any(is_posting_address(each, party) for each in lists) else kind_of(party)
 
 
-def _remedy(card: Card, party: Party) -> str:
+def _remedy(card: Card, party: Party, other: Party) -> str:
     if card.is_list:
         return "take the line List-Id out of its note"
+    if kind_of(party) is PartyKind.DOMAIN:
+        return _domain_off([party, other])
     return f"give {shown(party)} a card of their own"
+
+
+def _domain_off(sharing: Sequence[Party]) -> str:
+    """Say what parts a domain from others on a card; empty where none is, or they are all domains.
+
+    Whatever is decided, a domain is in another group than senders and lists.
+    """
+    domains = sorted(party for party in sharing if kind_of(party) is PartyKind.DOMAIN)
+    if not domains or len(domains) == len(sharing):
+        return ""
+    return f"take {' and '.join(domains)} off it, and a decision about the domain makes a card of its own"

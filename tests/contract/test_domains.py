@@ -222,7 +222,7 @@ def test_one_senders_label_decides_about_nobody_else_at_their_domain(domains: Ac
     add_contact(domains, "The shop", EVERYBODY, ANN[1], groups=["Imbox domains"])
     anns = domains.receive([ANN], "Inbox", "@ToJail")
     (rejected,) = run_cycle(domains).rejected
-    assert "a card of their own" in rejected.reason
+    assert "give ann@shop.example a card of their own" in rejected.reason
     assert groups_of(domains, EVERYBODY) == ["Imbox domains"]
     assert domains.mailboxes_of(anns) == {"Inbox", "@ToJail", "@MailroomError"}
 
@@ -306,18 +306,22 @@ def test_a_renamed_group_is_told_by_its_new_name(account: AccountUnderTest) -> N
     )
 
 
+@pytest.mark.parametrize("groups", [(), ("Feed",)], ids=["undecided", "half decided"])
 def test_a_domain_and_one_of_its_senders_on_one_card_are_left_to_the_person(
-    domains: AccountUnderTest,
+    domains: AccountUnderTest, groups: tuple[str, ...]
 ) -> None:
     """What is said can be done: the same decision about both would be in two groups all the same."""
-    name = f"{add_contact(domains, *ANN, EVERYBODY)}.vcf"
+    name = f"{add_contact(domains, *ANN, EVERYBODY, groups=groups)}.vcf"
     labelled = [
         domains.receive([ANN], "Screener", "@ToFeed"),
         domains.receive([BOB], "Screener", "@ToFeed", DOMAIN_LABEL),
     ]
     reasons = {each.reason for each in run_cycle(domains).rejected}
-    assert any("take *@shop.example off it, and that domain gets a card of its own" in x for x in reasons)
-    assert not any("decide the same" in x for x in reasons)
+    remedy = "take *@shop.example off it, and a decision about the domain makes a card of its own"
+    assert any(remedy in each for each in reasons)
+    assert [
+        each for each in reasons if remedy not in each and "give ann@shop.example a card" not in each
+    ] == []
     domains.put_card(name, domains.cards()[name].replace(EVERYBODY.encode(), b"else@far.example"))
     run_cycle(domains)
     assert [domains.mailboxes_of(x) for x in labelled] == [{"Feed"}, {"Feed"}]
