@@ -14,7 +14,7 @@ from attrs import evolve
 
 from mailroom.errors import UserError
 from mailroom.model.address_book import AddressBook, Advance, Contacts, untold
-from mailroom.model.mail import MessageId, Snapshot
+from mailroom.model.mail import Snapshot
 from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party
 from mailroom.model.ports import Conversations, MailStore, Update
@@ -35,7 +35,14 @@ from mailroom.triage.plan import Filing
 from mailroom.triage.report import ADDRESS_BOOK, NOTHING_SWEPT, Answer, Forecast, Report, Standing
 from mailroom.triage.ruling import labelled_parties, subject_of
 from mailroom.triage.stragglers import Stragglers
-from mailroom.triage.telling import forecast_of_file, report_of_cycle, report_of_file
+from mailroom.triage.telling import (
+    forecast_of_cycle,
+    forecast_of_file,
+    left_to_the_person,
+    report_of_cycle,
+    report_of_file,
+)
+from mailroom.triage.told import Told
 from mailroom.triage.unfinished import Unfinished
 from mailroom.triage.view import MAX_READ_ALONG_MESSAGES, MailView, ViewReader
 from mailroom.triage.warnings import find_accepted
@@ -80,12 +87,11 @@ class Triage:
         self._reader = ViewReader(mail, scheme, most, book.has_lists)
         self._clock = clock
         self._pauses: Pauses[Task] = Pauses(clock)
-        self._told: frozenset[MessageId] = frozenset()
+        self._told = Told()
         self._just_archived = JustArchived(mail)
         self._lookout = Lookout(self._reader, mail, book, own=own, pauses=self._pauses, clock=clock)
         self._carrier = Carrier(mail, book, self._reader, self._just_archived)
         self._unfinished = Unfinished()
-        self._told_of_book: frozenset[str] = frozenset()
         replies = None
         if conversations:
             replies = Replies(mail, book, scheme, conversations, own=lambda: self._lookout.own, clock=clock)
@@ -174,13 +180,12 @@ class Triage:
             update = self._conclude(work, view.layout, snapshot, names)
         self._just_archived.note(update.snapshot)
         self._pauses.settle(work.refusals(), work.held)
-        report = report_of_cycle(work, view.layout, snapshot, update, told=self._told, names=names)
-        report = evolve(report, filed=tuple(map(self._unfinished.completed, report.filed)))
-        report = evolve(report, filed=(*self._unfinished.take_untold(), *report.filed))
-        self._unfinished.note(work, work.filings.keys())
-        report = self._with_what_is_unreadable(report, view, has_read_contacts=contacts is not None)
-        self._told = frozenset(work.rejected) | view.left_out.keys()
+        report = report_of_cycle(work, view.layout, snapshot, update, told=self._told.messages, names=names)
+        report = self._unfinished.complete(report, work)
         has_read_contacts = contacts is not None
+        book_left_out = self._book.left_out() if has_read_contacts else None
+        report = self._told.with_unreadable(report, view.left_out, book_left_out)
+        self._told.messages = frozenset(work.rejected) | view.left_out.keys()
         swept = NOTHING_SWEPT
         if self._looks_into_screener:
             swept = self.stragglers.sweep_after(
@@ -212,13 +217,7 @@ class Triage:
             )
             # The mail of who is filed has moved by then.
             stragglers = tuple(each for each in found if each[0].decision.party not in work.filings)
-        marked = view.marked.messages
-        left = work.left_to_the_person(view.marked, view.layout).items()
-        rejected = tuple((marked[message_id], reason) for message_id, reason in left)
-        released = work.all_released(view.marked)
-        return Forecast(
-            work.foreseen(), rejected, view.left_out, stragglers, released=released, replies=replies
-        )
+        return forecast_of_cycle(work, view, stragglers, replies)
 
     def apply(self, decisions: Iterable[Decision], advance: Advance = untold) -> Report:
         """Carry out decisions that a file holds, by the steps of a cycle; other senders are left to one.
@@ -266,21 +265,12 @@ class Triage:
         self._settle(work, view, contacts)
         file_those_with_card(work, view, contacts)
         snapshot, misplaced = self.stragglers.read_screener(view.layout, contacts)
-        left = work.left_to_the_person(view.marked, view.layout)
+        left = left_to_the_person(work, view.marked, view.layout)
         messages = tuple(snapshot.messages.values())
         replies = self.stragglers.find_replies(messages, contacts, view.layout)
         return Overview(
             view.layout, messages, contacts, self._lookout.own, misplaced, left, view.left_out, replies
         )
-
-    def _with_what_is_unreadable(self, report: Report, view: MailView, *, has_read_contacts: bool) -> Report:
-        """Add what could not be read and has not been told before."""
-        unreadable = {x: reason for x, reason in view.left_out.items() if x not in self._told}
-        if not has_read_contacts:
-            return evolve(report, unreadable=unreadable)
-        left_out = frozenset(self._book.left_out())
-        new, self._told_of_book = sorted(left_out - self._told_of_book), left_out
-        return evolve(report, unreadable=unreadable, unreadable_contacts=tuple(new))
 
     def _settle(self, work: Work, view: MailView, contacts: Contacts) -> None:
         """Take in of whom the labels in conversations speak."""

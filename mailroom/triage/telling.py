@@ -7,9 +7,12 @@ from collections.abc import Collection, Mapping
 from mailroom.model.mail import MailboxId, MessageId, Snapshot
 from mailroom.model.party import Party
 from mailroom.model.ports import Update
+from mailroom.triage.conversations import Released
 from mailroom.triage.layout import Layout
-from mailroom.triage.report import Forecast, Rejected, Report, Unmarked, Warned
+from mailroom.triage.plan import Filing
+from mailroom.triage.report import Answer, Forecast, Rejected, Report, Unmarked, Warned
 from mailroom.triage.ruling import sender_of, subject_of
+from mailroom.triage.view import MailView
 from mailroom.triage.work import Work
 
 
@@ -47,7 +50,7 @@ def report_of_cycle(
             # Else it needs nobody, or was deleted meanwhile.
             if not rejection.drops_label and message_id in before.messages
         ),
-        released=work.all_released(before),
+        released=all_released(work, before),
         failed=work.postponed | work.failed,
         unmarked=tuple(
             Unmarked(before.messages[x], reason) for x, reason in work.refused.items() if x in before.messages
@@ -66,6 +69,27 @@ def report_of_file(work: Work, marked: Snapshot, layout: Layout) -> Report:
     return Report(filed=work.filed(marked), failed=failed, set_aside=work.set_aside)
 
 
+def forecast_of_cycle(
+    work: Work, view: MailView, stragglers: tuple[tuple[Filing, int], ...], replies: tuple[Answer, ...]
+) -> Forecast:
+    """Say what the next cycle would do.
+
+    Args:
+        stragglers: How mail of senders decided on before would be swept after it, and how much.
+        replies: What would be let out of Screener because it answers the person.
+    """
+    marked = view.marked
+    left = left_to_the_person(work, marked, view.layout).items()
+    return Forecast(
+        work.foreseen(),
+        tuple((marked.messages[message_id], reason) for message_id, reason in left),
+        view.left_out,
+        stragglers,
+        released=all_released(work, marked),
+        replies=replies,
+    )
+
+
 def forecast_of_file(work: Work, marked: Snapshot, layout: Layout) -> Forecast:
     """Say what would become of what a person says otherwise than by labels."""
     left = _not_filed(work, marked, layout)
@@ -80,3 +104,26 @@ def _not_filed(work: Work, marked: Snapshot, layout: Layout) -> dict[Party, str]
         if (party := subject_of(marked.messages[message_id], layout))
     }
     return rejected | work.postponed | work.set_aside | work.failed
+
+
+def left_to_the_person(work: Work, marked: Snapshot, layout: Layout) -> dict[MessageId, str]:
+    """Return why labelled messages are not worked off, where that needs the person."""
+    left = {x: rejection.reason for x, rejection in work.rejected.items() if not rejection.drops_label}
+    reasons = work.postponed | work.failed
+    coming_off = {message.id for message, _ in all_released(work, marked)}
+    for message in marked.messages.values():
+        if message.id in coming_off:
+            continue
+        if layout.is_labelled(message) and (party := subject_of(message, layout)) in reasons:
+            left[message.id] = reasons[party]
+    return left
+
+
+def all_released(work: Work, marked: Snapshot) -> tuple[Released, ...]:
+    """Return the messages of which the label just comes off, alone or in a conversation."""
+    dropped = (
+        (marked.messages[message_id], rejection.reason)
+        for message_id, rejection in work.rejected.items()
+        if rejection.drops_label and message_id in marked.messages
+    )
+    return (*work.coming_off.values(), *dropped)

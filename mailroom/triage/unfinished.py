@@ -13,7 +13,7 @@ from attrs import evolve
 
 from mailroom.model.party import Party
 from mailroom.triage.plan import Filing
-from mailroom.triage.report import Filed
+from mailroom.triage.report import Filed, Report
 from mailroom.triage.work import Task, Work, task_of
 
 
@@ -31,23 +31,25 @@ class Unfinished:
             yield
         except BaseException:
             # No label leads the next cycle back to them.
-            self._untold += tuple(map(self.completed, work.ended))
-            self.note(work, {each.filing.decision.party for each in work.ended})
+            self._untold += tuple(map(self._completed, work.ended))
+            self._note(work, {each.filing.decision.party for each in work.ended})
             raise
 
-    def take_untold(self) -> tuple[Filed, ...]:
-        """Return who was filed for good by cycles that broke off; once."""
-        untold, self._untold = self._untold, ()
-        return untold
+    def complete(self, report: Report, work: Work) -> Report:
+        """Add what cycles that broke off did before, and who was filed for good by them; each once."""
+        filed = (*self._untold, *map(self._completed, report.filed))
+        self._untold = ()
+        self._note(work, work.filings.keys())
+        return evolve(report, filed=filed)
 
-    def note(self, work: Work, ended: Collection[Party] = ()) -> None:
+    def _note(self, work: Work, ended: Collection[Party] = ()) -> None:
         """Remember what was begun, and forget what has ended or is not wanted any more.
 
         Args:
             ended: The senders who are filed.
         """
         begun = {
-            task_of(filing.decision): self.completed(
+            task_of(filing.decision): self._completed(
                 Filed(
                     filing,
                     work.moved[party],
@@ -61,7 +63,7 @@ class Unfinished:
         wanted = {task_of(each) for each in work.decisions if each.party not in ended}
         self._begun = {task: each for task, each in (self._begun | begun).items() if task in wanted}
 
-    def completed(self, filed: Filed) -> Filed:
+    def _completed(self, filed: Filed) -> Filed:
         """Return how a sender was filed, with all that was done for it before."""
         earlier = self._begun.get(task_of(filed.filing.decision))
         if earlier is None:

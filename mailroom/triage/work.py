@@ -264,27 +264,6 @@ class Work:
         senders = (task_of(decision) for decision in self.decisions if decision.party in self.failed)
         return {*senders, *self.refused}
 
-    def left_to_the_person(self, marked: Snapshot, layout: Layout) -> dict[MessageId, str]:
-        """Return why labelled messages are not worked off, where that needs the person."""
-        left = {x: rejection.reason for x, rejection in self.rejected.items() if not rejection.drops_label}
-        reasons = self.postponed | self.failed
-        coming_off = {message.id for message, _ in self.all_released(marked)}
-        for message in marked.messages.values():
-            if message.id in coming_off:
-                continue
-            if layout.is_labelled(message) and (party := subject_of(message, layout)) in reasons:
-                left[message.id] = reasons[party]
-        return left
-
-    def all_released(self, marked: Snapshot) -> tuple[Released, ...]:
-        """Return the messages of which the label just comes off, alone or in a conversation."""
-        dropped = (
-            (marked.messages[message_id], rejection.reason)
-            for message_id, rejection in self.rejected.items()
-            if rejection.drops_label and message_id in marked.messages
-        )
-        return (*self.coming_off.values(), *dropped)
-
     def foreseen(self) -> tuple[tuple[Filing, int], ...]:
         """Return how the parties would be filed, each with how many of their messages would move."""
         return tuple((filing, self.moved[party]) for party, filing in self.filings.items())

@@ -22,6 +22,7 @@ from mailroom.service.loop import run_cycle
 from mailroom.triage.cycle import Triage
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import find_layout
+from mailroom.triage.telling import all_released, left_to_the_person
 from mailroom.triage.work import Work
 from tests.support.default_account import FEED, GROUPS, MAILBOXES, SCHEME
 from tests.support.memory import Book, View, World
@@ -226,8 +227,8 @@ def test_a_message_whose_label_comes_off_is_not_left_to_the_person_too() -> None
     marked = Snapshot("", {x.id: x for x in (off, stays)})
     work = Work((), {}, {off.id: (off, "the label speaks of another")}, failed={ANN: "refused"})
     layout = find_layout(MAILBOXES, SCHEME)
-    assert work.left_to_the_person(marked, layout) == {stays.id: "refused"}
-    assert work.all_released(marked) == ((off, "the label speaks of another"),)
+    assert left_to_the_person(work, marked, layout) == {stays.id: "refused"}
+    assert all_released(work, marked) == ((off, "the label speaks of another"),)
 
 
 def test_a_mark_that_an_earlier_process_left_does_not_meet_a_later_label() -> None:

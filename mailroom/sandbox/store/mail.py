@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from mailroom.sandbox.store.changes import ChangeLog
 from mailroom.sandbox.store.messages import SEEN, Addresses, Attachment, Mailbox, Message, Timeline
+from mailroom.sandbox.store.threads import thread_of
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def bare_subject(subject: str) -> str:
-    """Return a subject without what answering puts before it (RFC 5256 section 2.1, as far as usual)."""
-    return re.sub(r"^(?:(?:re|fwd?|aw|wg)\s*:\s*)+", "", subject.strip(), flags=re.IGNORECASE)
 
 
 class Mail:
@@ -161,7 +156,7 @@ class Mail:
                 answers = (*answers, self.messages[in_reply_to].message_id)
                 thread_id = self.messages[in_reply_to].thread_id
             else:
-                thread_id = self._thread_of(frozenset(answers), subject) or f"T{id[1:]}"
+                thread_id = thread_of(frozenset(answers), subject, self.messages.values()) or f"T{id[1:]}"
             message = Message(
                 id=id,
                 thread_id=thread_id,
@@ -272,14 +267,6 @@ class Mail:
         """Return the messages of a mailbox, oldest first."""
         with self.lock:
             return [self.messages[id] for id in self.mailboxes[self.mailbox_id(mailbox)].timeline]
-
-    def _thread_of(self, answers: frozenset[str], subject: str) -> str | None:
-        """Return the thread in which a message belongs that names these Message-IDs, if there is one."""
-        for message in self.messages.values() if answers else ():
-            is_related = message.message_id in answers or not answers.isdisjoint(message.answers)
-            if is_related and bare_subject(message.subject) == bare_subject(subject):
-                return message.thread_id
-        return None
 
     def _join_thread(self, message: Message) -> None:
         thread = self.threads.setdefault(message.thread_id, [])
