@@ -40,8 +40,22 @@ def unreadable_cards(reasons: Mapping[str, str], where: str) -> list[str]:
     if not reasons:
         return []
     cards = [f"{name!r} ({reason})" for name, reason in reasons.items()]
+    return [f"contact cards{where} that cannot be read: {_few(cards)}"]
+
+
+def unread_notes(names: Collection[str]) -> list[str]:
+    """Say the notes of which cards could not be read, a few by name; nothing where all could."""
+    if not names:
+        return []
+    return [
+        "contact cards whose notes are too large to be read, so that nobody knows which mailing lists they "
+        f"name, and nothing is done about any list: {_few([*map(repr, names)])}; shorten the notes"
+    ]
+
+
+def _few(cards: Sequence[str]) -> str:
     more = f", and {len(cards) - SHOWN_CARDS} more" if len(cards) > SHOWN_CARDS else ""
-    return [f"contact cards{where} that cannot be read: {', '.join(cards[:SHOWN_CARDS])}{more}"]
+    return ", ".join(cards[:SHOWN_CARDS]) + more
 
 
 def unreadable_groups(names: Mapping[str, str]) -> list[str]:

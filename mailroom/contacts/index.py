@@ -50,6 +50,10 @@ class CardIndex:
         """Return every contact card that is no group, by its key."""
         yield from self._entries.items()
 
+    def entry(self, key: str) -> CardEntry | None:
+        """Return what is kept of the card with a key."""
+        return self._entries.get(key)
+
     def addresses(self) -> Iterable[Party]:
         """Return every party that a card stands for."""
         return self._by_address.keys()

@@ -63,6 +63,11 @@ class ContactsView:
 
     _books: KnownCards
     _groups: Sequence[KnownGroup]
+    _knows_lists: bool = True
+
+    def knows_lists(self) -> bool:
+        """Whether it is known of every card which mailing lists it stands for."""
+        return self._knows_lists
 
     def cards(self, party: Party) -> Sequence[Card]:
         """Every card that stands for a party, in the order of the books, the one that is written first.

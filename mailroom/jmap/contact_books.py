@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mailroom.contacts.caution import unreadable_cards, unreadable_groups, why_unsure, why_without_groups
+from mailroom.contacts.caution import (
+    unread_notes,
+    unreadable_cards,
+    unreadable_groups,
+    why_unsure,
+    why_without_groups,
+)
 from mailroom.errors import ServerError
 from mailroom.jmap.client import JmapClient
 from mailroom.jmap.contact_groups import Group
@@ -94,6 +100,9 @@ class ContactBooks:
 
     def left_out(self) -> list[str]:
         """Say what is there and could not be read; see `AddressBook.left_out`."""
+        return [*self._unreadable(), *unread_notes(self._replica.unread_notes.values())]
+
+    def _unreadable(self) -> list[str]:
         return unreadable_cards(self._replica.unreadable, "") if self.chosen_id else []
 
     def why_no_card(self) -> str:
@@ -108,7 +117,7 @@ class ContactBooks:
 
     def why_unsure(self) -> str:
         """Say what keeps anybody from knowing everything that is there; empty where nothing does."""
-        return why_unsure(self.left_out())
+        return why_unsure(self._unreadable())
 
     def may_write(self, book_ids: Collection[str]) -> bool:
         """Whether what is in these books may be changed."""

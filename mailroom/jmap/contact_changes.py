@@ -1,4 +1,4 @@
-"""The calls that ask what has changed in an account's contacts (RFC 9610), and how much they tell."""
+"""The calls that read an account's contacts (RFC 9610), or what has changed, and how much they tell."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def calls_for_changes(since: str, first: int, most: int, properties: Sequence[st
         Call("ContactCard/changes", {"sinceState": since, "maxChanges": most}),
         get_cards(result_of(first + 1, "ContactCard/changes", "/created"), properties),
         get_cards(result_of(first + 1, "ContactCard/changes", "/updated"), properties),
+    ]
+
+
+def calls_for_page(position: int, most: int, properties: Sequence[str]) -> list[Call]:
+    """Return the calls that read some of the cards from a position on, and the address books."""
+    query: Json = {"position": position, "limit": most, "calculateTotal": True}
+    return [
+        GET_BOOKS,
+        Call("ContactCard/query", query),
+        get_cards(result_of(1, "ContactCard/query", "/ids"), properties),
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mailroom.contacts.index import CardIndex
 from mailroom.errors import MethodError, ProtocolError, ServerError
-from mailroom.jmap.calls import Answer, Call, is_too_large, result_of
+from mailroom.jmap.calls import Answer, Call, is_too_large
 from mailroom.jmap.client import MAX_READ_ATTEMPTS, JmapClient
 from mailroom.jmap.contact_cards import NOTES, PROPERTIES, ReadCard, id_of, read_card
-from mailroom.jmap.contact_changes import GET_BOOKS, Read, calls_for_changes, get_cards
+from mailroom.jmap.contact_changes import Read, calls_for_changes, calls_for_page
 from mailroom.jmap.contact_groups import Group
 from mailroom.jmap.contact_wire import AddressBookGet, AddressBookObject, ContactCardChanges, ContactCardGet
 from mailroom.jmap.paging import Paging
@@ -41,6 +41,8 @@ class ContactReplica:
         groups: The contact groups by their ids.
         books: The address books.
         unreadable: Why a card that is there could not be read, by its id.
+        unread_notes: The names of cards whose notes are larger than any answer, by their ids: which lists
+            they stand for is not known until they change.
         state: The server's name for what is known; empty where all has to be read.
         account_id: The account that it was read from.
         changes_read: How often something new was read; it only grows.
@@ -52,7 +54,6 @@ class ContactReplica:
         self._triage_groups = groups
         self._keeps_all_members = False
         self.account_id = ""
-        self._page_cards = PAGE_CARDS
         self._written: set[str] = set()
         self._told: set[str] = set()
         self._heard: tuple[str, Sequence[Answer]] | None = None
@@ -60,6 +61,7 @@ class ContactReplica:
         self.groups: dict[str, Group] = {}
         self.books: tuple[AddressBookObject, ...] = ()
         self.unreadable: dict[str, str] = {}
+        self.unread_notes: dict[str, str] = {}
         self.state = ""
         self.changes_read = 0
 
@@ -168,59 +170,59 @@ class ContactReplica:
         """Take a card out, if it is there."""
         self.groups.pop(card_id, None)
         self.unreadable.pop(card_id, None)
+        self.unread_notes.pop(card_id, None)
         self.cards.forget(card_id)
 
     def _read_all(self) -> None:
         self.state = ""
-        changes = 0
-        while changes < MAX_READ_ATTEMPTS:
-            try:
-                if state := self._read_pages():
-                    self.state = state
-                    return
-                changes += 1
-            except ServerError as error:
-                if not is_too_large(error) or not self._asks_for_less():
-                    raise
+        for _ in range(MAX_READ_ATTEMPTS):
+            if state := self._read_pages():
+                self.state = state
+                return
         raise ServerError("the contacts change faster than they can be read")
 
-    def _asks_for_less(self) -> bool:
-        """Ask for less at once from now on; return whether there is less."""
-        if self._page_cards > 1:
-            self._page_cards = max(1, self._page_cards // 4)
-            return True
-        # A note may be larger than any answer. Who is known counts for more than which lists are.
-        has_notes, self._properties = NOTES in self._properties, PROPERTIES
-        self._page_cards = PAGE_CARDS if has_notes else 1
-        return has_notes
-
     def _read_pages(self) -> str:
-        """Read page after page; return the state all of it is of, or nothing where it changed on the way."""
+        """Read page after page; return the state all of it is of, or nothing where it changed on the way.
+
+        Where a page is too large, those from there on are of fewer cards. A note may be larger than any
+        answer: then that card is read without it, for who is known counts for more than which lists are.
+        """
         self.changes_read += 1
         self.groups.clear()
         self.unreadable.clear()
+        self.unread_notes.clear()
         self.cards.clear()
         paging, states = Paging("ContactCard/query"), set[str]()
-        limit = min(self._page_cards, self._client.session.limits.max_objects_in_get)
+        most = limit = min(PAGE_CARDS, self._client.session.limits.max_objects_in_get)
+        properties = self._properties
         while True:
-            query: Json = {"position": paging.position, "limit": limit, "calculateTotal": True}
-            books, found, cards = self._client.call(
-                [
-                    GET_BOOKS,
-                    Call("ContactCard/query", query),
-                    get_cards(result_of(1, "ContactCard/query", "/ids"), self._properties),
-                ]
-            )
+            try:
+                books, found, cards = self._client.call(calls_for_page(paging.position, limit, properties))
+            except ServerError as error:
+                if not is_too_large(error) or (limit == 1 and properties == PROPERTIES):
+                    raise
+                if limit == 1:
+                    properties = PROPERTIES
+                limit = max(1, limit // 4)
+                continue
             self.books = tuple(books.as_record(AddressBookGet).list_)
             page = found.as_record(Query)
             states.add(self._take(cards).state)
             limit = max(1, min(limit, limit * PAGE_BYTES // cards.response_bytes))
+            if properties != self._properties:
+                self._note_unread(page.ids)
+                properties, limit = self._properties, most
             if len(states) > 1:
                 return ""
             paging.take(page.ids)
             # No server has to tell the total, or to fill a page: then only an empty one is surely the last.
             if not page.ids or (page.total is not None and paging.position >= page.total):
                 return states.pop()
+
+    def _note_unread(self, ids: Iterable[str]) -> None:
+        for card_id in ids:
+            if entry := self.cards.entry(card_id):
+                self.unread_notes[card_id] = entry.name or entry.uid
 
     def _read_changes(self) -> bool:
         """Read what has changed; return whether that can be known."""

@@ -88,7 +88,7 @@ class JmapAddressBook:
 
     def latest(self) -> ContactsView:
         """Return the last reading with what was changed here since; see `AddressBook.latest`."""
-        return ContactsView(self._replica.cards, self._books.groups())
+        return ContactsView(self._replica.cards, self._books.groups(), not self._replica.unread_notes)
 
     def problems(self) -> Sequence[str]:
         """Say why nothing may be written, and what to do; see `AddressBook.problems`."""

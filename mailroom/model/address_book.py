@@ -29,6 +29,10 @@ class SendersCards(Protocol):
         """The names of the contact groups that have this card as a member."""
         ...
 
+    def knows_lists(self) -> bool:
+        """Whether it is known of every card which mailing lists it stands for."""
+        ...
+
 
 class Contacts(SendersCards, Protocol):
     """A view of the address book as of one moment; no request is made to look into it."""

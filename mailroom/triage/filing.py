@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list[Decision]:
     """File the senders that have a card, and return the decisions about the others; writes nothing."""
     layout, marked = view.layout, view.marked.messages
-    _reject_domains(work, view, contacts)
+    _reject_unready(work, view, contacts)
     without_card = []
     domains = domains_of(work, contacts, layout)
     for decision in work.hopeful_decisions:
@@ -67,22 +67,31 @@ def file_those_with_card(work: Work, view: MailView, contacts: Contacts) -> list
     return [x for x in without_card if x.party not in work.failed and task_of(x) not in work.held]
 
 
-def _reject_domains(work: Work, view: MailView, contacts: Contacts) -> None:
-    """Leave to the person what cannot be decided about a domain; what stands already is no new decision."""
-    marked, there = view.marked.messages, frozenset(contacts.group_names())
-    renamed = contacts.renamed_groups(view.layout.destinations.keys())
+def _reject_unready(work: Work, view: MailView, contacts: Contacts) -> None:
+    """Leave to the person what cannot be decided about a domain or a list."""
+    marked = view.marked.messages
     for decision in work.hopeful_decisions:
-        stands = any(decision.group in contacts.groups(x.uid) for x in contacts.cards(decision.party))
-        if kind_of(decision.party) is not PartyKind.DOMAIN or decision.category.is_undecided or stands:
-            continue
-        reason = why_shared(domain_of(decision.party))
-        if not reason and decision.group not in there:
-            reason = _why_no_group(decision, renamed)
+        reason = _why_not_ready(decision, view.layout, contacts)
         if reason and decision.message_ids:
             work.rejected |= reject([marked[x] for x in decision.message_ids], reason, view.layout)
             work.decisions = tuple(each for each in work.decisions if each is not decision)
         elif reason:
             work.fail(decision.party, reason)
+
+
+def _why_not_ready(decision: Decision, layout: Layout, contacts: Contacts) -> str:
+    """Say why nothing can be decided about a domain or a list; what stands already is no new decision."""
+    kind = kind_of(decision.party)
+    if kind is PartyKind.LIST and not contacts.knows_lists():
+        return "the note of a contact card is too large to be read, and may name it (see `mailroom check`)"
+    stands = any(decision.group in contacts.groups(x.uid) for x in contacts.cards(decision.party))
+    if kind is not PartyKind.DOMAIN or decision.category.is_undecided or stands:
+        return ""
+    if reason := why_shared(domain_of(decision.party)):
+        return reason
+    if decision.group in contacts.group_names():
+        return ""
+    return _why_no_group(decision, contacts.renamed_groups(layout.destinations.keys()))
 
 
 def _why_no_group(decision: Decision, renamed: Mapping[str, str]) -> str:

@@ -40,6 +40,10 @@ class CardsAfter(SendersCards):
         """Return the cards that are there already; a new one is of who is filed, and has nothing waiting."""
         return self.now.cards(address)
 
+    def knows_lists(self) -> bool:
+        """Whether it is known of every card which mailing lists it stands for."""
+        return self.now.knows_lists()
+
     def groups(self, uid: CardUid) -> Collection[str]:
         """Return the groups of a card."""
         staying = {name for name in self.now.groups(uid) if (name, uid) not in self.left}

@@ -118,6 +118,10 @@ class Nobody:
         """No group."""
         return ()
 
+    def knows_lists(self) -> bool:
+        """Whether it is known of every card which mailing lists it stands for: there is none."""
+        return True
+
 
 @define
 class Ruling:
@@ -148,12 +152,18 @@ class Ruling:
         return next((x for x in self.counting(parties) if self._rank(x) is not None), None)
 
     def counting(self, parties: Sequence[Party]) -> Sequence[Party]:
-        """Return about which of a message's parties a decision can count for it, who counts most first."""
+        """Return about which of a message's parties a decision can count for it, who counts most first.
+
+        As long as a list may be decided on without that being known, what it delivers goes nowhere by others.
+        """
         lists = [x for x in parties if kind_of(x) is PartyKind.LIST]
         if len(lists) > 1:
             ranks = {x: len(self.groups) if (rank := self._rank(x)) is None else rank for x in lists}
             lists.sort(key=ranks.__getitem__)
-        return lists if self.is_own(parties) else [*lists, *(x for x in parties if x not in lists)]
+        is_unsure = bool(lists) and not self.contacts.knows_lists()
+        return (
+            lists if is_unsure or self.is_own(parties) else [*lists, *(x for x in parties if x not in lists)]
+        )
 
     def is_own(self, parties: Iterable[Party]) -> bool:
         """Whether the person wrote it themselves, or may have."""

@@ -219,6 +219,9 @@ class View:
     def groups(self, uid: CardUid) -> Collection[str]:
         return {name for name, members in self.members.items() if uid in members}
 
+    def knows_lists(self) -> bool:
+        return True
+
     def group_names(self) -> Sequence[str]:
         return list(self.members)
 

@@ -58,6 +58,9 @@ class People:
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
 
+    def knows_lists(self) -> bool:
+        return True
+
     def group_names(self) -> Sequence[str]:
         return []
 

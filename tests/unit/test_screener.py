@@ -31,6 +31,9 @@ class Book:
         uids = self.of_address.get(party, [party] if party in self.members else [])
         return [Card(CardUid(uid), uid) for uid in uids]
 
+    def knows_lists(self) -> bool:
+        return True
+
     def groups(self, uid: CardUid) -> Collection[str]:
         return self.members[uid]
 
