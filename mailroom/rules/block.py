@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 from attrs import frozen
@@ -29,6 +30,9 @@ _HALF = re.compile(
 )
 _MARK = re.compile(rb"^# (?:>>>|<<<) Mailroom\b", re.MULTILINE)
 _LINE_END = re.compile(rb"\r?\n")
+MOST_INCLUDES: Final = 50
+"""Of so many it is looked whether mail comes to them."""
+
 _MARKS: Final = 4
 """Two halves, each between two."""
 
@@ -127,7 +131,7 @@ def reach_of_ours(content: bytes) -> Reach:
         commands = commands_of(content)
     except UnreadableError:
         return Reach.UNKNOWN
-    places = [each.start for each in _includes(commands)]
+    places = [each.start for each in islice(_includes(commands), MOST_INCLUDES)]
     places += [parted.at] if parted.state is BlockState.OURS else []
     reaches = {reach_of(commands, place) for place in places}
     return next((each for each in (Reach.ALL, Reach.UNKNOWN) if each in reaches), Reach.NEVER)

@@ -82,9 +82,14 @@ def standing_of(scripts: Scripts, wanted: Wanted) -> Standing:
         return Standing.ABSENT
     if active.name == NAME:
         return _standing_of_ours(active, wanted)
-    if is_same(active.content, wanted.rules.encode()):  # the person has put them there themselves
+    if _is_all_of(active, wanted):
         return Standing.CURRENT
     return _standing_in(active, scripts.named(NAME), wanted)
+
+
+def _is_all_of(theirs: Script, wanted: Wanted) -> bool:
+    """Whether a script is the rules and nothing else: the person has put them there, or renamed ours."""
+    return any(is_same(theirs.content, each) for each in (wanted.rules.encode(), wanted.script))
 
 
 def _standing_in(theirs: Script, ours: Script | None, wanted: Wanted) -> Standing:
@@ -112,7 +117,7 @@ def _standing_of_ours(ours: Script | None, wanted: Wanted) -> Standing:
 def is_seen_in_force(scripts: Scripts, wanted: Wanted) -> bool:
     """Whether mail comes to the rules, of which `standing_of` says that they are current."""
     active = scripts.active
-    if active is None or active.name == NAME or is_same(active.content, wanted.rules.encode()):
+    if active is None or active.name == NAME or _is_all_of(active, wanted):
         return active is not None
     return reach_of_ours(active.content) is Reach.ALL
 
@@ -128,8 +133,10 @@ def why_not_in_force(scripts: Scripts) -> str:
             f"the active script is that of your vacation reply ({active.name!r}), which the server puts in "
             "place of any other when you set one"
         )
-    else:
+    elif whose(active.content) is Ownership.THEIRS:
         instead = f"the active script is {active.name!r}, which does not have them"
+    else:
+        instead = f"the active script is {active.name!r}, which has older ones under a name of yours"
     return f"{there} is there, but {instead}" if there else instead
 
 

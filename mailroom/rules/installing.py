@@ -143,7 +143,8 @@ def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) 
     reach = reach_of_end(outside)
     if reach is Reach.NEVER:
         return Plan(standing, problems=(_why_nothing_goes_behind(active),))
-    theirs = {active.name: outside}
+    # Of a vacation reply the server makes the script anew; and room for copies is scarce.
+    theirs = {} if active.name == VACATION_REPLY else {active.name: outside}
     steps = _ours(scripts, wanted, theirs) if wanted.can_include else _copies(scripts, wanted, theirs)
     edit = ScriptChange(contents={active.id: put(outside, wanted.block)})
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))

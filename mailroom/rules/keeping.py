@@ -53,6 +53,8 @@ def plan_removal(scripts: Scripts) -> Plan:
         does += [f"delete the script {each.name!r}" for each in removed]
     if including and not (including.is_active and ours):
         remarks.append(f"your script {including.name!r} includes {NAME!r} by a line of your own: take it out")
+    renamed = [each.name for each in theirs if whose(each.content) is Ownership.OURS]
+    remarks += [f"your script {name!r} is Mailroom's by a name of your own, and stays" for name in renamed]
     stay = [each.name for each in kept if each not in removed]
     remarks += [f"the copy {name!r} stays: what is in it is nowhere else" for name in stay]
     return Plan(Standing.ABSENT, tuple(changes), tuple(does), tuple(problems), remarks=tuple(remarks))

@@ -212,10 +212,12 @@ class TestBeside:
     def test_it_is_said_that_the_server_writes_a_vacation_reply_anew(self, account: Account) -> None:
         """Cyrus does, without our block, and leaves its script active when the reply is off."""
         account.put_script(VACATION, REPLY)
+        assert "that of your vacation reply" in judged(account)[1]
         done = install(account, "--into-active")
         assert done.code == 0
         assert "writes it anew without the block" in " ".join(done.output.split())
         assert REPLY in account.scripts()[VACATION]
+        assert formers(account) == [], "the server makes it anew, and a copy would take the room of theirs"
 
     def test_behind_a_command_that_ends_their_script_nothing_is_put(self, account: Account) -> None:
         """It would not count, and nobody would notice: it is said, and not a byte is written."""
@@ -387,6 +389,21 @@ class TestTakenAway:
         self.uninstall(account)
         assert ("Mailroom" in account.scripts()) is is_active
         assert account.scripts()["mine"] == theirs
+
+    def test_ours_under_a_name_of_theirs_is_theirs(self, account: Account) -> None:
+        """It is in force as long as it is active, is not deleted, and both are said."""
+        install(account)
+        ours = account.scripts()["Mailroom"]
+        account.put_script("my rules", ours)
+        account.delete_script("Mailroom")
+        assert judged(account) == (True, "the rules of your settings are in force, in your script 'my rules'")
+        assert "your script 'my rules' is Mailroom's by a name of your own" in " ".join(
+            self.uninstall(account).output.split()
+        )
+        assert account.scripts() == {"my rules": ours}
+        account.add_mailboxes({"News": None})
+        done = run_command(account.environment, "check", MAILROOM_MAILBOX_FEED="News").output
+        assert "'my rules', which has older ones under a name of yours" in " ".join(done.split())
 
     def test_an_edited_block_in_a_script_that_is_not_active_is_said(self, account: Account) -> None:
         """It stays, as one in the active script does."""

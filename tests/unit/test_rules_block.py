@@ -205,6 +205,7 @@ def test_a_long_script_is_read_in_a_moment() -> None:
     ):
         assert part(script).state in {BlockState.NONE, BlockState.EDITED}
         assert reach_of_end(script) in {UNKNOWN, ALL}
+        assert reach_of_ours(script) in {UNKNOWN, ALL, NEVER}
 
 
 @pytest.mark.parametrize("half", [b"# >>> Mailroom needs", b"# >>> Mailroom rules"])

@@ -15,7 +15,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SUITE = "trixie"
+SUITE = os.environ.get("NEWER_DEBIAN", "trixie")
+"""Which release of Debian; `sid` has Cyrus 3.12, which offers Sieve scripts by the name of RFC 9661, too."""
+
 PACKAGES = ("cyrus-imapd", "cyrus-caldav", "libc-bin", "coreutils", "bash", "util-linux")
 ACCOUNT_FILES = ("passwd", "group")
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
