@@ -53,7 +53,14 @@ class Service:
         self.upkeep.do_if_due()
 
 
-@pytest.fixture(params=[STANDARD, DRAFT, pytest.param("cyrus", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[
+        STANDARD,
+        DRAFT,
+        pytest.param("cyrus", marks=pytest.mark.slow),
+        pytest.param("newer cyrus", marks=pytest.mark.servers),
+    ]
+)
 def account(request: pytest.FixtureRequest) -> Iterator[Account]:
     with closing(open_account_with_scripts(request.param, request)) as account:
         furnish(account)
