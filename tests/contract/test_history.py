@@ -7,16 +7,10 @@ from typing import Any
 from mailroom.model.mail import MailboxId
 from mailroom.model.notes import NewNote, NoteKind
 from tests.support.accounts import AccountUnderTest, label
-from tests.support.running import opened, run_command, run_shown
+from tests.support.running import opened, run_command, run_once, run_shown
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
-
-
-def cycle(account: AccountUnderTest) -> None:
-    """Run one cycle as the service does, with what it tells in the journal."""
-    done = run_command(account.environment, "run", "--once")
-    assert done.code == 0, done.errors
 
 
 def told(account: AccountUnderTest, *arguments: str) -> Any:
@@ -34,11 +28,11 @@ def rows(account: AccountUnderTest, *arguments: str) -> list[list[str]]:
 def test_says_who_was_filed_newest_first(account: AccountUnderTest) -> None:
     """As what, how much mail moved, and by which label; what was swept and taken back, too."""
     message = account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     account.receive([ANN], "Screener")
-    cycle(account)
+    run_once(account)
     label(account, message, "@ToJail")
-    cycle(account)
+    run_once(account)
     assert run_command(account.environment, "undo", "--last", "--yes").code == 0
     assert rows(account) == [
         [ANN[1], "Feed", "again", "(was", "Jail)", "2", "`mailroom", "undo`"],
@@ -52,9 +46,9 @@ def test_asked_about_one_sender_a_terminal_has_room_for_what_was_done(account: A
     """Their address stands in no line: who asked knows it, and the words need the room."""
     long = ("Ann", f"ann.{'x' * 50}@example.net")
     message = account.receive([long], "Screener", "@ToPaperTrail")
-    cycle(account)
+    run_once(account)
     label(account, message, "@ToFeed")
-    cycle(account)
+    run_once(account)
     assert run_command(account.environment, "undo", "--last", "--yes").code == 0
     for asked in (["history", "--sender", long[1]], ["why", long[1]]):
         shown = run_shown(account.environment, *asked).output
@@ -73,7 +67,7 @@ def test_fits_eighty_columns_and_a_pipe(account: AccountUnderTest) -> None:
     """On a terminal it is cut, in a pipe all is there."""
     long = ("Ann", f"ann.{'x' * 50}@example.net")
     account.receive([long], "Screener", "@ToPaperTrail")
-    cycle(account)
+    run_once(account)
     shown = run_shown(account.environment, "history").output
     assert max(map(len, shown.splitlines())) <= 80
     assert long[1] in run_command(account.environment, "history").output
@@ -83,7 +77,7 @@ def test_only_one_sender_and_only_from_a_day_on(account: AccountUnderTest) -> No
     """What is said of others is left out, and so are entries of before."""
     for sender in (ANN, BOB):
         account.receive([sender], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     assert rows(account, "--sender", "Ann@Example.net") == [["Feed", "1", "@ToFeed"]]
     assert len(told(account, "--since", "7d")["entries"]) == 1
     others = run_command(account.environment, "history", "--sender", "x@y.example")
@@ -94,7 +88,7 @@ def test_only_one_sender_and_only_from_a_day_on(account: AccountUnderTest) -> No
 def test_an_entry_that_is_broken_is_left_out_alone(account: AccountUnderTest) -> None:
     """It is told that there is one, and why it cannot be read."""
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     broken = NewNote(NoteKind.ENTRY, "Filed nobody", "", '{"version":1,"id":3}')
     opened(account).notes.write(MailboxId(account.mailbox_id("Mailroom")), [broken])
     found = told(account)

@@ -25,17 +25,11 @@ from tests.support.accounts import (
 )
 from tests.support.observer import final_state
 from tests.support.proxy import Answer, Exchange, Proxy
-from tests.support.running import Done, opened, run_command
+from tests.support.running import Done, opened, run_command, run_once
 from tests.support.scenarios import Stage
 
 ANN = ("Ann Example", "ann@example.net")
 BOB = ("Bob", "bob@example.net")
-
-
-def cycle(account: AccountUnderTest) -> None:
-    """Run one cycle as the service does, with what it tells in the journal."""
-    done = run_command(account.environment, "run", "--once")
-    assert done.code == 0, done.errors
 
 
 def undo(account: AccountUnderTest, *arguments: str) -> Done:
@@ -113,7 +107,7 @@ def test_a_stranger_is_undecided_again(account: AccountUnderTest) -> None:
     ]
     before, cards = where(account, messages), account.cards().keys()
     label(account, messages[0], "@ToFeed")
-    cycle(account)
+    run_once(account)
     assert where(account, messages) != before
     done = undo(account)
     assert (done.code, done.errors) == (0, "")
@@ -128,7 +122,7 @@ def test_who_changed_category_is_where_they_were_read_mail_out_of_the_archive_to
 ) -> None:
     """Each message goes back to where it was, and the sender into the group of before."""
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     messages = [
         account.receive([ANN], "Feed", read=True),
         account.receive([ANN], "Feed"),
@@ -136,7 +130,7 @@ def test_who_changed_category_is_where_they_were_read_mail_out_of_the_archive_to
     ]
     before, groups = where(account, messages), groups_as_they_are(account)
     label(account, messages[1], "@ToImbox")
-    cycle(account)
+    run_once(account)
     assert account.mailboxes_of(messages[0]) == {"Archive"}
     assert groups_of(account, ANN[1]) == ["Imbox"]
     assert undo(account).code == 0
@@ -150,7 +144,7 @@ def test_a_second_time_it_takes_back_the_one_before(account: AccountUnderTest) -
     before, cards = account.mailboxes_of(message), account.cards().keys()
     for each, place in (("@ToFeed", "Feed"), ("@ToJail", "Jail")):
         label(account, message, each)
-        cycle(account)
+        run_once(account)
         assert account.mailboxes_of(message) == {place}
     undo(account)
     assert (account.mailboxes_of(message), groups_of(account, ANN[1])) == ({"Feed"}, ["Feed"])
@@ -164,9 +158,9 @@ def test_a_second_time_it_takes_back_the_one_before(account: AccountUnderTest) -
 def test_taking_back_by_a_label_is_taken_back_as_well(account: AccountUnderTest) -> None:
     """The card is made again, and the sender is in the group of before."""
     message = account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     label(account, message, "@ToScreener")
-    cycle(account)
+    run_once(account)
     assert contacts_of(account, ANN[1]) == []
     assert undo(account).code == 0
     assert (account.mailboxes_of(message), groups_of(account, ANN[1])) == ({"Feed"}, ["Feed"])
@@ -188,11 +182,11 @@ def test_twice_it_leaves_all_as_it_was_to_the_byte(
     before = as_it_is(stage)
     message = stage.messages["labelled"].id
     label(account, message, *labels)
-    cycle(account)
+    run_once(account)
     with_decision = as_it_is(stage)
     assert with_decision != before
     label(account, message, "@ToScreener", *labels[1:])
-    cycle(account)
+    run_once(account)
     assert as_it_is(stage) != with_decision
     for state in (with_decision, before):
         assert undo(account).code == 0
@@ -204,7 +198,7 @@ def test_what_somebody_has_moved_since_stays_and_is_told(account: AccountUnderTe
     """A message in another place than the journal says is the person's by now; so is one they deleted."""
     messages = [account.receive([ANN], "Screener") for _ in range(4)]
     label(account, messages[0], "@ToFeed")
-    cycle(account)
+    run_once(account)
     account.place(messages[1], "Family")
     account.place(messages[2], "Trash")
     account.destroy(messages[3])
@@ -216,7 +210,7 @@ def test_what_somebody_has_moved_since_stays_and_is_told(account: AccountUnderTe
 def test_what_the_person_has_added_since_stays(account: AccountUnderTest) -> None:
     """It still lies where it was put, and goes back from there."""
     message = account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     account.place(message, "Feed", "Family")
     undo(account)
     assert account.mailboxes_of(message) == {"Screener", "Family"}
@@ -225,7 +219,7 @@ def test_what_the_person_has_added_since_stays(account: AccountUnderTest) -> Non
 def test_mail_that_came_since_follows_its_sender(account: AccountUnderTest) -> None:
     """It lies where it does because of the decision that is taken back."""
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     came = account.receive([ANN], "Feed", at="2099-01-01T00:00:00Z")
     undo(account)
     assert account.mailboxes_of(came) == {"Screener"}
@@ -236,9 +230,9 @@ def test_who_was_decided_on_since_stays_and_the_one_before_is_next(account: Acco
     add_contact(account, *ANN, groups=[])
     message = account.receive([ANN], "Screener", "@ToFeed")
     account.receive([BOB], "Screener", "@ToJail")
-    cycle(account)
+    run_once(account)
     second = account.receive([BOB], "Jail", "@ToImbox")
-    cycle(account)
+    run_once(account)
     (card,) = contacts_of(account, BOB[1])
     join(account, "Feed", vcards.value(card, "UID"))
     done = undo(account)
@@ -254,7 +248,7 @@ def test_a_card_that_was_there_before_stays(account: AccountUnderTest) -> None:
     """It leaves the group alone, and it is said what that means."""
     uid = add_contact(account, *ANN, groups=["Friends"])
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     assert "stays a contact" in undo(account).output
     assert [vcards.value(card, "UID") for card in contacts_of(account, ANN[1])] == [uid]
     assert groups_of(account, ANN[1]) == ["Friends"]
@@ -263,7 +257,7 @@ def test_a_card_that_was_there_before_stays(account: AccountUnderTest) -> None:
 def test_only_after_a_yes(account: AccountUnderTest) -> None:
     """Without a terminal and without --yes it shows what it would do, and is an error."""
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     before = account.state()
     done = run_command(account.environment, "undo", "--last")
     assert (done.code, "--yes" in done.errors) == (1, True)
@@ -296,9 +290,9 @@ def test_naming_the_sender_restores_as_exactly_what_the_journal_remembers(accoun
     message = account.receive([ANN], "Screener", read=True)
     other = account.receive([ANN], "Screener")
     label(account, other, "@ToFeed")
-    cycle(account)
+    run_once(account)
     label(account, other, "@ToImbox")
-    cycle(account)
+    run_once(account)
     assert account.mailboxes_of(message) == {"Archive"}
     assert undo(account, ANN[1]).code == 0
     assert where(account, [message, other]) == [{"Screener"}, {"Screener"}]
@@ -312,10 +306,10 @@ def test_naming_the_sender_leaves_what_they_filed_by_hand_between_two_decisions(
     """A mailbox that was added stays, and what was moved elsewhere goes back there and no further."""
     messages = [account.receive([ANN], "Screener") for _ in range(3)]
     label(account, messages[0], "@ToFeed")
-    cycle(account)
+    run_once(account)
     account.place(messages[1], "Feed", "Family")
     account.place(messages[2], "Family", "@ToJail")
-    cycle(account)
+    run_once(account)
     assert where(account, messages) == [{"Jail"}, {"Jail", "Family"}, {"Jail", "Family"}]
     assert undo(account, ANN[1]).code == 0
     assert where(account, messages) == [{"Screener"}, {"Screener", "Family"}, {"Family"}]
@@ -328,12 +322,12 @@ def test_mail_waits_although_the_service_sweeps_meanwhile(
     """A cycle between the mail and the group takes it for mail of the group: so it is put back once more."""
     messages = [account.receive([ANN], "Screener") for _ in range(3)]
     label(account, messages[0], "@ToFeed")
-    cycle(account)
+    run_once(account)
     seen: list[list[set[str]]] = []
 
     def plan(exchange: Exchange) -> None:
         if exchange.request.is_write and not seen and where(account, messages) == [{"Screener"}] * 3:
-            cycle(account)
+            run_once(account)
             seen.append(where(account, messages))
         exchange.pass_on()
 
@@ -344,14 +338,14 @@ def test_mail_waits_although_the_service_sweeps_meanwhile(
     assert "Taken back: 1 sender. Moved: 3 messages." in done.output
     assert where(account, messages) == [{"Screener"}] * 3
     assert contacts_of(account, ANN[1]) == []
-    cycle(account)
+    run_once(account)
     assert where(account, messages) == [{"Screener"}] * 3
 
 
 def test_what_broke_off_and_was_completed_is_taken_back_as_one(account: AccountUnderTest) -> None:
     """What the first cycle moved, and which group it left to be left, is told with what completes it."""
     account.receive([ANN], "Screener", "@ToFeed")
-    cycle(account)
+    run_once(account)
     messages = [account.receive([ANN], "Feed", read=True), account.receive([ANN], "Feed")]
     before, groups = where(account, messages), groups_as_they_are(account)
     label(account, messages[1], "@ToImbox")

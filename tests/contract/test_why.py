@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists, label
-from tests.support.running import run_command, run_shown
+from tests.support.running import run_command, run_once, run_shown
 
 ANN = ("Ann Example", "ann@example.net")
 
@@ -18,11 +18,6 @@ def told(account: AccountUnderTest, what: str) -> Any:
     done = run_command(account.environment, "why", "--json", what)
     assert done.code == 0, done.errors
     return done.json()
-
-
-def cycle(account: AccountUnderTest) -> None:
-    """Run one cycle as the service does, with what it tells in the journal."""
-    assert run_command(account.environment, "run", "--once").code == 0
 
 
 def message_id_of(account: AccountUnderTest, message: str) -> str:
@@ -46,7 +41,7 @@ def test_who_was_filed_is_told_with_what_was_decided(account: AccountUnderTest) 
     """Card, group, the rule that applies, where mail lies, and the journal's entries."""
     account.receive([ANN], "Screener", "@ToFeed")
     account.receive([ANN], "Archive")
-    cycle(account)
+    run_once(account)
     found = told(account, ANN[1])
     assert [(x["made_by_mailroom"], x["groups"]) for x in found["cards"]] == [(True, ["Feed"])]
     assert (found["filed_as"], found["mailboxes"]) == (["Feed"], {"Feed": 1, "Archive": 1})
@@ -76,7 +71,7 @@ def test_a_message_is_found_by_its_message_id(account: AccountUnderTest) -> None
     """As a mail program shows it; what became of it is told besides what is known of its sender."""
     message = account.receive([ANN], "Screener", "@ToFeed")
     account.receive([ANN], "Screener")
-    cycle(account)
+    run_once(account)
     text = message_id_of(account, message)
     found = told(account, text)
     assert found["sender"] == ANN[1]
@@ -131,7 +126,7 @@ class TestDomains:
         """An account in which the domain of Ann is decided on, by a label."""
         furnish_domains(account)
         account.receive([("", "bot@example.net")], "Screener", "@ToFeed", "@EntireDomain")
-        cycle(account)
+        run_once(account)
         return account
 
     def test_whose_decision_counts_is_told_and_since_when(self, decided: AccountUnderTest) -> None:
@@ -155,7 +150,7 @@ class TestDomains:
     def test_what_is_decided_about_one_counts_before(self, decided: AccountUnderTest) -> None:
         """And it is told that there is another decision, which does not."""
         decided.receive([ANN], "Screener", "@ToJail")
-        cycle(decided)
+        run_once(decided)
         found = told(decided, ANN[1])
         assert (found["counts"]["party"], found["counts"]["groups"]) == (ANN[1], ["Jail"])
         assert found["new_mail"] == "goes to Jail, by your rule for the contact group Jail"
@@ -240,7 +235,7 @@ class TestLists:
         furnish_lists(account)
         fields = [("List-Id", f"Dev list {self.LIST}")]
         account.receive_with(fields, self.BOB, "Screener", "@ToFeed", "@EntireList")
-        cycle(account)
+        run_once(account)
         return account
 
     def test_how_much_of_theirs_came_over_it_is_told(self, decided: AccountUnderTest) -> None:

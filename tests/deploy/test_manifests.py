@@ -175,24 +175,26 @@ def test_everything_made_here_says_so(manifests: list[Manifest]) -> None:
         assert chosen == ({None} if manifest["kind"] == "Namespace" else {"mailroom"})
 
 
+def template_of(overlay: str, root: Path) -> dict[str, Any]:
+    """Return the template of the pod, as an overlay below `root` makes it."""
+    found: dict[str, Any] = the(rendered(overlay, root), "Deployment")["spec"]["template"]
+    return found
+
+
 def test_a_changed_secret_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
     """The pod's template carries the moment of the last sealing, so sealing anew changes it."""
     module("yaml")
     run("cp", "-r", ROOT / "kustomize", tmp_path)
     sealed = tmp_path / f"kustomize/overlays/{'flux' if overlay == 'flux' else 'home'}/secrets.enc.yaml"
 
-    def template() -> dict[str, Any]:
-        found: dict[str, Any] = the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
-        return found
-
-    before = template()
+    before = template_of(overlay, tmp_path)
     lines = sealed.read_text().splitlines()
     sealed.write_text(
         "\n".join(
             '    lastmodified: "2030-01-01T00:00:00Z"' if "lastmodified" in line else line for line in lines
         )
     )
-    assert template() != before
+    assert template_of(overlay, tmp_path) != before
 
 
 def test_a_changed_setting_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
@@ -201,13 +203,9 @@ def test_a_changed_setting_rolls_the_pod(overlay: str, tmp_path: Path) -> None:
     run("cp", "-r", ROOT / "kustomize", tmp_path)
     settings = tmp_path / f"kustomize/overlays/{OWN_SETTINGS.get(overlay, 'home/mailroom.env')}"
 
-    def template() -> dict[str, Any]:
-        found: dict[str, Any] = the(rendered(overlay, tmp_path), "Deployment")["spec"]["template"]
-        return found
-
-    before = template()
+    before = template_of(overlay, tmp_path)
     settings.write_text(settings.read_text().replace("LOG_LEVEL=", "LOG_LEVEL=warn"))
-    assert template() != before
+    assert template_of(overlay, tmp_path) != before
 
 
 @pytest.mark.parametrize("pin", PINS, ids=lambda pin: f"{pin['newName']} by {' and '.join(pin)}")

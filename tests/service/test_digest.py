@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import Process
 
 NOON = {"MAILROOM_DIGEST": "daily", "MAILROOM_DIGEST_AT": "12:00"}
 DIGEST = "$mailroom-digest"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def where_it_is(hour: int) -> dict[str, str]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from mailroom.sandbox import Reply, Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.figures import figures
 from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import Process
 
 STRANGER = "news@dailylantern.example"
 CONNECTED = "mailroom_push_connected"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def scraped(service: Process) -> dict[str, float]:

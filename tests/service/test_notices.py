@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import eventually
 from tests.support.processes import Process
 
@@ -17,12 +13,6 @@ QUICK = {"MAILROOM_POLL_INTERVAL": "0.1", "MAILROOM_PUSH": "off"}
 STRANGER = "news@dailylantern.example"
 NOTICE = "$mailroom-notice"
 JOURNAL = "Mailroom"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def notices(sandbox: Sandbox) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import eventually
 from tests.support.processes import Process
 from tests.support.scripted import Answer, Received, ScriptedServer, http
@@ -19,12 +18,6 @@ from tests.support.scripted import Answer, Received, ScriptedServer, http
 TAKEN = http("200 OK", b"{}")
 SECRETS = ("hush-hush-hush", "topic-of-mine", "tk_0123456789")
 STRANGER = "news@dailylantern.example"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def variables(sandbox: Sandbox, receiver: ScriptedServer) -> dict[str, str]:

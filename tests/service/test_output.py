@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import environment
 
@@ -39,13 +38,6 @@ sys.stderr.flush()
 stop.wait()
 log(logging.INFO, "service_stopped")
 """
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """An account full of mail."""
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from mailroom.jmap.session import Session
 from mailroom.jmap.session_wire import CoreCapability
 from mailroom.jmap.sse import ServerSentEvent
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from mailroom.service.wake import LOOK_SECONDS, MAX_DELAY_SECONDS, MAX_LOOKS, QUIET_SECONDS, Wake
 from mailroom.settings.variables import CARDDAV_SECRETS
 from tests.support.given_time import PATIENCE_SECONDS, GivenTime, NotedWaits, eventually
@@ -43,13 +42,6 @@ TIMES = 20
 
 Behaviour = Callable[[socket.socket, Received], None] | bytes
 """What the event source does at a connection: these bytes and no more, or something of its own."""
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """An account full of mail."""
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def session(url: str | None) -> bytes:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,20 +18,12 @@ import pytest
 
 from mailroom import __version__
 from mailroom.sandbox import Reply, Request, Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.given_time import PATIENCE_SECONDS, eventually
 from tests.support.processes import Process, environment, mailroom
 
 QUICK = {"MAILROOM_POLL_INTERVAL": "0.1", "MAILROOM_PUSH": "off"}
 STRANGER = "news@dailylantern.example"
 LONG_SECONDS = 120
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """An account full of mail."""
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 class Held:

@@ -7,14 +7,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from mailroom.output.columns import display_width
 from mailroom.sandbox import Sandbox
-from mailroom.sandbox.seed.account import seeded_account
 from tests.support.processes import environment
 
 COMMANDS = ("plan", "check --json", "setup", "rules", "--help")
@@ -42,12 +41,6 @@ def one_by_the_other(commands: tuple[str, ...], places: Collection[str]) -> list
         for command in commands
         for place in places
     ]
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seeded_account()) as sandbox:
-        yield sandbox
 
 
 def shell(line: str, sandbox: Sandbox, home: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:

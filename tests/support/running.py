@@ -81,6 +81,12 @@ def run_command(environment: Mapping[str, str], *arguments: str, **variables: st
     return _run({**environment, **variables}, arguments, io.StringIO())
 
 
+def run_once(account: AccountUnderTest) -> None:
+    """Run one cycle as the service does, with what it tells in the journal."""
+    done = run_command(account.environment, "run", "--once")
+    assert done.code == 0, done.errors
+
+
 def run_shown(environment: Mapping[str, str], *arguments: str, **variables: str) -> Done:
     """Do the same where somebody looks on: on a terminal of eighty columns, without colours."""
     return _run({**environment, "NO_COLOR": "1", "COLUMNS": "80", **variables}, arguments, _Screen())
