@@ -82,6 +82,7 @@ class Category:
         approves: Whether it is what people are to whom the person has written.
         domain_group: The contact group of the domains that are decided on as a whole, with the destination
             of `group`; called after it by default.
+        is_unwanted: Whether it is for what the person does not want to see at all.
     """
 
     title: Name = field(converter=as_name)
@@ -91,6 +92,7 @@ class Category:
     read_mail: ReadMail = ReadMail.ARCHIVE
     approves: bool = False
     domain_group: ContactGroup = field()
+    is_unwanted: bool = False
 
     @domain_group.default
     def _after_group(self) -> ContactGroup:

@@ -33,6 +33,7 @@ class CategoryEntry:
         also: Full names of further mailboxes that its mail gets besides.
         approve: Whether it is for the people to whom the person has written; one at the most is.
         domain_group: The contact group of domains that are decided on as a whole.
+        unwanted: Whether it is for what the person does not want to see at all.
     """
 
     title: str
@@ -45,6 +46,7 @@ class CategoryEntry:
     read_mail: ReadMail = ReadMail.ARCHIVE
     approve: bool = False
     domain_group: str | None = None
+    unwanted: bool = False
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
@@ -163,6 +165,7 @@ def _category(entry: CategoryEntry, where: str) -> Category:
         read_mail=entry.read_mail,
         approves=entry.approve,
         domain_group=evolve(group, name=name("domain_group", domains)),
+        is_unwanted=entry.unwanted,
     )
 
 
@@ -178,6 +181,7 @@ def _render(category: Category) -> str:
         "card": category.kind.value,
         **({"read_mail": category.read_mail.value} if category.read_mail is not ReadMail.ARCHIVE else {}),
         **({"approve": True} if category.approves else {}),
+        **({"unwanted": True} if category.is_unwanted else {}),
     }
     # What JSON writes of texts without control characters, lists and booleans, is TOML as well.
     listed = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())

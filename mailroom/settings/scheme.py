@@ -64,7 +64,18 @@ def _categories_of_variables(reader: Reader) -> tuple[Category, ...]:
         if label := labels[key]:
             approves = key == ("PERSON" if labels["PERSON"] else "IMBOX")
             domains = _domain_group(reader, group)
-            categories.append(Category(title, label, group, kind, approves=approves, domain_group=domains))
+            is_unwanted = key == "JAIL"
+            categories.append(
+                Category(
+                    title,
+                    label,
+                    group,
+                    kind,
+                    approves=approves,
+                    domain_group=domains,
+                    is_unwanted=is_unwanted,
+                )
+            )
     used = {category.group.name.setting: category.group.name for category in categories}
     reader.problems_elsewhere(_must_differ(_alike(used.values())))
     return tuple(categories)

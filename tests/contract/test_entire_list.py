@@ -68,6 +68,17 @@ def test_two_labels_on_one_message_decide_about_the_list_it_came_over(
     assert run_cycle(lists).says_nothing_new
 
 
+def test_who_forges_a_posting_address_has_nobody_put_into_jail(lists: AccountUnderTest) -> None:
+    """A list that is not wanted is decided on by its List-Id alone: any stranger can name any address."""
+    over(lists, ANN, "Screener", "@ToJail", LIST_LABEL)
+    run_cycle(lists)
+    overs, theirs = over(lists, BOB, "Screener"), lists.receive([("Its victim", POST)], "Screener")
+    run_cycle(lists)
+    assert lists.mailboxes_of(overs) == {"Jail"}
+    assert lists.mailboxes_of(theirs) == {"Screener"}
+    assert groups_of(lists, POST) == []
+
+
 def test_the_card_says_which_list_it_is_for(lists: AccountUnderTest) -> None:
     """A person can read it and edit it, and whoever reads it finds the same decision."""
     over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
@@ -212,7 +223,7 @@ def test_a_posting_address_of_a_domain_that_is_decided_on_stays_with_the_domain(
     """What is written from it, but not over the list, goes where everybody's mail there goes."""
     furnish_domains(lists)
     add_contact(lists, "Everyone at lists.example.org", "*@lists.example.org", groups=["Imbox domains"])
-    over(lists, ANN, "Screener", "@ToJail", LIST_LABEL)
+    over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
     run_cycle(lists)
     theirs = lists.receive([("The moderators", POST)], "Screener")
     run_cycle(lists)

@@ -15,7 +15,7 @@ SCHEME = Scheme(
         Category("Imbox", Name("@ToImbox"), IMBOX, CardKind.COMPANY),
         Category("Feed", Name("@ToFeed"), FEED, CardKind.COMPANY),
         Category("Paper Trail", Name("@ToPaperTrail"), PAPER_TRAIL, CardKind.COMPANY),
-        Category("Jail", Name("@ToJail"), JAIL, CardKind.COMPANY),
+        Category("Jail", Name("@ToJail"), JAIL, CardKind.COMPANY, is_unwanted=True),
         Category("Person", Name("@ToPerson"), IMBOX, CardKind.PERSON, approves=True),
     ),
     screener=Name("Screener"),

@@ -76,8 +76,11 @@ class TestFile:
             card = "person"
             read_mail = "keep"
             approve = true
+            [[category]]
+            title = "Nuisance"
+            unwanted = true
         """
-        receipts, family = read_categories(file_of(tmp_path, text))
+        receipts, family, nuisance = read_categories(file_of(tmp_path, text))
         assert receipts.group == ContactGroup(
             Name("Shops"), Name("Paper Trail/Receipts"), (Name("Paper Trail"),)
         )
@@ -86,6 +89,7 @@ class TestFile:
         )
         assert (family.group.mailbox, family.kind) == (None, CardKind.PERSON)
         assert (family.read_mail, family.approves) == (ReadMail.KEEP, True)
+        assert [x.is_unwanted for x in (receipts, family, nuisance)] == [False, False, True]
 
     @pytest.mark.parametrize(
         ("text", "told"),
@@ -269,6 +273,7 @@ def own_categories(draw: st.DrawFn) -> tuple[Category, ...]:
                 read_mail=read_mail,
                 approves=number == 2,
                 domain_group=domains,
+                is_unwanted=draw(st.booleans()),
             )
         )
     return tuple(categories)

@@ -238,6 +238,7 @@ def test_the_page_that_explains_the_file_is_a_file_that_can_be_read(tmp_path: Pa
     """What docs/settings.md shows can be copied as it stands."""
     (example,) = re.findall(r"^```toml\n(.*?)^```", text_of("docs/settings.md"), re.MULTILINE | re.DOTALL)
     (tmp_path / "categories.toml").write_text(example, "utf-8")
-    receipts, family = read_categories(tmp_path / "categories.toml")
+    receipts, family, nuisance = read_categories(tmp_path / "categories.toml")
     assert receipts.group.also == ("Paper Trail",)
     assert (family.read_mail, family.approves) == (ReadMail.KEEP, True)
+    assert nuisance.is_unwanted
