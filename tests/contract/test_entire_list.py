@@ -119,6 +119,23 @@ def test_a_card_that_a_person_has_made_counts_without_the_label(account: Account
     assert account.mailboxes_of(personal) == {"Screener"}
 
 
+@pytest.mark.parametrize(("triage_label", "place"), [("@ToImbox", "Inbox"), ("@ToPaperTrail", "Feed")])
+def test_of_two_lists_that_of_the_first_category_counts(
+    lists: AccountUnderTest, triage_label: str, place: str
+) -> None:
+    """As by the rules: also while one of them is being decided on, and when it is taken back."""
+    over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
+    run_cycle(lists)
+    other = lists.receive_with(OTHER, ANN, "Screener", triage_label, LIST_LABEL)
+    both = [lists.receive_with(x, BOB, "Screener") for x in ((*DEV, *OTHER), (*OTHER, *DEV))]
+    run_cycle(lists)
+    run_cycle(lists)
+    assert [lists.mailboxes_of(x) for x in both] == [{place}, {place}]
+    label(lists, other, UNDO, LIST_LABEL)
+    run_cycle(lists)
+    assert [lists.mailboxes_of(x) for x in both] == [{"Feed"}, {"Feed"}]
+
+
 def test_a_senders_decision_leaves_the_lists_mail_where_the_list_goes(lists: AccountUnderTest) -> None:
     """What a poster writes to the list is the list's, whatever is decided about the poster."""
     over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
