@@ -133,8 +133,11 @@ def _beside(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script
 def _shown(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) -> Plan:
     """Plan for an account where a script of the person's own is active, and is theirs to edit."""
     steps = _ours(scripts, wanted) if wanted.can_include else []
-    to_put_in = wanted.block if wanted.can_include else put(b"", wanted.block)
-    return _plan(scripts, wanted, standing, steps, beside=active.name, to_put_in=to_put_in.decode())
+    to_put_in = (wanted.block if wanted.can_include else put(b"", wanted.block)).decode()
+    ends = "has a command that ends it for all mail: rules count ahead of it alone"
+    is_ended = reach_of_end(active.content) is Reach.NEVER
+    remarks = (f"Your script {active.name!r} {ends}.",) if is_ended else ()
+    return _plan(scripts, wanted, standing, steps, beside=active.name, to_put_in=to_put_in, remarks=remarks)
 
 
 def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) -> Plan:

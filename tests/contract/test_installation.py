@@ -227,6 +227,10 @@ class TestBeside:
         assert done.code == 1
         assert "has a command that ends it for all mail" in done.errors
         assert account.scripts() == {"mine": theirs}
+        done = install(account)
+        assert done.code == 1
+        assert "rules count ahead of it alone" in " ".join(done.output.split())
+        assert account.scripts()["mine"] == theirs
 
     @pytest.mark.parametrize(
         ("before", "behind"),
