@@ -201,14 +201,16 @@ def _new_card(decision: Decision, work: Work, contacts: Contacts) -> NewCard:
     """Return the card that a party gets which has none.
 
     A list's gets the posting address only where that is nobody's yet, and nobody's by their domain: on a
-    second card beside a person's own it would say something else of the same sender. One that is made again
-    says what it said before, whatever is decided about that domain. Nor where the list is not wanted: whoever
-    forged its headers would have somebody else's mail put where the person never looks.
+    second card beside a person's own it would say something else of the same sender. Nor does it where the
+    list is not wanted: whoever forged its headers would have somebody else's mail put where the person never
+    looks. One that is made again says what it said before, whatever is decided about that domain.
     """
     text = decision.former.gone_text if decision.former else None
     card = text or decision.new_card()
     post = parse_address(card.email) if kind_of(decision.party) is PartyKind.LIST else None
-    parties = (post, *(() if text else (whole_domain(post),))) if post else ()
+    if post is None:
+        return card
+    parties = (post, *(() if text else (whole_domain(post),)))
     is_harmless = bool(text) or not decision.category.is_unwanted
     is_free = is_harmless and all(party is None or _is_nobodys(party, work, contacts) for party in parties)
     return card if is_free else evolve(card, email="")

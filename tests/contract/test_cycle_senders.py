@@ -53,6 +53,17 @@ def test_each_label_has_its_group_destination_and_kind_of_card(
         assert vcards.value(card, "N").split(";")[:2] == ["Smith", "Ann"]
 
 
+@pytest.mark.parametrize("triage_label", ["@ToFeed", "@ToJail"])
+def test_a_new_card_shows_the_address_as_the_sender_writes_it(
+    account: AccountUnderTest, triage_label: str
+) -> None:
+    """A card is for people to read, whatever its sender is filed as; only comparing leaves case out."""
+    account.receive([("Ann", "Ann.Smith@example.net")], "Screener", triage_label)
+    run_cycle(account)
+    (card,) = contacts(account).values()
+    assert vcards.value(card, "EMAIL") == "Ann.Smith@example.net"
+
+
 class TestTheSender:
     """Who is meant by a label."""
 
