@@ -11,7 +11,6 @@ from itertools import count
 from types import MappingProxyType
 
 import pytest
-from attrs import frozen
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -25,57 +24,23 @@ from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.model.party import Party
 from mailroom.triage.report import Report
 from tests.faults.acts import ACTS, Act, put_right
+from tests.faults.fate import HARMS, Blow, Blows
+from tests.faults.moment import PROTECTED, SPEAKING
 from tests.faults.person import ALL_LABELS, TRIAGE_LABELS, settle_in
-from tests.faults.witness import PROTECTED, SPEAKING, Witness
+from tests.faults.witness import Witness
 from tests.support import harm
 from tests.support.accounts import furnish, furnish_domains, furnish_lists
 from tests.support.given_time import NotedWaits
 from tests.support.harm import Choice
 from tests.support.interrupted import cycle
 from tests.support.observer import triage_groups_of
-from tests.support.proxy import Exchange, Plan, Proxy, Request
+from tests.support.proxy import Exchange, Proxy, Request
 from tests.support.running import settings_for
 from tests.support.scenarios import CRAMPED, FaultyAccountOnSandbox
 
 BEGINNING = datetime(2026, 6, 1, tzinfo=UTC)
 CYCLES_UNTIL_QUIET = 2
 EXAMPLES_IN_CI = 500
-
-
-def changes_of_contacts(request: Request) -> bool:
-    """Choose questions for what has changed in the contacts, over JMAP."""
-    return "ContactCard/changes" in request.calls
-
-
-HARMS: dict[str, tuple[Choice, Plan]] = {
-    "the request is lost": (harm.any_request, harm.lose_request),
-    "the answer is lost": (harm.any_request, harm.lose_answer),
-    "reset in mid-body": (harm.any_request, harm.reset_in_body),
-    "half of the text": (harm.any_request, harm.cut_text),
-    "spoilt text": (harm.any_request, harm.spoilt_text),
-    "a web page": (harm.any_request, harm.web_page),
-    "429": (harm.any_request, harm.status(429, Retry_After="3")),
-    "503, an hour": (harm.any_request, harm.status(503, Retry_After="3600")),
-    "500": (harm.any_request, harm.status(500)),
-    "401": (harm.any_request, harm.status(401)),
-    "412": (harm.card_write, harm.status(412)),
-    "sync token refused": (harm.with_sync_token, harm.refuse_sync_token),
-    "stateMismatch": (harm.mail_write, harm.method_error("stateMismatch")),
-    "requestTooLarge": (harm.mail_write, harm.too_large(1)),
-    "serverFail": (harm.jmap, harm.method_error("serverFail")),
-    "contacts in another state": (harm.cards_set, harm.method_error("stateMismatch")),
-    "too many cards": (harm.cards_set, harm.method_error("requestTooLarge")),
-    "too busy for cards": (harm.cards_set, harm.method_error("rateLimit")),
-    "no changes of contacts": (changes_of_contacts, harm.forget_changes_of_contacts),
-}
-
-
-@frozen
-class Blow:
-    """A harm that comes to some requests in a row; `times` of a hundred is the rest of the cycle."""
-
-    harm: str
-    times: int
 
 
 MOMENTS: dict[str, Choice] = {
@@ -158,7 +123,7 @@ class PersonAndFate(RuleBasedStateMachine):
         self.proxy = self.resources.enter_context(Proxy(self.account.environment["MAILROOM_CARDDAV_URL"]))
         self.settings = settings_for(self.account, self.proxy.environment(self.account.environment))
         self.schedule: list[tuple[Moment, Act | Blow]] = []
-        self.blows: list[tuple[str, int]] = []
+        self.blows = Blows(seen)
         self.moments = Counter[str]()
         self.entries: list[Entry] = []
         self.proxy.plan = self.fate
@@ -172,9 +137,9 @@ class PersonAndFate(RuleBasedStateMachine):
                     event.do(self.person)
                     seen["acts during a cycle"] += 1
                 else:
-                    self.blows.append((event.harm, event.times))
+                    self.blows.add(event)
             before = self.witness.moment()
-            self.struck(exchange)(exchange)
+            self.blows.struck(exchange.request)(exchange)
             self.witness.compare(before, after := self.witness.moment())
             seen["changes watched"] += before != after
 
@@ -185,16 +150,6 @@ class PersonAndFate(RuleBasedStateMachine):
         events = [event for moment, event in self.schedule if moment in now]
         self.schedule = [(moment, event) for moment, event in self.schedule if moment not in now]
         return events
-
-    def struck(self, exchange: Exchange) -> Plan:
-        """Return what becomes of a request."""
-        for index, (name, times) in enumerate(self.blows):
-            choice, plan = HARMS[name]
-            if choice(exchange.request):
-                seen[f"harm: {name}"] += 1
-                self.blows[index : index + 1] = [(name, times - 1)] if times > 1 else []
-                return plan
-        return Exchange.pass_on
 
     @initialize(several=st.lists(acts, min_size=2, max_size=6))
     def live(self, several: list[Act]) -> None:
@@ -261,7 +216,7 @@ class PersonAndFate(RuleBasedStateMachine):
             seen[f"ended by {type(error).__name__}"] += 1
         with self.lock:
             self.schedule.clear()
-            self.blows.clear()
+            self.blows.cease()
         self.proxy.check()
         return report
 

@@ -6,54 +6,28 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from mailroom.model.mail import ARCHIVED_KEYWORD, SETTLED_KEYWORD, WARNED_KEYWORD
-from mailroom.model.notes import NoteKind
 from mailroom.sandbox.store.messages import SEEN
 from tests.faults.acts import RENAMED
+from tests.faults.moment import (
+    MARKS,
+    NOTES,
+    PLACES_OF_GROUP,
+    PROTECTED,
+    SPEAKING,
+    TAKES_BACK,
+    Moment,
+    group_of,
+    kind,
+    party_of,
+)
 from tests.faults.person import ALL_GROUPS, ALL_LABELS, EVERYBODY, SCOPES, SHARED, TRIAGE_LABELS, Person
 from tests.support import vcards
-from tests.support.accounts import DOMAIN_GROUPS, DOMAIN_LABEL, GROUPS, LABELS
-from tests.support.observer import addresses, is_group, members, triage_groups_of, values, without_members
+from tests.support.accounts import DOMAIN_LABEL
+from tests.support.observer import addresses, is_group, members, values, without_members
 from tests.support.scenarios import everybody_at
-
-PROTECTED = frozenset({"Trash", "Junk", "Sent", "Drafts"})
-MARKS = frozenset(LABELS) - set(TRIAGE_LABELS)
-SPEAKING = frozenset((*TRIAGE_LABELS, *SCOPES))
-TAKES_BACK = "@ToScreener"
-NOTES = frozenset(kind.keyword for kind in NoteKind)
-"""What the journal's messages bear, at first: they are Mailroom's own."""
-GROUP_OF_LABEL = dict(zip(TRIAGE_LABELS, (*GROUPS, GROUPS[0], None), strict=True))
-"""None for the label that takes a decision back: its sender is in no triage group then."""
-PLACES_OF_GROUP = dict(
-    zip(ALL_GROUPS, [{"Inbox", "Archive"}, {"Feed"}, {"Paper Trail"}, {"Jail"}] * 2, strict=True)
-)
-"""Where the mail of a contact group goes; what was read goes to the Archive rather than to the Inbox."""
-
-
-@frozen
-class Moment:
-    """An account at one moment.
-
-    Attributes:
-        mail: The mailboxes of each message.
-        keywords: The keywords of each message.
-        threads: The conversation of each message.
-    """
-
-    mail: dict[str, frozenset[str]]
-    keywords: dict[str, frozenset[str]]
-    cards: dict[str, bytes]
-    threads: dict[str, str]
-
-    def groups_of(self, party: str) -> set[str]:
-        """Return the triage groups that a sender, a domain or a list is in."""
-        return triage_groups_of([*self.cards.values()], party)
-
-    def cards_of(self, party: str) -> list[bytes]:
-        """Return the cards that stand for a sender, a domain or a list."""
-        return [x for x in self.cards.values() if not is_group(x) and party in addresses(x)]
 
 
 @define
@@ -131,7 +105,7 @@ class Witness:
         for message, mailboxes in now.mail.items():
             if mailboxes & SPEAKING and (subject := self.subject(message, now)):
                 for label in mailboxes & set(TRIAGE_LABELS):
-                    self.said[subject].add(_group_of(label, subject))
+                    self.said[subject].add(group_of(label, subject))
                 self.decided.add(subject)
                 self.taken_back |= {subject} if TAKES_BACK in mailboxes else set()
         if now.cards == self._cards:
@@ -190,7 +164,7 @@ class Witness:
             return  # the person is changing the very contacts under Mailroom's hands
         assert not lost <= set(SCOPES), f"{message} lost {lost} and keeps what it says"
         for label in lost - set(SCOPES):
-            groups, wanted = now.groups_of(subject), _group_of(label, subject)
+            groups, wanted = now.groups_of(subject), group_of(label, subject)
             is_right = wanted in groups if wanted else not groups
             assert is_right, f"{subject} lost {label} and is in {groups}"
 
@@ -207,7 +181,12 @@ class Witness:
         subject = self.subject(message, now)
         in_conflict = len(mailboxes & set(TRIAGE_LABELS)) > 1
         shares = any(len(addresses(card)) > 1 for card in now.cards_of(subject)) if subject else True
-        return bool(mailboxes & PROTECTED and (in_conflict or shares))
+        titles = {
+            None,
+            *(title for card in now.cards.values() if is_group(card) for title in values(card, "FN")),
+        }
+        wanted = {group_of(x, subject) for x in mailboxes & set(TRIAGE_LABELS)} if subject else set()
+        return bool(mailboxes & PROTECTED and (in_conflict or shares or not wanted <= titles))
 
     def _check_place(self, message: str, before: Moment, now: Moment) -> None:
         """Look whether a message went where the first of those wants it on whom something is decided."""
@@ -234,7 +213,7 @@ class Witness:
         card = before.cards[name]
         assert not is_group(card), "Mailroom deleted a contact group"
         assert name not in self.person.cards, "Mailroom deleted a card that the person wrote"
-        party = _party_of(card)
+        party = party_of(card)
         # Who writes by the posting address on a list's card is the list.
         assert self.taken_back.intersection(addresses(card)), (
             f"the card of {party} was deleted and nobody took it back"
@@ -245,7 +224,7 @@ class Witness:
 
     def _check_new_card(self, card: bytes, now: Moment) -> None:
         assert not is_group(card), "Mailroom made a contact group"
-        party = _party_of(card)
+        party = party_of(card)
         assert party in {*self.said, *self.undone}, f"{party} got a card and nobody decided on them"
         ours = Counter(
             x
@@ -291,33 +270,8 @@ class Witness:
             if not is_group(card) and uid in values(card, "UID")
             for x in addresses(card)
         }
-        meant = {_kind(x, there) for x in there & self.said.keys()}
-        assert meant == {_kind(x, there) for x in there}, f"{there} {what}, and only {meant} was meant"
-
-
-def _group_of(label: str, party: str) -> str | None:
-    """Return the group that stands for what a label says of a party."""
-    group = GROUP_OF_LABEL[label]
-    return DOMAIN_GROUPS[GROUPS.index(group)] if group and party.startswith("*@") else group
-
-
-def _kind(party: str, on_card: set[str]) -> str:
-    """Return what kind of party one is; the address by which one writes to a list is the list on its card."""
-    if party.startswith("*@"):
-        return "domain"
-    return (
-        "list" if {party, f"<{party.replace('@', '.')}>"} & {x for x in on_card if x[0] == "<"} else "sender"
-    )
-
-
-def _party_of(card: bytes) -> str:
-    """Return for whom Mailroom has made a card: the list's may have the address by which one writes to it."""
-    lists = [x for x in addresses(card) if x.startswith("<")]
-    if lists:
-        (party,) = lists
-    else:
-        (party,) = addresses(card)
-    return party
+        meant = {kind(x, there) for x in there & self.said.keys()}
+        assert meant == {kind(x, there) for x in there}, f"{there} {what}, and only {meant} was meant"
 
 
 def _check_keywords(message: str, before: Moment, after: Moment) -> None:
