@@ -51,18 +51,27 @@ def _why_not_alone(filing: Filing, contacts: SendersCards) -> str:
 
 
 def _other_on(card: Card, party: Party) -> Party | None:
-    """Return somebody of another kind whom a card stands for, too; None where nobody is."""
-    kind = _kind_on(card, party)
-    return next((each for each in card.parties if _kind_on(card, each) is not kind), None)
+    """Return somebody of another kind whom a card stands for, too; None where nobody is.
+
+    On a list's card its posting address is the list. But who speaks of mail from that address does not
+    speak of the list: whoever likes can put it into a From.
+    """
+    kind = kind_of(party)
+    others = (each for each in card.parties if kind_of(each) is not kind)
+    if kind is PartyKind.LIST:
+        others = (each for each in others if not _is_posting_address(card, each))
+    return next(others, None)
 
 
-def _kind_on(card: Card, party: Party) -> PartyKind:
-    """Return what kind of party one is on a card: the address to which one writes to a list is the list."""
+def _is_posting_address(card: Card, party: Party) -> bool:
+    """Whether it is the address to which one writes to a list for which a card is."""
     lists = (MailingList(each) for each in card.parties if kind_of(each) is PartyKind.LIST)
-    return PartyKind.LIST if any(is_posting_address(each, party) for each in lists) else kind_of(party)
+    return any(is_posting_address(each, party) for each in lists)
 
 
 def _remedy(card: Card, party: Party, other: Party) -> str:
+    if _is_posting_address(card, party):
+        return f"take {shown(party)} off it, or decide about the list"
     if card.is_list:
         return "take the line List-Id out of its note"
     if kind_of(party) is PartyKind.DOMAIN:

@@ -234,6 +234,23 @@ def test_a_posting_address_that_is_somebodys_already_stays_theirs(lists: Account
     assert run_cycle(lists).says_nothing_new
 
 
+@pytest.mark.parametrize("triage_label", ["@ToJail", UNDO])
+def test_a_label_about_its_posting_address_alone_decides_nothing_about_the_list(
+    lists: AccountUnderTest, triage_label: str
+) -> None:
+    """It is left to the person: both stand on one card, and nobody has spoken of the list."""
+    over(lists, ANN, "Screener", "@ToFeed", LIST_LABEL)
+    run_cycle(lists)
+    theirs = lists.receive([("The moderators", POST)], "Screener", triage_label)
+    (rejected,) = run_cycle(lists).rejected
+    assert rejected.reason == (
+        f"the list {LIST[1:-1]} has the same contact card: take {POST} off it, or decide about the list"
+    )
+    assert lists.mailboxes_of(theirs) == {"Screener", triage_label, "@MailroomError"}
+    (card,) = contacts(lists).values()
+    assert members(lists, "Feed") == [vcards.value(card, "UID")]
+
+
 def test_a_posting_address_of_a_domain_that_is_decided_on_stays_with_the_domain(
     lists: AccountUnderTest,
 ) -> None:
