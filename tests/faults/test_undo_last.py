@@ -135,7 +135,7 @@ def test_the_same_holds_where_each_step_takes_several_requests(
 @pytest.mark.parametrize("applied", [False, True])
 def test_the_same_holds_on_a_real_server(name: str, applied: bool, request: pytest.FixtureRequest) -> None:
     """On Cyrus, too, it may be cut off at any request; where decisions hang together, some are tried."""
-    step = 1 if name == FILING[1] else 4
+    step = 1 if name == FILING[1] else 8
     cut_off_everywhere(lambda: open_account_on("cyrus", request), SCENARIOS[name], applied=applied, step=step)
 
 

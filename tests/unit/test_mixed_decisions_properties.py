@@ -77,17 +77,15 @@ def worlds(draw: st.DrawFn) -> World:
 
 def decide(world: World, draw: st.DrawFn, party: Party) -> None:
     """Put a party into a contact group, by a card that Mailroom made or somebody else."""
-    if Book(world).refresh().cards(party):
-        return  # a list's posting address stands on its card
     is_list = kind_of(party) is PartyKind.LIST
     has_post = party == LISTS[0].party and draw(st.booleans())
+    parties: tuple[Party, ...] = (party, *((POST,) if has_post else ()))
+    if any(Book(world).refresh().cards(each) for each in parties):
+        return  # a list's posting address stands on its card, or on one of its own
     email = str(POST if has_post else "" if is_list else party)
     is_made = draw(st.booleans())
     uid = CardUid(f"uid of {party}" if is_made else f"card of {party}")
-    card = Card(uid, "Ann", created=len(world.cards), is_made=is_made, is_list=is_list)
-    parties: set[Party] = {party, *([POST] if has_post else [])}
-    if any(Book(world).refresh().cards(each) for each in parties):
-        return
+    card = Card(uid, "Ann", created=len(world.cards), is_made=is_made, parties=parties)
     world.cards[uid] = card, frozenset(parties)
     if is_made:
         world.made[uid] = NewCard(party, email, "Ann", CardKind.COMPANY)
