@@ -18,7 +18,7 @@ from attrs import frozen
 
 from mailroom.rules.grammar import Command, UnreadableError, all_of, commands_of, tokens_of
 from mailroom.rules.own_script import NAME, REQUIRED, digest_of, extensions_of
-from mailroom.rules.reach import Reach, reach_of
+from mailroom.rules.reach import Reach, goes_on_with_disposed, reach_of
 
 _END = "# <<< Mailroom <<<"
 _HALF = re.compile(
@@ -143,6 +143,20 @@ def reach_of_end(content: bytes) -> Reach:
         return reach_of(commands_of(content), len(content))
     except UnreadableError:
         return Reach.UNKNOWN
+
+
+def leaves_disposed_to_end(content: bytes) -> bool:
+    """Whether mail that a script has filed or got rid of comes to its end; false if it cannot be read."""
+    try:
+        return goes_on_with_disposed(commands_of(content))
+    except UnreadableError:
+        return False
+
+
+def reads_back(outside: bytes, content: bytes) -> bool:
+    """Whether our block can be taken out of a script again, which leaves just `outside`."""
+    parted = part(content)
+    return parted.state is BlockState.OURS and parted.outside == outside
 
 
 def _includes(commands: Iterable[Command]) -> Iterator[Command]:

@@ -13,7 +13,15 @@ from typing import TypeAlias
 from attrs import frozen
 
 from mailroom.model.scripts import Script, ScriptChange, Scripts
-from mailroom.rules.block import BlockState, includes_ours, part, put, reach_of_end
+from mailroom.rules.block import (
+    BlockState,
+    includes_ours,
+    leaves_disposed_to_end,
+    part,
+    put,
+    reach_of_end,
+    reads_back,
+)
 from mailroom.rules.copies import FORMER, is_copied, new_copies, superseded
 from mailroom.rules.in_force import VACATION_REPLY, Standing, Wanted, standing_of, why_unreached
 from mailroom.rules.own_script import NAME, Ownership, extensions_of, is_same, whose
@@ -134,9 +142,7 @@ def _shown(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script)
     """Plan for an account where a script of the person's own is active, and is theirs to edit."""
     steps = _ours(scripts, wanted) if wanted.can_include else []
     to_put_in = (wanted.block if wanted.can_include else put(b"", wanted.block)).decode()
-    ends = "has a command that ends it for all mail: rules count ahead of it alone"
-    is_ended = reach_of_end(active.content) is Reach.NEVER
-    remarks = (f"Your script {active.name!r} {ends}.",) if is_ended else ()
+    remarks = tuple(_remarks_on_end(active.name, active.content))
     return _plan(scripts, wanted, standing, steps, beside=active.name, to_put_in=to_put_in, remarks=remarks)
 
 
@@ -146,12 +152,15 @@ def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) 
     reach = reach_of_end(outside)
     if reach is Reach.NEVER:
         return Plan(standing, problems=(_why_nothing_goes_behind(active),))
+    edited = put(outside, wanted.block)
+    if not reads_back(outside, edited):
+        return Plan(standing, problems=(_why_unreadable(active),))
     # Of a vacation reply the server makes the script anew; and room for copies is scarce.
     theirs = {} if active.name == VACATION_REPLY else {active.name: outside}
     steps = _ours(scripts, wanted, theirs) if wanted.can_include else _copies(scripts, wanted, theirs)
-    edit = ScriptChange(contents={active.id: put(outside, wanted.block)})
+    edit = ScriptChange(contents={active.id: edited})
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))
-    remarks: list[str] = []
+    remarks = list(_remarks_on_end(active.name, outside))
     if reach is Reach.UNKNOWN:
         remarks.append(f"Whether mail comes to the end of your script {active.name!r} cannot be seen.")
     if active.name == VACATION_REPLY:
@@ -167,6 +176,24 @@ def _why_nothing_goes_behind(active: Script) -> str:
         f"your script {active.name!r} has a command that ends it for all mail, so that rules behind it would "
         "not count: take that out, or put it under a condition"
     )
+
+
+def _why_unreadable(active: Script) -> str:
+    return (
+        f"your script {active.name!r} holds something that Mailroom cannot read, so that nothing is put into "
+        "it: `mailroom rules --install` without --into-active shows what you can put in yourself"
+    )
+
+
+def _remarks_on_end(name: str, content: bytes) -> Iterator[str]:
+    """Say what the person should know of a script behind which our rules are to stand."""
+    if reach_of_end(content) is Reach.NEVER:
+        yield f"Your script {name!r} has a command that ends it for all mail: rules count ahead of it alone."
+    if leaves_disposed_to_end(content):
+        yield (
+            f"Mail that your script {name!r} files, discards or refuses without `stop` comes to Mailroom's "
+            "rules as well, which may put it into Screener, too: put `stop;` behind each such command."
+        )
 
 
 def _ours(

@@ -15,6 +15,7 @@ from mailroom.rules.own_script import NAME
 
 _ENDING: Final = frozenset({b"stop", b"return", b"error"})
 _BRANCHES: Final = frozenset({b"elsif", b"else"})
+_DISPOSING: Final = frozenset({b"fileinto", b"keep", b"discard", b"redirect", b"reject", b"ereject"})
 
 _Truth: TypeAlias = bool | None
 """None where it depends on the mail."""
@@ -45,6 +46,13 @@ def reach_of(commands: Sequence[Command], at: int) -> Reach:
             return _both(reach, _within(chain, at))
         reach = _both(reach, _behind(chain))
     return reach
+
+
+def goes_on_with_disposed(commands: Sequence[Command]) -> bool:
+    """Whether mail that a command has filed or got rid of comes to what follows, as far as the form tells."""
+    if not commands or reach_of(commands, commands[-1].end) is Reach.NEVER:
+        return False
+    return any(each.name in _DISPOSING or goes_on_with_disposed(each.block or ()) for each in commands)
 
 
 def _chains(commands: Sequence[Command]) -> Iterator[list[Command]]:

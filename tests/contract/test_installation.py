@@ -269,6 +269,41 @@ class TestBeside:
         assert done.code == 0
         assert "✓" not in done.output
 
+    def test_what_cannot_be_read_is_not_written_into(self, account: Account) -> None:
+        """Nobody could take the block out again: their script stays, and what they can do is said."""
+        theirs = b'\xef\xbb\xbfrequire "fileinto";\r\nif false { stop; }\r\n'  # a byte order mark
+        account.put_script("mine", theirs)
+        done = install(account, "--into-active")
+        assert done.code == 1
+        assert "holds something that Mailroom cannot read" in done.errors
+        assert account.scripts() == {"mine": theirs}
+        assert "include" in install(account).output
+
+    @pytest.mark.parametrize("options", [["--into-active"], []], ids=["put in", "shown"])
+    @pytest.mark.parametrize(
+        ("command", "is_told"),
+        [
+            pytest.param(b'fileinto "Feed";', True, id="filed"),
+            pytest.param(b"discard;", True, id="discarded"),
+            pytest.param(b"if size :over 1M { discard; } elsif true { stop; }", True, id="in one branch"),
+            pytest.param(b'fileinto "Feed"; stop;', False, id="ended"),
+            pytest.param(b'addflag "x";', False, id="not disposed of"),
+        ],
+    )
+    def test_it_is_said_that_mail_they_dispose_of_without_a_stop_comes_to_the_rules(
+        self, account: Account, command: bytes, is_told: bool, options: list[str]
+    ) -> None:
+        """Sieve does what both say: it lies in both places, or is there although they discard it."""
+        theirs = (
+            b'require ["fileinto", "imap4flags"];\nif header :is "subject" "Hello" {\n' + command + b"\n}\n"
+        )
+        account.put_script("mine", theirs)
+        done = install(account, *options)
+        assert ("without `stop` comes to Mailroom's" in " ".join(done.output.split())) is is_told
+        if isinstance(account, AccountOnCyrus) and options:
+            place = account.mailboxes_of(Mail(account).arrives("Eve <eve@far.example>"))
+            assert ("Screener" in place) is (b"stop" not in command)
+
     def test_where_there_is_no_room_nothing_is_done(self, account: Account) -> None:
         """A server keeps so many scripts and no more: without a copy of theirs, theirs is not touched."""
         account.put_script("mine", THEIRS)
