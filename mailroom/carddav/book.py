@@ -92,7 +92,8 @@ class CardDavAddressBook:
 
     def latest(self) -> ContactsView:
         """Return the last reading with what was changed here since; see `AddressBook.latest`."""
-        return ContactsView(self._books, tuple(self._books.chosen.groups.values()))
+        groups = tuple(self._books.chosen.groups.values())
+        return ContactsView(self._books, groups, self._books.knows_lists())
 
     def problems(self) -> Sequence[str]:
         """Say why nothing may be written, and what to do; see `AddressBook.problems`."""

@@ -15,7 +15,13 @@ from collections.abc import Callable, Collection, Iterator
 from mailroom.carddav.client import CardDavClient, in_parallel
 from mailroom.carddav.discovery import Collection as BookUrl
 from mailroom.carddav.replica import Replica
-from mailroom.contacts.caution import unreadable_cards, unreadable_groups, why_unsure, why_without_groups
+from mailroom.contacts.caution import (
+    unread_notes,
+    unreadable_cards,
+    unreadable_groups,
+    why_unsure,
+    why_without_groups,
+)
 from mailroom.contacts.index import CardEntry
 from mailroom.errors import ServerError, StatusError
 from mailroom.model.party import Party
@@ -146,8 +152,16 @@ class Books:
             }
         )
 
+    def knows_lists(self) -> bool:
+        """Whether it is known of every card that was read which mailing lists it stands for."""
+        return not any(replica.unread_notes for replica in self._replicas.values())
+
     def left_out(self) -> list[str]:
         """Say what is there and could not be read."""
+        names = [name for replica in self._in_order() for name in replica.unread_notes.values()]
+        return [*self._unreadable_parts(), *unread_notes(names)]
+
+    def _unreadable_parts(self) -> list[str]:
         found = [
             f"the address book {_name_of(self._replicas[url].book)} cannot be read: {reason}"
             for url, reason in self._unreadable.items()
@@ -172,7 +186,7 @@ class Books:
 
     def why_unsure(self) -> str:
         """Say what keeps anybody from knowing everything that is there; empty where nothing does."""
-        return why_unsure(self.left_out())
+        return why_unsure(self._unreadable_parts())
 
     def _is_list_due(self) -> bool:
         return self._listed_at is None or self._clock() - self._listed_at >= RELIST_SECONDS

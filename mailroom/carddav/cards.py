@@ -39,6 +39,7 @@ class StoredCard:
         shown: What the server makes of the card for whoever asks for version 3.0, where that is
             another text.
         is_whole: Whether all of its properties were asked for.
+        lacks_note: Whether it could be read only without its note.
         modified: When it was changed last, seconds since 1970; 0 where that was not asked for or told.
     """
 
@@ -50,6 +51,7 @@ class StoredCard:
     is_as_long: bool = False
     shown: bytes | None = None
     is_whole: bool = True
+    lacks_note: bool = False
     modified: int = 0
 
 

@@ -96,7 +96,10 @@ def read_cards(
 def _read_alone(
     client: CardDavClient, book: Collection, name: str, *, is_too_large: bool
 ) -> StoredCard | Unreadable | None:
-    """Read a card that does not come with others: by GET, and where it is too large, in part."""
+    """Read a card that does not come with others: by GET, and where it is too large, in part.
+
+    A photo is what nobody asks for; without its note a card still says whose it is.
+    """
     reason = "it is too large"
     if not is_too_large:
         try:
@@ -107,12 +110,13 @@ def _read_alone(
             if not isinstance(error, ProtocolError | StatusError):
                 raise
             return Unreadable(name, str(error))
-    try:
-        for found, card in client.multiget(book, [name], LEAST):
-            if found == name:
-                return evolve(card, is_whole=False) if card else None
-    except TooLargeError:
-        pass
-    except (ProtocolError, StatusError) as error:
-        reason = str(error)
+    for part in (NEEDED, LEAST):
+        try:
+            for found, card in client.multiget(book, [name], part):
+                if found == name:
+                    return evolve(card, is_whole=False, lacks_note=part is LEAST) if card else None
+        except TooLargeError:
+            pass
+        except (ProtocolError, StatusError) as error:
+            reason = str(error)
     return Unreadable(name, reason)

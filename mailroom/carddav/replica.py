@@ -65,6 +65,8 @@ class Replica:
         groups: The contact groups by resource name.
         unreadable: Why a card that is there could not be read, by resource name. What an earlier
             version of it said is kept.
+        unread_notes: The names of cards whose notes are larger than any answer, by resource name: which
+            lists they stand for is not known until they change.
         is_current: Whether the last refresh came to its end, so that nothing is missing.
         changes_read: How often something new was read; it only grows.
     """
@@ -80,6 +82,7 @@ class Replica:
         self.cards = CardIndex()
         self.groups: dict[str, Group] = {}
         self.unreadable: dict[str, str] = {}
+        self.unread_notes: dict[str, str] = {}
         self.is_current = False
         self.changes_read = 0
         self._clock = clock
@@ -106,6 +109,7 @@ class Replica:
             self._sync_token = ""
             self.groups.clear()
             self.unreadable.clear()
+            self.unread_notes.clear()
             self.cards.clear()
         # Of what was written since the sync token, the server says nothing if it is gone again already.
         gone = changes.removed | (self._written - changes.changed.keys())
@@ -231,12 +235,15 @@ class Replica:
             )
         else:
             self.cards.add(_key(stored.name), summary, stored.created)
+            if stored.lacks_note:
+                self.unread_notes[stored.name] = summary.name or summary.uid
             self._may_show_other_uids |= _may_show_other_uid(stored, summary)
         return summary
 
     def _forget(self, resource: str) -> None:
         self.groups.pop(resource, None)
         self.unreadable.pop(resource, None)
+        self.unread_notes.pop(resource, None)
         self.cards.forget(_key(resource))
 
     def _is_known(self, resource: str, etag: str) -> bool:
