@@ -58,7 +58,10 @@ def _groups_of(
     party: Party, filings: Mapping[Party, Filing], ruling: Ruling, layout: Layout
 ) -> frozenset[str]:
     """Return the triage groups that a party's cards stay in; they may share one with who is leaving."""
-    leaving = frozenset().union(*(filing.departures for filing in filings.values()))
     cards, groups_of = ruling.contacts.cards(party), ruling.contacts.groups
-    lines = {(group, card.uid) for card in cards for group in groups_of(card.uid)} - leaving
-    return frozenset(group for group, _ in lines if group in layout.destinations)
+    lines = {
+        (group, card.uid) for card in cards for group in groups_of(card.uid) if group in layout.destinations
+    }
+    if lines:  # it is asked of each message, and hardly any has somebody there
+        lines = lines.difference(*(filing.departures for filing in filings.values()))
+    return frozenset(group for group, _ in lines)
