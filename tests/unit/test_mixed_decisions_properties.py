@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from functools import partial
 
+import pytest
 from attrs import evolve
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -280,3 +281,20 @@ def test_what_was_done_last_is_taken_back_exactly(world: World, data: st.DataObj
     for state in reversed(before):
         take_back_last(world, WHOLE_SCHEME, journal)
         assert undoable(world) == state
+
+
+@pytest.mark.slow
+@given(worlds())
+def test_taking_back_interrupted_after_any_write_and_run_again_ends_the_same(world: World) -> None:
+    """What broke off before its own entry was written is taken back by the next run, and nothing else."""
+    journal: list[Entry] = []
+    cycle_into(world, WHOLE_SCHEME, journal)
+    undisturbed = take_back_last(world.copy(), WHOLE_SCHEME, list(journal))
+    for writes in range(undisturbed.writes):
+        interrupted = world.copy()
+        interrupted.writes_left = writes
+        with suppress(CrashError):
+            take_back_last(interrupted, WHOLE_SCHEME, list(journal))
+        interrupted.writes_left = None
+        take_back_last(interrupted, WHOLE_SCHEME, list(journal))
+        assert seen(interrupted) == seen(undisturbed), f"after {writes} of {undisturbed.writes} writes"
