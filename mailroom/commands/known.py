@@ -72,17 +72,19 @@ def read_known(
         ServerError: The account could not be read.
     """
     contacts = account.book.latest()
+    parties = parties_of(message) if message else _parties_behind(asked)
+    is_sender = kind_of(asked) is PartyKind.SENDER
+    searched = account.search.of_sender(Address(asked), MOST_MESSAGES) if is_sender else None
+    theirs = {each.id: each for each in (*(searched or ()), *([message] if message else []))}.values()
+    concerned = frozenset((*parties, *(named.party for each in theirs for named in each.lists)))
     found = open_entries(account, scheme)
-    entries = () if found is None else tuple(found)
+    # A journal may be large: of each entry only that is kept which may be told.
+    entries = [each for x in found or () if (each := only_of(x, concerned))]
 
     def standing_of(party: Party) -> Standing:
         return find_standing(party, contacts, scheme, entries)
 
-    parties = parties_of(message) if message else _parties_behind(asked)
     standings = in_order(map(standing_of, parties), scheme)
-    is_sender = kind_of(asked) is PartyKind.SENDER
-    searched = account.search.of_sender(Address(asked), MOST_MESSAGES) if is_sender else None
-    theirs = {each.id: each for each in (*(searched or ()), *([message] if message else []))}.values()
     waiting = [each for each in theirs if scheme.screener in map(paths.get, each.mailbox_ids)]
     spoken_of = dict.fromkeys([*parties, *(named.party for each in waiting for named in each.lists)])
     places = Counter(paths.get(x, x) for each in searched or () for x in each.mailbox_ids)
