@@ -228,6 +228,6 @@ def _first_words(text: str) -> str:
 def _name_and_email(written: str) -> tuple[str, str]:
     """Take ``Ann <ann@example.com>`` apart."""
     name, bracket, rest = written.rpartition("<")
-    if bracket and name.strip() and rest.endswith(">"):
+    if bracket and rest.endswith(">") and (name.strip() or "@" in rest):
         return name.strip().strip('"'), rest[:-1]
     return "", written

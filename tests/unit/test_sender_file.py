@@ -118,6 +118,15 @@ def test_people_write_a_line_in_many_ways(line: str, meant: tuple[str, str]) -> 
     assert read(f"\ufeff# a comment\r\n\r\n{line}\r\n") == {"ann@example.net": meant}
 
 
+@pytest.mark.parametrize("address", ["<Ann@example.net>", "Ann@example.net"])
+def test_who_is_named_by_nobody_is_called_by_the_bare_address(address: str, tmp_path: Path) -> None:
+    """Brackets around it are no part of the name on a card."""
+    path = tmp_path / "senders.txt"
+    path.write_text(f"Feed {address}\n")
+    (line,) = read_senders(path, scheme_of(["Feed"]))
+    assert line.decision.new_card().name == "Ann@example.net"
+
+
 @pytest.mark.parametrize(
     "line",
     [
