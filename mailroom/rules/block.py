@@ -101,14 +101,41 @@ def put(outside: bytes, rules: bytes) -> bytes:
         outside: Their script, without a block of ours.
         rules: A script of Mailroom's: what it requires goes to the top, the rest to the end.
     """
-    found = _LINE_END.search(outside)
-    line_end = found[0] if found else b"\n"
-    needed = ", ".join(f'"{name}"' for name in extensions_of(rules))
-    top = _half("needs", f"require [{needed}];\n".encode(), line_end)
+    line_end = _line_end_of(outside)
     is_joined = bool(outside) and not outside.endswith(b"\n")
     joined = f"+{len(line_end)}{_digest(outside)[:8]}" if is_joined else ""
-    end = _half("rules", REQUIRED.sub(b"", rules).strip() + b"\n", line_end, joined)
-    return top + outside + (line_end if is_joined else b"") + end
+    bodies = _bodies(rules)
+    end = _half("rules", bodies["rules"], line_end, joined)
+    return _half("needs", bodies["needs"], line_end) + outside + (line_end if is_joined else b"") + end
+
+
+def with_block(content: bytes, rules: bytes) -> bytes:
+    """Return a person's script with our block in it, where they have it: they may have moved it.
+
+    Args:
+        rules: As of `put`, which puts it where there is none.
+    """
+    if part(content).state is not BlockState.OURS:
+        return put(content, rules)
+    bodies = _bodies(rules)
+
+    def anew(half: re.Match[bytes]) -> bytes:
+        kind = half["kind"].decode()
+        joined = f"+{half['joined'].decode()}{half['before'].decode()}" if half["joined"] else ""
+        return _half(kind, bodies[kind], _line_end_of(half[0]), joined)
+
+    return _HALF.sub(anew, content)
+
+
+def _bodies(rules: bytes) -> dict[str, bytes]:
+    needed = ", ".join(f'"{name}"' for name in extensions_of(rules))
+    ours = REQUIRED.sub(b"", rules).strip() + b"\n"
+    return {"needs": f"require [{needed}];\n".encode(), "rules": ours}
+
+
+def _line_end_of(text: bytes) -> bytes:
+    found = _LINE_END.search(text)
+    return found[0] if found else b"\n"
 
 
 def is_holding(parted: Parted, rules: bytes) -> bool:
@@ -143,6 +170,11 @@ def reach_of_end(content: bytes) -> Reach:
         return reach_of(commands_of(content), len(content))
     except UnreadableError:
         return Reach.UNKNOWN
+
+
+def reach_of_block(content: bytes) -> Reach:
+    """Say whether mail comes to where `with_block` puts our rules."""
+    return reach_of_ours(content) if part(content).state is BlockState.OURS else reach_of_end(content)
 
 
 def leaves_disposed_to_end(content: bytes) -> bool:

@@ -19,8 +19,10 @@ from mailroom.rules.block import (
     leaves_disposed_to_end,
     part,
     put,
+    reach_of_block,
     reach_of_end,
     reads_back,
+    with_block,
 )
 from mailroom.rules.copies import FORMER, is_copied, new_copies, superseded
 from mailroom.rules.in_force import VACATION_REPLY, Standing, Wanted, standing_of, why_unreached
@@ -149,10 +151,10 @@ def _shown(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script)
 def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) -> Plan:
     """Plan our block in the person's own active script, which is kept beside as it was."""
     outside = part(active.content).outside
-    reach = reach_of_end(outside)
+    reach = reach_of_block(active.content)
     if reach is Reach.NEVER:
         return Plan(standing, problems=(_why_nothing_goes_behind(active),))
-    edited = put(outside, wanted.block)
+    edited = with_block(active.content, wanted.block)
     if not reads_back(outside, edited):
         return Plan(standing, problems=(_why_unreadable(active),))
     # Of a vacation reply the server makes the script anew; and room for copies is scarce.
@@ -162,7 +164,7 @@ def _into(scripts: Scripts, wanted: Wanted, standing: Standing, active: Script) 
     steps.append((edit, f"put our marked block into your script {active.name!r}; its other bytes stay"))
     remarks = list(_remarks_on_end(active.name, outside))
     if reach is Reach.UNKNOWN:
-        remarks.append(f"Whether mail comes to the end of your script {active.name!r} cannot be seen.")
+        remarks.append(f"Whether mail comes to the rules in your script {active.name!r} cannot be seen.")
     if active.name == VACATION_REPLY:
         remarks.append(
             "The server makes that script of your vacation reply, and writes it anew without the block when "

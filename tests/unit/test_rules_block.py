@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.model.scripts import Script, ScriptId, ScriptLimits, Scripts
 from mailroom.rules.block import (
     BlockState,
     include_block,
@@ -15,7 +18,10 @@ from mailroom.rules.block import (
     put,
     reach_of_end,
     reach_of_ours,
+    with_block,
 )
+from mailroom.rules.in_force import Wanted
+from mailroom.rules.keeping import plan_upkeep
 from mailroom.rules.own_script import Ownership, extensions_of, own_script, whose
 from mailroom.rules.reach import Reach
 from mailroom.sandbox.sieve.check import why_invalid
@@ -50,22 +56,47 @@ scripts = st.one_of(st.sampled_from(SCRIPTS), st.lists(st.sampled_from(WORDS)).m
 @given(scripts, st.sampled_from(BLOCKS), st.sampled_from(BLOCKS))
 def test_what_is_put_in_comes_out_again(theirs: bytes, first: bytes, second: bytes) -> None:
     """Whatever the script, it is the same again without the block, also after the block has changed."""
-    with_block = put(theirs, first)
-    parted = part(with_block)
+    script = with_block(theirs, first)
+    parted = part(script)
     assert parted.state is BlockState.OURS
     assert parted.outside == theirs
     assert is_holding(parted, first)
-    again = put(parted.outside, second)
+    again = with_block(script, second)
     assert part(again).outside == theirs
     assert again == put(theirs, second)
+
+
+@given(scripts, st.sampled_from(BLOCKS), st.sampled_from(BLOCKS))
+def test_other_rules_stand_where_the_person_has_the_block(theirs: bytes, first: bytes, second: bytes) -> None:
+    """What they have moved behind it stays behind it, whatever the rules are by then."""
+    behind = b'if header :is "x" "y" {stop;}\nkeep;\nstop;\n'
+    moved = put(theirs, first) + behind
+    again = with_block(moved, second)
+    assert again.endswith(behind)
+    assert part(again).outside == part(moved).outside
+    assert is_holding(part(again), second)
+    assert with_block(again, first) == moved
+
+
+def test_rules_that_the_person_has_moved_ahead_of_a_stop_are_kept_current() -> None:
+    """As `check` says; where no script can include another, the rules themselves are in the block."""
+    first, second = (f'require ["fileinto"];\nfileinto "{each}";\n' for each in "AB")
+    theirs = put(b"keep;\n", first.encode()) + b"stop;\n"
+    scripts = Scripts("1", (Script(ScriptId("m"), "mine", theirs, is_active=True),))
+    limits = ScriptLimits(extensions=frozenset({"fileinto"}))
+    plan = plan_upkeep(scripts, Wanted(second, limits, date(2026, 1, 1)))
+    assert plan.problems == ()
+    ((written,),) = (each.contents.values() for each in plan.changes if each.contents)
+    assert part(written).outside == b"keep;\nstop;\n"
+    assert b'fileinto "B";\n# <<< Mailroom <<<\nstop;\n' in written
 
 
 @given(st.binary(max_size=60), st.sampled_from(BLOCKS))
 def test_from_what_cannot_be_read_nothing_is_taken(theirs: bytes, block: bytes) -> None:
     """No server takes such a script; whatever it is, it comes out as it was, or is left as an edited one."""
-    with_block = put(theirs, block)
-    parted = part(with_block)
-    assert parted.outside == (theirs if parted.state is BlockState.OURS else with_block)
+    script = put(theirs, block)
+    parted = part(script)
+    assert parted.outside == (theirs if parted.state is BlockState.OURS else script)
 
 
 @given(scripts, st.sampled_from(BLOCKS), st.data())
