@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
-from mailroom.commands.plan import filing_as_json, show_filings
+from mailroom.commands.plan import filing_as_json, show_filings, tell_of_rules
 from mailroom.commands.sender_file import Line, read_senders
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause
@@ -135,6 +135,7 @@ def _conclude(terminal: Terminal, preview: Preview, report: Report) -> None:
         terminal.paragraph(f"{sender}: {reason}", "  ✗ ", RED)
     if report.failed:
         terminal.line("Run it again to go on: who is filed already is left as they are.")
+    tell_of_rules(terminal, (each for each in done if each.filing.changes_contacts))
 
 
 def _as_json(preview: Preview, report: Report) -> dict[str, object]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from mailroom.account import open_account
 from mailroom.commands.configured import configured
 from mailroom.exits import Exit
-from mailroom.model.party import shown
-from mailroom.output.terminal import RED, Progress, Terminal
+from mailroom.model.party import PartyKind, kind_of, shown
+from mailroom.output.terminal import RED, YELLOW, Progress, Terminal
 from mailroom.triage.plan import Filing
 from mailroom.triage.pointer import point_to
-from mailroom.triage.report import Forecast
+from mailroom.triage.report import Filed, Forecast
 
 
 def plan(*, as_json: bool) -> Exit:
@@ -54,6 +54,17 @@ def show_filings(terminal: Terminal, filings: Iterable[tuple[Filing, int]]) -> N
         for filing, messages in filings
     ]
     terminal.table(("SENDER", "CATEGORY", "CARD", "GROUPS", "TO MOVE"), rows, yielding=("CARD", "SENDER"))
+
+
+def tell_of_rules(terminal: Terminal, filed: Iterable[Filed]) -> None:
+    """Say that the rules are others now where a decision was about a mailing list: they name lists."""
+    if any(kind_of(each.filing.decision.party) is PartyKind.LIST for each in filed):
+        terminal.paragraph(
+            "The rules at your provider name mailing lists: bring them up to date with `mailroom rules "
+            "--install`, or write them anew with `mailroom rules` and import them.",
+            "! ",
+            YELLOW,
+        )
 
 
 def filing_as_json(filing: Filing, messages: int) -> dict[str, object]:

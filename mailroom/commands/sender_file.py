@@ -26,6 +26,7 @@ from mailroom.output.files import why_not
 from mailroom.output.redaction import presentable
 from mailroom.triage.decisions import Decision
 from mailroom.triage.senders import Sender
+from mailroom.triage.words import number_of
 
 UNDECIDED = "?"
 """Stands in the place of a category where nothing is suggested."""
@@ -34,7 +35,8 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _COMMENT = re.compile(r"\s#")
 _END_OF_LINE = re.compile(r"\r\n?|\n")
 _SEVERAL = re.compile(r"@.*@|\s")
-_NAME = re.compile(r"(?P<name>.*), (?:no|[0-9]+) messages?")
+_NOT_COUNTED = "messages not counted"
+_NAME = re.compile(rf"(?P<name>.*), (?:(?:no|[0-9]+) messages?|{_NOT_COUNTED})")
 _NO_LIST = "is not the List-Id of one list: write it as <list.example.com>"
 _HEADER = re.compile(rf"^{NOTE_FIELD}\s*:\s*(?=[^@]*<[^@<>]*>$)", re.IGNORECASE)
 """What stands before a List-Id that was copied with its header."""
@@ -89,12 +91,15 @@ def _title(category: Category) -> str:
 
 def _line(sender: Sender, category: Category | None, is_comment: bool, width: int) -> str:
     title = _title(category) if category else UNDECIDED
-    comment = ", ".join(filter(None, (presentable(sender.who.name), _count(sender.messages))))
+    comment = ", ".join(filter(None, (presentable(sender.who.name), _count(sender))))
     return f"{'# ' if is_comment else ''}{title:<{width}}  {_written(sender.who)}  # {comment}"
 
 
-def _count(messages: int) -> str:
-    return {0: "no messages", 1: "1 message"}.get(messages, f"{messages} messages")
+def _count(sender: Sender) -> str:
+    """Say how much they wrote; mail of a whole domain or a list is counted by its writers."""
+    if not sender.messages and kind_of(sender.who.address) is not PartyKind.SENDER:
+        return _NOT_COUNTED
+    return number_of(sender.messages, "message") if sender.messages else "no messages"
 
 
 def _written(who: Correspondent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.model.mail import SENT_ROLE
 from mailroom.model.mailboxes import with_role
+from mailroom.model.party import PartyKind, kind_of
 from mailroom.model.scheme import Scheme
 from mailroom.output.files import refuse_existing, write_file
 from mailroom.output.terminal import Progress, Terminal
@@ -115,14 +117,23 @@ def _filed_as(sender: Sender) -> str:
 def _conclude(terminal: Terminal, found: Found, since: date, file: Path | None) -> None:
     writing = [each for each in found.senders if each.messages]
     undecided = sum(each.is_undecided for each in writing)
-    silent = len(found.senders) - len(writing)
+    others = Counter(
+        kind_of(each.who.address) is PartyKind.SENDER for each in found.senders if not each.messages
+    )
+    silent, of_many = others[True], others[False]
     if found.unreadable:
         terminal.paragraph(f"{not_read(found.unreadable)}, so their senders are not counted.")
     for each in found.unreadable_contacts:
         terminal.paragraph(f"{each}: who is in there may be filed and is not told as such.")
     terminal.paragraph(
         f"{number_of(len(writing), 'sender')} since {since}, {undecided} of them not filed"
-        + (f"; {silent} more {'is' if silent == 1 else 'are'} filed and did not write." if silent else ".")
+        + (f"; {silent} more {'is' if silent == 1 else 'are'} filed and did not write" if silent else "")
+        + (
+            f"; filed besides: {number_of(of_many, 'whole domain or list', 'whole domains or lists')}"
+            if of_many
+            else ""
+        )
+        + "."
     )
     if file:
         terminal.paragraph(f"{file} has them. Edit it, then: mailroom apply {file}")

@@ -10,7 +10,7 @@ from mailroom.account import Account, open_account
 from mailroom.commands.configured import configured
 from mailroom.commands.history import HOW_TO_NAME
 from mailroom.commands.journaled import CAUSES, moment, open_entries, why_no_journal
-from mailroom.commands.plan import filing_as_json, show_filings
+from mailroom.commands.plan import filing_as_json, show_filings, tell_of_rules
 from mailroom.errors import UserError
 from mailroom.exits import Exit
 from mailroom.journal.entry import Cause, Entry
@@ -198,6 +198,7 @@ def _conclude(terminal: Terminal, report: Report, preview: Preview) -> None:
     for sender, reason in report.failed.items():
         if sender not in preview.forecast.left:
             terminal.paragraph(f"{shown(sender)}: {reason}", "  ✗ ", RED)
+    tell_of_rules(terminal, report.filed)
 
 
 def _as_json(taking_back: TakingBack | None, forecast: Forecast, report: Report) -> dict[str, object]:

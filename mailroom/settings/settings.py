@@ -44,7 +44,7 @@ DOTENV: Final = Path(".env")
 
 WAY_ON: Final = (
     f"to go on, `mailroom init` asks for what is missing, or put it into a file {DOTENV} "
-    "(see README.md); `mailroom demo` needs nothing"
+    "(see docs/settings.md); `mailroom demo` needs nothing"
 )
 """What is said where a secret is missing."""
 

@@ -367,3 +367,4 @@ def test_undo_takes_it_back(lists: AccountUnderTest, arguments: list[str]) -> No
     assert done.code == 0, done.errors
     assert lists.mailboxes_of(bobs) == {"Screener"}
     assert lists.cards().keys() == before
+    assert "`mailroom rules --install`" in " ".join(done.output.split())  # or its rule goes on

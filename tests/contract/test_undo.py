@@ -16,6 +16,7 @@ def test_takes_decisions_back_as_the_label_does(account: AccountUnderTest) -> No
     done = run_command(account.environment, "undo", "--yes", "Ann@Example.net", BOB[1])
     assert (done.code, done.errors) == (0, "")
     assert "Taken back: 2 senders. Moved: 2 messages." in done.output
+    assert "mailroom rules" not in done.output  # they name groups: of senders, no rule is another now
     assert [account.mailboxes_of(each) for each in messages] == [{"Screener"}] * 2
     assert [contacts_of(account, email) for _, email in (ANN, BOB)] == [[], []]
     before = account.state()

@@ -34,10 +34,17 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def test_labels_that_stand_beside_are_shown(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever looks for what can be decided finds whole domains, lists, and how it is taken back."""
+    categories(check=file, as_toml=False, as_json=False)
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()[4:]]
+    assert shown == ["LABEL", "@EntireDomain", "@EntireList", "@ToScreener"]
+
+
 def test_a_file_is_shown_as_a_table(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each category with its label, its group, and every place of its mail; no settings are needed."""
     assert categories(check=file, as_toml=False, as_json=False) is Exit.DONE
-    header, receipts, family = capsys.readouterr().out.splitlines()
+    header, receipts, family, *_ = capsys.readouterr().out.splitlines()
     assert header.split() == ["CATEGORY", "LABEL", "GROUP", "MAIL", "GOES", "TO", "CARD"]
     assert receipts.split("  ")[0] == "Receipts"
     assert "Paper Trail/Receipts, Paper Trail" in receipts

@@ -234,6 +234,22 @@ def test_domains_and_lists_are_read_as_they_were_written(
     }
 
 
+@pytest.mark.parametrize("address", ["*@shop.example", "<dev.lists.example.org>"])
+def test_of_a_domain_or_a_list_it_is_not_said_that_nobody_wrote(address: str) -> None:
+    """Its mail is counted by its writers; what it is called is read as it was written."""
+    feed = WHOLE_SCHEME.categories[1]
+    who = Correspondent(Address(address), address, "Shop, 3 messages, and Co")
+    text = render_senders(
+        [Sender(who, 0, "", 0, SenderKind.UNKNOWN, (feed,), is_contact=False)], WHOLE_SCHEME, "2026-01-01"
+    )
+    assert "no messages" not in text
+    assert "messages not counted" in text
+    (said,) = read(text, WHOLE_SCHEME).values()
+    assert said[0] == feed.title
+    if address.startswith("<"):
+        assert said[1] == "Shop, 3 messages, and Co"
+
+
 class TestLists:
     """Lines about mailing lists."""
 
