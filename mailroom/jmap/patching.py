@@ -47,6 +47,8 @@ class Updating:
             they are then.
         former: How messages were right before they were changed.
         is_seamless: Whether nothing else has changed since the first state.
+        is_of_one_state: Whether all messages are as they were in `state`: not those that were done with
+            before something else changed, and were not read again.
         stale_attempts: How many writes in a row met another state than the one they were meant for.
         patience: How long the server is still waited for where it is too busy.
     """
@@ -61,6 +63,7 @@ class Updating:
     former: dict[MessageId, Message] = field(init=False, factory=dict)
     failed: dict[MessageId, str] = field(init=False, factory=dict)
     is_seamless: bool = field(init=False, default=True)
+    is_of_one_state: bool = field(init=False, default=True)
     stale_attempts: int = field(init=False, default=0)
     patience: Patience = field(init=False, factory=Patience)
 
@@ -123,6 +126,7 @@ class Updating:
     def renew(self, found: FoundMessages) -> None:
         """Go on from messages read again; those that are gone are left out."""
         self.is_seamless = False
+        self.is_of_one_state &= self.pending.keys() >= self.messages.keys()
         for message_id in list(self.pending):
             if message_id in found.messages:
                 self.messages[message_id] = found.messages[message_id]

@@ -65,7 +65,9 @@ class MessageUpdater:
                 else:
                     raise
         former = {x: work.former[x] for x in snapshot.messages if x in work.former}
-        return Update(Snapshot(work.state, work.messages), former, work.failed, work.is_seamless)
+        # Who writes on must not take for the newest what was not read again: no state is the empty one.
+        state = work.state if work.is_of_one_state else ""
+        return Update(Snapshot(state, work.messages), former, work.failed, work.is_seamless)
 
     def _write(self, work: Updating, batch: Batch) -> None:
         """Write a batch, and note what became of it."""

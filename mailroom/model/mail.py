@@ -153,7 +153,8 @@ class Snapshot:
     """Messages as they were in one state of the account.
 
     Attributes:
-        state: The server's name for that state (RFC 8620 section 1.6.2).
+        state: The server's name for that state (RFC 8620 section 1.6.2); empty where they were not all so in
+            one: what is changed by them is looked at again.
         messages: The messages by id.
     """
 

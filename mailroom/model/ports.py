@@ -46,7 +46,8 @@ class Update:
     """What became of a change to many messages.
 
     Attributes:
-        snapshot: The messages as they are now; those that are gone are missing.
+        snapshot: The messages as they are now; those that are gone are missing. Where others changed some
+            meanwhile, those that needed nothing may be older, and it is of no state.
         former: The messages that were really changed, as they were right before.
         failed: Why a message could not be changed, in words for a log.
         is_seamless: Whether nothing else changed between the state that it began in and this one; else mail

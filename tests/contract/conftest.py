@@ -158,6 +158,7 @@ UPLOADED = "James wants what goes along with a note uploaded before, in a reques
 NOT_KEPT = {
     "test_asks_anew_after_a_concurrent_change": NO_IF_IN_STATE,
     "test_what_changed_meanwhile_is_asked_anew": NO_IF_IN_STATE,
+    "test_what_was_not_read_again_is_asked_anew_by_the_next_change": NO_IF_IN_STATE,
     "test_telling_costs_one_request": UPLOADED,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-URI]": ODD_ADDRESSES,
     "test_an_oddly_written_sender_is_the_one_who_is_known[james-brackets]": ODD_ADDRESSES,

@@ -322,6 +322,24 @@ class TestUpdating:
         assert update.changed == {left_alone}
         assert update.snapshot.messages[moved_away].mailbox_ids == _ids(account, "Trash")
 
+    def test_what_was_not_read_again_is_asked_anew_by_the_next_change(
+        self, account: AccountUnderTest, store: MailStore
+    ) -> None:
+        """A message that needed nothing, and that the person has changed meanwhile, is not changed unseen."""
+        kept = account.receive([ANN], "Feed", "@ToFeed", "Family")
+        moved = account.receive([ANN], "Screener")
+        snapshot = _read(store, account, "Screener", "Feed")
+        unlabel(account, kept, "@ToFeed")
+        update = store.update(snapshot, _moving(account, "Screener", "Feed"))
+        assert account.mailboxes_of(moved) == {"Feed"}
+        labelled, family = _ids(account, "@ToFeed"), _ids(account, "Family")
+
+        def together(message: Message) -> Change:
+            return Change(remove=labelled | family) if message.mailbox_ids & labelled else NO_CHANGE
+
+        store.update(update.snapshot, together)
+        assert account.mailboxes_of(kept) == {"Feed", "Family"}
+
     def test_leaves_out_what_is_gone(self, account: AccountUnderTest, store: MailStore) -> None:
         """A message that was deleted meanwhile is missing afterwards, and that is no failure."""
         gone = account.receive([ANN], "Screener")
