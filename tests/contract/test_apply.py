@@ -301,6 +301,7 @@ class TestLists:
         own = account.receive([ANN], "Screener")
         done = applied(account, path, "Feed  <news.lists.example>  # News, 1 message")
         assert (done.code, done.errors) == (0, "")
+        assert "`mailroom rules --install`" in " ".join(done.output.split())
         assert [account.mailboxes_of(each) for each in (over, own)] == [{"Feed"}, {"Screener"}]
         (card,) = contacts(account).values()
         assert vcards.value(card, "FN") == "News"
@@ -308,6 +309,7 @@ class TestLists:
         before = account.state()
         again = applied(account, path, "Feed  <news.lists.example>")
         assert (again.code, account.state()) == (0, before)
+        assert "mailroom rules" not in again.output  # nothing is another now
 
     def test_the_line_that_senders_writes_of_a_list_is_taken(
         self, account: AccountUnderTest, path: Path
