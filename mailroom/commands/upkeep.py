@@ -1,7 +1,8 @@
 """Watches over the rules while the service runs: says when they are stale, or keeps them current.
 
-It looks after the first cycle, and after each in which something was decided about a whole domain or a
-mailing list: a sender's decision changes a contact group, which the rules name, and so no rule.
+It looks after the first cycle, after each in which something was decided about a whole domain or a mailing
+list, and where the contacts that were read ask for other rules, whoever decided it (`mailroom apply`, say): a
+sender's decision changes a contact group, which the rules name, and so no rule.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from mailroom.account import Account
 from mailroom.errors import MailroomError, StoppedError
+from mailroom.model.address_book import Contacts
 from mailroom.model.party import PartyKind, kind_of
 from mailroom.output.logs import log
 from mailroom.settings.settings import Settings
@@ -44,7 +46,8 @@ class RulesUpkeep:
         self._settings = settings
         self._clock = clock
         self._due_at = -math.inf
-        self._imported = ""
+        self._rules = ""
+        self._changes_read = 0
         self._told: str | None = None
         self._were_in_force = False
 
@@ -67,7 +70,7 @@ class RulesUpkeep:
 
     def do_if_due(self) -> None:
         """Look at the rules if they may have changed; no request otherwise."""
-        if self._clock() < self._due_at:
+        if self._clock() < self._due_at and not self._are_others_wanted():
             return
         self._due_at = self._clock() + LOOK_AGAIN_SECONDS
         try:
@@ -87,6 +90,7 @@ class RulesUpkeep:
         from mailroom.commands.installation import read_installation  # noqa: PLC0415
 
         installation = read_installation(self._account, self._settings)
+        self._rules = self._rules_of(self._account.book.latest())
         if installation is None or self._is_unsure():
             return
         from mailroom.commands.rules_on_server import look_after  # noqa: PLC0415
@@ -98,16 +102,28 @@ class RulesUpkeep:
 
     def _compare_with_earlier(self) -> None:
         """Say where other rules would be written than before; what was imported no server tells."""
-        from mailroom.rules.routing import rules_of  # noqa: PLC0415
-
         # Of a reading that broke off, a list may be missing that is still decided on.
         contacts = self._account.book.refresh()
         if self._is_unsure():
             return
+        imported, self._rules = self._rules, self._rules_of(contacts)
+        if imported and imported != self._rules:
+            self._tell("rules_stale", self._rules, IMPORT)
+
+    def _are_others_wanted(self) -> bool:
+        """Whether contacts that were read since ask for other rules than at the last look. No request."""
+        read = self._account.book.changes_read()
+        if read == self._changes_read:
+            return False
+        self._changes_read = read
+        return bool(self._rules) and self._rules_of(self._account.book.latest()) != self._rules
+
+    def _rules_of(self, contacts: Contacts) -> str:
+        """Return what tells rules apart."""
+        from mailroom.rules.routing import rules_of  # noqa: PLC0415
+
         rules = repr(rules_of(contacts, self._settings.scheme))
-        imported, self._imported = self._imported, hashlib.sha256(rules.encode()).hexdigest()[:12]
-        if imported and imported != self._imported:
-            self._tell("rules_stale", self._imported, IMPORT)
+        return hashlib.sha256(rules.encode()).hexdigest()[:12]
 
     def _is_unsure(self) -> bool:
         """Whether a contact card cannot be read, which may be a mailing list's: its rule would be missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -116,6 +117,24 @@ class TestTold:
         assert len(account.requests()) == requests + 1
         assert 0 < service.upkeep.seconds_until_due() <= LOOK_AGAIN_SECONDS
         assert notices(account) == []
+
+    def test_a_list_that_a_command_decides_about_makes_them_stale(
+        self, account: Account, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        """It is told as soon as the service has read the contacts; a sender makes nothing stale."""
+        install(account)
+        file = tmp_path / "decisions.txt"
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            service = Service(account)
+            for decision in ("Feed ann@shop.example", "Feed Swimmers <swimmers.lists.example>"):
+                service.cycle()
+                assert events(caplog) == []
+                file.write_text(decision + "\n")
+                assert run_command(account.environment, "apply", str(file), "--yes").code == 0
+                account.receive([("Dora", "dora@far.example")], "Screener")
+            service.cycle()
+            service.cycle()
+        assert events(caplog) == ["rules_stale"]
 
     def test_where_nothing_is_installed_nothing_is_told(
         self, account: Account, caplog: pytest.LogCaptureFixture
