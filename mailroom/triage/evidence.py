@@ -22,7 +22,14 @@ from mailroom.model.own import OwnAddresses
 from mailroom.model.party import Party, PartyKind, kind_of
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.arrivals import after, last_arrival, last_of, moment_of, newest, untouched_ids
-from mailroom.triage.evidence_of_many import IMPORT, SUBJECT, Routed, decided_many, judge_many
+from mailroom.triage.evidence_of_many import (
+    IMPORT,
+    SUBJECT,
+    Routed,
+    decided_many,
+    judge_many,
+    judge_misplaced,
+)
 from mailroom.triage.findings import Finding, Verdict, mail_of
 from mailroom.triage.layout import Layout
 from mailroom.triage.plan import triage_groups_of
@@ -199,7 +206,9 @@ def _judge_group(
 
 def _judge_many(mail: _SortedMail, evidence: Evidence) -> Iterator[Finding]:
     """Judge what becomes of mail of whole domains, and of lists, by the group that they are in."""
-    for (group, kind), parties in decided_many(evidence.contacts, evidence.scheme).items():
+    decided = decided_many(evidence.contacts, evidence.scheme)
+    yield from judge_misplaced(decided, evidence.contacts, evidence.scheme)
+    for (group, kind), parties in decided.items():
         if group.mailbox is None and kind is PartyKind.DOMAIN:
             continue  # there is no rule for it: it stays in the Inbox
         routed = Routed(

@@ -10,13 +10,14 @@ a list the rules themselves where they can be read. In the Inbox a message may l
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
+from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
-from mailroom.model.party import Party, PartyKind, kind_of
+from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.arrivals import last_arrival, newest, untouched_ids
 from mailroom.triage.findings import Finding, Verdict, mail_of, name_parties
@@ -42,6 +43,37 @@ def decided_many(contacts: Contacts, scheme: Scheme) -> Decided:
                 case [group]:
                     found[group, kind].append(party)
     return {key: sorted(parties) for key, parties in found.items()}
+
+
+def judge_misplaced(decided: Decided, contacts: Contacts, scheme: Scheme) -> Iterator[Finding]:
+    """Say of whom the rules make a domain's mail of those on whom something else is decided.
+
+    Only the rules for the groups of domains leave out who is decided on singly. A person may have put a
+    domain's card among the senders.
+    """
+    for (group, kind), parties in decided.items():
+        if kind is not PartyKind.DOMAIN or group in scheme.domain_groups:
+            continue
+        for domain in parties:
+            if alone := _decided_otherwise(domain, group, contacts, scheme):
+                here, there = shown(domain), scheme.category_of(group).domain_group.name
+                says = (
+                    f"{here} is in the contact group {group.name!r}, whose rule takes {name_parties(alone)} "
+                    f"there, too, on whom something else is decided: put the card of {here} into {there!r}"
+                )
+                yield Finding(SUBJECT, Verdict.WRONG, says)
+
+
+def _decided_otherwise(
+    domain: Party, group: ContactGroup, contacts: Contacts, scheme: Scheme
+) -> Sequence[Party]:
+    """Return who at a domain is decided on singly, and not by the group that the domain is in."""
+    groups = {
+        party: triage_groups_of(contacts.cards(party), contacts.groups, scheme)
+        for party in contacts.addresses()
+        if kind_of(party) is PartyKind.SENDER and whole_domain(Address(party)) == domain
+    }
+    return sorted(party for party, theirs in groups.items() if theirs and group not in theirs)
 
 
 @frozen

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.accounts import AccountUnderTest, add_contact, furnish_domains, furnish_lists, label
+from tests.support import vcards
+from tests.support.accounts import (
+    AccountUnderTest,
+    add_contact,
+    furnish_domains,
+    furnish_lists,
+    group_card_name,
+    join,
+    label,
+)
 from tests.support.running import run_command, run_cycle
 
 FILED = {"ann@example.net": "Feed", "bob@example.net": "Paper Trail", "cem@example.net": "Jail"}
@@ -178,6 +187,47 @@ class TestDomains:
         done = run_command(decided.environment, "check", "--json", MAILROOM_JOURNAL_MAILBOX="")
         (each,) = (x for x in done.json() if "'Feed domains':" in x["says"])
         assert (each["is_right"], "nobody can tell" in each["says"]) == (None, True)
+
+
+class TestDomainAmongSenders:
+    """A rule for a group of senders leaves nobody out, so a domain's card there takes all of its mail."""
+
+    @pytest.fixture
+    def says(self, account: AccountUnderTest) -> Callable[[], list[str]]:
+        """What is said to be wrong with the rules where a person has put a domain's card into Feed."""
+        add_contact(account, "The shop", "*@shop.example", groups=["Feed"])
+
+        def read() -> list[str]:
+            found = run_command(account.environment, "check", "--json").json()
+            return [x["says"] for x in found if x["subject"] == "rules" and x["is_right"] is False]
+
+        return read
+
+    def test_who_is_decided_on_otherwise_is_named(
+        self, account: AccountUnderTest, says: Callable[[], list[str]]
+    ) -> None:
+        """And where the card is to go; what is said goes when it has gone there."""
+        add_contact(account, "Ann", "ann@shop.example", groups=["Imbox"])
+        (wrong,) = says()
+        assert wrong == (
+            "everyone at shop.example is in the contact group 'Feed', whose rule takes ann@shop.example "
+            "there, too, on whom something else is decided: put the card of everyone at shop.example into "
+            "'Feed domains'"
+        )
+        name = group_card_name(account, "Feed")
+        (domain,) = vcards.members(account.cards()[name])
+        account.put_card(name, vcards.group("Feed", uid=vcards.value(account.cards()[name], "UID")))
+        join(account, "Feed domains", domain)
+        assert says() == []
+
+    def test_who_is_decided_on_likewise_is_none_of_them(
+        self, account: AccountUnderTest, says: Callable[[], list[str]]
+    ) -> None:
+        """Nor is anybody at another domain."""
+        add_contact(account, "Ann", "ann@shop.example", groups=["Feed"])
+        add_contact(account, "Bob", "bob@far.example", groups=["Imbox"])
+        add_contact(account, "Cid", "cid@shop.example")
+        assert says() == []
 
 
 class TestLists:
