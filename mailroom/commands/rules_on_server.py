@@ -33,6 +33,10 @@ NOT_INSTALLED: Final = (
     "MAILROOM_RULES=install keeps rules current that are in force, and here none are: {why}. `mailroom rules "
     "--install` shows what brings them into force"
 )
+EDITED: Final = (
+    "MAILROOM_RULES=install keeps no rules current that somebody has edited, and whether these are in force "
+    "nobody can say: `mailroom rules --install` shows where they are"
+)
 
 
 @frozen
@@ -54,6 +58,11 @@ class RulesFound:
     def are_in_force(self) -> bool:
         """Whether they are, current or not."""
         return self.standing in {Standing.CURRENT, Standing.STALE}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be said at all how they are."""
+        return self.standing is not Standing.EDITED
 
 
 def look_after(installation: Installation, *, keeps: bool, were_in_force: bool) -> RulesFound:
@@ -85,6 +94,8 @@ def _unless_in_force(scripts: Scripts, standing: Standing, *, keeps: bool, were_
     if standing is Standing.UNREACHED and active:
         says = OUT_OF_FORCE.format(why=why_unreached(active))
         return RulesFound(standing, "rules_not_in_force", RULES_OUT_OF_FORCE, says)
+    if standing is Standing.EDITED and keeps:
+        return RulesFound(standing, "rules_not_kept", says=EDITED)
     if standing is not Standing.ABSENT:
         return RulesFound(standing)
     why = why_not_in_force(scripts)

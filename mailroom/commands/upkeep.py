@@ -98,7 +98,9 @@ class RulesUpkeep:
         keeps = self._settings.rules == "install"
         found = look_after(installation, keeps=keeps, were_in_force=self._were_in_force)
         self._were_in_force |= found.are_in_force
-        self._tell(found.event, found.key, found.says)
+        self._say(found.event, found.key + found.says, found.says)
+        if found.is_known:  # else what was told before may be so still
+            self._note(found.key, found.says)
 
     def _compare_with_earlier(self) -> None:
         """Say where other rules would be written than before; what was imported no server tells."""
@@ -108,7 +110,8 @@ class RulesUpkeep:
             return
         imported, self._rules = self._rules, self._rules_of(contacts)
         if imported and imported != self._rules:
-            self._tell("rules_stale", self._rules, IMPORT)
+            self._say("rules_stale", self._rules, IMPORT)
+            self._note(self._rules, IMPORT)
 
     def _are_others_wanted(self) -> bool:
         """Whether contacts that were read since ask for other rules than at the last look. No request."""
@@ -137,16 +140,18 @@ class RulesUpkeep:
             )
         return bool(left_out)
 
-    def _tell(self, event: str, key: str, says: str) -> None:
-        """Say it in the log, and in the journal where it has a key there; once for each cause.
+    def _say(self, event: str, cause: str, says: str) -> None:
+        """Say it in the log, once for each cause.
 
         Args:
             event: What the log calls it; empty where nothing is wrong.
         """
-        told = key + says
-        if event and self._told != told:
+        if event and self._told != cause:
             log(logging.WARNING, event, message=says)
-        self._told = told if event else None
+        self._told = cause if event else None
+
+    def _note(self, key: str, says: str) -> None:
+        """Say it in the journal, where it has a key there."""
         from mailroom.journal.needs import RulesTrouble  # noqa: PLC0415
 
         self._account.journal.note_rules(RulesTrouble(key, says) if key else None)

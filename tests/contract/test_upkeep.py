@@ -106,6 +106,24 @@ class TestTold:
         service.cycle()
         assert notices(account) == []
 
+    def test_what_was_told_stays_where_nobody_can_say_whether_it_is_over(
+        self, account: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Somebody has edited what Mailroom wrote; that it is not kept current is told where it was to be."""
+        install(account)
+        service = Service(account, **OTHERWISE)
+        service.cycle()
+        service.cycle()
+        account.put_script("Mailroom", account.scripts()["Mailroom"] + b"# mine\n")
+        with caplog.at_level(logging.INFO, logger="mailroom"):
+            for variables in (OTHERWISE, KEEPS):
+                service = Service(account, **variables)
+                for _ in range(3):
+                    service.cycle()
+                    service.now += LOOK_AGAIN_SECONDS
+                assert notices(account) == ["Your provider's rules are out of date"]
+        assert events(caplog) == ["rules_stale", "rules_not_kept"]
+
     def test_current_rules_are_looked_at_once_a_day(self, account: Account) -> None:
         """In between, an idle cycle is one request as it always was."""
         install(account)
@@ -352,7 +370,7 @@ class TestKept:
     def test_what_the_person_does_meanwhile_is_not_called_installed(
         self, account: Account, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """They edit our script between the look and the write: it stays, and the log claims nothing."""
+        """They edit our script between the look and the write: it stays, and the log says just that."""
         install(account)
         edited = account.scripts()["Mailroom"] + b"# mine\n"
 
@@ -364,7 +382,7 @@ class TestKept:
             hit.proxy.plan = Harm(edit_meanwhile, lambda x: "SieveScript/validate" in x.calls, times=1)
             Service(account, **{**KEEPS, **hit.proxy.environment(account.environment)}).cycle()
             assert hit.proxy.plan.hits == 1
-        assert events(caplog) == []
+        assert events(caplog) == ["rules_not_kept"]
         assert account.scripts() == {"Mailroom": edited}
 
 
