@@ -6,7 +6,7 @@ import sys
 
 from mailroom.carddav.vcard import fold, summarize
 from mailroom.contacts.person_name import split_name
-from mailroom.contacts.writing import check_group_name, written_of
+from mailroom.contacts.writing import check_group_name, product_of, written_of
 from mailroom.errors import ProtocolError
 from mailroom.model.contacts import CardKind, CardUid, NewCard
 
@@ -46,6 +46,7 @@ def compose_card(card: NewCard, uid: CardUid) -> bytes:
         vcard.add("email").value = email
     if written.note:
         vcard.add("note").value = written.note
+    vcard.add("prodid").value = product_of(name, card.kind)
     # vobject's own folding goes over 75 octets where characters are longer than one.
     lines: str = vcard.serialize(lineLength=sys.maxsize)
     octets = b"".join(fold(line.encode()) for line in lines.split("\r\n") if line)

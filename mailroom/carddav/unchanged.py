@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from mailroom.carddav.cards import StoredCard
@@ -35,21 +35,27 @@ _Said = tuple[str, str, str]
 def alteration_of_card(uid: CardUid, address: Party, stored: StoredCard) -> Alteration:
     """Say whether a card is as Mailroom wrote it, over whichever way.
 
-    Nobody remembers which name it was made with, and another name looks like Mailroom's own: only the
-    server's dates betray it. Where there are none, what is proven is a name that is the address itself.
-    What was written over JMAP bears its name in the key of its address.
+    Another name looks like Mailroom's own. What a card was made with tells its PRODID, or the key of its
+    address where it was written over JMAP. Cards of earlier versions have neither: only the server's dates
+    betray another name, and where there are none, what is proven is a name that is the address itself.
+    (Nor do the dates prove a change: Cyrus gives a card that is made again the date of the deleted one.)
     """
     if stored.is_whole and (alteration := alteration_of_converted(uid, address, stored.octets)):
         return alteration
-    if not _says_what_mailroom_writes(uid, address, stored):
+    emails, others = _said(stored.octets)
+    if not stored.is_whole or not _are_of_sender(address, emails):
+        return Alteration.SEEN
+    name = summarize(stored.octets).name
+    written = list(_written(uid, address, name))
+    if others in written:
+        return Alteration.NONE
+    if others not in map(_without_product, written):
         return Alteration.SEEN
     seconds = stored.modified - stored.created
     if stored.created and stored.modified and seconds >= -SETTLING_SECONDS:
         return Alteration.NONE if seconds <= SETTLING_SECONDS else Alteration.SEEN
-    emails, _ = _said(stored.octets)
     nameless = {clean_name(value) for _, _, value in emails} | {clean_name(address.strip("<>"))}
-    is_nameless = summarize(stored.octets).name in nameless
-    return Alteration.NONE if is_nameless else Alteration.UNKNOWN
+    return Alteration.NONE if name in nameless else Alteration.UNKNOWN
 
 
 def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
@@ -60,20 +66,21 @@ def is_group_unchanged(uid: CardUid, name: str, stored: StoredCard) -> bool:
     )
 
 
-def _says_what_mailroom_writes(uid: CardUid, address: Party, stored: StoredCard) -> bool:
-    """Whether all that a card says, Mailroom would write of that sender under some name."""
-    if not stored.is_whole:
-        return False
-    emails, others = _said(stored.octets)
-    is_of_sender = are_written_for(address, [value for _, _, value in emails]) and not any(
-        params for _, params, _ in emails
-    )
-    name = summarize(stored.octets).name
-    return is_of_sender and any(
-        others == _said(composed)[1]
-        for kind in CardKind
-        for composed in _attempted(partial(compose_card, NewCard(address, address, name, kind), uid))
-    )
+def _are_of_sender(address: Party, emails: Sequence[_Said]) -> bool:
+    """Whether Mailroom would write just these addresses of that sender."""
+    is_plain = not any(params for _, params, _ in emails)
+    return is_plain and are_written_for(address, [value for _, _, value in emails])
+
+
+def _written(uid: CardUid, address: Party, name: str) -> Iterator[list[_Said]]:
+    """Yield what Mailroom would write of a sender under that name besides their addresses."""
+    for kind in CardKind:
+        for card in _attempted(partial(compose_card, NewCard(address, address, name, kind), uid)):
+            yield _said(card)[1]
+
+
+def _without_product(said: Sequence[_Said]) -> list[_Said]:
+    return [each for each in said if each[0] != ".PRODID"]
 
 
 def _attempted(compose: Callable[[], bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mailroom.errors import ProtocolError
 from mailroom.model.address import parse_address, spellings
-from mailroom.model.contacts import NewCard
+from mailroom.model.contacts import CardKind, NewCard
 from mailroom.model.mailing_list import is_posting_address, note_line
 from mailroom.model.names import clean_name
 from mailroom.model.party import Party, PartyKind, kind_of
@@ -65,11 +65,18 @@ def address_keys(name: str) -> Iterator[str]:
     Each is an Id (RFC 8620 section 1.2). Over CardDAV it is seen as the PROP-ID (RFC 9554 section 4.7) of
     the address. The note of a list's card has the one that follows.
     """
-    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     number = 0
     while True:
-        yield f"m{mark}{f'-{number}' if number else ''}"
+        yield f"m{_mark(name)}{f'-{number}' if number else ''}"
         number += 1
+
+
+def product_of(name: str, kind: CardKind) -> str:
+    """Return the PRODID (RFC 2426 section 3.6.3) of a new card, which tells what it was made with.
+
+    A program that changes the card puts its own there, or leaves one that fits no other name or kind.
+    """
+    return f"-//Mailroom//{_mark(f'{kind.value} {name}')}"
 
 
 def check_group_name(name: str) -> None:
@@ -80,3 +87,7 @@ def check_group_name(name: str) -> None:
     """
     if not name or clean_name(name) != name:
         raise ProtocolError(f"a contact group cannot be called {name!r}")
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -115,6 +115,20 @@ class TestTheCard:
         assert contacts_of(account, ANN[1]) == []
         assert taken_back.card_kept == ""
 
+    def test_one_that_is_made_again_goes_as_well(self, account: AccountUnderTest) -> None:
+        """Cyrus gives it the date of the one that was deleted, as if it had been changed since then."""
+        message = filed(account, "@ToFeed")
+        for _ in range(2):
+            unlabel(account, message, "@ToFeed")
+            label(account, message, UNDO)
+            (taken_back,) = run_cycle(account).filed
+            assert taken_back.card_kept == ""
+            assert contacts_of(account, ANN[1]) == []
+            account.age_deleted_cards(60)
+            label(account, message, "@ToFeed")
+            run_cycle(account)
+            assert len(contacts_of(account, ANN[1])) == 1
+
     def test_one_of_the_persons_own_stays(self, account: AccountUnderTest) -> None:
         """They leave the triage groups alone, are a contact then, and the report says so."""
         add_contact(account, *ANN, groups=["Friends"])

@@ -229,6 +229,9 @@ class AccountOnCyrus(AccountOnJmap):
     def delete_card(self, name: str) -> None:
         self._wire.delete_card(name)
 
+    def age_deleted_cards(self, seconds: int) -> None:
+        self._server.age_deleted_cards(seconds)
+
     def cards(self) -> Mapping[str, bytes]:
         return self._wire.cards()
 

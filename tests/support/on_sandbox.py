@@ -192,6 +192,11 @@ class AccountOnSandbox(AccountUnderTest):
     def delete_card(self, name: str) -> None:
         self.store.delete_card(name)
 
+    def age_deleted_cards(self, seconds: int) -> None:
+        with self.store.lock:
+            book = self.store.book
+            book.made_at |= {x: at - seconds for x, at in book.made_at.items() if x not in book.cards}
+
     def cards(self) -> Mapping[str, bytes]:
         with self.store.lock:  # a card that is being written is for a moment not there
             return {name: card.data for name, card in self.store.book.cards.items()}

@@ -56,6 +56,14 @@ def members(card: bytes) -> list[str]:
     return [reference.removeprefix("urn:uuid:").strip('"') for reference in references]
 
 
+def without_product(card: bytes) -> bytes:
+    """Return a card of Mailroom's as version 1.0 wrote it: without what tells the name it was made with."""
+    lines = card.splitlines(keepends=True)
+    others = [line for line in lines if not line.startswith(b"PRODID:-//Mailroom//")]
+    assert len(others) == len(lines) - 1
+    return b"".join(others)
+
+
 def said_of_group(card: bytes) -> set[tuple[str, str]]:
     """Return what a contact group says besides who is in it, in whatever version and order.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -16,6 +17,7 @@ from mailroom.model.contacts import Alteration, Card, CardKind, CardUid, MadeCar
 from mailroom.model.mail import Mailbox, MailboxId
 from mailroom.triage.inventory import members_leaving, why_card_stays, why_group_stays, why_label_stays
 from mailroom.triage.uninstall import remove_cards, remove_groups
+from tests.support import vcards
 from tests.support.default_account import MAILBOXES, SCHEME
 from tests.support.memory import Book, CrashError, World
 
@@ -31,6 +33,14 @@ def stored(octets: bytes, created: int = 1000, modified: int = 1000) -> StoredCa
 
 def composed(name: str = "Ann", kind: CardKind = CardKind.PERSON, email: str = "Ann@A.example") -> bytes:
     return compose_card(NewCard(ANN, email, name, kind), UID)
+
+
+def with_product_of(made: bytes, card: bytes) -> bytes:
+    """Return a card that says it was made as another was."""
+    old, new = (re.search(rb"PRODID:.*\r\n", each) for each in (card, made))
+    assert old
+    assert new
+    return card.replace(old[0], new[0])
 
 
 class TestUnchanged:
@@ -72,9 +82,21 @@ class TestUnchanged:
             altered = stored(octets.replace(old, new, 1), *dates)
             assert alteration_of_card(UID, ANN, altered) is Alteration.SEEN
 
+    @pytest.mark.parametrize("kind", CardKind)
+    def test_is_no_card_of_another_name_or_kind(self, kind: CardKind) -> None:
+        """Even where Mailroom could have written it: the card tells what it was made with, dates or none."""
+        octets = composed(kind=kind)
+        other_name = composed("Another Name", kind)
+        (other_kind,) = {*CardKind} - {kind}
+        for dates in ((1000, 1000), (0, 0), (1000, 5000)):
+            assert alteration_of_card(UID, ANN, stored(octets, *dates)) is Alteration.NONE
+            for other in (other_name, composed(kind=other_kind)):
+                altered = stored(with_product_of(octets, other), *dates)
+                assert alteration_of_card(UID, ANN, altered) is Alteration.SEEN
+
     def test_is_no_card_that_was_written_again(self) -> None:
-        """A new name is a change even where Mailroom could have written it: the server's dates tell."""
-        octets = composed("Another Name")
+        """Where an earlier version made it, the server's dates tell of a new name."""
+        octets = vcards.without_product(composed("Another Name"))
         for modified, expected in (
             (1000 + SETTLING_SECONDS, Alteration.NONE),
             (1001 + SETTLING_SECONDS, Alteration.SEEN),
@@ -83,13 +105,16 @@ class TestUnchanged:
 
     @pytest.mark.parametrize(("created", "modified"), [(0, 0), (0, 5000), (5000, 0), (5000, 1000)])
     def test_is_unknown_of_a_name_where_no_dates_tell(self, created: int, modified: int) -> None:
-        """Dates that contradict each other tell nothing; a name that is the address itself, nobody gave."""
+        """Dates that contradict each other tell nothing; a name that is the address itself, nobody gave.
+
+        So it is of a card that an earlier version made.
+        """
         for name, expected in (
             ("Another Name", Alteration.UNKNOWN),
             ("Aunt Erna <Ann@A.example>", Alteration.UNKNOWN),
             ("Ann@A.example", Alteration.NONE),
         ):
-            card = stored(composed(name), created, modified)
+            card = stored(vcards.without_product(composed(name)), created, modified)
             assert alteration_of_card(UID, ANN, card) is expected, name
 
     def test_is_no_card_that_was_read_in_part(self) -> None:

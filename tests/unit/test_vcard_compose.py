@@ -64,6 +64,7 @@ def test_a_company_is_a_name_an_organization_and_an_empty_person() -> None:
     assert values(compose_card(new_card("Bücherstube, Wien"), UID)) == {
         "BEGIN": "VCARD",
         "VERSION": "3.0",
+        "PRODID": "-//Mailroom//1d92aaf20008bf55",
         "UID": UID,
         "FN": "Bücherstube\\, Wien",
         "N": ";;;;",

@@ -62,6 +62,8 @@ class AddressBook:
         owner: The user name of whom it belongs to; None for whoever's account it is in.
         shows_version_4_anew: Whether a card that is stored as version 4.0 is written anew for whoever asks.
         privileges: What the person may do to it (RFC 3744 section 3); told to nobody where it is empty.
+        made_at: When the card of each name was made, seconds since 1970. As on Cyrus, one that is made
+            again under the name of a deleted one has its date.
     """
 
     heard: Callable[[Event, Card], None] | None = None
@@ -75,6 +77,7 @@ class AddressBook:
         self.shows_version_4_anew = True
         self.privileges: tuple[str, ...] = ALL_PRIVILEGES
         self.cards: dict[str, Card] = {}
+        self.made_at: dict[str, int] = {}
         self.log = ChangeLog(f"data:,{name}-")
         self._by_uid: dict[str, str] = {}
         self._by_id: dict[str, str] = {}
@@ -85,8 +88,7 @@ class AddressBook:
         stored = vcards.reserialize(data) if self.rewrites_cards else data
         before = self.cards.get(name)
         now = int(time.time())
-        if created is None:
-            created = before.created if before else now
+        created = self.made_at[name] = self.made_at.get(name, now) if created is None else created
         if before is None:
             self._made += 1
         id = before.id if before else f"C{hashlib.sha1(self.name.encode()).hexdigest()[:4]}{self._made:x}"  # noqa: S324

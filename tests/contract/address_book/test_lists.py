@@ -123,7 +123,7 @@ class TestMaking:
         book.create([new_list(email)])
         (card,) = opened(account).book.made().cards
         assert (card.address, card.name) == (DEV, "Dev, the list")
-        assert card.alteration is (Alteration.NONE if account.describes_cards else Alteration.UNKNOWN)
+        assert card.alteration is Alteration.NONE
         (name,) = contacts(account)
         changed = contacts(account)[name].replace(b"List-Id", b"ours\\nList-Id")
         account.put_card(name, changed)
