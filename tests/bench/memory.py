@@ -13,7 +13,7 @@ from tests.support.processes import Process, resident_mib
 from tests.support.sized_accounts import add_cards, add_senders, furnished_account
 
 WANTED_MIB: Final = 33
-MOST_MIB: Final = {"CardDAV": 35.0, "JMAP": 33.0}
+MOST_MIB: Final = {"CardDAV": 35.5, "JMAP": 33.0}
 """More than this fails. Over CardDAV the wanted figure is not reached: vobject alone keeps 2.4 MiB."""
 
 MOST_ADDED_MIB: Final = 10
