@@ -11,9 +11,8 @@ from itertools import count
 from types import MappingProxyType
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mailroom.account import open_account
 from mailroom.errors import MailroomError
@@ -24,6 +23,7 @@ from mailroom.model.mail import ARCHIVED_KEYWORD
 from mailroom.model.party import Party
 from mailroom.triage.report import Report
 from tests.faults.acts import ACTS, Act, put_right
+from tests.faults.exploring import run_examples
 from tests.faults.fate import HARMS, Blow, Blows
 from tests.faults.moment import PROTECTED, SPEAKING
 from tests.faults.person import ALL_LABELS, TRIAGE_LABELS, settle_in
@@ -282,17 +282,7 @@ MACHINES = pytest.mark.parametrize("machine", [PersonAndFate, OverJmap], ids=["C
 def explore(machine: type[PersonAndFate], examples: int) -> None:
     """Let person and fate act as often as that."""
     seen.clear()
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=8,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            phases=[phase for phase in Phase if phase is not Phase.explain],
-        ),
-    )
+    run_examples(machine, examples, steps=8)
 
 
 @MACHINES

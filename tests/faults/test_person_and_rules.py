@@ -14,14 +14,14 @@ from itertools import count
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mailroom.account import open_account
 from mailroom.commands.upkeep import LOOK_AGAIN_SECONDS, RulesUpkeep
 from mailroom.errors import MailroomError
 from mailroom.sandbox.store.scripts import STANDARD
+from tests.faults.exploring import run_examples
 from tests.faults.fate import HARMS, Blow, Blows
 from tests.faults.script_edits import EDITS, HALF, OURS, TEXTS, THEIRS, Edit, outside
 from tests.support.accounts import furnish, furnish_domains, furnish_lists
@@ -231,17 +231,7 @@ MACHINES = pytest.mark.parametrize(
 def explore(machine: type[PersonAndRules], examples: int) -> None:
     """Let person and fate act as often as that."""
     seen.clear()
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=6,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            phases=[phase for phase in Phase if phase is not Phase.explain],
-        ),
-    )
+    run_examples(machine, examples, steps=6)
 
 
 @MACHINES
