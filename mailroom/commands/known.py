@@ -14,7 +14,7 @@ from mailroom.commands.standing import Standing, find_standing, in_order
 from mailroom.journal.entry import Entry
 from mailroom.model.address import Address
 from mailroom.model.mail import MailboxId, Message
-from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.party import Party, PartyKind, domain_behind, kind_of, shown
 from mailroom.model.scheme import Scheme
 from mailroom.triage.report import Forecast
 from mailroom.triage.ruling import parties_of
@@ -121,7 +121,7 @@ def _over_lists(
 
 def _parties_behind(asked: Party) -> tuple[Party, ...]:
     """Return whose decisions may count for mail of whom somebody asks about, in their order."""
-    domain = whole_domain(Address(asked)) if kind_of(asked) is PartyKind.SENDER else None
+    domain = domain_behind(asked)
     return (asked, domain) if domain else (asked,)
 
 

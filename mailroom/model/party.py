@@ -47,6 +47,11 @@ def whole_domain(sender: Address) -> WholeDomain | None:
     return None if domain.startswith("[") or "*" in domain else WholeDomain(f"{_EVERYBODY_AT}{domain}")
 
 
+def domain_behind(party: Party) -> WholeDomain | None:
+    """Return the domain whose decision counts for a sender who has none; None of what is no sender."""
+    return whole_domain(Address(party)) if kind_of(party) is PartyKind.SENDER else None
+
+
 def domain_of(party: Party) -> str:
     """Return what stands behind the @; empty for a mailing list."""
     return "" if kind_of(party) is PartyKind.LIST else party.rpartition("@")[2]

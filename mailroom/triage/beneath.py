@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import SendersCards
-from mailroom.model.party import Party, PartyKind, kind_of, whole_domain
+from mailroom.model.party import Party, domain_behind
 from mailroom.triage.decisions import Decision
 from mailroom.triage.layout import Destination, Layout
 
@@ -50,7 +49,7 @@ class Domains:
         until now its mail lay where it would lie without that.
         """
         party = decision.party
-        domain = whole_domain(Address(party)) if kind_of(party) is PartyKind.SENDER else None
+        domain = domain_behind(party)
         if domain is None:
             return NOTHING_BENEATH
         wanted = self.decisions.get(domain)

@@ -14,10 +14,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.address_book import Contacts
 from mailroom.model.mail import Message, MessageId
-from mailroom.model.party import Party, PartyKind, kind_of, shown, whole_domain
+from mailroom.model.party import Party, PartyKind, domain_behind, kind_of, shown
 from mailroom.model.scheme import ContactGroup, Scheme
 from mailroom.triage.arrivals import last_arrival, newest, untouched_ids
 from mailroom.triage.findings import Finding, Verdict, mail_of, name_parties
@@ -71,7 +70,7 @@ def _decided_otherwise(
     groups = {
         party: triage_groups_of(contacts.cards(party), contacts.groups, scheme)
         for party in contacts.addresses()
-        if kind_of(party) is PartyKind.SENDER and whole_domain(Address(party)) == domain
+        if domain_behind(party) == domain
     }
     return sorted(party for party, theirs in groups.items() if theirs and group not in theirs)
 

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from mailroom.model.address import Address
 from mailroom.model.contacts import Card, CardUid, choose_card
 from mailroom.model.mail import Change, MailboxId, Message
-from mailroom.model.party import WholeDomain, whole_domain
+from mailroom.model.party import WholeDomain, domain_behind
 from mailroom.model.scheme import ContactGroup, Name, ReadMail, Scheme
 from mailroom.triage.beneath import NOTHING_BENEATH, Beneath
 from mailroom.triage.decisions import Decision
@@ -71,7 +70,7 @@ class Filing:
         """Whose decision counts for a sender whose own is taken back; None where none does."""
         if self.beneath.from_now is None or not self.decision.category.is_undecided:
             return None
-        return whole_domain(Address(self.decision.party))
+        return domain_behind(self.decision.party)
 
     @property
     def former(self) -> Former | None:
